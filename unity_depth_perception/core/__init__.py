@@ -1,0 +1,1 @@
+"""Value types, camera geometry, association and metrics. Needs NumPy alone."""

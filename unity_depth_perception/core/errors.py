@@ -1,0 +1,41 @@
+"""Every exception that this package raises on purpose.
+
+    PerceptionError
+    ├── InputError           what the caller handed in cannot be used (also a ValueError)
+    │   ├── CameraError      intrinsics: missing, impossible, or of another image
+    │   ├── ImageError       a frame: encoding, size, step, missing bytes
+    │   └── DatasetError     a dataset folder: missing or mismatched files
+    ├── ModelError           unknown model name; weights missing, corrupt or of another network
+    └── ConfigurationError   a parameter: unknown, of the wrong type, out of range
+
+Each message says what was expected, what came and what to do. They are caught once, in the adapter that can
+tell the user: a node's callback, the command line, the web page.
+"""
+
+
+class PerceptionError(Exception):
+    """Base of every error raised on purpose."""
+
+
+class InputError(PerceptionError, ValueError):
+    """What the caller handed in cannot be used."""
+
+
+class CameraError(InputError):
+    """Intrinsics are missing, impossible, or belong to another image."""
+
+
+class ImageError(InputError):
+    """A frame cannot be read."""
+
+
+class DatasetError(InputError):
+    """A dataset folder is incomplete or inconsistent."""
+
+
+class ModelError(PerceptionError):
+    """A model is unknown, or its weights cannot be used."""
+
+
+class ConfigurationError(PerceptionError):
+    """A parameter is unknown, of the wrong type or out of range."""

@@ -1,0 +1,118 @@
+"""What the package says about an object, and its JSON form (the same in annotations and in results)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from unity_depth_perception.core.errors import InputError
+
+SHAPES = ("cube", "parallelepiped")
+
+
+def shape_of(category: str) -> str:
+    """The shape of a category `<colour>_<shape>`; the category itself where it has another form."""
+    return category.rpartition("_")[2]
+
+
+@dataclass(frozen=True)
+class DistanceStatistics:
+    """Planar depth [m] over a mask; NaN where no pixel is valid.
+
+    `center` is the median in a small window at the mask's own centre; `min` and `max` leave out the rim.
+    """
+
+    center: float = math.nan
+    mean: float = math.nan
+    median: float = math.nan
+    min: float = math.nan
+    max: float = math.nan
+
+
+@dataclass(frozen=True)
+class ObjectDistance:
+    """One object of one frame. Lengths in metres, optical frame; `bbox` = [x_min, y_min, x_max, y_max] px, max exclusive."""
+
+    id: int
+    category: str
+    bbox: tuple[int, int, int, int]
+    distance: DistanceStatistics = DistanceStatistics()
+    parent_id: int | None = None
+    score: float = 1.0
+    position_m: tuple[float, float, float] = (math.nan, math.nan, math.nan)
+    range_m: float = math.nan
+    valid_ratio: float = math.nan
+    pixel_count: int = 0
+
+    def __post_init__(self) -> None:
+        x_min, y_min, x_max, y_max = self.bbox
+        if not (x_min < x_max and y_min < y_max):
+            raise InputError(f"object {self.id}: expected bbox [x_min, y_min, x_max, y_max] with max > min, got {list(self.bbox)}")
+        if self.parent_id == self.id:
+            raise InputError(f"object {self.id}: an object cannot stand on itself")
+
+    def with_parent(self, parent_id: int | None) -> ObjectDistance:
+        """The same object standing on another one."""
+        return replace(self, parent_id=parent_id)
+
+    def to_json(self) -> dict[str, Any]:
+        """The OBJECT of the dataset format plus score, position, range, valid_ratio, pixel_count; NaN becomes null."""
+        distance = {name: _number(getattr(self.distance, name)) for name in ("center", "mean", "median", "min", "max")}
+        return {
+            "id": self.id,
+            "category": self.category,
+            "bbox": list(self.bbox),
+            "parent_id": self.parent_id,
+            "distance": distance,
+            "score": _number(self.score),
+            "position": [_number(v) for v in self.position_m],
+            "range": _number(self.range_m),
+            "valid_ratio": _number(self.valid_ratio),
+            "pixel_count": self.pixel_count,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any], source: str = "object") -> ObjectDistance:
+        """Read an OBJECT; only id, category and bbox are required. `source` names it in errors.
+
+        Raises:
+            InputError: a key is missing or a value is impossible.
+        """
+        missing = [key for key in ("id", "category", "bbox") if key not in data]
+        if missing:
+            raise InputError(f"{source}: expected the keys id, category, bbox; missing: {', '.join(missing)}")
+        try:
+            bbox = tuple(int(v) for v in data["bbox"])
+            if len(bbox) != 4:
+                raise ValueError(f"bbox has {len(bbox)} values instead of 4")
+            distance = data.get("distance") or {}
+            parent = data.get("parent_id")
+            position = data.get("position") or (None, None, None)
+            return cls(
+                id=int(data["id"]),
+                category=str(data["category"]),
+                bbox=(bbox[0], bbox[1], bbox[2], bbox[3]),
+                distance=DistanceStatistics(
+                    **{name: _nan(distance.get(name)) for name in ("center", "mean", "median", "min", "max")}
+                ),
+                parent_id=None if parent is None or int(parent) < 0 else int(parent),
+                score=float(data.get("score", 1.0)),
+                position_m=(_nan(position[0]), _nan(position[1]), _nan(position[2])),
+                range_m=_nan(data.get("range")),
+                valid_ratio=_nan(data.get("valid_ratio")),
+                pixel_count=int(data.get("pixel_count", 0)),
+            )
+        except InputError as error:
+            raise InputError(f"{source}: {error}") from None
+        except (TypeError, ValueError, AttributeError, IndexError) as error:
+            raise InputError(f"{source}: {error}; got {dict(data)!r}") from None
+
+
+def _number(value: float) -> float | None:
+    return value if math.isfinite(value) else None
+
+
+def _nan(value: Any) -> float:
+    return math.nan if value is None else float(value)

@@ -1,0 +1,79 @@
+"""What the pipeline asks of a depth back end and of a segmentation back end."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class DepthPrediction:
+    """Depth of one frame, on the model's device. What a back end does not give is None.
+
+    Attributes:
+        depth_m: (H, W) float32 planar depth at the image's size; NaN invalid, +Inf sky. Metres if `is_metric`, else relative.
+        is_metric: whether `depth_m` is in metres.
+        confidence: (H, W) float32, larger is surer.
+        camera: intrinsics that the back end predicted, for the image's size.
+    """
+
+    depth_m: Tensor
+    is_metric: bool
+    confidence: Tensor | None = None
+    camera: Camera | None = None
+
+    def __post_init__(self) -> None:
+        if self.depth_m.ndim != 2 or self.depth_m.dtype != torch.float32:
+            raise InputError(f"expected depth (H, W) float32, got {tuple(self.depth_m.shape)} {self.depth_m.dtype}")
+
+
+@dataclass(frozen=True)
+class Segmentation:
+    """Instances of one frame, on the model's device; object k has value k + 1 in the instance image.
+
+    Attributes:
+        instances: (H, W) uint8 or int32 instance image, 0 = background. Where masks overlap the higher score wins.
+        categories: N category names.
+        scores: N scores, 0..1.
+    """
+
+    instances: Tensor
+    categories: tuple[str, ...]
+    scores: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        if self.instances.ndim != 2 or self.instances.dtype not in (torch.uint8, torch.int32):
+            raise InputError(
+                f"expected an instance image (H, W) uint8 or int32, got {tuple(self.instances.shape)} {self.instances.dtype}"
+            )
+        if len(self.categories) != len(self.scores):
+            raise InputError(f"expected one score per category, got {len(self.categories)} and {len(self.scores)}")
+
+
+class DepthEstimator(Protocol):
+    """A monocular depth network, loaded and on its device."""
+
+    name: str
+    device: torch.device
+
+    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+        """Depth of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
+        ...
+
+
+class Segmenter(Protocol):
+    """An instance segmentation network, loaded and on its device."""
+
+    name: str
+    device: torch.device
+    categories: tuple[str, ...]
+
+    def infer(self, image: Tensor) -> Segmentation:
+        """Instances of `image` (H, W, 3) uint8 RGB on `device`."""
+        ...
