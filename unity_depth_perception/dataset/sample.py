@@ -1,0 +1,50 @@
+"""One image with its ground truth: the value that dataset folders hold and virtual Unity renders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.core.objects import ObjectDistance
+
+
+@dataclass(frozen=True)
+class Sample:
+    """An image and what is known about it.
+
+    Attributes:
+        name: file name of the image, `00042.png`.
+        image: (H, W, 3) uint8 RGB.
+        camera: intrinsics of the image, same size.
+        objects: annotated objects with true distances and parents; ids are the instance image's values minus one.
+        depth_m: (H, W) float32 true planar depth [m]; NaN invalid, +Inf beyond range.
+        instances: (H, W) uint16 instance image, 0 = background, k = object with id k - 1.
+        world_from_camera: (4, 4) float64 pose of the optical frame in a world with z up.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    camera: Camera
+    objects: tuple[ObjectDistance, ...] = ()
+    depth_m: NDArray[np.float32] | None = None
+    instances: NDArray[np.uint16] | None = None
+    world_from_camera: NDArray[np.float64] | None = None
+
+    def __post_init__(self) -> None:
+        size = (self.camera.height, self.camera.width)
+        if self.image.shape != (*size, 3) or self.image.dtype != np.uint8:
+            raise DatasetError(
+                f"{self.name}: expected an image {(*size, 3)} uint8 as the camera says, "
+                f"got {self.image.shape} {self.image.dtype}"
+            )
+        for name, array, dtype in (("depth", self.depth_m, np.float32), ("mask", self.instances, np.uint16)):
+            if array is not None and (array.shape != size or array.dtype != dtype):
+                raise DatasetError(
+                    f"{self.name}: expected {name} {size} {np.dtype(dtype)}, got {array.shape} {array.dtype}"
+                )
+        if self.world_from_camera is not None and self.world_from_camera.shape != (4, 4):
+            raise DatasetError(f"{self.name}: expected a camera pose (4, 4), got {self.world_from_camera.shape}")
