@@ -1,0 +1,150 @@
+"""Laws of the pictures: what a colour means, where labels stand, what stays untouched."""
+
+import math
+
+import numpy as np
+import pytest
+
+from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
+from unity_depth_perception.export.colour_scale import INFINITE_COLOUR, NAN_COLOUR, ColourScale
+from unity_depth_perception.export.pictures import (
+    comparison_picture,
+    depth_picture,
+    error_picture,
+    object_colour,
+    overlay_picture,
+)
+from unity_depth_perception.export.text import Box, place_labels
+
+
+def ramp(height: int = 64, width: int = 96) -> np.ndarray:
+    return np.linspace(0.5, 4.0, height * width, dtype=np.float32).reshape(height, width)
+
+
+def scene(height: int = 200, width: int = 240) -> tuple[np.ndarray, np.ndarray, tuple[ObjectDistance, ...]]:
+    """A grey image with a red cube (id 0) that carries a blue parallelepiped (id 1)."""
+    instances = np.zeros((height, width), dtype=np.uint16)
+    instances[100:140, 80:120], instances[50:100, 90:110] = 1, 2
+    objects = (
+        ObjectDistance(0, "red_cube", (80, 100, 120, 140), DistanceStatistics(median=0.83)),
+        ObjectDistance(1, "blue_parallelepiped", (90, 50, 110, 100), parent_id=0),
+    )
+    return np.full((height, width, 3), 127, dtype=np.uint8), instances, objects
+
+
+def test_depth_colours_go_from_red_to_blue_and_mark_what_is_not_finite() -> None:
+    depth = ramp()
+    depth[0, 0], depth[0, 1] = np.nan, np.inf
+    picture = depth_picture(depth)
+    assert picture.dtype == np.uint8 and picture.shape[0] == 64 and picture.shape[1] > 96
+    assert tuple(picture[0, 0]) == NAN_COLOUR and tuple(picture[0, 1]) == INFINITE_COLOUR
+    near, far = picture[1, 0].astype(int), picture[-1, 95].astype(int)
+    assert near[0] > near[2] and far[2] > far[0]
+
+
+def test_one_depth_has_one_colour_in_every_picture_of_the_same_range() -> None:
+    first = depth_picture(np.full((40, 40), 1.5, np.float32), near_m=0.5, far_m=4.0)
+    second = depth_picture(ramp(40, 40) * 0 + 1.5, near_m=0.5, far_m=4.0)
+    beyond = depth_picture(np.full((40, 40), 99.0, np.float32), near_m=0.5, far_m=4.0)
+    end = depth_picture(np.full((40, 40), 4.0, np.float32), near_m=0.5, far_m=4.0)
+    assert (first == second).all() and (beyond == end).all() and not (first == end).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 2.0], ids=["all NaN", "all sky", "all zero", "constant"])
+def test_an_image_without_any_range_is_still_a_picture(value: float) -> None:
+    assert depth_picture(np.full((30, 50), value, np.float32)).shape[0] == 30
+
+
+def test_one_given_bound_is_enough() -> None:
+    assert depth_picture(ramp(), near_m=9.0).shape[0] == 64  # nearer than everything
+    assert depth_picture(ramp(), far_m=0.1).shape[0] == 64
+
+
+@pytest.mark.parametrize(("near", "far"), [(2.0, 1.0), (1.0, 1.0), (0.0, 1.0), (-1.0, 1.0), (math.nan, 1.0)])
+def test_an_impossible_range_is_refused(near: float, far: float) -> None:
+    with pytest.raises(InputError, match="colour range"):
+        depth_picture(ramp(), near_m=near, far_m=far)
+
+
+@pytest.mark.parametrize("shape", [(4, 4, 1), (16,), (0, 4)])
+def test_depth_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(InputError, match=r"depth image \(H, W\)"):
+        depth_picture(np.zeros(shape, np.float32))
+
+
+def test_errors_are_white_at_zero_red_beyond_the_truth_and_blue_before_it() -> None:
+    truth = np.full((60, 60), 2.0, np.float32)
+    factor = np.ones_like(truth)
+    factor[:, 20:40], factor[:, 40:] = 1.2, 0.8
+    truth[0, 0] = np.inf
+    picture = error_picture(2 * factor, truth).astype(int)
+    assert picture[30, 5].min() > 235
+    assert picture[30, 30, 0] > picture[30, 30, 2] + 50 and picture[30, 50, 2] > picture[30, 50, 0] + 50
+    assert tuple(picture[0, 0]) == NAN_COLOUR
+    with pytest.raises(InputError, match="one size"):
+        error_picture(truth, truth[1:])
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.61, 6.3), (0.1, 100.0), (0.95, 1.02), (3.0, 3.03)])
+def test_ticks_are_round_inside_and_apart(low: float, high: float) -> None:
+    scale = ColourScale.of_depth(low, high)
+    ticks = scale.ticks(min_spacing=0.1)
+    assert len(ticks) >= 2 and low * 0.999 <= ticks[0] and ticks[-1] <= high * 1.001
+    assert np.diff(scale.position(np.array(ticks, np.float32))).min() >= 0.1
+    assert scale.position(np.array([low, high], np.float32)) == pytest.approx([0, 1], abs=1e-3)
+
+
+def test_overlay_draws_on_a_copy_and_only_where_something_is() -> None:
+    image, instances, objects = scene()
+    before = image.copy()
+    picture = overlay_picture(image, instances, objects)
+    assert (image == before).all()
+    assert (picture[120, 100] != 127).any() and (picture[-5:] == 127).all()
+    assert (overlay_picture(image, instances * 0, ()) == image).all()
+
+
+def test_overlay_shows_the_colour_that_the_category_names() -> None:
+    image, instances, objects = scene()
+    picture = overlay_picture(image, instances, objects).astype(int)
+    assert picture[135, 85, 0] > picture[135, 85, 2] + 20  # red cube, away from arrow and rim
+    assert object_colour(objects[0]) != object_colour(objects[1])
+    nameless = [ObjectDistance(k, "robot", (0, 0, 1, 1)) for k in range(3)]
+    assert len({object_colour(item) for item in nameless}) == 3
+
+
+def test_overlay_draws_a_link_only_to_an_object_of_the_same_image() -> None:
+    image, instances, (cube, tower) = scene()
+    linked = overlay_picture(image, instances, (cube, tower))
+    free = overlay_picture(image, instances, (cube, tower.with_parent(None)))
+    dangling = overlay_picture(image, instances, (cube, tower.with_parent(7)))
+    assert (linked != free).any() and (dangling == free).all()
+
+
+@pytest.mark.parametrize("size", [(8, 8), (16, 400), (400, 16)])
+def test_overlay_of_a_small_image_with_a_long_label(size: tuple[int, int]) -> None:
+    instances = np.zeros(size, np.uint16)
+    instances[2:5, 2:5] = 1
+    item = ObjectDistance(0, "green_parallelepiped", (2, 2, 5, 5))
+    assert overlay_picture(np.zeros((*size, 3), np.uint8), instances, (item,)).shape == (*size, 3)
+
+
+def test_overlay_refuses_instances_of_another_size() -> None:
+    image, instances, objects = scene()
+    with pytest.raises(InputError, match="size"):
+        overlay_picture(image, instances[:-1], objects)
+
+
+def test_labels_of_neighbours_do_not_overlap_and_stay_inside() -> None:
+    targets = [Box(x, y, x + 30, y + 30) for x in (0, 40, 300, 370) for y in (0, 100, 370)]
+    placed = place_labels([(120, 16)] * len(targets), targets, np.zeros((400, 400), bool))
+    assert sum(a.overlap(b) for k, a in enumerate(placed) for b in placed[:k]) == 0
+    assert all(b.x_min >= 0 and b.y_min >= 0 and b.x_max <= 400 and b.y_max <= 400 for b in placed)
+
+
+def test_comparison_adds_truth_and_error_when_the_truth_is_known() -> None:
+    image, instances, objects = scene()
+    depth = ramp(200, 240)
+    short = comparison_picture(image, instances, objects, depth, panel_height=100)
+    full = comparison_picture(image, instances, objects, depth, depth * 1.1, panel_height=100)
+    assert short.shape[0] == full.shape[0] and full.shape[1] > 1.5 * short.shape[1]
