@@ -1,0 +1,43 @@
+# make setup   a fresh Linux machine to a working .venv (idempotent, goes on where it was interrupted)
+# make demo    virtual Unity -> DDS -> perception node -> results beside the truth, in demo/
+# make test    every test that this machine can run
+# make check   ruff, mypy, tests: what .ci/run calls
+# make clean   remove what was built and measured; .venv stays
+#
+# PYTHON=/path/to/python3.12 chooses the Python of the environment.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check lint clean
+
+BIN := .venv/bin
+
+# Everything runs in .venv, on this machine only. A sourced ROS installation would mix its packages with those of .venv.
+unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE AMENT_PREFIX_PATH PYTHONPATH
+ifdef ROS_DISTRO
+unexport LD_LIBRARY_PATH
+endif
+export ROS_AUTOMATIC_DISCOVERY_RANGE := LOCALHOST
+
+help:
+	@sed -n 's/^# make /make /p' Makefile
+
+setup:
+	@python3 scripts/setup_env.py
+
+demo: setup
+	$(BIN)/python -m unity_depth_perception.nodes.demo --output demo
+
+test: setup
+	$(BIN)/python -m pytest
+
+lint: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+
+check: lint
+	$(BIN)/python -m pytest
+
+clean:
+	rm -rf build install log demo dist *.egg-info .pytest_cache .mypy_cache .ruff_cache
+	find . -path ./.venv -prune -o -name __pycache__ -type d -exec rm -rf {} +

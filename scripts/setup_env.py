@@ -1,0 +1,204 @@
+#!/usr/bin/env python3
+"""`make setup`: from a Linux machine without ROS to a `.venv` with ROS 2 Jazzy, the models' libraries and our messages.
+
+Every step is done once, and again only when what it depends on changes: a second run takes a second, and an interrupted
+one goes on where it stopped. The environment stands on its own: where an apt-installed ROS 2 is sourced, it is left out
+of the build, and the Makefile leaves it out of what it runs. Environment variable PYTHON chooses the Python.
+
+Runs on the standard library of Python 3.8, so that it can look for the Python that the environment needs.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from setup_machine import SetupError, check_machine, choose_python, clean_environment, describe_python
+from setup_progress import Progress, Stamps, Step, run_logged
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# In a child: the imports that everything else stands on.
+_PROOF = """
+import cv2, torch, torchvision, transformers, depth_anything_3.cfg, rclpy, rosbags
+from rclpy.serialization import deserialize_message, serialize_message
+from vision_msgs.msg import Detection2DArray
+from unity_depth_perception.core import camera
+from unity_depth_perception.msg import ObjectDistance, ObjectDistanceArray
+message = ObjectDistanceArray(objects=[ObjectDistance(id=7)])
+assert deserialize_message(serialize_message(message), ObjectDistanceArray).objects[0].id == 7
+torchvision.ops.nms(torch.rand(3, 4), torch.rand(3), 0.5)
+"""
+
+
+class Setup:
+    """The steps that make an environment at `venv`."""
+
+    def __init__(self, venv: Path, python: dict[str, Any]) -> None:
+        self.venv = venv
+        self.python = python
+        self.log = venv / "setup" / "log.txt"
+        self.stamps = Stamps(venv / "setup")
+        self.environment = clean_environment(venv)
+        version = ".".join(map(str, python["version"]))
+        self.site_packages = venv / "lib" / f"python{version}" / "site-packages"
+        self.steps = self._steps(version)
+        self.progress = Progress(len(self.steps))
+
+    def pending(self) -> list[Step]:
+        """The steps that are still to be done."""
+        return [step for step in self.steps if not self.stamps.is_done(step)]
+
+    def run(self) -> None:
+        """Do what is still to be done, in order."""
+        for step in self.steps:
+            if self.stamps.is_done(step):
+                self.progress.skip(step.title)
+                continue
+            self.stamps.forget(step)
+            self.progress.start(step.title)
+            try:
+                step.action()
+            except BaseException:
+                self.progress.finish("FAILED")
+                raise
+            self.stamps.remember(step)
+            self.progress.finish()
+
+    def _steps(self, version: str) -> list[Step]:
+        pins = ROOT / "constraints.txt"
+        ros, runtime, no_deps, dev = (ROOT / f"requirements{suffix}.txt" for suffix in ("-ros", "", "-no-deps", "-dev"))
+        mend = ROOT / "cmake" / "ros_wheels.cmake"
+        vision = ROOT / "cmake" / "vision_msgs"
+        package = [ROOT / name for name in ("package.xml", "CMakeLists.txt", "unity_depth_perception/__init__.py")]
+        metadata = [ROOT / name for name in ("setup.cfg", "setup.py", "pyproject.toml")]
+        return [
+            Step("venv", f"Python {version} environment", self._make_venv, facts=[version, str(self.venv)]),
+            Step("ros", "ROS 2 Jazzy wheels", lambda: self._pip("-r", str(ros)), [ros, pins]),
+            Step(
+                "vision_msgs",
+                "Messages: vision_msgs",
+                lambda: self._build_messages(vision),
+                [ros, mend, *vision.glob("*.*"), *vision.glob("msg/*.msg")],
+            ),
+            Step(
+                "messages",
+                "Messages: unity_depth_perception",
+                lambda: self._build_messages(ROOT),
+                [ros, mend, *package, *ROOT.glob("cmake/*.in"), *ROOT.glob("msg/*.msg")],
+            ),
+            Step("runtime", "PyTorch and libraries (5 GB)", lambda: self._pip("-r", str(runtime)), [runtime, pins]),
+            Step("no_deps", "Depth Anything 3", lambda: self._pip("--no-deps", "-r", str(no_deps)), [no_deps]),
+            Step("dev", "Development tools", lambda: self._pip("-r", str(dev)), [dev, pins]),
+            Step("package", "unity-depth, from the source tree", self._link_package, metadata),
+            Step(
+                "proof",
+                "Everything imports",
+                self._prove,
+                [ros, runtime, no_deps, dev, pins, *package, *ROOT.glob("msg/*.msg")],
+            ),
+        ]
+
+    def _run(self, *command: str) -> None:
+        run_logged(command, self.log, self.environment, self.progress)
+
+    def _make_venv(self) -> None:
+        config = self.venv / "pyvenv.cfg"
+        version = ".".join(map(str, self.python["version"]))
+        place = self.venv / "setup" / "place"
+        moved = place.is_file() and place.read_text() != str(self.venv)
+        if config.is_file() and (moved or f"version = {version}." not in config.read_text()):
+            shutil.rmtree(self.venv)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        place.write_text(str(self.venv))
+        self._run(self.python["executable"], "-m", "venv", str(self.venv))
+
+    def _pip(self, *arguments: str) -> None:
+        remove_half_installed(self.site_packages)
+        self._run(*self._pip_install, "--constraint", str(ROOT / "constraints.txt"), *arguments)
+
+    @property
+    def _pip_install(self) -> list[str]:
+        return [str(self.venv / "bin" / "python"), "-m", "pip", "install", "--disable-pip-version-check", "--no-input"]
+
+    def _link_package(self) -> None:
+        self._run(*self._pip_install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+
+    def _build_messages(self, source: Path) -> None:
+        """Build an ament package from nothing and install all of it but the Python modules (component `python`)."""
+        package = "vision_msgs" if source.name == "vision_msgs" else "unity_depth_perception"
+        build = self.venv / "setup" / "build" / package
+        for leftover in (build, self.site_packages / package):
+            shutil.rmtree(leftover, ignore_errors=True)
+        cmake = str(self.venv / "bin" / "cmake")
+        options = {
+            "CMAKE_INSTALL_PREFIX": self.venv,
+            "CMAKE_PREFIX_PATH": self.venv,
+            "CMAKE_PROJECT_INCLUDE": ROOT / "cmake" / "ros_wheels.cmake",
+            "Python3_EXECUTABLE": self.venv / "bin" / "python",
+            "BUILD_TESTING": "OFF",
+            "CMAKE_BUILD_TYPE": "Release",
+        }
+        self.environment["AMENT_PREFIX_PATH"] = str(self.venv)
+        self._run(cmake, "-S", str(source), "-B", str(build), *(f"-D{key}={value}" for key, value in options.items()))
+        self._run(cmake, "--build", str(build), "--parallel", str(os.cpu_count() or 1))
+        self._run(cmake, "--install", str(build), "--component", "Unspecified")
+        # pip would take the generator's metadata for a release of our package, and remove the messages with it.
+        for metadata in self.site_packages.glob(f"{package}-*.egg-info"):
+            shutil.rmtree(metadata)
+
+    def _prove(self) -> None:
+        self._run(str(self.venv / "bin" / "python"), "-W", "ignore", "-c", _PROOF)
+
+
+def remove_half_installed(site_packages: Path) -> None:
+    """Make pip install anew what it was installing when it was killed.
+
+    It takes a package for installed as soon as the metadata is there, though that may be half of it. Its last act is to
+    list its own INSTALLER file in the RECORD. What it was replacing then lies under names that start with `~`.
+    """
+    for leftover in site_packages.glob("~*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for metadata in site_packages.glob("*.dist-info"):
+        record = metadata / "RECORD"
+        if not record.is_file() or f"{metadata.name}/INSTALLER" not in record.read_text(encoding="utf-8"):
+            shutil.rmtree(metadata)
+
+
+def python_for(venv: Path, requested: str | None) -> dict[str, Any]:
+    """The environment's Python: the one asked for, else the one that it has, else the first fitting of the machine."""
+    if not requested and (venv / "setup" / "venv.done").is_file():
+        python = describe_python(str(venv / "bin" / "python"))
+        if python:
+            return python
+    return choose_python(requested)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Make or complete the environment at the path in `arguments` (default `.venv` in the repository)."""
+    venv = Path(arguments[0]).absolute() if arguments else ROOT / ".venv"
+    started = time.monotonic()
+    try:
+        setup = Setup(venv, python_for(venv, os.environ.get("PYTHON")))
+        if not setup.pending():
+            print(f"{venv} is up to date")
+            return 0
+        check_machine(setup.python, venv)
+        setup.run()
+    except SetupError as error:
+        print(f"\nsetup: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nsetup: interrupted; `make setup` goes on where it stopped", file=sys.stderr)
+        return 130
+    print(f"{venv} is ready after {time.monotonic() - started:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,149 @@
+"""What the machine must bring for `make setup`, and what to do where it does not. Standard library of Python 3.8."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+SUPPORTED_PYTHONS = ((3, 12), (3, 11))
+NEEDED_DISK_GB = 10
+APT_LINE = "sudo apt-get install build-essential python3-dev python3-venv"
+
+_PROBE = """
+import importlib.util, json, os, sys, sysconfig
+print(json.dumps({
+    "version": list(sys.version_info[:2]),
+    "executable": sys.executable,
+    "venv": all(importlib.util.find_spec(name) for name in ("venv", "ensurepip")),
+    "header": os.path.exists(os.path.join(sysconfig.get_path("include"), "Python.h")),
+}))
+"""
+
+
+class SetupError(Exception):
+    """What setup cannot mend by itself; the message says what was expected, what came and what to do."""
+
+
+def describe_python(command: str) -> dict[str, Any] | None:
+    """Version, path, venv module and header of a Python, by asking it; None where it does not start."""
+    try:
+        answer = subprocess.run([command, "-c", _PROBE], capture_output=True, text=True, timeout=60, check=True)
+        python: dict[str, Any] = json.loads(answer.stdout)
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return python
+
+
+def choose_python(requested: str | None) -> dict[str, Any]:
+    """The Python to build the environment with: `requested`, else the first supported one of this machine.
+
+    Raises:
+        SetupError: the requested one does not start or is not supported, or the machine has no supported one.
+    """
+    supported = " or ".join(f"{major}.{minor}" for major, minor in reversed(SUPPORTED_PYTHONS))
+    if requested:
+        python = describe_python(requested)
+        if python is None:
+            raise SetupError(f"PYTHON={requested} does not start; expected the path of a Python {supported}")
+        if tuple(python["version"]) not in SUPPORTED_PYTHONS:
+            raise SetupError(f"PYTHON={requested} is Python {_dotted(python)}; expected Python {supported}")
+        return python
+    candidates = [sys.executable, "python3", *(f"python{major}.{minor}" for major, minor in SUPPORTED_PYTHONS)]
+    found = [python for python in map(describe_python, candidates) if python]
+    for python in found:
+        if tuple(python["version"]) in SUPPORTED_PYTHONS:
+            return python
+    versions = ", ".join(sorted({_dotted(python) for python in found})) or "none"
+    raise SetupError(
+        f"expected Python {supported} (ROS 2 Jazzy has wheels for these), found {versions}; "
+        "install one, or name it: make setup PYTHON=/path/to/python3.12"
+    )
+
+
+def check_machine(python: dict[str, Any], venv: Path) -> None:
+    """Everything that must be there before the first download.
+
+    Raises:
+        SetupError: says which of platform, venv module, compiler, headers or disk is missing.
+    """
+    if sys.platform != "linux" or platform.machine() != "x86_64":
+        raise SetupError(
+            f"expected Linux on x86-64, as the ROS 2 wheels are, got {sys.platform} on {platform.machine()}; "
+            "here, build the package with colcon in a ROS 2 Jazzy installation"
+        )
+    if not python["venv"]:
+        raise SetupError(f"{python['executable']} cannot make virtual environments; {APT_LINE}")
+    missing = [tool for tool in ("gcc", "g++", "make") if not shutil.which(tool)]
+    if missing:
+        raise SetupError(f"messages are compiled, and {', '.join(missing)} is not installed; {APT_LINE}")
+    if not python["header"]:
+        raise SetupError(f"messages are compiled, and {python['executable']} has no Python.h; {APT_LINE}")
+    check_disk(venv.parent)
+
+
+def check_disk(folder: Path, needed_gb: float = NEEDED_DISK_GB) -> None:
+    """Raise SetupError where the file system of `folder` has less than `needed_gb` free."""
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    if free_gb < needed_gb:
+        raise SetupError(f"expected {needed_gb:g} GB of free disk for {folder}, got {free_gb:.1f} GB; free some space")
+
+
+def clean_environment(venv: Path) -> dict[str, str]:
+    """The environment of setup's own commands: `venv` first on the path, nothing of a sourced ROS installation.
+
+    A ROS installation brings its own Python packages and libraries by PYTHONPATH, LD_LIBRARY_PATH and the prefix paths;
+    the messages would be built against a mixture of both.
+    """
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in ("AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "COLCON_PREFIX_PATH", "PYTHONPATH", "PYTHONHOME")
+        and not (name == "LD_LIBRARY_PATH" and "ROS_DISTRO" in os.environ)
+    }
+    # The ROS wheels mark a process whose library path is set; in another environment's child the mark is wrong.
+    environment.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)
+    environment["PATH"] = os.pathsep.join([str(venv / "bin"), os.environ.get("PATH", os.defpath)])
+    return environment
+
+
+def explain_failure(log_tail: str) -> str:
+    """What most likely went wrong, read from the end of a failed command's output; empty where it is not known."""
+    for marks, meaning in _KNOWN_FAILURES:
+        if any(mark in log_tail for mark in marks):
+            return meaning
+    return ""
+
+
+_KNOWN_FAILURES = (
+    (
+        ("No space left on device", "Disk quota exceeded"),
+        "the disk is full: free some space and run `make setup` again",
+    ),
+    (
+        (
+            "NewConnectionError",
+            "NameResolutionError",
+            "Temporary failure in name resolution",
+            "Read timed out",
+            "ProxyError",
+        ),
+        "the Python package index was not reached: check the network (or pip's proxy and index settings) and run "
+        "`make setup` again",
+    ),
+    (
+        ("No matching distribution found", "Could not find a version"),
+        "the package index has no fitting build of a package: this needs PyPI (or a full mirror) and an x86-64 glibc "
+        "Linux of 2019 or later",
+    ),
+    (("fatal error: Python.h",), f"Python's headers are missing; {APT_LINE}"),
+)
+
+
+def _dotted(python: dict[str, Any]) -> str:
+    return ".".join(str(part) for part in python["version"])
