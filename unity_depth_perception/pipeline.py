@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import math
+import time
+from dataclasses import dataclass, field, fields, replace
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unity_depth_perception.core.association import ParentLink, find_parents
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import CameraError, ImageError
-from unity_depth_perception.core.objects import ObjectDistance
+from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, ModelError
+from unity_depth_perception.core.floor import fit_floor, up_from_pose
+from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
 from unity_depth_perception.models.protocols import DepthEstimator, DepthPrediction, Segmentation, Segmenter
+from unity_depth_perception.ops.geometry import background_points, require_size
+from unity_depth_perception.ops.statistics import ObjectStatistics, object_statistics
 
 
 @dataclass(frozen=True)
@@ -50,7 +57,9 @@ class PerceptionResult:
         depth: depth at the image's size.
         segmentation: instances at the image's size; object k is `objects[k]`.
         objects: distances, positions and parents.
+        depth_model: name of the model, "given" where the caller handed in the depth; so for `segmentation_model`.
         stage_s: wall-clock seconds spent in each stage: upload, depth, segmentation, objects.
+        links: what each object stands on and how sure that is; None: the floor.
     """
 
     frame: Frame
@@ -61,11 +70,179 @@ class PerceptionResult:
     depth_model: str
     segmentation_model: str
     stage_s: dict[str, float] = field(default_factory=dict)
+    links: tuple[ParentLink | None, ...] = ()
 
 
 class PerceptionPipeline:
-    """Runs a depth estimator and a segmenter on frames and relates their results."""
+    """Runs a depth estimator and a segmenter on frames and relates their results.
 
-    def __init__(self, depth_estimator: DepthEstimator, segmenter: Segmenter) -> None:
+    A stage may be None where every frame brings its result along: ground truth, or another node's output.
+    """
+
+    def __init__(
+        self,
+        depth_estimator: DepthEstimator | None,
+        segmenter: Segmenter | None,
+        device: torch.device | None = None,
+    ) -> None:
+        """`device` is for a pipeline without models; otherwise the models' own, on which they must agree.
+
+        Raises:
+            ConfigurationError: the models are on different devices.
+        """
+        devices = [model.device for model in (depth_estimator, segmenter) if model is not None]
+        if len({_place(d) for d in devices}) > 1:
+            raise ConfigurationError(
+                f"expected the depth model and the segmentation model on one device, got {devices[0]} and {devices[1]}"
+            )
         self.depth_estimator = depth_estimator
         self.segmenter = segmenter
+        self.device = devices[0] if devices else device or torch.device("cpu")
+
+    @torch.inference_mode()
+    def process(
+        self, frame: Frame, *, depth: DepthPrediction | None = None, segmentation: Segmentation | None = None
+    ) -> PerceptionResult:
+        """Depth, instances, and the objects' distances, positions and parents of one frame.
+
+        Args:
+            frame: the image and its camera.
+            depth: replaces the depth model (ground truth, another sensor).
+            segmentation: replaces the segmentation model.
+
+        Raises:
+            ModelError: the depth is relative, so it holds no distances.
+            ConfigurationError: a stage has neither a model nor a given result.
+            InputError: what is given does not fit the image.
+        """
+        clock = _StageClock(self.device)
+        image = torch.from_numpy(np.require(frame.image, requirements=["C", "W"])).to(
+            self.device
+        )  # torch wants it writable
+        clock.lap("upload")
+        depth_model = "given" if depth is not None else getattr(self.depth_estimator, "name", "")
+        depth = self._depth(image, frame.camera, depth)
+        clock.lap("depth")
+        segmentation_model = "given" if segmentation is not None else getattr(self.segmenter, "name", "")
+        segmentation = self._segmentation(image, frame.camera, segmentation)
+        clock.lap("segmentation")
+        segmentation, objects, links = relate(depth.depth_m, segmentation, frame.camera, frame.world_from_camera)
+        clock.lap("objects")
+        return PerceptionResult(
+            frame, image, depth, segmentation, objects, depth_model, segmentation_model, clock.stage_s, links
+        )
+
+    def _depth(self, image: Tensor, camera: Camera, given: DepthPrediction | None) -> DepthPrediction:
+        if given is None:
+            if self.depth_estimator is None:
+                raise ConfigurationError(
+                    "this pipeline has no depth model: hand in the depth of each frame, or name a model"
+                )
+            given = self.depth_estimator.infer(image, camera)
+        if not given.is_metric:
+            raise ModelError(
+                "expected metric depth for distances, got relative depth; choose a metric depth model, such as da3metric-large"
+            )
+        require_size(given.depth_m, camera, "depth")
+        return replace(given, depth_m=given.depth_m.to(self.device))
+
+    def _segmentation(self, image: Tensor, camera: Camera, given: Segmentation | None) -> Segmentation:
+        if given is None:
+            if self.segmenter is None:
+                raise ConfigurationError(
+                    "this pipeline has no segmentation model: hand in the instances of each frame, or name a model"
+                )
+            given = self.segmenter.infer(image)
+        require_size(given.instances, camera, "instance image")
+        return replace(given, instances=given.instances.to(self.device))
+
+
+def relate(
+    depth_m: Tensor,
+    segmentation: Segmentation,
+    camera: Camera,
+    world_from_camera: NDArray[np.float64] | None = None,
+) -> tuple[Segmentation, tuple[ObjectDistance, ...], tuple[ParentLink | None, ...]]:
+    """Distances, positions and parents of the instances of a depth image (H, W) [m].
+
+    Returns:
+        The segmentation without instances that have no pixel, the objects in its order, and what each stands on.
+    """
+    count = len(segmentation.categories)
+    statistics = object_statistics(depth_m, segmentation.instances, count, camera)
+    segmentation, statistics = _without_empty(segmentation, statistics)
+    points = statistics.points.cpu().double().numpy()
+    background = background_points(depth_m, segmentation.instances, camera).cpu().double().numpy()
+    up = None if world_from_camera is None else up_from_pose(world_from_camera)
+    floor = fit_floor(background, points.reshape(-1, 3), up)
+    categories = segmentation.categories
+    links = tuple(find_parents(list(points), categories, floor)) if floor else (None,) * len(categories)
+    return segmentation, _objects(statistics, segmentation, links), links
+
+
+def _objects(
+    statistics: ObjectStatistics, segmentation: Segmentation, links: tuple[ParentLink | None, ...]
+) -> tuple[ObjectDistance, ...]:
+    s = statistics
+    columns = [s.center, s.mean, s.median, s.minimum, s.maximum, s.valid_ratio, *s.position.T, *s.bbox.T, s.pixel_count]
+    rows = torch.stack([column.double() for column in columns], dim=1).tolist()  # one download
+    objects = []
+    for k, (row, link) in enumerate(zip(rows, links, strict=True)):
+        x_min, y_min, x_max, y_max = (int(v) for v in row[9:13])
+        objects.append(
+            ObjectDistance(
+                id=k,
+                category=segmentation.categories[k],
+                bbox=(x_min, y_min, x_max, y_max),
+                distance=DistanceStatistics(*row[:5]),
+                parent_id=None if link is None else link.parent,
+                score=segmentation.scores[k],
+                position_m=(row[6], row[7], row[8]),
+                range_m=math.hypot(*row[6:9]),
+                valid_ratio=row[5],
+                pixel_count=int(row[13]),
+            )
+        )
+    return tuple(objects)
+
+
+def _without_empty(segmentation: Segmentation, statistics: ObjectStatistics) -> tuple[Segmentation, ObjectStatistics]:
+    """Leave out instances without a pixel, whose masks others cover wholly, and number the rest anew."""
+    kept = (statistics.pixel_count > 0).nonzero().squeeze(1)
+    if len(kept) == len(segmentation.categories):
+        return segmentation, statistics
+    instances = segmentation.instances
+    numbers = torch.zeros(len(segmentation.categories) + 1, dtype=instances.dtype, device=instances.device)
+    numbers[kept + 1] = torch.arange(1, len(kept) + 1, dtype=instances.dtype, device=instances.device)
+    order = kept.tolist()
+    return (
+        Segmentation(
+            numbers[instances.to(torch.int64)],
+            tuple(segmentation.categories[k] for k in order),
+            tuple(segmentation.scores[k] for k in order),
+        ),
+        ObjectStatistics(**{f.name: getattr(statistics, f.name)[kept] for f in fields(ObjectStatistics)}),
+    )
+
+
+def _place(device: torch.device) -> tuple[str, int]:
+    """Type and number of a device; "cuda" means the current one, as torch takes it."""
+    if device.index is not None:
+        return device.type, device.index
+    return device.type, torch.cuda.current_device() if device.type == "cuda" else 0
+
+
+class _StageClock:
+    """Wall-clock seconds of each stage; waits for the GPU, which else works on while the next stage is timed."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.stage_s: dict[str, float] = {}
+        self._device = device
+        self._start = time.perf_counter()
+
+    def lap(self, stage: str) -> None:
+        if self._device.type == "cuda":
+            torch.cuda.synchronize(self._device)
+        now = time.perf_counter()
+        self.stage_s[stage] = now - self._start
+        self._start = now

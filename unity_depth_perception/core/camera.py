@@ -39,7 +39,9 @@ class Camera:
         for name in ("fx", "fy"):
             focal = getattr(self, name)
             if not (math.isfinite(focal) and focal > 0):
-                raise CameraError(f"expected a finite focal length {name} > 0 px, got {focal}; check the camera's field of view")
+                raise CameraError(
+                    f"expected a finite focal length {name} > 0 px, got {focal}; check the camera's field of view"
+                )
         if not (math.isfinite(self.cx) and math.isfinite(self.cy)):
             raise CameraError(f"expected a finite principal point, got ({self.cx}, {self.cy})")
 
@@ -47,7 +49,9 @@ class Camera:
     def from_vertical_fov(cls, fov_rad: float, width: int, height: int) -> Camera:
         """A centred camera with square pixels: fy = (height / 2) / tan(fov / 2), fx = fy (Unity's Camera.fieldOfView)."""
         if not 0 < fov_rad < math.pi:
-            raise CameraError(f"expected a vertical field of view between 0 and 180 deg, got {math.degrees(fov_rad):.6g} deg")
+            raise CameraError(
+                f"expected a vertical field of view between 0 and 180 deg, got {math.degrees(fov_rad):.6g} deg"
+            )
         if width < 1 or height < 1:
             raise CameraError(f"expected an image size of at least 1 x 1 px, got {width} x {height}")
         f_px = height / 2 / math.tan(fov_rad / 2)
@@ -151,9 +155,7 @@ class Camera:
         if width < 1 or height < 1:
             raise CameraError(f"expected an image size of at least 1 x 1 px, got {width} x {height}")
         sx, sy = width / self.width, height / self.height
-        return Camera(
-            width, height, self.fx * sx, self.fy * sy, (self.cx + 0.5) * sx - 0.5, (self.cy + 0.5) * sy - 0.5
-        )
+        return Camera(width, height, self.fx * sx, self.fy * sy, (self.cx + 0.5) * sx - 0.5, (self.cy + 0.5) * sy - 0.5)
 
     def cropped(self, x_min: int, y_min: int, width: int, height: int) -> Camera:
         """The camera of the window whose first pixel is (x_min, y_min)."""

@@ -49,7 +49,9 @@ class ObjectDistance:
     def __post_init__(self) -> None:
         x_min, y_min, x_max, y_max = self.bbox
         if not (x_min < x_max and y_min < y_max):
-            raise InputError(f"object {self.id}: expected bbox [x_min, y_min, x_max, y_max] with max > min, got {list(self.bbox)}")
+            raise InputError(
+                f"object {self.id}: expected bbox [x_min, y_min, x_max, y_max] with max > min, got {list(self.bbox)}"
+            )
         if self.parent_id == self.id:
             raise InputError(f"object {self.id}: an object cannot stand on itself")
 

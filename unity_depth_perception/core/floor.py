@@ -1,0 +1,131 @@
+"""The plane that the objects stand on, from a few background points."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unity_depth_perception.core.errors import InputError
+
+_TRIALS = 256
+_BAND_RATIO = 0.015  # a point belongs to a plane within this part of the scene's depth: what predicted depth scatters
+_MIN_POINTS = 12
+
+
+@dataclass(frozen=True)
+class Floor:
+    """A plane in the camera's optical frame.
+
+    Attributes:
+        up: (3,) float64 unit vector.
+        offset_m: height of the plane along `up`, from the camera: negative for a camera above the floor.
+    """
+
+    up: NDArray[np.float64]
+    offset_m: float
+
+    def __post_init__(self) -> None:
+        if self.up.shape != (3,) or abs(float(np.linalg.norm(self.up)) - 1) > 1e-3:
+            raise InputError(f"expected up as a unit vector (3,), got {self.up}")
+
+    def heights(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Heights (...) [m] above the floor of points (..., 3) [m] of the optical frame."""
+        return points @ self.up - self.offset_m
+
+    def ground(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Horizontal coordinates (..., 2) [m] of points (..., 3), with the camera at (0, 0); axes: right, forward."""
+        # The optical axis names "forward" unless the camera looks straight down; then the image's top does.
+        axis = np.array([0.0, 0.0, 1.0]) if abs(self.up[2]) < 0.99 else np.array([0.0, -1.0, 0.0])
+        forward = axis - (axis @ self.up) * self.up
+        forward /= np.linalg.norm(forward)
+        return points @ np.stack([np.cross(forward, self.up), forward], axis=1)
+
+
+def up_from_pose(world_from_camera: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The world's z axis (3,) in the optical frame, from the camera's pose (4, 4)."""
+    up = np.asarray(
+        world_from_camera[2, :3], dtype=np.float64
+    )  # third row of the rotation = its inverse's third column
+    norm = float(np.linalg.norm(up))
+    if not norm > 0.5:
+        raise InputError(f"expected a camera pose with a rotation, got {world_from_camera[:3, :3].tolist()}")
+    return up / norm
+
+
+def fit_floor(
+    background: NDArray[np.float64], objects: NDArray[np.float64], up: NDArray[np.float64] | None = None
+) -> Floor | None:
+    """The plane that most background points lie on, among those that no object reaches through; None if there is none.
+
+    With `up` known only the height is sought: it is taken from the depth itself even when the camera's height is known,
+    so that depth of a wrong scale still gives a floor under its objects.
+
+    Args:
+        background: (M, 3) points [m] of the optical frame; those with NaN are left out.
+        objects: (P, 3) points of all objects, NaN left out.
+        up: (3,) unit vector against gravity, in the optical frame.
+    """
+    background = background[np.isfinite(background).all(axis=-1)]
+    objects = objects[np.isfinite(objects).all(axis=-1)]
+    if len(background) < _MIN_POINTS:
+        return None
+    band = _BAND_RATIO * float(np.median(background[:, 2]))
+    if up is None:
+        up = _level(background, objects, band)
+    if up is None:
+        return None
+    return Floor(up, _densest(background @ up, band))
+
+
+def _level(background: NDArray[np.float64], objects: NDArray[np.float64], band: float) -> NDArray[np.float64] | None:
+    """Normal of the best plane through three points (RANSAC with a fixed seed), refined on its inliers."""
+    rng = np.random.default_rng(0)
+    triples = background[rng.integers(len(background), size=(_TRIALS, 3))]  # (T, 3, 3)
+    normals = np.cross(triples[:, 1] - triples[:, 0], triples[:, 2] - triples[:, 0])
+    lengths = np.linalg.norm(normals, axis=1)
+    usable = lengths > 1e-9
+    normals, anchors = normals[usable] / lengths[usable, None], triples[usable, 0]
+    offsets = np.einsum("ij,ij->i", normals, anchors)
+    side = -np.sign(offsets)  # the camera, at the origin, is above the floor
+    normals, offsets = normals * side[:, None], offsets * side
+    scores = _plane_scores(normals, offsets, background, objects, band)
+    if not len(scores) or scores.max() <= 0:
+        return None
+    best = int(scores.argmax())
+    normal, offset = normals[best], float(offsets[best])
+    for _ in range(3):
+        near = background[np.abs(background @ normal - offset) < band]
+        if len(near) < _MIN_POINTS:
+            break
+        centre = near.mean(axis=0)
+        refined = np.linalg.svd(near - centre, full_matrices=False)[2][2]
+        normal = refined * np.sign(refined @ normal)
+        offset = float(centre @ normal)
+    return normal
+
+
+def _plane_scores(
+    normals: NDArray[np.float64],
+    offsets: NDArray[np.float64],
+    background: NDArray[np.float64],
+    objects: NDArray[np.float64],
+    band: float,
+) -> NDArray[np.float64]:
+    """Share of background on each plane, where the objects are above it and its normal points up in the image.
+
+    A camera that looks down sees every wall's normal point down or sideways in its image: this tells floor and walls apart.
+    """
+    on_plane = (np.abs(background @ normals.T - offsets) < band).mean(axis=0)
+    above = (objects @ normals.T - offsets > -2 * band).mean(axis=0) if len(objects) else 1.0
+    upwards = np.where(normals[:, 1] < 0.05, np.clip(-normals[:, 1] / 0.5, 0.1, 1.0), 0.0)
+    return np.asarray(on_plane * above**2 * upwards, dtype=np.float64)
+
+
+def _densest(heights: NDArray[np.float64], band: float) -> float:
+    """Middle of the band of width 2 `band` that holds most of the heights (M,): the floor, whatever walls spread above it."""
+    ordered = np.sort(heights)
+    ends = np.searchsorted(ordered, ordered + 2 * band, side="right")
+    start = int((ends - np.arange(len(ordered))).argmax())
+    return float(np.median(ordered[start : ends[start]]))

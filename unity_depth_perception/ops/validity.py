@@ -1,0 +1,50 @@
+"""Every unit rule of ROS depth; nowhere else a division by 1000 or a comparison with 0.
+
+metres, float32        NaN = invalid, +Inf = sky or beyond range, a finite value > 0 = measured (REP 117, REP 118)
+millimetres, uint16    0 = invalid; has no value for +Inf, nor for more than 65.535 m
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from unity_depth_perception.core.errors import InputError
+
+_MM_PER_M = 1000.0
+_MAX_MM = 65535
+
+
+def is_valid(depth_m: Tensor) -> Tensor:
+    """Which pixels are measured: bool, same shape. False for NaN, +-Inf, 0 and negative values."""
+    return (depth_m > 0) & (depth_m < math.inf)
+
+
+def cleaned(depth_m: Tensor) -> Tensor:
+    """Depth from a foreign source, where 0, negative values and -Inf mean invalid, with NaN in their place; +Inf stays."""
+    return torch.where(depth_m > 0, depth_m, math.nan)
+
+
+def from_millimetres(depth_mm: Tensor) -> Tensor:
+    """Metres (float32) from unsigned 16-bit millimetres (..., any integer dtype); 0 becomes NaN.
+
+    Raises:
+        InputError: the values are not integers.
+    """
+    if depth_mm.dtype.is_floating_point:
+        raise InputError(
+            f"expected depth in integer millimetres (16UC1), got {depth_mm.dtype}; float depth is in metres"
+        )
+    return cleaned(depth_mm.to(torch.float32) / _MM_PER_M)
+
+
+def to_millimetres(depth_m: Tensor) -> Tensor:
+    """Rounded millimetres (uint16) from metres; 0 for invalid, for +Inf and for what 16 bits cannot hold.
+
+    A valid depth under half a millimetre becomes 1, so that it does not turn invalid.
+    """
+    millimetres = (depth_m * _MM_PER_M).round()
+    fits = is_valid(depth_m) & (millimetres <= _MAX_MM)
+    return torch.where(fits, millimetres.clamp(min=1), 0).to(torch.int32).to(torch.uint16)
