@@ -1,0 +1,42 @@
+"""What all rings share: which tests this machine can run, and that nothing leaves it.
+
+test/unit    no ROS, no torch, seconds
+test/models  torch on the CPU, tiny or embedded weights
+test/ros     adapters and nodes in process
+test/launch  launch files; where launch is installed
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+# Read by DDS when rclpy starts, so it is set before any test module is imported.
+os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--weights", action="store_true", help="run tests that load published weights (from the hub or its cache)"
+    )
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    reasons = {}
+    if not config.getoption("--weights"):
+        reasons["weights"] = "needs published weights: run pytest with --weights"
+    if any(item.get_closest_marker("gpu") for item in items) and not _has_cuda():
+        reasons["gpu"] = "needs a CUDA device"
+    for item in items:
+        for marker, reason in reasons.items():
+            if item.get_closest_marker(marker):
+                item.add_marker(pytest.mark.skip(reason=reason))
+
+
+def _has_cuda() -> bool:
+    try:
+        import torch
+    except ImportError:
+        return False
+    return torch.cuda.is_available()

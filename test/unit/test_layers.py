@@ -1,0 +1,159 @@
+"""Dependencies point one way: nodes -> ros -> pipeline -> models -> ops -> core; ROS stays in `ros` and `nodes`."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+NAME = "unity_depth_perception"
+SOURCES = sorted((ROOT / NAME).rglob("*.py"))
+
+CHAIN = ("core", "ops", "models", "pipeline", "ros", "nodes")
+ROS_LAYERS = {"ros", "nodes"}
+ROS_MODULES = {
+    "rclpy",
+    "std_srvs",
+    "builtin_interfaces",
+    "cv_bridge",
+    "launch",
+    "launch_ros",
+    "rosidl_runtime_py",
+    "tf2_ros",
+}
+
+_BLOCKED_IMPORT = """
+import importlib, pkgutil, sys
+
+class Block:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in {blocked!r}:
+            raise ImportError(f"{{name}} is blocked")
+
+sys.meta_path.insert(0, Block())
+package = importlib.import_module("{package}")
+names = [module.name for module in pkgutil.walk_packages(package.__path__, package.__name__ + ".")]
+for name in names:
+    importlib.import_module(name)
+print(len(names))
+"""
+
+
+def layer_of(module: str) -> str:
+    """`models` of `unity_depth_perception.models.registry`; empty for the top package and for other packages."""
+    parts = module.split(".")
+    return parts[1] if parts[0] == NAME and len(parts) > 1 else ""
+
+
+def module_of(path: Path) -> str:
+    """The dotted name of a source file."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports_in(text: str, module: str, is_package: bool = False) -> Iterator[str]:
+    """Dotted names that a source imports, inside functions too; relative ones made absolute."""
+    package = module.split(".") if is_package else module.split(".")[:-1]
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package[: len(package) - node.level + 1] if node.level else []
+            base = [*base, *(node.module.split(".") if node.module else [])]
+            yield from (".".join([*base, alias.name]) for alias in node.names)
+
+
+def is_ros(name: str) -> bool:
+    """Whether an imported name belongs to ROS: its client library, message packages, our generated messages."""
+    top = name.partition(".")[0]
+    return top in ROS_MODULES or top.endswith("_msgs") or layer_of(name) == "msg"
+
+
+def violations(text: str, module: str, is_package: bool = False) -> list[str]:
+    """What a module imports and may not."""
+    layer = layer_of(module)
+    found = []
+    for name in imports_in(text, module, is_package):
+        target = layer_of(name)
+        if is_ros(name) and layer not in ROS_LAYERS:
+            found.append(f"{module} imports {name}: ROS belongs in ros and nodes")
+        elif target in ROS_LAYERS and layer not in ROS_LAYERS:
+            found.append(f"{module} imports {name}: what runs without ROS cannot")
+        elif layer in CHAIN and target in CHAIN and CHAIN.index(target) > CHAIN.index(layer):
+            found.append(f"{module} imports {name}: {target} lies above {layer}")
+        elif layer in ("core", "ops", "models", "pipeline", "dataset") and target not in (*CHAIN, layer, "", "msg"):
+            found.append(f"{module} imports {name}: {target} is a tool that builds on {layer}")
+        elif layer == "dataset" and target not in ("core", "dataset", ""):
+            found.append(f"{module} imports {name}: dataset needs core alone")
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_module_imports_only_lower_layers(path: Path) -> None:
+    assert violations(path.read_text(encoding="utf-8"), module_of(path), path.name == "__init__.py") == []
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("core.camera", f"from {NAME}.ops import clouds"),
+        ("core.camera", "from ..ops import clouds"),
+        ("ops.clouds", f"import {NAME}.models.registry"),
+        ("models.registry", f"def f():\n    from {NAME}.pipeline import Frame"),
+        ("pipeline", f"from {NAME} import export"),
+        ("pipeline", "import rclpy"),
+        ("evaluation.bags", "from sensor_msgs.msg import Image"),
+        ("cli.main", f"from {NAME}.msg import ObjectDistance"),
+        ("cli.main", f"from {NAME}.nodes import demo"),
+        ("dataset.reader", f"from {NAME}.models.protocols import Segmenter"),
+    ],
+)
+def test_forbidden_import_is_noticed(module: str, text: str) -> None:
+    assert len(violations(text, f"{NAME}.{module}")) == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "text"),
+    [
+        ("ops.clouds", f"from {NAME}.core.camera import Camera"),
+        ("nodes.perception_node", f"from {NAME}.msg import ObjectDistance\nimport rclpy"),
+        ("nodes.virtual_unity_node", f"from {NAME}.synthetic import scene"),
+        ("evaluation.report", f"from {NAME}.dataset.sample import Sample"),
+    ],
+)
+def test_allowed_import_is_left_alone(module: str, text: str) -> None:
+    assert violations(text, f"{NAME}.{module}") == []
+
+
+@pytest.mark.parametrize(
+    ("package", "blocked"),
+    [("core", {"rclpy", "torch", "torchvision", "cv2", "scipy"}), ("dataset", {"rclpy", "torch", "torchvision"})],
+)
+def test_imports_with_blocked_modules(package: str, blocked: set[str]) -> None:
+    code = _BLOCKED_IMPORT.format(package=f"{NAME}.{package}", blocked=blocked)
+    child = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
+    )
+    assert child.returncode == 0, child.stderr
+    assert int(child.stdout) >= 1
+
+
+def test_blocking_blocks() -> None:
+    code = _BLOCKED_IMPORT.format(package=f"{NAME}.core", blocked={"numpy"})
+    child = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, timeout=60, check=False
+    )
+    assert child.returncode != 0
+    assert "numpy is blocked" in child.stderr
+
+
+def test_top_package_is_a_docstring_and_a_path() -> None:
+    """Anything else would be lost: the generated package of the same name may be the one that Python finds first."""
+    body = ast.parse((ROOT / NAME / "__init__.py").read_text(encoding="utf-8")).body
+    assert [type(node) for node in body] == [ast.Expr, ast.Assign]
+    assert not (ROOT / NAME / "msg").exists()

@@ -1,0 +1,183 @@
+"""`make setup`: steps are done once, an interruption is mended, and what cannot be mended is said clearly."""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import setup_env
+import setup_machine
+from setup_machine import SetupError, check_disk, check_machine, choose_python, clean_environment, explain_failure
+from setup_progress import Progress, Stamps, Step, run_logged
+
+GOOD_PYTHON = {"version": [3, 11], "executable": "/usr/bin/python3", "venv": True, "header": True}
+
+
+def step(inputs: list[Path], facts: tuple[str, ...] = ()) -> Step:
+    return Step("name", "A title", lambda: None, inputs, facts)
+
+
+def test_step_is_done_until_an_input_changes(tmp_path: Path) -> None:
+    pins = tmp_path / "pins.txt"
+    pins.write_text("numpy==1")
+    stamps = Stamps(tmp_path / "stamps")
+    assert not stamps.is_done(step([pins]))
+    stamps.remember(step([pins]))
+    assert stamps.is_done(step([pins]))
+    assert not stamps.is_done(step([pins], facts=("3.12",)))
+    pins.write_text("numpy==2")
+    assert not stamps.is_done(step([pins]))
+
+
+def test_step_that_started_is_not_done(tmp_path: Path) -> None:
+    stamps = Stamps(tmp_path)
+    stamps.remember(step([]))
+    stamps.forget(step([]))
+    assert not stamps.is_done(step([]))
+
+
+def test_renamed_input_is_a_change(tmp_path: Path) -> None:
+    one, other = tmp_path / "One.msg", tmp_path / "Other.msg"
+    for path in (one, other):
+        path.write_text("int32 id")
+    assert step([one]).fingerprint() != step([other]).fingerprint()
+
+
+def install(site_packages: Path, name: str, record: str | None) -> Path:
+    folder = site_packages / f"{name}-1.0.dist-info"
+    folder.mkdir(parents=True)
+    (folder / "METADATA").write_text(f"Name: {name}")
+    if record is not None:
+        (folder / "RECORD").write_text(record)
+    return folder
+
+
+def test_half_installed_packages_are_forgotten(tmp_path: Path) -> None:
+    whole = install(tmp_path, "whole", "whole/__init__.py,,\nwhole-1.0.dist-info/INSTALLER,,\n")
+    copied = install(tmp_path, "copied", "copied/__init__.py,,\n")  # the wheel's own record, not yet pip's
+    begun = install(tmp_path, "begun", None)
+    (tmp_path / "~orch").mkdir()
+    setup_env.remove_half_installed(tmp_path)
+    assert whole.is_dir()
+    assert not copied.exists()
+    assert not begun.exists()
+    assert not (tmp_path / "~orch").exists()
+
+
+def test_environment_without_site_packages_has_nothing_to_forget(tmp_path: Path) -> None:
+    setup_env.remove_half_installed(tmp_path / "missing")
+
+
+def fake_python(folder: Path, version: str) -> Path:
+    path = folder / "python"
+    path.write_text(f'#!/bin/sh\necho \'{{"version": [{version}], "executable": "{path}"}}\'\n')
+    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    return path
+
+
+def test_requested_python_is_taken(tmp_path: Path) -> None:
+    path = fake_python(tmp_path, "3, 12")
+    assert choose_python(str(path))["executable"] == str(path)
+
+
+def test_requested_python_of_another_version_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match=r"is Python 3\.13; expected Python 3\.11 or 3\.12"):
+        choose_python(str(fake_python(tmp_path, "3, 13")))
+
+
+def test_requested_python_that_does_not_start_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(SetupError, match="does not start"):
+        choose_python(str(tmp_path / "python9"))
+
+
+def test_machine_without_supported_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    def describe(command: str) -> dict[str, Any] | None:
+        return {"version": [3, 13], "executable": command} if command == "python3" else None
+
+    monkeypatch.setattr(setup_machine, "describe_python", describe)
+    with pytest.raises(SetupError, match=r"found 3\.13; install one, or name it: make setup PYTHON="):
+        choose_python(None)
+
+
+def test_another_python_of_the_machine_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    versions = {"python3": [3, 13], "python3.11": [3, 11]}
+
+    def describe(command: str) -> dict[str, Any] | None:
+        return {"version": versions[command], "executable": command} if command in versions else None
+
+    monkeypatch.setattr(setup_machine, "describe_python", describe)
+    assert choose_python(None)["executable"] == "python3.11"
+
+
+def test_python_describes_itself() -> None:
+    python = setup_machine.describe_python(sys.executable)
+    assert python is not None
+    assert tuple(python["version"]) == sys.version_info[:2]
+
+
+@pytest.mark.parametrize(
+    ("lacks", "message"), [("venv", "cannot make virtual environments"), ("header", r"has no Python\.h")]
+)
+def test_incomplete_python_is_refused(tmp_path: Path, lacks: str, message: str) -> None:
+    with pytest.raises(SetupError, match=f"{message}.*apt-get install"):
+        check_machine({**GOOD_PYTHON, lacks: False}, tmp_path / ".venv")
+
+
+def test_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(SetupError, match=r"gcc, g\+\+, make is not installed; sudo apt-get install build-essential"):
+        check_machine(GOOD_PYTHON, tmp_path / ".venv")
+
+
+def test_full_disk_is_said_with_numbers(tmp_path: Path) -> None:
+    check_disk(tmp_path, needed_gb=0)
+    with pytest.raises(SetupError, match=r"expected 1e\+09 GB of free disk .*, got [\d.]+ GB"):
+        check_disk(tmp_path, needed_gb=1e9)
+
+
+def test_sourced_ros_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("ROS_DISTRO", "PYTHONPATH", "AMENT_PREFIX_PATH", "LD_LIBRARY_PATH", "_ROS_WHEELS_BOOTSTRAP_COMPLETE"):
+        monkeypatch.setenv(name, "/opt/ros/jazzy")
+    environment = clean_environment(tmp_path)
+    assert not {"PYTHONPATH", "AMENT_PREFIX_PATH", "LD_LIBRARY_PATH"} & environment.keys()
+    assert "_ROS_WHEELS_BOOTSTRAP_COMPLETE" not in environment
+    assert environment["PATH"].split(os.pathsep)[0] == str(tmp_path / "bin")
+
+
+def test_library_path_of_a_machine_without_ros_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ROS_DISTRO", raising=False)
+    monkeypatch.setenv("LD_LIBRARY_PATH", "/usr/local/cuda/lib64")
+    assert clean_environment(tmp_path)["LD_LIBRARY_PATH"] == "/usr/local/cuda/lib64"
+
+
+@pytest.mark.parametrize(
+    ("output", "meaning"),
+    [
+        ("OSError: [Errno 28] No space left on device", "the disk is full"),
+        ("NewConnectionError('...: Failed to establish a new connection", "the Python package index was not reached"),
+        ("ERROR: No matching distribution found for ros-rclpy", "no fitting build"),
+        ("ImportError: something else", ""),
+    ],
+)
+def test_known_failures_are_explained(output: str, meaning: str) -> None:
+    assert meaning in explain_failure(output)
+    assert bool(explain_failure(output)) == bool(meaning)
+
+
+def test_failed_command_tells_its_log(tmp_path: Path) -> None:
+    log = tmp_path / "log.txt"
+    command = [sys.executable, "-c", "print('reading'); raise SystemExit('No space left on device')"]
+    with pytest.raises(SetupError, match=r"(?s)ended with code 1: the disk is full.*reading.*log\.txt"):
+        run_logged(command, log, dict(os.environ), Progress(1))
+
+
+def test_progress_numbers_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
+    progress = Progress(2)
+    progress.skip("First")
+    progress.start("Second")
+    progress.finish()
+    assert capsys.readouterr().out.splitlines()[:2] == ["[1/2] First ... up to date", "[2/2] Second ..."]
