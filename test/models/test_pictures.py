@@ -37,10 +37,14 @@ def test_depth_colours_go_from_red_to_blue_and_mark_what_is_not_finite() -> None
     depth = ramp()
     depth[0, 0], depth[0, 1] = np.nan, np.inf
     picture = depth_picture(depth)
-    assert picture.dtype == np.uint8 and picture.shape[0] == 64 and picture.shape[1] > 96
-    assert tuple(picture[0, 0]) == NAN_COLOUR and tuple(picture[0, 1]) == INFINITE_COLOUR
+    assert picture.dtype == np.uint8
+    assert picture.shape[0] == 64
+    assert picture.shape[1] > 96
+    assert tuple(picture[0, 0]) == NAN_COLOUR
+    assert tuple(picture[0, 1]) == INFINITE_COLOUR
     near, far = picture[1, 0].astype(int), picture[-1, 95].astype(int)
-    assert near[0] > near[2] and far[2] > far[0]
+    assert near[0] > near[2]
+    assert far[2] > far[0]
 
 
 def test_one_depth_has_one_colour_in_every_picture_of_the_same_range() -> None:
@@ -48,7 +52,9 @@ def test_one_depth_has_one_colour_in_every_picture_of_the_same_range() -> None:
     second = depth_picture(ramp(40, 40) * 0 + 1.5, near_m=0.5, far_m=4.0)
     beyond = depth_picture(np.full((40, 40), 99.0, np.float32), near_m=0.5, far_m=4.0)
     end = depth_picture(np.full((40, 40), 4.0, np.float32), near_m=0.5, far_m=4.0)
-    assert (first == second).all() and (beyond == end).all() and not (first == end).all()
+    assert (first == second).all()
+    assert (beyond == end).all()
+    assert not (first == end).all()
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 2.0], ids=["all NaN", "all sky", "all zero", "constant"])
@@ -80,7 +86,8 @@ def test_errors_are_white_at_zero_red_beyond_the_truth_and_blue_before_it() -> N
     truth[0, 0] = np.inf
     picture = error_picture(2 * factor, truth).astype(int)
     assert picture[30, 5].min() > 235
-    assert picture[30, 30, 0] > picture[30, 30, 2] + 50 and picture[30, 50, 2] > picture[30, 50, 0] + 50
+    assert picture[30, 30, 0] > picture[30, 30, 2] + 50
+    assert picture[30, 50, 2] > picture[30, 50, 0] + 50
     assert tuple(picture[0, 0]) == NAN_COLOUR
     with pytest.raises(InputError, match="one size"):
         error_picture(truth, truth[1:])
@@ -90,7 +97,9 @@ def test_errors_are_white_at_zero_red_beyond_the_truth_and_blue_before_it() -> N
 def test_ticks_are_round_inside_and_apart(low: float, high: float) -> None:
     scale = ColourScale.of_depth(low, high)
     ticks = scale.ticks(min_spacing=0.1)
-    assert len(ticks) >= 2 and low * 0.999 <= ticks[0] and ticks[-1] <= high * 1.001
+    assert len(ticks) >= 2
+    assert low * 0.999 <= ticks[0]
+    assert ticks[-1] <= high * 1.001
     assert np.diff(scale.position(np.array(ticks, np.float32))).min() >= 0.1
     assert scale.position(np.array([low, high], np.float32)) == pytest.approx([0, 1], abs=1e-3)
 
@@ -100,7 +109,8 @@ def test_overlay_draws_on_a_copy_and_only_where_something_is() -> None:
     before = image.copy()
     picture = overlay_picture(image, instances, objects)
     assert (image == before).all()
-    assert (picture[120, 100] != 127).any() and (picture[-5:] == 127).all()
+    assert (picture[120, 100] != 127).any()
+    assert (picture[-5:] == 127).all()
     assert (overlay_picture(image, instances * 0, ()) == image).all()
 
 
@@ -118,7 +128,8 @@ def test_overlay_draws_a_link_only_to_an_object_of_the_same_image() -> None:
     linked = overlay_picture(image, instances, (cube, tower))
     free = overlay_picture(image, instances, (cube, tower.with_parent(None)))
     dangling = overlay_picture(image, instances, (cube, tower.with_parent(7)))
-    assert (linked != free).any() and (dangling == free).all()
+    assert (linked != free).any()
+    assert (dangling == free).all()
 
 
 @pytest.mark.parametrize("size", [(8, 8), (16, 400), (400, 16)])
@@ -147,4 +158,5 @@ def test_comparison_adds_truth_and_error_when_the_truth_is_known() -> None:
     depth = ramp(200, 240)
     short = comparison_picture(image, instances, objects, depth, panel_height=100)
     full = comparison_picture(image, instances, objects, depth, depth * 1.1, panel_height=100)
-    assert short.shape[0] == full.shape[0] and full.shape[1] > 1.5 * short.shape[1]
+    assert short.shape[0] == full.shape[0]
+    assert full.shape[1] > 1.5 * short.shape[1]

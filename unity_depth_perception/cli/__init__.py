@@ -1,0 +1,1 @@
+"""The `unity-depth` command."""

@@ -1,0 +1,98 @@
+"""`unity-depth benchmark`: how fast this machine is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from unity_depth_perception.cli.options import (
+    DepthModelOption,
+    DeviceOption,
+    SegmentationModelOption,
+    Size,
+    SizeOption,
+)
+from unity_depth_perception.cli.progress import track
+
+if TYPE_CHECKING:
+    from unity_depth_perception.evaluation.benchmark import Timings
+    from unity_depth_perception.pipeline import Frame
+
+_BUDGET_MS = 40.0  # of everything outside the networks, for a 1024 x 1024 image
+_BUDGET_PX = 1024 * 1024
+_SCENES = 4
+_SEED = 900_000_000  # far from what `synthesize` takes by default
+
+app = typer.Typer(help="How fast this machine is.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keeps `pipeline` a subcommand: typer folds a group of one command into its parent."""
+
+
+@app.command()
+def pipeline(
+    size: SizeOption = Size(1024, 1024),
+    frames: Annotated[int, typer.Option(min=1, help="Frames to measure.")] = 20,
+    depth_model: DepthModelOption = "compact",
+    segmentation_model: SegmentationModelOption = "compact",
+    device: DeviceOption = "auto",
+) -> None:
+    """Time every stage of the pipeline on virtual scenes, beside the same work written plainly in NumPy."""
+    import torch
+
+    from unity_depth_perception.evaluation.benchmark import time_pipeline
+    from unity_depth_perception.models.device import resolve_device
+    from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
+    from unity_depth_perception.pipeline import PerceptionPipeline
+
+    chosen = resolve_device(device, torch.cuda.is_available())
+    perception = PerceptionPipeline(
+        create_depth_estimator(depth_model, chosen), create_segmenter(segmentation_model, chosen)
+    )
+    timings = time_pipeline(
+        perception, _scenes(size), frames, lambda chosen_frames: track(chosen_frames, frames, "measuring")
+    )
+    _print(timings, size, f"{depth_model} + {segmentation_model} on {chosen}, {torch.get_num_threads()} threads")
+
+
+def _scenes(size: Size) -> Sequence[Frame]:
+    from unity_depth_perception.pipeline import Frame
+    from unity_depth_perception.synthetic.samples import render_samples
+
+    seeds = list(range(_SEED, _SEED + _SCENES))
+    return [
+        Frame(sample.image, sample.camera)
+        for sample in render_samples(seeds=seeds, width=size.width, height=size.height)
+    ]
+
+
+def _print(timings: Timings, size: Size, title: str) -> None:
+    from unity_depth_perception.evaluation.benchmark import NETWORKS, OUTSIDE
+
+    table = Table(title=f"{size} px, {title}", title_justify="left", box=None)
+    for column in ("stage", "p50 ms", "p99 ms", "plain NumPy p50 ms", "ratio"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for stage in timings.stages:
+        ratio = timings.ratio(stage)
+        plain = timings.reference_ms(stage)
+        table.add_row(
+            stage,
+            f"{timings.percentile_ms(stage, 50):.2f}",
+            f"{timings.percentile_ms(stage, 99):.2f}",
+            "" if plain is None else f"{plain:.2f}",
+            "" if ratio is None else f"{ratio:.1f} x",
+        )
+    for name, stages in (("outside the networks", OUTSIDE), ("total", (*OUTSIDE, *NETWORKS))):
+        table.add_row(name, *(f"{timings.total_ms(stages, percent):.2f}" for percent in (50, 99)), "", "")
+    console = Console()
+    console.print(table)
+    console.print(f"{1e3 / timings.total_ms((*OUTSIDE, *NETWORKS), 50):.2f} frames per second")
+    outside_ms, budget_ms = timings.total_ms(OUTSIDE, 50), _BUDGET_MS * size.width * size.height / _BUDGET_PX
+    verdict = "within" if outside_ms <= budget_ms else "over"
+    console.print(f"outside the networks: {outside_ms:.1f} ms, {verdict} the budget of {budget_ms:.1f} ms")

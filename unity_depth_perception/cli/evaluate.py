@@ -1,0 +1,76 @@
+"""`unity-depth evaluate`: the pipeline over a dataset folder, and how far it is from the truth."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from unity_depth_perception.cli.options import DepthModelOption, DeviceOption, SegmentationModelOption
+from unity_depth_perception.cli.progress import track
+
+
+class Source(StrEnum):
+    """Where a stage's result comes from."""
+
+    MODEL = "model"
+    TRUTH = "truth"
+
+
+def evaluate(
+    dataset: Annotated[Path, typer.Argument(help="Dataset folder.")],
+    output: Annotated[Path, typer.Option(help="Folder for report.json, report.md and pictures.")],
+    depth_model: DepthModelOption = "compact",
+    segmentation_model: SegmentationModelOption = "compact",
+    masks: Annotated[Source, typer.Option(help="truth replaces the segmentation model by the dataset's masks.")] = (
+        Source.MODEL
+    ),
+    depth: Annotated[
+        Source, typer.Option(help="truth replaces the depth model by the dataset's depth.")
+    ] = Source.MODEL,
+    camera_pose: Annotated[
+        bool, typer.Option(help="Let the pipeline know the dataset's camera poses, as a live system may.")
+    ] = True,
+    device: DeviceOption = "auto",
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first N images.")] = None,
+) -> None:
+    """Run the pipeline over a dataset folder and report errors against its ground truth."""
+    import torch
+
+    from unity_depth_perception.dataset.reader import UnityDataset
+    from unity_depth_perception.evaluation.evaluator import Evaluator
+    from unity_depth_perception.evaluation.report import write_report
+    from unity_depth_perception.models.device import resolve_device
+    from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
+
+    data = UnityDataset(dataset)
+    chosen = resolve_device(device, torch.cuda.is_available())
+    evaluator = Evaluator(
+        create_depth_estimator(depth_model, chosen) if depth is Source.MODEL else None,
+        create_segmenter(segmentation_model, chosen) if masks is Source.MODEL else None,
+        chosen,
+        use_camera_pose=camera_pose,
+    )
+    evaluation = evaluator.evaluate(data, limit, lambda indices: track(indices, len(indices), "evaluating"))
+    report = write_report(output, evaluation, evaluator, data)
+    _print(report, output)
+
+
+def _print(report: dict[str, Any], output: Path) -> None:
+    console = Console()
+    for part in ("depth", "objects"):
+        if report[part] is None:
+            console.print(f"{part}: not measured: {report['reasons'][part]}")
+            continue
+        table = Table("measure", "value", title=part, title_justify="left", box=None)
+        for name, value in report[part].items():
+            if not isinstance(value, dict):
+                table.add_row(name, "-" if value is None else f"{value:.4g}")
+        console.print(table)
+    for failure in report["failed"]:
+        console.print(f"failed: {failure['image']}: {failure['error']}", style="red", markup=False)
+    console.print(f"{report['frames']} frames, {report['fps']:.2f} frames/s: {output / 'report.md'}")

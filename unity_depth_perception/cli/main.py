@@ -1,0 +1,38 @@
+"""Entry point of `unity-depth`.
+
+torch and the models are imported inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from unity_depth_perception.cli import benchmark, doctor, evaluate, synthesize
+from unity_depth_perception.core.errors import PerceptionError
+
+app = typer.Typer(
+    help="Metric depth, segmentation and object distances for Unity simulations.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+app.command()(evaluate.evaluate)
+app.command()(synthesize.synthesize)
+app.add_typer(benchmark.app, name="benchmark")
+app.command()(doctor.doctor)
+
+
+def main() -> None:
+    """Run a command; an error that the package raised on purpose is one line on stderr and exit code 2."""
+    try:
+        app()
+    except PerceptionError as error:
+        typer.echo(f"unity-depth: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

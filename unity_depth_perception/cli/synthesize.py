@@ -1,0 +1,69 @@
+"""`unity-depth synthesize`: a dataset folder of virtual Unity with all ground truth."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from unity_depth_perception.cli.options import Size, SizeOption
+from unity_depth_perception.cli.progress import track
+from unity_depth_perception.core.errors import DatasetError
+
+if TYPE_CHECKING:
+    from unity_depth_perception.dataset.sample import Sample
+
+IMAGES_PER_SEED = 1_000_000
+LARGEST_SEED = 999
+
+
+def scene_seed(seed: int, index: int) -> int:
+    """Seed of a folder's image `index`: no two (seed, index) share one, and all lie below 1_000_000_000.
+
+    Training pools take their scenes from 1_000_000_000 on, so no folder holds a scene that a network was trained on.
+    """
+    return seed * IMAGES_PER_SEED + index
+
+
+def synthesize(
+    out: Annotated[Path, typer.Argument(help="Folder to write; must be new or empty.")],
+    count: Annotated[int, typer.Option(min=1, max=IMAGES_PER_SEED, help="Number of images.")] = 20,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Another seed gives other scenes; none was ever trained on.")
+    ] = 0,
+    size: SizeOption = Size(1024, 1024),
+    vertical_fov: Annotated[
+        float | None, typer.Option(metavar="DEG", help="Vertical field of view; drawn from the seed if not given.")
+    ] = None,
+) -> None:
+    """Write images of virtual scenes with true depth, masks, objects, parents and camera poses."""
+    from unity_depth_perception.dataset.writer import DatasetWriter
+
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise DatasetError(f"{out}: expected a new or empty folder to write to; remove it or choose another")
+    fov_rad = math.radians(vertical_fov) if vertical_fov is not None else _drawn_fov_rad(seed)
+    with DatasetWriter(out) as writer:
+        for sample in track(_samples(count, seed, size, fov_rad), count, "rendering"):
+            writer.add(sample)
+    typer.echo(f"{count} images of {size} px, vertical field of view {math.degrees(fov_rad):.2f} deg: {out}")
+
+
+def _drawn_fov_rad(seed: int) -> float:
+    """One camera per folder, as the dataset format has it."""
+    import numpy as np
+
+    from unity_depth_perception.synthetic.layout import random_fov_rad
+
+    return random_fov_rad(np.random.default_rng(scene_seed(seed, 0)))
+
+
+def _samples(count: int, seed: int, size: Size, fov_rad: float) -> Iterator[Sample]:
+    from unity_depth_perception.synthetic.samples import render_samples
+
+    for index in range(count):
+        yield from render_samples(
+            seeds=[scene_seed(seed, index)], width=size.width, height=size.height, fov_rad=fov_rad
+        )

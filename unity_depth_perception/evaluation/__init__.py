@@ -1,0 +1,1 @@
+"""How well the pipeline does: evaluation over datasets, reports, a baseline to compare with."""

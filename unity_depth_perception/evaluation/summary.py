@@ -1,0 +1,96 @@
+"""Scores of frames added up: the numbers of a report."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from unity_depth_perception.core.metrics import DepthMetrics
+from unity_depth_perception.evaluation.evaluator import Evaluation
+from unity_depth_perception.evaluation.objects import LinkScore, ObjectScore
+
+_NO_DEPTH_TRUTH = "no image has true depth with a valid pixel"
+_NO_OBJECT_TRUTH = "no image has masks"
+
+
+def summarise(evaluation: Evaluation) -> dict[str, Any]:
+    """Depth as the mean over frames, objects as counts over all frames.
+
+    A part without ground truth is None, and `reasons` says why.
+    """
+    depth = summarise_depth([frame.depth for frame in evaluation.frames if frame.depth is not None])
+    objects = summarise_objects([frame.objects for frame in evaluation.frames if frame.objects is not None])
+    reasons = {}
+    if depth is None:
+        reasons["depth"] = _NO_DEPTH_TRUTH
+    if objects is None:
+        reasons["objects"] = _NO_OBJECT_TRUTH
+    return {
+        "frames": len(evaluation.frames),
+        "failed": [{"image": image, "error": error} for image, error in evaluation.failures],
+        "depth": depth,
+        "objects": objects,
+        "reasons": reasons,
+        "fps": evaluation.fps,
+    }
+
+
+def summarise_depth(metrics: Sequence[DepthMetrics]) -> dict[str, float | int] | None:
+    """Each metric's mean over the frames where it is defined, and the number of frames; None without any."""
+    measured = [dataclasses.asdict(one) for one in metrics if math.isfinite(one.abs_rel)]
+    if not measured:
+        return None
+    means = {name: float(np.nanmean([one[name] for one in measured])) for name in measured[0]}
+    return {"frames": len(measured), **means}
+
+
+def summarise_objects(scores: Sequence[ObjectScore]) -> dict[str, Any] | None:
+    """Precision, recall, distance errors and links over all frames; a ratio of nothing is None."""
+    if not scores:
+        return None
+    predicted = Counter(category for score in scores for category in score.predicted)
+    true = Counter(category for score in scores for category in score.true)
+    matched = Counter(category for score in scores for category in score.matched)
+    errors = [error for score in scores for error in score.distance_errors]
+    return {
+        "frames": len(scores),
+        **_found(predicted.total(), true.total(), matched.total()),
+        "distances_compared": len(errors),
+        "distance_median_rel_error": float(np.median(errors)) if errors else None,
+        "distance_p95_rel_error": float(np.percentile(errors, 95)) if errors else None,
+        **_links(sum((score.links for score in scores), LinkScore())),
+        "per_category": {
+            category: _found(predicted[category], true[category], matched[category])
+            for category in sorted(predicted.keys() | true.keys())
+        },
+    }
+
+
+def _found(predicted: int, true: int, matched: int) -> dict[str, Any]:
+    return {
+        "true": true,
+        "predicted": predicted,
+        "matched": matched,
+        "precision": _ratio(matched, predicted),
+        "recall": _ratio(matched, true),
+    }
+
+
+def _links(links: LinkScore) -> dict[str, Any]:
+    return {
+        "links_true": links.true,
+        "links_predicted": links.predicted,
+        "links_correct": links.correct,
+        "parent_precision": _ratio(links.correct, links.predicted),
+        "parent_recall": _ratio(links.correct, links.true),
+        "parent_f1": _ratio(2 * links.correct, links.predicted + links.true),
+    }
+
+
+def _ratio(part: int, whole: int) -> float | None:
+    return part / whole if whole else None
