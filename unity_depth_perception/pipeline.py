@@ -141,7 +141,7 @@ class PerceptionPipeline:
             given = self.depth_estimator.infer(image, camera)
         if not given.is_metric:
             raise ModelError(
-                "expected metric depth for distances, got relative depth; choose a metric depth model, such as da3metric-large"
+                "expected metric depth for distances, got relative depth; choose a metric model: da3metric-large"
             )
         require_size(given.depth_m, camera, "depth")
         return replace(given, depth_m=given.depth_m.to(self.device))
@@ -226,10 +226,8 @@ def _without_empty(segmentation: Segmentation, statistics: ObjectStatistics) -> 
 
 
 def _place(device: torch.device) -> tuple[str, int]:
-    """Type and number of a device; "cuda" means the current one, as torch takes it."""
-    if device.index is not None:
-        return device.type, device.index
-    return device.type, torch.cuda.current_device() if device.type == "cuda" else 0
+    """Type and number of a device; "cuda" without a number means number 0."""
+    return device.type, device.index or 0
 
 
 class _StageClock:

@@ -1,9 +1,9 @@
 """Which cube a parallelepiped stands on, decided by 3D contact: from a few points per object, and the floor.
 
 A cube stands on the floor, so the height of its top is its edge, and its footprint is a square of that edge. The sides
-that the camera sees fix where the square lies, even where its top is covered or its back is hidden. A parallelepiped is an
-upright prism, so whatever is seen of it lies over its own footprint. It stands on a cube if it is seen over the cube's square
-and does not reach below the cube's top. All tolerances are parts of the cube's own edge.
+that the camera sees fix where the square lies, even where its top is covered or its back is hidden. A parallelepiped is
+an upright prism, so whatever is seen of it lies over its own footprint. It stands on a cube if it is seen over the
+cube's square and does not reach below the cube's top. All tolerances are parts of the cube's own edge.
 """
 
 from __future__ import annotations

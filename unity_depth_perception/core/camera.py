@@ -47,7 +47,7 @@ class Camera:
 
     @classmethod
     def from_vertical_fov(cls, fov_rad: float, width: int, height: int) -> Camera:
-        """A centred camera with square pixels: fy = (height / 2) / tan(fov / 2), fx = fy (Unity's Camera.fieldOfView)."""
+        """A centred camera with square pixels: fx = fy = (height / 2) / tan(fov / 2) (Unity's Camera.fieldOfView)."""
         if not 0 < fov_rad < math.pi:
             raise CameraError(
                 f"expected a vertical field of view between 0 and 180 deg, got {math.degrees(fov_rad):.6g} deg"
@@ -82,7 +82,7 @@ class Camera:
 
     @classmethod
     def from_intrinsics_file(cls, path: str | Path) -> Camera:
-        """Read camera_intrinsics.json. Its principal point counts from the image's corner (Unity), hence the half pixel.
+        """Read camera_intrinsics.json, whose principal point counts from the image's corner (Unity).
 
         Raises:
             CameraError: the file is missing, empty, not JSON, lacks a key, or holds an impossible value.
@@ -151,7 +151,7 @@ class Camera:
         return np.hstack([self.k, np.zeros((3, 1))])
 
     def resized(self, width: int, height: int) -> Camera:
-        """The camera of this image resized to width x height: the corners stay the corners, so 3D points stay the same."""
+        """The camera of this image resized to width x height: corners stay corners, so 3D points stay the same."""
         if width < 1 or height < 1:
             raise CameraError(f"expected an image size of at least 1 x 1 px, got {width} x {height}")
         sx, sy = width / self.width, height / self.height
@@ -162,7 +162,7 @@ class Camera:
         return Camera(width, height, self.fx, self.fy, self.cx - x_min, self.cy - y_min)
 
     def project(self, points: ArrayLike) -> NDArray[np.float64]:
-        """Pixels (..., 2) of points (..., 3) [m] of the optical frame; NaN where a point is not in front of the camera."""
+        """Pixels (..., 2) of points (..., 3) [m] of the optical frame; NaN for points not in front of the camera."""
         xyz = np.asarray(points, dtype=np.float64)
         z = np.where(xyz[..., 2] > 0, xyz[..., 2], np.nan)
         return np.stack([self.fx * xyz[..., 0] / z + self.cx, self.fy * xyz[..., 1] / z + self.cy], axis=-1)

@@ -32,7 +32,7 @@ class Floor:
 
     def heights(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Heights (...) [m] above the floor of points (..., 3) [m] of the optical frame."""
-        return points @ self.up - self.offset_m
+        return np.asarray(points @ self.up - self.offset_m)
 
     def ground(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Horizontal coordinates (..., 2) [m] of points (..., 3), with the camera at (0, 0); axes: right, forward."""
@@ -40,7 +40,7 @@ class Floor:
         axis = np.array([0.0, 0.0, 1.0]) if abs(self.up[2]) < 0.99 else np.array([0.0, -1.0, 0.0])
         forward = axis - (axis @ self.up) * self.up
         forward /= np.linalg.norm(forward)
-        return points @ np.stack([np.cross(forward, self.up), forward], axis=1)
+        return np.asarray(points @ np.stack([np.cross(forward, self.up), forward], axis=1))
 
 
 def up_from_pose(world_from_camera: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -103,7 +103,7 @@ def _level(background: NDArray[np.float64], objects: NDArray[np.float64], band: 
         refined = np.linalg.svd(near - centre, full_matrices=False)[2][2]
         normal = refined * np.sign(refined @ normal)
         offset = float(centre @ normal)
-    return normal
+    return np.asarray(normal)
 
 
 def _plane_scores(
@@ -115,7 +115,7 @@ def _plane_scores(
 ) -> NDArray[np.float64]:
     """Share of background on each plane, where the objects are above it and its normal points up in the image.
 
-    A camera that looks down sees every wall's normal point down or sideways in its image: this tells floor and walls apart.
+    A camera that looks down sees every wall's normal point down or sideways in its image: so floor and walls differ.
     """
     on_plane = (np.abs(background @ normals.T - offsets) < band).mean(axis=0)
     above = (objects @ normals.T - offsets > -2 * band).mean(axis=0) if len(objects) else 1.0
@@ -124,7 +124,7 @@ def _plane_scores(
 
 
 def _densest(heights: NDArray[np.float64], band: float) -> float:
-    """Middle of the band of width 2 `band` that holds most of the heights (M,): the floor, whatever walls spread above it."""
+    """Middle of the band of width 2 `band` that holds most of the heights (M,): walls spread theirs."""
     ordered = np.sort(heights)
     ends = np.searchsorted(ordered, ordered + 2 * band, side="right")
     start = int((ends - np.arange(len(ordered))).argmax())

@@ -33,7 +33,10 @@ class DistanceStatistics:
 
 @dataclass(frozen=True)
 class ObjectDistance:
-    """One object of one frame. Lengths in metres, optical frame; `bbox` = [x_min, y_min, x_max, y_max] px, max exclusive."""
+    """One object of one frame. Lengths in metres, optical frame.
+
+    `bbox` is [x_min, y_min, x_max, y_max] in pixels, max exclusive.
+    """
 
     id: int
     category: str

@@ -1,1 +1,1 @@
-"""The Unity dataset folder: value type, reader, writer. Needs NumPy and OpenCV, no torch."""
+"""The Unity dataset folder: value type, reader, writer. Files are decoded with OpenCV."""

@@ -1,1 +1,1 @@
-"""Pictures and files made from perception results."""
+"""Files for other programs."""

@@ -1,1 +1,1 @@
-"""Depth and segmentation back ends. Import the protocols from `models.protocols`, make models with `models.registry`."""
+"""Depth and segmentation back ends. Protocols: `models.protocols`; make models with `models.registry`."""

@@ -17,7 +17,7 @@ class DepthPrediction:
     """Depth of one frame, on the model's device. What a back end does not give is None.
 
     Attributes:
-        depth_m: (H, W) float32 planar depth at the image's size; NaN invalid, +Inf sky. Metres if `is_metric`, else relative.
+        depth_m: (H, W) float32 planar depth at the image's size; NaN invalid, +Inf sky. Metres if `is_metric`.
         is_metric: whether `depth_m` is in metres.
         confidence: (H, W) float32, larger is surer.
         camera: intrinsics that the back end predicted, for the image's size.
@@ -50,7 +50,8 @@ class Segmentation:
     def __post_init__(self) -> None:
         if self.instances.ndim != 2 or self.instances.dtype not in (torch.uint8, torch.int32):
             raise InputError(
-                f"expected an instance image (H, W) uint8 or int32, got {tuple(self.instances.shape)} {self.instances.dtype}"
+                "expected an instance image (H, W) uint8 or int32, "
+                f"got {tuple(self.instances.shape)} {self.instances.dtype}"
             )
         if len(self.categories) != len(self.scores):
             raise InputError(f"expected one score per category, got {len(self.categories)} and {len(self.scores)}")

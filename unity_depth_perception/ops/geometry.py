@@ -13,7 +13,7 @@ from unity_depth_perception.ops.validity import is_valid
 
 
 def pixel_rays(camera: Camera, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Normalised image coordinates x (W,) and y (H,), float32: the point of pixel (u, v) at depth z is (x[u] z, y[v] z, z).
+    """Normalised image coordinates x (W,), y (H,) float32: pixel (u, v) at depth z is the point (x[u] z, y[v] z, z).
 
     Computed in float64, so that projecting and back-projecting are inverse to well under 1e-4 px.
     """

@@ -9,7 +9,7 @@ from unity_depth_perception.core.errors import InputError
 
 
 def iou_matrix(prediction: Tensor, truth: Tensor, predicted_count: int, true_count: int) -> Tensor:
-    """Mask IoU (predicted_count, true_count) float64 of two instance images (H, W), in one pass; 0 where a mask is empty.
+    """Mask IoU (predicted_count, true_count) float64 of two instance images (H, W); 0 where a mask is empty.
 
     Raises:
         InputError: the images differ in size, or hold a value above their count.

@@ -46,7 +46,7 @@ def resize_depth(depth_m: Tensor, width: int, height: int) -> Tensor:
 
 
 def _on_one_surface(depth_m: Tensor) -> Tensor:
-    """Whether the 2 x 2 pixels from each one to the right and down lie on one surface: (H, W) bool. False with NaN or Inf."""
+    """Whether the 2 x 2 pixels right of and below each one lie on one surface: (H, W) bool; False with NaN or Inf."""
     padded = functional.pad(depth_m[None, None], (0, 1, 0, 1), mode="replicate")[0, 0]
     far, near = torch.maximum(padded[1:], padded[:-1]), torch.minimum(padded[1:], padded[:-1])
     far, near = torch.maximum(far[:, 1:], far[:, :-1]), torch.minimum(near[:, 1:], near[:, :-1])

@@ -29,14 +29,14 @@ class ObjectStatistics:
         pixel_count: (N,) int64 pixels of the mask.
         valid_ratio: (N,) part of them that is valid.
         bbox: (N, 4) int64 [x_min, y_min, x_max, y_max] px, max exclusive; zeros for an empty mask.
-        center: (N,) median of the object's valid depths in a 5 x 5 window. Its middle is the mask's centroid if that is a
-            valid pixel of the mask, else the pixel nearest to it among those of `points`: always inside the mask.
+        center: (N,) median of the object's valid depths in a 5 x 5 window. Its middle is the mask's centroid if that is
+            a valid pixel of the mask, else the pixel nearest to it among those of `points`: always inside the mask.
         mean, median: (N,) over the valid pixels.
         minimum, maximum: (N,) over the inner pixels, or over all valid ones where none is inner.
         position: (N, 3) the mask's median column and median row, back-projected at `median`: it withstands the rim,
             holes and outliers, and its z is the median depth.
-        points: (N, K, 3) a deterministic sample of the valid pixels' points, evenly spread in raster order; NaN for those
-            on the rim, where depth bleeds between objects (unless all are).
+        points: (N, K, 3) a deterministic sample of the valid pixels' points, evenly spread in raster order; NaN for
+            those on the rim, where depth bleeds between objects (unless all are).
     """
 
     pixel_count: Tensor
@@ -86,7 +86,7 @@ def object_statistics(
     columns, rows = _histograms(pixels, camera)
     valid = pixels.only(is_valid(pixels.take(depth_m)))
     values = valid.take(depth_m)
-    groups = values.split(valid.per_object.tolist())
+    groups = torch.split(values, valid.per_object.tolist())
     median = _reduced(groups, torch.median)
     inner = _eroded(instances)
     minimum, maximum = _extremes(groups, values, valid, inner)
@@ -174,8 +174,8 @@ def _reduced(groups: tuple[Tensor, ...], reduction: Callable[[Tensor], Tensor]) 
 def _extremes(groups: tuple[Tensor, ...], values: Tensor, pixels: _Pixels, inner: Tensor) -> tuple[Tensor, Tensor]:
     """Minimum and maximum (N,) over the inner pixels, or over all of them where none is inner."""
     is_inner, sizes = pixels.take(inner), [len(group) for group in groups]
-    minimum = _reduced(torch.where(is_inner, values, math.inf).split(sizes), torch.min)
-    maximum = _reduced(torch.where(is_inner, values, -math.inf).split(sizes), torch.max)
+    minimum = _reduced(torch.split(torch.where(is_inner, values, math.inf), sizes), torch.min)
+    maximum = _reduced(torch.split(torch.where(is_inner, values, -math.inf), sizes), torch.max)
     return (
         torch.where(minimum.isinf(), _reduced(groups, torch.min), minimum),
         torch.where(maximum.isinf(), _reduced(groups, torch.max), maximum),
@@ -214,10 +214,10 @@ def _back_projected(x: Tensor, y: Tensor, depth_m: Tensor, camera: Camera) -> Te
 
 
 def _sample(pixels: _Pixels, size: int) -> Tensor:
-    """Pixel indices (N, size): one of each of `size` equal parts of the object's raster order, at a jittered place in it.
+    """Pixel indices (N, size): one of each of `size` equal parts of the object's raster order, at a jittered place.
 
-    The jitter (golden ratio) keeps the sample from falling into step with the rows. An object of fewer pixels repeats some;
-    one without pixels gets pixels of another object.
+    The jitter (golden ratio) keeps the sample from falling into step with the rows. An object of fewer pixels repeats
+    some; one without pixels gets pixels of another object.
     """
     per_object = pixels.per_object[:, None]
     part = torch.arange(size, dtype=torch.float64, device=per_object.device)

@@ -23,7 +23,7 @@ def is_valid(depth_m: Tensor) -> Tensor:
 
 
 def cleaned(depth_m: Tensor) -> Tensor:
-    """Depth from a foreign source, where 0, negative values and -Inf mean invalid, with NaN in their place; +Inf stays."""
+    """Depth from a foreign source, with NaN in place of 0, negative values and -Inf; +Inf stays."""
     return torch.where(depth_m > 0, depth_m, math.nan)
 
 

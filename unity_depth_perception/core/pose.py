@@ -1,0 +1,58 @@
+"""Poses as 4 x 4 matrices `world_from_camera`, and as position and quaternion, as ROS messages and JSON hold them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unity_depth_perception.core.errors import InputError
+
+Matrix = NDArray[np.float64]
+
+
+def matrix_from_pose(position: Sequence[float], orientation: Sequence[float]) -> Matrix:
+    """(4, 4) from position [x, y, z] in metres and orientation [x, y, z, w], a quaternion of any length but zero.
+
+    Raises:
+        InputError: a number is missing or not finite, or the quaternion is zero.
+    """
+    p, q = np.asarray(position, dtype=np.float64), np.asarray(orientation, dtype=np.float64)
+    if p.shape != (3,) or q.shape != (4,) or not (np.isfinite(p).all() and np.isfinite(q).all()):
+        raise InputError(
+            f"expected a position of 3 and an orientation of 4 finite numbers, got {position}, {orientation}"
+        )
+    norm = float(np.linalg.norm(q))
+    if norm < 1e-6:
+        raise InputError(f"expected an orientation quaternion [x, y, z, w] of length 1, got {orientation}")
+    x, y, z, w = q / norm
+    matrix = np.eye(4)
+    matrix[:3, :3] = [
+        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+    ]
+    matrix[:3, 3] = p
+    return matrix
+
+
+def pose_from_matrix(matrix: Matrix) -> tuple[list[float], list[float]]:
+    """Position [x, y, z] and quaternion [x, y, z, w], w >= 0, of a rigid (4, 4) transform.
+
+    The quaternion is the eigenvector of Bar-Itzhack's matrix (2000), which has no singular case.
+    """
+    r = matrix[:3, :3]
+    if matrix.shape != (4, 4) or not np.allclose(r @ r.T, np.eye(3), atol=1e-3) or np.linalg.det(r) < 0:
+        raise InputError(f"expected a rigid transform (4, 4), got {matrix.tolist()}")
+    k = np.array(
+        [
+            [r[0, 0] - r[1, 1] - r[2, 2], r[1, 0] + r[0, 1], r[2, 0] + r[0, 2], r[2, 1] - r[1, 2]],
+            [r[1, 0] + r[0, 1], r[1, 1] - r[0, 0] - r[2, 2], r[2, 1] + r[1, 2], r[0, 2] - r[2, 0]],
+            [r[2, 0] + r[0, 2], r[2, 1] + r[1, 2], r[2, 2] - r[0, 0] - r[1, 1], r[1, 0] - r[0, 1]],
+            [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], r[0, 0] + r[1, 1] + r[2, 2]],
+        ]
+    )
+    quaternion = np.linalg.eigh(k)[1][:, 3]
+    quaternion = quaternion if quaternion[3] >= 0 else -quaternion
+    return [float(v) for v in matrix[:3, 3]], [float(v) for v in quaternion]

@@ -1,0 +1,163 @@
+"""annotations.json of a Unity dataset folder.
+
+    {"version": 1, "categories": [...]?,
+     "images": [{"image": "00042.png", "objects": [OBJECT...], "camera_pose": POSE?}]}
+
+POSE is {"position": [x, y, z], "orientation": [x, y, z, w]}: metres and a quaternion, of the camera's optical frame
+(x right, y down, z forward) in a right-handed world with z up, as ROS has it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unity_depth_perception.core.errors import DatasetError, InputError
+from unity_depth_perception.core.objects import ObjectDistance
+from unity_depth_perception.core.pose import matrix_from_pose, pose_from_matrix
+
+VERSION = 1
+_SHOWN = 10
+
+
+@dataclass(frozen=True)
+class ImageAnnotation:
+    """What annotations.json says about one image."""
+
+    image: str
+    objects: tuple[ObjectDistance, ...]
+    world_from_camera: NDArray[np.float64] | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry in annotations.json."""
+        entry: dict[str, Any] = {"image": self.image, "objects": [o.to_json() for o in self.objects]}
+        if self.world_from_camera is not None:
+            position, orientation = pose_from_matrix(self.world_from_camera)
+            entry["camera_pose"] = {"position": position, "orientation": orientation}
+        return entry
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """The content of annotations.json."""
+
+    images: tuple[ImageAnnotation, ...]
+    categories: tuple[str, ...]
+
+    @classmethod
+    def read(cls, path: Path) -> Annotations:
+        """Read and check the whole file.
+
+        Raises:
+            DatasetError: it is missing, not JSON, of another version, or inconsistent; names every problem found.
+        """
+        data = _load(path)
+        if data.get("version") != VERSION:
+            raise DatasetError(f"{path}: expected version {VERSION}, got {data.get('version')!r}")
+        entries = data.get("images")
+        if not isinstance(entries, list):
+            raise DatasetError(f"{path}: expected a list of images under 'images', got {type(entries).__name__}")
+        problems: list[str] = []
+        images = [annotation for k, entry in enumerate(entries) if (annotation := _image(entry, k, problems))]
+        problems += [f"{name}: named more than once" for name in _repeated(a.image for a in images)]
+        for annotation in images:
+            problems += [f"{annotation.image}: {problem}" for problem in object_problems(annotation.objects)]
+        used = {o.category for a in images for o in a.objects}
+        categories = _categories(data, used, problems)
+        refuse(str(path), problems)
+        return cls(tuple(images), categories)
+
+
+def refuse(source: str, problems: Sequence[str]) -> None:
+    """Raise one DatasetError that lists the problems, if there are any."""
+    if not problems:
+        return
+    shown = "".join(f"\n  - {problem}" for problem in problems[:_SHOWN])
+    more = f"\n  ... and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    raise DatasetError(f"{source}: {len(problems)} problem{'s' if len(problems) > 1 else ''}:{shown}{more}")
+
+
+def object_problems(objects: Sequence[ObjectDistance]) -> list[str]:
+    """What contradicts itself among the objects of one image: repeated ids, unknown parents, circles of parents."""
+    problems = [f"id {k} occurs more than once" for k in _repeated(o.id for o in objects)]
+    parents = {o.id: o.parent_id for o in objects}
+    for o in objects:
+        if o.id < 0:
+            problems.append(f"expected ids >= 0, got {o.id}")
+        if o.parent_id is not None and o.parent_id not in parents:
+            problems.append(f"object {o.id} stands on object {o.parent_id}, which does not exist")
+    problems += [f"object {o.id} stands, through its parents, on itself" for o in objects if _in_circle(o.id, parents)]
+    return problems
+
+
+def _in_circle(start: int, parents: dict[int, int | None]) -> bool:
+    here = parents.get(start)
+    for _ in range(len(parents)):
+        if here is None or here == start:
+            break
+        here = parents.get(here)
+    return here == start
+
+
+def _load(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        raise DatasetError(f"{path}: expected the annotations of the dataset, but there is no such file")
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise DatasetError(f"{path}: expected annotations as JSON: {error}") from None
+    if not isinstance(data, dict):
+        raise DatasetError(f"{path}: expected a JSON object with 'version' and 'images', got {type(data).__name__}")
+    return data
+
+
+def _image(entry: Any, number: int, problems: list[str]) -> ImageAnnotation | None:
+    """One entry, or None after its problem has been added to `problems`."""
+    name = entry.get("image") if isinstance(entry, dict) else None
+    if not isinstance(name, str) or not name or Path(name).name != name:
+        problems.append(f"images[{number}]: expected 'image' as a plain file name such as 00042.png, got {name!r}")
+        return None
+    objects = entry.get("objects", [])
+    if not isinstance(objects, list) or not all(isinstance(o, dict) for o in objects):
+        problems.append(f"{name}: expected 'objects' as a list of JSON objects, got {objects!r:.80}")
+        return None
+    try:
+        parsed = tuple(ObjectDistance.from_json(o, f"{name}, objects[{k}]") for k, o in enumerate(objects))
+        return ImageAnnotation(name, parsed, _pose(entry.get("camera_pose"), name))
+    except InputError as error:
+        problems.append(str(error))
+        return None
+
+
+def _pose(pose: Any, name: str) -> NDArray[np.float64] | None:
+    if pose is None:
+        return None
+    try:
+        return matrix_from_pose(pose["position"], pose["orientation"])
+    except (InputError, KeyError, TypeError, ValueError) as error:
+        raise InputError(
+            f"{name}: expected camera_pose {{'position': [x, y, z], 'orientation': [x, y, z, w]}}: {error!r}"
+        ) from None
+
+
+def _categories(data: dict[str, Any], used: set[str], problems: list[str]) -> tuple[str, ...]:
+    listed = data.get("categories")
+    if listed is None:
+        return tuple(sorted(used))
+    if not isinstance(listed, list) or not all(isinstance(c, str) for c in listed):
+        problems.append(f"expected 'categories' as a list of names, got {listed!r:.80}")
+        return ()
+    if missing := sorted(used - set(listed)):
+        problems.append(f"the list of categories lacks {', '.join(missing)}, which objects have")
+    return tuple(listed)
+
+
+def _repeated(values: Iterable[Any]) -> list[Any]:
+    seen: set[Any] = set()
+    return sorted({v for v in values if v in seen or seen.add(v)})  # type: ignore[func-returns-value]

@@ -1,0 +1,117 @@
+"""A Unity dataset folder, checked once and then read image by image.
+
+    images/00042.png  masks/00042.png  depth/00042.png | .exr | .npy (optional)
+    camera_intrinsics.json  annotations.json
+
+Images that annotations.json does not name are left out. An image that has objects needs a mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import CameraError, DatasetError
+from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation, refuse
+from unity_depth_perception.dataset.files import (
+    DEPTH_SUFFIXES,
+    depth_size,
+    png_size,
+    read_depth,
+    read_image,
+    read_mask,
+)
+from unity_depth_perception.dataset.sample import Sample
+
+
+class UnityDataset:
+    """The samples of a dataset folder, in the order of annotations.json; each is read when it is asked for.
+
+    Attributes:
+        path: the folder.
+        camera: the camera of all images.
+        categories: the list in annotations.json if it has one, else the categories of its objects, sorted.
+    """
+
+    def __init__(self, path: str | Path) -> None:
+        """Check that the folder is complete and consistent: everything but the pixels.
+
+        Raises:
+            DatasetError: lists what is missing or does not fit.
+        """
+        self.path = Path(path)
+        if not self.path.is_dir():
+            raise DatasetError(f"{self.path}: expected a dataset folder, but there is no such folder")
+        if not any((self.path / "images").glob("*.png")):
+            raise DatasetError(f"{self.path / 'images'}: expected images such as 00042.png, but there are none")
+        annotations = Annotations.read(self.path / "annotations.json")
+        if not annotations.images:
+            raise DatasetError(f"{self.path / 'annotations.json'}: expected at least one image, but it names none")
+        try:
+            self.camera = Camera.from_intrinsics_file(self.path / "camera_intrinsics.json")
+        except CameraError as error:
+            raise DatasetError(str(error)) from None
+        self.categories = annotations.categories
+        self._images = annotations.images
+        refuse(str(self.path), [problem for image in self._images for problem in self._problems(image)])
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __iter__(self) -> Iterator[Sample]:
+        return (self[k] for k in range(len(self)))
+
+    def __getitem__(self, index: int) -> Sample:
+        """Read one sample.
+
+        Raises:
+            IndexError: there are fewer samples.
+            DatasetError: a file cannot be decoded, or the mask shows an object that is not annotated.
+        """
+        annotation = self._images[index]
+        sample = Sample(
+            name=annotation.image,
+            image=read_image(self.path / "images" / annotation.image),
+            camera=self.camera,
+            objects=annotation.objects,
+            depth_m=read_depth(depth) if (depth := self._depth_path(annotation.image)) else None,
+            instances=read_mask(mask) if (mask := self.path / "masks" / annotation.image).is_file() else None,
+            world_from_camera=annotation.world_from_camera,
+        )
+        if sample.instances is not None:
+            strangers = set(np.unique(sample.instances).tolist()) - {0} - {o.id + 1 for o in sample.objects}
+            if strangers:
+                raise DatasetError(
+                    f"{mask}: holds the values {sorted(strangers)}, but annotations.json has no objects with the ids "
+                    f"{sorted(v - 1 for v in strangers)} (value = id + 1)"
+                )
+        return sample
+
+    def _problems(self, annotation: ImageAnnotation) -> Iterator[str]:
+        image, mask = (self.path / folder / annotation.image for folder in ("images", "masks"))
+        depth = self._depth_path(annotation.image)
+        if not image.is_file():
+            yield f"images/{annotation.image}: named in annotations.json, but there is no such file"
+        if annotation.objects and not mask.is_file():
+            yield f"masks/{annotation.image}: its image has objects, but there is no such file"
+        expected = (self.camera.width, self.camera.height)
+        for path in (image, mask, depth):
+            if path is None or not path.is_file():
+                continue
+            try:
+                size = depth_size(path) if path is depth else png_size(path)
+            except DatasetError as error:
+                yield str(error)
+                continue
+            if size != expected:
+                yield (
+                    f"{path.relative_to(self.path)}: expected {expected[0]} x {expected[1]} px as in "
+                    f"camera_intrinsics.json, got {size[0]} x {size[1]}"
+                )
+
+    def _depth_path(self, image: str) -> Path | None:
+        candidates = (self.path / "depth" / (Path(image).stem + suffix) for suffix in DEPTH_SUFFIXES)
+        return next((path for path in candidates if path.is_file()), None)

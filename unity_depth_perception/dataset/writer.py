@@ -1,0 +1,97 @@
+"""Writes a Unity dataset folder, readable by UnityDataset and by Unity projects alike."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Literal
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.dataset.annotations import VERSION, ImageAnnotation, object_problems, refuse
+from unity_depth_perception.dataset.files import write_depth, write_image, write_mask
+from unity_depth_perception.dataset.sample import Sample
+
+_SAVE_EVERY = 50  # samples; what a killed program loses at most
+
+
+class DatasetWriter:
+    """Adds samples to a new dataset folder. A context manager; what was added stays readable if it is interrupted.
+
+    Args:
+        path: a folder that does not hold a dataset yet; made if missing.
+        camera: the camera of all samples.
+        depth_format: `npy` keeps float32 metres, NaN and Inf; `png` holds 16-bit millimetres.
+        categories: the dataset's category list and order; left out, readers take the sorted categories of the objects.
+    """
+
+    def __init__(
+        self,
+        path: str | Path,
+        camera: Camera,
+        *,
+        depth_format: Literal["npy", "png"] = "npy",
+        categories: Sequence[str] | None = None,
+    ) -> None:
+        self.path = Path(path)
+        self.camera = camera
+        self._depth_suffix = f".{depth_format}"
+        self._categories = None if categories is None else list(categories)
+        self._images: dict[str, ImageAnnotation] = {}
+        if (self.path / "annotations.json").exists():
+            raise DatasetError(f"{self.path}: expected a new folder, but it holds a dataset already")
+        for folder in ("images", "masks", "depth"):
+            (self.path / folder).mkdir(parents=True, exist_ok=True)
+        self._replace("camera_intrinsics.json", camera.to_intrinsics())
+
+    def __enter__(self) -> DatasetWriter:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def add(self, sample: Sample) -> None:
+        """Write the files of one sample.
+
+        Raises:
+            DatasetError: its name is taken or no plain .png name, its camera is another one, its mask is missing,
+                or its objects contradict each other.
+        """
+        refuse(sample.name, list(self._problems(sample)))
+        write_image(self.path / "images" / sample.name, sample.image)
+        if sample.instances is not None:
+            write_mask(self.path / "masks" / sample.name, sample.instances)
+        if sample.depth_m is not None:
+            write_depth((self.path / "depth" / sample.name).with_suffix(self._depth_suffix), sample.depth_m)
+        self._images[sample.name] = ImageAnnotation(sample.name, sample.objects, sample.world_from_camera)
+        if len(self._images) % _SAVE_EVERY == 0:
+            self.close()
+
+    def close(self) -> None:
+        """Write annotations.json; more samples may follow."""
+        content: dict[str, object] = {"version": VERSION}
+        if self._categories is not None:
+            content["categories"] = self._categories
+        self._replace("annotations.json", content | {"images": [a.to_json() for a in self._images.values()]})
+
+    def _problems(self, sample: Sample) -> list[str]:
+        problems = object_problems(sample.objects)
+        if Path(sample.name).name != sample.name or not sample.name.endswith(".png"):
+            problems.append("expected a plain file name such as 00042.png")
+        if sample.name in self._images:
+            problems.append("a sample of this name has been added already")
+        if sample.camera != self.camera:
+            problems.append(f"expected the dataset's {self.camera}, got {sample.camera}")
+        if sample.objects and sample.instances is None:
+            problems.append("it has objects, so it needs an instance image")
+        return problems
+
+    def _replace(self, name: str, content: dict[str, object]) -> None:
+        """Write a JSON file whole or not at all."""
+        draft = self.path / f".{name}.partial"
+        draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        draft.replace(self.path / name)
