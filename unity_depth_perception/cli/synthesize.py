@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -40,12 +41,15 @@ def synthesize(
     ] = None,
 ) -> None:
     """Write images of virtual scenes with true depth, masks, objects, parents and camera poses."""
+    from unity_depth_perception.core.camera import Camera
     from unity_depth_perception.dataset.writer import DatasetWriter
+    from unity_depth_perception.synthetic.scene import CATEGORIES
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DatasetError(f"{out}: expected a new or empty folder to write to; remove it or choose another")
     fov_rad = math.radians(vertical_fov) if vertical_fov is not None else _drawn_fov_rad(seed)
-    with DatasetWriter(out) as writer:
+    camera = Camera.from_vertical_fov(fov_rad, size.width, size.height)
+    with DatasetWriter(out, camera, categories=CATEGORIES) as writer:
         for sample in track(_samples(count, seed, size, fov_rad), count, "rendering"):
             writer.add(sample)
     typer.echo(f"{count} images of {size} px, vertical field of view {math.degrees(fov_rad):.2f} deg: {out}")
@@ -64,6 +68,6 @@ def _samples(count: int, seed: int, size: Size, fov_rad: float) -> Iterator[Samp
     from unity_depth_perception.synthetic.samples import render_samples
 
     for index in range(count):
-        yield from render_samples(
-            seeds=[scene_seed(seed, index)], width=size.width, height=size.height, fov_rad=fov_rad
-        )
+        seeds = [scene_seed(seed, index)]
+        (sample,) = render_samples(seeds=seeds, width=size.width, height=size.height, fov_rad=fov_rad)
+        yield replace(sample, name=f"{index:05d}.png")

@@ -40,7 +40,7 @@ class FloorPlane:
 
 
 # Medians over 500 virtual scenes: measure_floor_plane(render_samples(seeds=range(500), width=64, height=64)).
-VIRTUAL_UNITY_FLOOR = FloorPlane(height_m=0.40, pitch_rad=0.65, far_m=1.5)
+VIRTUAL_UNITY_FLOOR = FloorPlane(height_m=0.410, pitch_rad=0.664, far_m=1.24)
 
 
 class FloorPlaneEstimator:

@@ -15,8 +15,6 @@ Colour = tuple[int, int, int]
 
 LIGHT: Colour = (240, 240, 244)
 DARK: Colour = (22, 22, 28)
-_SMALLEST_TEXT_PX = 10
-_TEXT_PER_IMAGE = 0.023
 
 
 class Box(NamedTuple):
@@ -42,7 +40,7 @@ class Box(NamedTuple):
 
 def text_px(picture_size: Sequence[int]) -> int:
     """Height of readable text [px] for a picture (H, W, ...)."""
-    return max(round(_TEXT_PER_IMAGE * min(picture_size[0], picture_size[1])), _SMALLEST_TEXT_PX)
+    return round(6 + 0.017 * min(picture_size[0], picture_size[1]))  # grows with the picture, and never below legible
 
 
 @lru_cache(maxsize=16)
