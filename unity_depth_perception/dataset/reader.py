@@ -32,6 +32,7 @@ class UnityDataset:
 
     Attributes:
         path: the folder.
+        names: file names of the images.
         camera: the camera of all images.
         categories: the list in annotations.json if it has one, else the categories of its objects, sorted.
     """
@@ -55,6 +56,7 @@ class UnityDataset:
         except CameraError as error:
             raise DatasetError(str(error)) from None
         self.categories = annotations.categories
+        self.names = tuple(image.image for image in annotations.images)
         self._images = annotations.images
         refuse(str(self.path), [problem for image in self._images for problem in self._problems(image)])
 
