@@ -34,6 +34,7 @@ class UnityDataset:
         path: the folder.
         names: file names of the images.
         camera: the camera of all images.
+        names: the images' file names.
         categories: the list in annotations.json if it has one, else the categories of its objects, sorted.
     """
 
