@@ -65,7 +65,7 @@ def score_objects(result: PerceptionResult, truth: TrueObjects) -> ObjectScore:
     )
     predicted = tuple(item.category for item in result.objects)
     true = tuple(item.category for item in truth.objects)
-    pairs = match_objects(iou.cpu().numpy(), predicted, true)
+    pairs = match_objects(iou.cpu().numpy(), predicted, true, result.segmentation.scores)
     return ObjectScore(
         predicted=predicted,
         true=true,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
 import platform
-from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -64,22 +64,28 @@ def _write_pictures(
     output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: UnityDataset
 ) -> dict[str, list[dict[str, Any]]]:
     """Pictures of the frames with the largest AbsRel and with the most object errors (none for a flawless frame)."""
-    by_depth = _worst(evaluation, lambda frame: frame.depth.abs_rel if frame.depth is not None else 0.0)
-    by_objects = _worst(evaluation, lambda frame: float(frame.objects.errors) if frame.objects is not None else 0.0)
     worst: dict[str, list[dict[str, Any]]] = {}
-    for kind, measure, frames in (("depth", "abs_rel", by_depth), ("objects", "errors", by_objects)):
+    for kind, badness in (("depth", _depth_badness), ("objects", _objects_badness)):
+        rated = [(badness(frame), frame) for frame in evaluation.frames]
+        rated = sorted((pair for pair in rated if pair[0] > 0), key=lambda pair: -pair[0])[:_WORST]
         worst[kind] = []
-        for rank, (value, frame) in enumerate(frames, start=1):
+        for rank, (value, frame) in enumerate(rated, start=1):
             name = f"worst_{kind}_{rank}.png"
             _save(output / name, _picture(evaluator, dataset[frame.index]))
-            worst[kind].append({"image": frame.image, measure: value, "picture": name})
+            error = value if math.isfinite(value) else None
+            worst[kind].append({"image": frame.image, "error": error, "picture": name})
     return worst
 
 
-def _worst(evaluation: Evaluation, badness: Callable[[FrameScore], float]) -> list[tuple[float, FrameScore]]:
-    """The frames of the largest badness above 0, worst first; the earlier of equals first."""
-    rated = [(badness(frame), frame) for frame in evaluation.frames]
-    return sorted((pair for pair in rated if pair[0] > 0), key=lambda pair: -pair[0])[:_WORST]
+def _depth_badness(frame: FrameScore) -> float:
+    """AbsRel; infinite where the truth is known and nothing was predicted."""
+    if frame.depth is None or not frame.depth.pixel_count:
+        return 0.0
+    return frame.depth.abs_rel if math.isfinite(frame.depth.abs_rel) else math.inf
+
+
+def _objects_badness(frame: FrameScore) -> float:
+    return float(frame.objects.errors) if frame.objects is not None else 0.0
 
 
 def _picture(evaluator: Evaluator, sample: Sample) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from unity_depth_perception.core.metrics import DepthMetrics
+from unity_depth_perception.core.metrics import DepthMetrics, mean_metrics
 from unity_depth_perception.evaluation.evaluator import Evaluation
 from unity_depth_perception.evaluation.objects import LinkScore, ObjectScore
 
@@ -40,13 +40,13 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def summarise_depth(metrics: Sequence[DepthMetrics]) -> dict[str, float | int] | None:
-    """Each metric's mean over the frames where it is defined, and the number of frames; None without any."""
-    measured = [dataclasses.asdict(one) for one in metrics if math.isfinite(one.abs_rel)]
+def summarise_depth(metrics: Sequence[DepthMetrics]) -> dict[str, float | int | None] | None:
+    """Each metric's mean over the frames that have true depth, and their number; None without any."""
+    measured = [one for one in metrics if one.pixel_count]
     if not measured:
         return None
-    means = {name: float(np.nanmean([one[name] for one in measured])) for name in measured[0]}
-    return {"frames": len(measured), **means}
+    means = dataclasses.asdict(mean_metrics(measured))
+    return {"frames": len(measured)} | {name: value if math.isfinite(value) else None for name, value in means.items()}
 
 
 def summarise_objects(scores: Sequence[ObjectScore]) -> dict[str, Any] | None:
