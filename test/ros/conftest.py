@@ -1,0 +1,76 @@
+"""A ROS graph of its own for each test: own context, own domain, deadlines on every wait."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+DEADLINE_S = 15.0
+_domains = itertools.count(os.getpid())
+
+
+class Graph:
+    """A context, an executor, and the nodes of one test."""
+
+    def __init__(self, domain_id: int) -> None:
+        import rclpy
+        from rclpy.executors import SingleThreadedExecutor
+
+        self.domain_id = domain_id
+        self.context = rclpy.Context()
+        rclpy.init(context=self.context, domain_id=domain_id)
+        self.executor = SingleThreadedExecutor(context=self.context)
+        self.node = self.add(rclpy.create_node("test_client", context=self.context))
+
+    def add(self, node: Any) -> Any:
+        self.executor.add_node(node)
+        return node
+
+    def spin_until(self, condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
+        """Spin until the condition holds; fail with `what` was waited for."""
+        end = time.monotonic() + deadline_s
+        while not condition():
+            if time.monotonic() > end:
+                pytest.fail(f"waited {deadline_s:g} s in vain for {what}")
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def spin_for(self, seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            self.executor.spin_once(timeout_sec=0.05)
+
+    def collect(self, message_type: type[Any], topic: str) -> list[Any]:
+        """A list that grows by each message of the topic."""
+        from unity_depth_perception.ros.qos import OUTPUT_QOS
+
+        messages: list[Any] = []
+        self.node.create_subscription(message_type, topic, messages.append, OUTPUT_QOS)
+        return messages
+
+    def close(self) -> None:
+        import rclpy
+
+        for node in self.executor.get_nodes():
+            if hasattr(node, "tear_down"):
+                node.tear_down()
+            node.destroy_node()
+        self.executor.shutdown()
+        rclpy.shutdown(context=self.context)
+
+
+@pytest.fixture
+def domain_id() -> int:
+    """A domain that no other test of this run uses; below 102, where Linux' ephemeral ports begin."""
+    return next(_domains) % 100 + 1
+
+
+@pytest.fixture
+def graph(domain_id: int) -> Iterator[Graph]:
+    graph = Graph(domain_id)
+    yield graph
+    graph.close()

@@ -1,0 +1,76 @@
+"""Small real models and frames for the tests of the ROS side."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import torch
+from sensor_msgs.msg import CameraInfo, Image
+from std_msgs.msg import Header
+from torch import Tensor
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
+from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros.cameras import camera_info_message
+from unity_depth_perception.ros.images import image_message
+from unity_depth_perception.ros.results import time_message
+
+WIDTH, HEIGHT, DEPTH_M = 64, 48, 2.0
+FRAME_ID = "unity_camera_optical"
+
+
+class PlaneDepth:
+    """The same depth everywhere. With a gate, each real frame waits until the test opens it."""
+
+    name = "plane"
+    device = torch.device("cpu")
+
+    def __init__(self, gate: threading.Semaphore | None = None) -> None:
+        self._gate = gate
+
+    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+        if self._gate is not None and image.any():  # the warm-up frame is black
+            assert self._gate.acquire(timeout=20)
+        return DepthPrediction(torch.full(image.shape[:2], DEPTH_M), is_metric=True)
+
+
+class RedSegmenter:
+    """One object: whatever is red."""
+
+    name = "red"
+    device = torch.device("cpu")
+    categories = ("red_cube",)
+
+    def infer(self, image: Tensor) -> Segmentation:
+        red = (image[..., 0] > 200) & (image[..., 1] < 50)
+        count = int(red.any())
+        return Segmentation(red.to(torch.uint8), self.categories[:count], (0.9,)[:count])
+
+
+def stand_in_pipeline(gate: threading.Semaphore | None = None) -> PerceptionPipeline:
+    return PerceptionPipeline(PlaneDepth(gate), RedSegmenter())
+
+
+def camera(width: int = WIDTH, height: int = HEIGHT) -> Camera:
+    return Camera.from_vertical_fov(1.0, width, height)
+
+
+def picture(width: int = WIDTH, height: int = HEIGHT) -> np.ndarray:
+    """Grey with a red rectangle: columns 10..19, rows 20..29."""
+    pixels = np.full((height, width, 3), 90, dtype=np.uint8)
+    pixels[20:30, 10:20] = (255, 0, 0)
+    return pixels
+
+
+def header(stamp_ns: int = 1) -> Header:
+    return Header(stamp=time_message(stamp_ns), frame_id=FRAME_ID)
+
+
+def image(stamp_ns: int = 1) -> Image:
+    return image_message(header(stamp_ns), picture(), "rgb8")
+
+
+def camera_info(stamp_ns: int = 1) -> CameraInfo:
+    return camera_info_message(header(stamp_ns), camera())

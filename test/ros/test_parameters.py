@@ -1,0 +1,109 @@
+"""The parameter table: the shipped file fits it, and what does not fit is refused with what would."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
+
+import yaml
+from conftest import Graph
+from rclpy.exceptions import ParameterImmutableException
+from rclpy.lifecycle import LifecycleNode
+from rclpy.parameter import Parameter
+
+from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.ros.configuration import PerceptionConfig, VirtualUnityConfig
+from unity_depth_perception.ros.lifecycle import ConfiguredNode
+from unity_depth_perception.ros.parameters import configured, table
+
+SHIPPED = Path(__file__).parents[2] / "config" / "perception.yaml"
+
+
+def test_the_shipped_file_holds_every_parameter_with_a_value_that_fits() -> None:
+    values = yaml.safe_load(SHIPPED.read_text())["/**"]["ros__parameters"]
+    assert set(values) == set(table(PerceptionConfig))
+    configured(PerceptionConfig, values)
+
+
+@pytest.mark.parametrize("config_type", [PerceptionConfig, VirtualUnityConfig])
+def test_every_row_is_described_and_its_default_fits(config_type: type[Any]) -> None:
+    for name, spec in table(config_type).items():
+        assert len(spec.description) > 10, name
+        assert spec.checked(spec.default) == spec.default
+
+
+def test_a_whole_number_is_welcome_where_a_float_is_expected() -> None:
+    value = configured(PerceptionConfig, {"vertical_fov_deg": 60}).vertical_fov_deg
+    assert (value, type(value)) == (60.0, float)
+
+
+@pytest.mark.parametrize("value", [0.0, 179.0])
+def test_the_ends_of_a_range_belong_to_it(value: float) -> None:
+    assert configured(PerceptionConfig, {"vertical_fov_deg": value}).vertical_fov_deg == value
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"depht_model": "compact"}, "unknown parameter depht_model; did you mean depth_model"),
+        ({"zzz": 1}, "unknown parameter zzz Known: autostart, depth_model"),
+        ({"vertical_fov_deg": 179.5}, "vertical_fov_deg: expected a number from 0.0 to 179.0, got 179.5"),
+        ({"vertical_fov_deg": math.nan}, "vertical_fov_deg: expected a number from 0.0 to 179.0, got nan"),
+        ({"vertical_fov_deg": "60"}, "vertical_fov_deg: expected a number .*got '60'"),
+        ({"depth_encoding": "32FC2"}, "depth_encoding: expected one of 32FC1, 16UC1, got '32FC2'"),
+        ({"autostart": 1}, "autostart: expected true or false, got 1"),
+        ({"depth_model": 3}, "depth_model: expected a string, got 3"),
+    ],
+    ids=lambda v: str(v)[:30],
+)
+def test_a_value_that_does_not_fit_is_refused(values: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError, match=said):
+        configured(PerceptionConfig, values)
+
+
+def test_a_node_takes_overrides_and_shows_descriptions(graph: Graph) -> None:
+    node = configured_node(graph, vertical_fov_deg=60, depth_encoding="16UC1")
+    assert (node.config.vertical_fov_deg, node.config.depth_encoding) == (60.0, "16UC1")
+    assert node.get_parameter("vertical_fov_deg").value == 60.0
+    described = node.describe_parameter("vertical_fov_deg")
+    assert (described.floating_point_range[0].to_value, described.read_only) == (179.0, True)
+
+
+def test_a_node_refuses_an_unknown_override(graph: Graph) -> None:
+    with pytest.raises(ConfigurationError, match="unknown parameter vertical_fov; did you mean vertical_fov_deg"):
+        configured_node(graph, vertical_fov=60.0)
+
+
+def test_parameters_change_at_run_time_only_within_their_range(graph: Graph) -> None:
+    node = configured_node(graph)
+    (result,) = node.set_parameters([Parameter("depth_encoding", value="mono8")])
+    assert not result.successful
+    assert "expected one of 32FC1, 16UC1, got 'mono8'" in result.reason
+    assert node.set_parameters([Parameter("depth_encoding", value="16UC1")])[0].successful
+    assert node.config.depth_encoding == "16UC1"
+
+
+def test_read_only_parameters_stay(graph: Graph) -> None:
+    node = configured_node(graph)
+    (result,) = node.set_parameters([Parameter("depth_model", value="other")])
+    assert not result.successful
+    assert "read-only" in result.reason
+    assert node.config.depth_model == "compact"
+    with pytest.raises(ParameterImmutableException):
+        node.undeclare_parameter("depth_model")
+
+
+def test_rclpy_ignores_unknown_overrides_by_itself(graph: Graph) -> None:
+    """Why `declare` looks at the overrides: if this fails, rclpy has learnt to refuse them."""
+    override = [Parameter("no_such_parameter", value=1)]
+    graph.add(LifecycleNode("plain", context=graph.context, parameter_overrides=override))
+
+
+def configured_node(graph: Graph, **values: Any) -> ConfiguredNode[PerceptionConfig]:
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    return graph.add(ConfiguredNode("node", PerceptionConfig, context=graph.context, parameter_overrides=overrides))

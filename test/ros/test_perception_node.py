@@ -1,0 +1,294 @@
+"""perception_node in process, over real DDS: what arrives, what is refused, what it costs."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
+
+import torch
+from conftest import Graph
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import PoseStamped
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from stand_ins import FRAME_ID, HEIGHT, WIDTH, PlaneDepth, camera_info, header, image, stand_in_pipeline
+from unity_depth_perception.msg import ObjectDistanceArray
+
+from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.nodes import perception_node
+from unity_depth_perception.nodes.perception_node import PerceptionNode, create_pipeline
+from unity_depth_perception.ros import outputs
+from unity_depth_perception.ros.diagnostics import values_of
+from unity_depth_perception.ros.images import single_channel_of
+from unity_depth_perception.ros.qos import OUTPUT_QOS
+from unity_depth_perception.ros.results import stamp_ns_of
+
+
+class Setup:
+    """A node, a camera that feeds it, and its distances."""
+
+    def __init__(self, graph: Graph, node: PerceptionNode, qos: QoSProfile = OUTPUT_QOS) -> None:
+        self.graph, self.node = graph, node
+        assert node.autostart()
+        self.images = graph.node.create_publisher(Image, "image_raw", qos)
+        self.infos = graph.node.create_publisher(CameraInfo, "camera_info", qos)
+        self.distances = graph.collect(ObjectDistanceArray, "objects/distances")
+        graph.spin_until(lambda: self._connected, "the node to be connected")
+
+    @property
+    def _connected(self) -> bool:
+        watched = self.node._publishers_out is not None and self.node._publishers_out.watched
+        return watched and min(p.get_subscription_count() for p in (self.images, self.infos)) > 0
+
+    def send_info(self, message: CameraInfo | None = None) -> None:
+        self.infos.publish(message or camera_info())
+        intrinsics, before = self.node._intrinsics, self.node.counts["refused"]
+        self.graph.spin_until(
+            lambda: intrinsics._from_info is not None or self.node.counts["refused"] > before, "camera_info"
+        )
+
+    def expect(self, outcome: str, count: int) -> None:
+        self.graph.spin_until(lambda: self.node.counts[outcome] >= count, f"{count} frames {outcome}")
+        assert self.node.counts[outcome] == count
+
+    def expect_good_frame_processed(self, stamp_ns: int = 99) -> None:
+        self.send_info()
+        self.images.publish(image(stamp_ns))
+        self.graph.spin_until(lambda: bool(self.distances), "the good frame's distances")
+        assert stamp_ns_of(self.distances[-1].header) == stamp_ns
+
+
+@pytest.fixture
+def make_node(graph: Graph) -> Callable[..., PerceptionNode]:
+    def make(gate: threading.Semaphore | None = None, **parameters: Any) -> PerceptionNode:
+        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        return graph.add(
+            PerceptionNode(lambda _: stand_in_pipeline(gate), context=graph.context, parameter_overrides=overrides)
+        )
+
+    return make
+
+
+@pytest.fixture
+def setup(graph: Graph, make_node: Callable[..., PerceptionNode]) -> Setup:
+    return Setup(graph, make_node())
+
+
+def test_every_output_carries_the_stamp_and_frame_of_its_image(setup: Setup) -> None:
+    graph = setup.graph
+    kinds = {
+        "depth/image_rect": Image,
+        "depth/camera_info": CameraInfo,
+        "depth/points": PointCloud2,
+        "objects/instances": Image,
+    }
+    topics = {topic: graph.collect(kind, topic) for topic, kind in kinds.items()} | {"distances": setup.distances}
+    publishers = [p for p, _ in setup.node._publishers_out._outputs]
+    graph.spin_until(lambda: all(p.get_subscription_count() for p in publishers), "all outputs to be watched")
+    setup.expect_good_frame_processed(stamp_ns=5_000_000_003)
+    graph.spin_until(lambda: all(topics.values()), "a message on every output")
+    for messages in topics.values():
+        assert stamp_ns_of(messages[0].header) == 5_000_000_003
+        assert messages[0].header.frame_id == FRAME_ID
+    assert single_channel_of(topics["depth/image_rect"][0]).shape == (HEIGHT, WIDTH)
+    assert topics["depth/camera_info"][0].k.tolist() == camera_info().k.tolist()
+    assert np.unique(single_channel_of(topics["objects/instances"][0])).tolist() == [0, 1]
+
+
+def broken_image(**changes: Any) -> Image:
+    message = image()
+    for name, value in changes.items():
+        setattr(message, name, value)
+    return message
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        (broken_image(data=b"\0" * 50), "got 50"),
+        (broken_image(step=1), "step of at least"),
+        (broken_image(encoding="mystery"), "'mystery'"),
+        (broken_image(width=0, height=0, step=0, data=b""), "0 x 0"),
+        (broken_image(width=32, step=96, data=b"\0" * (96 * 48)), "of an image of 32 x 48 px, got 64 x 48"),
+    ],
+    ids=["truncated", "wrong step", "unknown encoding", "no pixels", "another size than camera_info"],
+)
+def test_a_bad_image_is_refused_and_the_next_good_one_processed(setup: Setup, message: Image, said: str) -> None:
+    setup.send_info()
+    setup.images.publish(message)
+    setup.expect("refused", 1)
+    assert said in setup.node.counts.last_reason
+    setup.expect_good_frame_processed()
+
+
+@pytest.mark.parametrize("focal", [0.0, math.nan])
+def test_a_bad_camera_info_is_refused_and_the_next_good_frame_processed(setup: Setup, focal: float) -> None:
+    bad = camera_info()
+    bad.k[0] = focal
+    setup.send_info(bad)
+    assert "focal length" in setup.node.counts.last_reason
+    setup.images.publish(image())
+    setup.expect("refused", 2)
+    assert "waiting for camera_info" in setup.node.counts.last_reason
+    setup.expect_good_frame_processed()
+
+
+def test_a_bad_pose_is_refused_and_the_frame_processed_without_it(setup: Setup) -> None:
+    poses = setup.graph.node.create_publisher(PoseStamped, "camera_pose", OUTPUT_QOS)
+    setup.graph.spin_until(lambda: poses.get_subscription_count() > 0, "a subscription to the pose")
+    message = PoseStamped(header=header())
+    message.pose.orientation.w = 0.0
+    poses.publish(message)
+    setup.expect("refused", 1)
+    setup.expect_good_frame_processed()
+
+
+def test_a_field_of_view_stands_in_for_camera_info(graph: Graph, make_node: Callable[..., PerceptionNode]) -> None:
+    setup = Setup(graph, make_node(vertical_fov_deg=60.0))
+    setup.images.publish(image(7))
+    graph.spin_until(lambda: bool(setup.distances), "distances without camera_info")
+
+
+def test_the_newest_frame_wins_and_the_rest_is_counted(graph: Graph, make_node: Callable[..., PerceptionNode]) -> None:
+    gate = threading.Semaphore(0)
+    setup = Setup(graph, make_node(gate))
+    setup.send_info()
+    setup.images.publish(image(1))
+    setup.expect("received", 1)
+    graph.spin_until(lambda: setup.node._worker._waiting is None, "the first frame to be in flight")
+    for stamp_ns in (2, 3, 4, 5):
+        setup.images.publish(image(stamp_ns))
+    setup.expect("received", 5)
+    gate.release(5)
+    setup.expect("processed", 2)
+    graph.spin_until(lambda: len(setup.distances) == 2, "both results")
+    assert [stamp_ns_of(m.header) for m in setup.distances] == [1, 5]
+    assert setup.node.counts["dropped"] == 3
+
+
+def test_an_output_without_subscribers_is_not_computed(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+    node, computed = setup.node, []
+    assert node.trigger_deactivate() == node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+    for name in ("cloud_message", "depth_message", "instance_message", "camera_info_message", "distances_message"):
+        original = getattr(outputs, name)
+        monkeypatch.setattr(outputs, name, lambda *a, _n=name, _o=original: computed.append(_n) or _o(*a))
+    assert node.autostart()
+    setup.graph.spin_until(lambda: setup._connected, "the node to be connected again")
+    setup.expect_good_frame_processed()
+    assert computed == ["distances_message"]
+
+
+def test_without_any_subscriber_no_frame_is_processed(graph: Graph, make_node: Callable[..., PerceptionNode]) -> None:
+    node = make_node()
+    assert node.autostart()
+    images = graph.node.create_publisher(Image, "image_raw", OUTPUT_QOS)
+    graph.spin_until(lambda: images.get_subscription_count() > 0, "a subscription")
+    images.publish(image())
+    graph.spin_until(lambda: node.counts["unwatched"] == 1, "the frame to be left")
+    assert node.counts["processed"] == 0
+
+
+def test_it_hears_a_best_effort_publisher(graph: Graph, make_node: Callable[..., PerceptionNode]) -> None:
+    best_effort = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+    setup = Setup(graph, make_node(), best_effort)
+    assert setup.node._subscriptions_in[0].qos.reliability == ReliabilityPolicy.BEST_EFFORT
+    setup.expect_good_frame_processed()
+
+
+def test_it_stays_reliable_for_a_reliable_publisher(setup: Setup) -> None:
+    setup.graph.spin_for(0.8)
+    assert setup.node._subscriptions_in[0].qos.reliability == ReliabilityPolicy.RELIABLE
+
+
+def test_diagnostics_say_what_became_of_the_frames(setup: Setup) -> None:
+    setup.images.publish(image())
+    setup.expect("refused", 1)
+    setup.expect_good_frame_processed()
+    messages = setup.graph.collect(DiagnosticArray, "/diagnostics")
+    setup.graph.spin_until(lambda: bool(messages), "diagnostics")
+    status, values = values_of(messages[-1], "/perception_node")
+    assert status.level == DiagnosticStatus.OK
+    assert {k: values[k] for k in ("received", "processed", "dropped", "refused")} == {
+        "received": "2",
+        "processed": "1",
+        "dropped": "0",
+        "refused": "1",
+    }
+    assert "waiting for camera_info" in values["last reason"]
+    assert float(values["latency p95 [ms]"]) > 0
+
+
+def test_a_model_that_cannot_be_loaded_is_a_failure_that_can_be_mended(graph: Graph) -> None:
+    broken = [True]
+
+    def pipeline(_: object) -> Any:
+        if broken:
+            raise ModelError("weights.safetensors: expected a safetensors file, got garbage")
+        return stand_in_pipeline()
+
+    node = graph.add(PerceptionNode(pipeline, context=graph.context))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    messages = graph.collect(DiagnosticArray, "/diagnostics")
+    graph.spin_until(lambda: bool(messages), "diagnostics")
+    status, _ = values_of(messages[-1], "/perception_node")
+    assert (status.level, "got garbage" in status.message) == (DiagnosticStatus.ERROR, True)
+    broken.clear()
+    Setup(graph, node).expect_good_frame_processed()
+
+
+def test_what_torch_raises_while_loading_is_a_failure_too(graph: Graph) -> None:
+    def pipeline(_: object) -> Any:
+        raise RuntimeError("CUDA error: out of memory")
+
+    node = graph.add(PerceptionNode(pipeline, context=graph.context))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert "out of memory" in node.failure
+
+
+@pytest.mark.parametrize("parameter", ["depth_model", "segmentation_model"])
+@pytest.mark.parametrize("value", ["no_such_model", "missing.safetensors", "corrupt.safetensors"])
+def test_a_bad_model_name_or_file_fails_the_transition(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameter: str, value: str
+) -> None:
+    if parameter == "segmentation_model":  # so that its own failure comes first
+        monkeypatch.setattr(perception_node, "create_depth_estimator", lambda name, device: PlaneDepth())
+    (tmp_path / "corrupt.safetensors").write_bytes(b"\xff" * 200)
+    value = str(tmp_path / value) if value.endswith(".safetensors") else value
+    overrides = [Parameter(parameter, value=value), Parameter("device", value="cpu")]
+    node = graph.add(PerceptionNode(create_pipeline, context=graph.context, parameter_overrides=overrides))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert value in node.failure
+
+
+def test_a_missing_intrinsics_file_fails_the_transition(make_node: Callable[..., PerceptionNode]) -> None:
+    node = make_node(camera_intrinsics_file="/no/such/file.json")
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert "/no/such/file.json" in node.failure
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_fails_the_transition(graph: Graph) -> None:
+    overrides = [Parameter("device", value="cuda")]
+    node = graph.add(PerceptionNode(create_pipeline, context=graph.context, parameter_overrides=overrides))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert "no GPU" in node.failure
+
+
+def test_it_can_be_stopped_and_started_again(setup: Setup) -> None:
+    node = setup.node
+    setup.expect_good_frame_processed(1)
+    for transition in ("deactivate", "cleanup", "configure", "activate"):
+        assert getattr(node, f"trigger_{transition}")() == TransitionCallbackReturn.SUCCESS, transition
+    setup.distances.clear()
+    setup.graph.spin_until(lambda: setup._connected, "the node to be connected again")
+    setup.expect_good_frame_processed(2)

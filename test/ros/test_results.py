@@ -1,0 +1,84 @@
+"""Objects and clouds as messages: nothing is lost, and every message carries the frame's header."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
+
+from stand_ins import DEPTH_M, FRAME_ID, HEIGHT, WIDTH, camera, header, picture, stand_in_pipeline
+
+from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
+from unity_depth_perception.pipeline import Frame, PerceptionResult
+from unity_depth_perception.ros.results import (
+    cloud_message,
+    distances_message,
+    objects_message,
+    objects_of,
+    stamp_ns_of,
+    time_message,
+)
+
+STAMP_NS = 3_000_000_007
+
+
+@pytest.fixture(scope="module")
+def result() -> PerceptionResult:
+    return stand_in_pipeline().process(Frame(picture(), camera(), STAMP_NS, FRAME_ID))
+
+
+def test_the_cloud_is_organised_and_projects_back_to_its_pixels(result: PerceptionResult) -> None:
+    message = cloud_message(result)
+    assert (message.width, message.height, message.point_step, message.row_step) == (WIDTH, HEIGHT, 16, 16 * WIDTH)
+    assert [field.name for field in message.fields] == ["x", "y", "z", "rgb"]
+    points = np.frombuffer(message.data, dtype=np.float32).reshape(HEIGHT, WIDTH, 4)
+    assert points[25, 15, 2] == DEPTH_M
+    assert camera().project(points[25, 15, :3]) == pytest.approx([15, 25], abs=1e-4)
+    assert points.view(np.uint32)[25, 15, 3] == 0xFF0000
+
+
+def test_every_message_carries_the_stamp_and_frame_of_the_image(result: PerceptionResult) -> None:
+    for message in (cloud_message(result), distances_message(result)):
+        assert (stamp_ns_of(message.header), message.header.frame_id) == (STAMP_NS, FRAME_ID)
+
+
+def test_distances_name_the_models_and_the_red_rectangle(result: PerceptionResult) -> None:
+    message = distances_message(result)
+    assert (message.depth_model, message.segmentation_model) == ("plane", "red")
+    (item,) = message.objects
+    assert (item.category, item.parent_id, item.pixel_count) == ("red_cube", -1, 100)
+    assert (item.bbox.x_offset, item.bbox.y_offset, item.bbox.width, item.bbox.height) == (10, 20, 10, 10)
+    assert item.distance.median == pytest.approx(DEPTH_M)
+    assert item.range > DEPTH_M
+
+
+def test_objects_survive_the_message() -> None:
+    full = ObjectDistance(
+        id=1,
+        category="green_parallelepiped",
+        bbox=(530, 550, 562, 600),
+        distance=DistanceStatistics(0.5, 0.75, 1.0, 0.25, 2.0),
+        parent_id=0,
+        score=0.5,
+        position_m=(1.0, -2.0, 3.0),
+        range_m=4.0,
+        valid_ratio=1.0,
+        pixel_count=99,
+    )
+    assert objects_of(objects_message(header(), (full,), "a", "b")) == (full,)
+
+
+def test_what_is_unknown_stays_unknown() -> None:
+    (item,) = objects_of(objects_message(header(), (ObjectDistance(0, "red_cube", (0, 0, 1, 1)),), "", ""))
+    assert item.parent_id is None
+    assert all(math.isnan(v) for v in (item.distance.center, item.distance.min, item.range_m, item.valid_ratio))
+
+
+@pytest.mark.parametrize("stamp_ns", [0, 1, 999_999_999, 1_000_000_000, 2**31 * 10**9 - 1])
+def test_stamps_survive(stamp_ns: int) -> None:
+    message = header()
+    message.stamp = time_message(stamp_ns)
+    assert stamp_ns_of(message) == stamp_ns

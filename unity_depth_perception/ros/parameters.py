@@ -1,0 +1,151 @@
+"""Node parameters from one table: a frozen dataclass whose fields carry description, range and read-only.
+
+The table declares the parameters on the node, refuses what is unknown or out of range, and is the typed
+configuration that the rest of the code receives.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import Field, dataclass, field, fields, replace
+from typing import Any, TypeVar
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from unity_depth_perception.core.errors import ConfigurationError
+
+Config = TypeVar("Config")
+
+# Parameters that rclpy itself declares on every node.
+_RCLPY_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_overrides.")
+
+
+@dataclass(frozen=True)
+class ParameterSpec:
+    """One row of a table. `type` is bool, int, float or str; the range is inclusive; no choices means any."""
+
+    name: str
+    type: type
+    default: Any
+    description: str
+    minimum: float | None
+    maximum: float | None
+    choices: tuple[str, ...]
+    read_only: bool
+
+    @property
+    def allowed(self) -> str:
+        """What a value must be, in words, for messages and descriptions."""
+        kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}[self.type]
+        if self.choices:
+            return f"one of {', '.join(self.choices)}"
+        if self.minimum is not None and self.maximum is not None:
+            return f"{kind} from {self.minimum} to {self.maximum}"
+        return kind
+
+    def checked(self, value: Any) -> Any:
+        """The value in the parameter's type; a whole number is welcome where a float is expected.
+
+        Raises:
+            ConfigurationError: wrong type or out of range.
+        """
+        if self.type is float and type(value) is int:
+            value = float(value)
+        right = type(value) is self.type and (not self.choices or value in self.choices)
+        if right and self.minimum is not None and self.maximum is not None:
+            right = self.minimum <= value <= self.maximum  # false for NaN
+        if not right:
+            raise ConfigurationError(f"parameter {self.name}: expected {self.allowed}, got {value!r}")
+        return value
+
+    def descriptor(self) -> ParameterDescriptor:
+        """What `ros2 param describe` shows."""
+        descriptor = ParameterDescriptor(description=self.description, read_only=self.read_only)
+        descriptor.additional_constraints = self.allowed if self.choices else ""
+        if self.minimum is not None and self.maximum is not None:
+            if self.type is int:
+                descriptor.integer_range = [IntegerRange(from_value=int(self.minimum), to_value=int(self.maximum))]
+            else:
+                float_range = FloatingPointRange(from_value=float(self.minimum), to_value=float(self.maximum))
+                descriptor.floating_point_range = [float_range]
+        return descriptor
+
+
+def parameter(
+    default: Any,
+    description: str,
+    *,
+    minimum: float | None = None,
+    maximum: float | None = None,
+    choices: tuple[str, ...] = (),
+    read_only: bool = True,
+) -> Any:
+    """A field of a configuration table; the parameter's type is the type of its default."""
+    row = {
+        "description": description,
+        "minimum": minimum,
+        "maximum": maximum,
+        "choices": choices,
+        "read_only": read_only,
+    }
+    return field(default=default, metadata=row)
+
+
+def table(config_type: type[Any]) -> dict[str, ParameterSpec]:
+    """The rows of a configuration table by parameter name."""
+    return {f.name: _spec(f) for f in fields(config_type)}
+
+
+def configured(config_type: type[Config], values: Mapping[str, Any]) -> Config:
+    """The configuration with these values, defaults elsewhere.
+
+    Raises:
+        ConfigurationError: an unknown name, a wrong type or a value out of range.
+    """
+    rows = table(config_type)
+    return config_type(**{name: _row(rows, name).checked(value) for name, value in values.items()})
+
+
+def declare(node: Node, config_type: type[Config]) -> Config:
+    """Declare the table on a node made with `automatically_declare_parameters_from_overrides=True`.
+
+    Every override (command line, parameter file) is on the node by then, the unknown ones too, so that they can be
+    refused: rclpy itself ignores them silently, and a misspelt parameter would never be missed.
+
+    Raises:
+        ConfigurationError: an override is unknown, of the wrong type or out of range.
+    """
+    names = [n for n in node.list_parameters([], 0).names if not n.startswith(_RCLPY_PARAMETERS)]
+    config = configured(config_type, {name: node.get_parameter(name).value for name in names})
+    for name in names:
+        node.undeclare_parameter(name)
+    for name, spec in table(config_type).items():
+        # The override is in `config` already, in the parameter's own type.
+        node.declare_parameter(name, getattr(config, name), spec.descriptor(), ignore_override=True)
+    return config
+
+
+def changed(config: Config, parameters: Iterable[Parameter]) -> Config:
+    """The configuration after a run-time change; parameters of other tables (use_sim_time) are left alone.
+
+    Raises:
+        ConfigurationError: a value is of the wrong type or out of range.
+    """
+    rows = table(type(config))
+    values = {p.name: rows[p.name].checked(p.value) for p in parameters if p.name in rows}
+    return replace(config, **values)  # type: ignore[type-var]
+
+
+def _spec(row: Field[Any]) -> ParameterSpec:
+    return ParameterSpec(name=row.name, type=type(row.default), default=row.default, **row.metadata)
+
+
+def _row(rows: Mapping[str, ParameterSpec], name: str) -> ParameterSpec:
+    if name not in rows:
+        near = difflib.get_close_matches(name, rows, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ConfigurationError(f"unknown parameter {name}{hint} Known: {', '.join(rows)}")
+    return rows[name]
