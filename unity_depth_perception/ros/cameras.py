@@ -6,13 +6,14 @@ import math
 from pathlib import Path
 
 import numpy as np
-from geometry_msgs.msg import Pose
+from geometry_msgs.msg import Point, Pose, Quaternion
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import CameraError, InputError
+from unity_depth_perception.core.errors import CameraError
+from unity_depth_perception.core.pose import matrix_from_pose, pose_from_matrix
 
 
 def camera_of(message: CameraInfo) -> Camera:
@@ -84,46 +85,19 @@ class Intrinsics:
 
 
 def matrix_of(pose: Pose) -> NDArray[np.float64]:
-    """(4, 4) float64 transformation of a pose; its quaternion need not be of unit length.
+    """(4, 4) float64 transform of a pose.
 
     Raises:
         InputError: a value is not finite, or the quaternion is zero.
     """
-    q, t = pose.orientation, pose.position
-    quaternion = np.array([q.x, q.y, q.z, q.w])
-    position = np.array([t.x, t.y, t.z])
-    norm = float(np.linalg.norm(quaternion))
-    if not (np.isfinite(position).all() and math.isfinite(norm) and norm > 1e-6):
-        raise InputError(f"expected a finite pose with a quaternion other than zero, got {position} {quaternion}")
-    x, y, z, w = quaternion / norm
-    matrix = np.eye(4)
-    # Diebel, Representing Attitude (2006), eq. 125, transposed: rotates vectors of the body frame into the world.
-    matrix[:3, :3] = [
-        [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-        [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-        [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-    ]
-    matrix[:3, 3] = position
-    return matrix
+    p, q = pose.position, pose.orientation
+    return matrix_from_pose([p.x, p.y, p.z], [q.x, q.y, q.z, q.w])
 
 
 def pose_message(matrix: NDArray[np.float64]) -> Pose:
-    """The pose of a (4, 4) rigid transformation.
-
-    The quaternion is the eigenvector of the largest eigenvalue of Bar-Itzhack's matrix (J. Guidance 23(6), 2000):
-    exact for rotations, without the case distinctions of the usual formula.
-    """
-    r = matrix[:3, :3]
-    k = np.array(
-        [
-            [r[0, 0] - r[1, 1] - r[2, 2], 0, 0, 0],
-            [r[0, 1] + r[1, 0], r[1, 1] - r[0, 0] - r[2, 2], 0, 0],
-            [r[0, 2] + r[2, 0], r[1, 2] + r[2, 1], r[2, 2] - r[0, 0] - r[1, 1], 0],
-            [r[2, 1] - r[1, 2], r[0, 2] - r[2, 0], r[1, 0] - r[0, 1], r[0, 0] + r[1, 1] + r[2, 2]],
-        ]
+    """The pose of a (4, 4) rigid transform."""
+    position, orientation = pose_from_matrix(matrix)
+    return Pose(
+        position=Point(**dict(zip("xyz", position, strict=True))),
+        orientation=Quaternion(**dict(zip("xyzw", orientation, strict=True))),
     )
-    x, y, z, w = (float(v) for v in np.linalg.eigh(k)[1][:, -1])  # eigh reads the lower triangle
-    message = Pose()
-    message.position.x, message.position.y, message.position.z = (float(v) for v in matrix[:3, 3])
-    message.orientation.x, message.orientation.y, message.orientation.z, message.orientation.w = x, y, z, w
-    return message

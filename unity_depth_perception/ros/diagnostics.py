@@ -18,8 +18,8 @@ _RECENT = 100  # frames that the latency is taken over
 class FrameCounts:
     """Counts what became of the frames; safe to use from several threads.
 
-    received: images that arrived; processed: results published; dropped: a newer frame came first; refused: bad input or
-    a failed computation, `last_reason` says which; unwatched: nobody subscribed to any output.
+    received: images that arrived; processed: results published; dropped: a newer frame came first; refused: bad input
+    or a failed computation, `last_reason` says which; unwatched: nobody subscribed to any output.
     """
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import array
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -47,10 +47,10 @@ def rgb_of(message: Image) -> NDArray[np.uint8]:
     pixels = rows.reshape(message.height, message.width, layout.channels)
     if layout.to_rgb is None:
         return pixels[..., :3]
-    return cv2.cvtColor(pixels, layout.to_rgb).astype(np.uint8, copy=False)
+    return np.asarray(cv2.cvtColor(pixels, layout.to_rgb))
 
 
-def single_channel_of(message: Image) -> NDArray[np.generic]:
+def single_channel_of(message: Image) -> NDArray[Any]:
     """(H, W) float32 of a 32FC1 image, uint16 of a 16UC1 or mono16 image: a view of the message's bytes.
 
     Raises:
@@ -89,11 +89,11 @@ def instance_message(header: Header, instances: Tensor) -> Image:
 def byte_array(values: NDArray[np.generic]) -> array.array[int]:
     """The bytes of an array in the one form that rosidl takes without looking at every element."""
     data = array.array("B")
-    data.frombytes(memoryview(np.ascontiguousarray(values).reshape(-1).view(np.uint8)))
+    data.frombytes(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
     return data
 
 
-def _rows(message: Image, channels: int, dtype: np.dtype[np.generic]) -> NDArray[np.generic]:
+def _rows(message: Image, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     """(H, W * channels) view of the message's data, without the padding of its rows."""
     size = f"{message.width} x {message.height} {message.encoding}"
     if message.width < 1 or message.height < 1:

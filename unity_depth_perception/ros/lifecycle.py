@@ -54,7 +54,7 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
     def autostart(self) -> bool:
         """Configure and activate; whether both succeeded."""
         success = TransitionCallbackReturn.SUCCESS
-        return self.trigger_configure() == success and self.trigger_activate() == success
+        return bool(self.trigger_configure() == success and self.trigger_activate() == success)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Set up; a user's mistake is a FAILURE with a message, and the node can be configured again."""
