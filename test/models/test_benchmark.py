@@ -11,6 +11,7 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.evaluation.benchmark import (
     NETWORKS,
     OUTSIDE,
+    STATISTICS,
     Timings,
     message_bytes,
     plain_cloud,
@@ -57,15 +58,20 @@ class Squares:
 
 def test_plain_statistics_are_the_pipelines() -> None:
     depth_m, instances = random_depth(), squares()
-    plain = plain_statistics(depth_m, instances, 2, CAMERA)
+    plain = plain_statistics(depth_m, instances, ("red_cube", "red_cube"), CAMERA)
     fast = object_statistics(torch.from_numpy(depth_m), torch.from_numpy(instances), 2, CAMERA)
+    assert len(plain) == 2
     for k, one in enumerate(plain):
+        distance = one.distance
         expected = [float(v[k]) for v in (fast.mean, fast.median, fast.minimum, fast.maximum)]
-        assert [one.mean, one.median, one.min, one.max] == pytest.approx(expected, rel=1e-5)
+        assert [distance.mean, distance.median, distance.min, distance.max] == pytest.approx(expected, rel=1e-5)
+        assert one.position_m == pytest.approx(fast.position[k].tolist(), rel=1e-5)
+        assert list(one.bbox) == fast.bbox[k].tolist()
+        assert one.pixel_count == int(fast.pixel_count[k])
 
 
-def test_plain_statistics_of_an_empty_mask_are_unknown() -> None:
-    assert math.isnan(plain_statistics(random_depth(), squares() * 0, 1, CAMERA)[0].median)
+def test_plain_statistics_leave_out_an_empty_mask() -> None:
+    assert plain_statistics(random_depth(), squares() * 0, ("red_cube",), CAMERA) == []
 
 
 def test_plain_cloud_is_the_pipelines() -> None:
@@ -87,9 +93,9 @@ def test_message_bytes_are_the_tensors() -> None:
 def test_every_stage_of_every_frame_is_timed() -> None:
     frames = [Frame(np.zeros((60, 80, 3), np.uint8), CAMERA)]
     timings = time_pipeline(PerceptionPipeline(Wall(), Squares()), frames, 5)
-    assert set(timings.stages) == {*NETWORKS, *OUTSIDE}
+    assert set(timings.stages) == {*NETWORKS, *OUTSIDE, STATISTICS}
     assert all(len(seconds) == 5 and min(seconds) > 0 for seconds in timings.stages.values())
-    assert set(timings.references) == {"objects", "cloud"}
+    assert set(timings.references) == {STATISTICS, "cloud"}
 
 
 def test_percentiles_totals_and_ratios() -> None:

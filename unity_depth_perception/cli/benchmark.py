@@ -73,7 +73,7 @@ def _scenes(size: Size) -> Sequence[Frame]:
 
 
 def _print(timings: Timings, size: Size, title: str) -> None:
-    from unity_depth_perception.evaluation.benchmark import NETWORKS, OUTSIDE
+    from unity_depth_perception.evaluation.benchmark import NETWORKS, OUTSIDE, STATISTICS
 
     table = Table(title=f"{size} px, {title}", title_justify="left", box=None)
     for column in ("stage", "p50 ms", "p99 ms", "plain NumPy p50 ms", "ratio"):
@@ -82,7 +82,7 @@ def _print(timings: Timings, size: Size, title: str) -> None:
         ratio = timings.ratio(stage)
         plain = timings.reference_ms(stage)
         table.add_row(
-            stage,
+            "(statistics alone)" if stage == STATISTICS else stage,
             f"{timings.percentile_ms(stage, 50):.2f}",
             f"{timings.percentile_ms(stage, 99):.2f}",
             "" if plain is None else f"{plain:.2f}",

@@ -16,18 +16,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.objects import DistanceStatistics
+from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
 from unity_depth_perception.ops.cloud import pack_cloud
+from unity_depth_perception.ops.statistics import object_statistics
 from unity_depth_perception.pipeline import Frame, PerceptionPipeline
 
 NETWORKS = ("depth", "segmentation")
 OUTSIDE = ("upload", "objects", "cloud", "conversion")
+STATISTICS = "statistics"  # the part of "objects" that has a plain version; measured once more, alone
 _WARM_UP_FRAMES = 2
 
 
 @dataclass
 class Timings:
-    """Seconds per stage, one value per frame; `references` holds the plain versions of some stages."""
+    """Seconds per stage, one value per frame; `references` holds the plain versions of some of them."""
 
     stages: dict[str, list[float]] = field(default_factory=dict)
     references: dict[str, list[float]] = field(default_factory=dict)
@@ -89,9 +91,12 @@ def _time_frame(pipeline: PerceptionPipeline, frame: Frame, timings: Timings) ->
     with timings.measure("conversion", device):
         message_bytes(depth_m)
         message_bytes(cloud)
-    host_depth, instances = depth_m.cpu().numpy(), result.segmentation.instances.cpu().numpy()
-    with timings.measure("objects", device, timings.references):
-        plain_statistics(host_depth, instances, len(result.objects), frame.camera)
+    instances, categories = result.segmentation.instances, result.segmentation.categories
+    with timings.measure(STATISTICS, device):
+        object_statistics(depth_m, instances, len(categories), frame.camera)
+    host_depth, host_instances = depth_m.cpu().numpy(), instances.cpu().numpy()
+    with timings.measure(STATISTICS, device, timings.references):
+        plain_statistics(host_depth, host_instances, categories, frame.camera)
     with timings.measure("cloud", device, timings.references):
         plain_cloud(host_depth, frame.image, frame.camera)
 
@@ -104,29 +109,38 @@ def message_bytes(values: Tensor) -> array.array[int]:
 
 
 def plain_statistics(
-    depth_m: NDArray[np.float32], instances: NDArray[np.integer[Any]], count: int, camera: Camera
-) -> list[DistanceStatistics]:
-    """Distances by one boolean mask per object over the whole image, as one writes it first; `center` is left out."""
-    columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
-    points = camera.unproject(np.stack([columns, rows], axis=-1), depth_m)
-    statistics = []
-    for value in range(1, count + 1):
-        mask = instances == value
-        depths = points[mask][:, 2]
-        inner_mask = cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        inner = points[inner_mask][:, 2] if inner_mask.any() else depths
-        if depths.size == 0:
-            statistics.append(DistanceStatistics())
+    depth_m: NDArray[np.float32], instances: NDArray[np.integer[Any]], categories: Sequence[str], camera: Camera
+) -> list[ObjectDistance]:
+    """Distance, box and position by one boolean mask per object over the whole image, as one writes it first.
+
+    `center` is left out, and so are the points that parents are found from. Objects without a valid pixel are left out.
+    """
+    objects = []
+    for index, category in enumerate(categories):
+        mask = instances == index + 1
+        rows, columns = np.nonzero(mask)
+        depths = depth_m[mask]
+        valid = np.isfinite(depths) & (depths > 0)
+        if not valid.any():
             continue
-        statistics.append(
-            DistanceStatistics(
-                mean=float(np.nanmean(depths)),
-                median=float(np.nanmedian(depths)),
-                min=float(np.nanmin(inner)),
-                max=float(np.nanmax(inner)),
+        inner = depth_m[cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0]
+        inner = inner[np.isfinite(inner) & (inner > 0)]
+        inner = inner if inner.size else depths[valid]
+        median = float(np.median(depths[valid]))
+        objects.append(
+            ObjectDistance(
+                id=index,
+                category=category,
+                bbox=(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1),
+                distance=DistanceStatistics(
+                    mean=float(depths[valid].mean()), median=median, min=float(inner.min()), max=float(inner.max())
+                ),
+                position_m=tuple(camera.unproject((np.median(columns), np.median(rows)), median).tolist()),
+                valid_ratio=float(valid.mean()),
+                pixel_count=int(mask.sum()),
             )
         )
-    return statistics
+    return objects
 
 
 def plain_cloud(depth_m: NDArray[np.float32], image: NDArray[np.uint8], camera: Camera) -> bytes:
