@@ -1,0 +1,207 @@
+"""From scenes to images: shading, shadows, anti-aliasing and the camera's sensor, batched in torch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.synthetic.raycast import Geometry, Hits, cast, in_sun, pack_geometry
+from unity_depth_perception.synthetic.scene import Scene
+from unity_depth_perception.synthetic.texture import mixing_weight, value_noise
+
+_SUBPIXELS = ((-0.375, -0.125), (0.125, -0.375), (0.375, 0.125), (-0.125, 0.375))  # rotated grid
+_CHUNK = 1 << 17  # rays at a time: bounds memory, and keeps a CPU's working set small
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """B images with exact ground truth.
+
+    Attributes:
+        image: (B, H, W, 3) uint8 sRGB.
+        depth_m: (B, H, W) float32 planar depth at the pixel centres.
+        boxes: (B, H, W) int16 index of the box at the pixel centre, -1 for floor and walls.
+    """
+
+    image: Tensor
+    depth_m: Tensor
+    boxes: Tensor
+
+
+@dataclass(frozen=True)
+class _Look:
+    """Colours and materials of B scenes (see `Scene`), on a device."""
+
+    box_color: Tensor  # (B, M, 3)
+    floor: Tensor  # (B, 6) color_a, color_b
+    walls: Tensor
+    pattern: Tensor  # (B, 2) floor, walls
+    period: Tensor
+    angle: Tensor
+    sun: Tensor  # (B, 3)
+    to_fill: Tensor
+    fill: Tensor
+    ambient: Tensor
+    grain: Tensor  # (B,)
+    gloss: Tensor
+    seed: Tensor  # (B,) int64
+
+
+def render(scenes: Sequence[Scene], device: torch.device | str = "cpu") -> Rendering:
+    """Render scenes of one image size.
+
+    Raises:
+        InputError: no scene, or scenes of different sizes.
+    """
+    sizes = {(scene.camera.width, scene.camera.height) for scene in scenes}
+    if len(sizes) != 1:
+        raise InputError(f"expected one or more scenes of one image size, got sizes {sorted(sizes)}")
+    ((width, height),) = sizes
+    device = torch.device(device)
+    geometry, look = pack_geometry(scenes, device), _pack_look(scenes, device)
+    count = len(scenes) * height * width
+    color = torch.empty((count, 3), device=device)
+    depth = torch.empty(count, device=device)
+    box = torch.empty(count, dtype=torch.int64, device=device)
+    facing = torch.empty(count, dtype=torch.int64, device=device)
+    for start in range(0, count, _CHUNK):
+        pixel = torch.arange(start, min(start + _CHUNK, count), device=device)
+        part = slice(start, start + len(pixel))
+        color[part], hits, lit = _shoot(geometry, look, pixel, width, height, (0.0, 0.0))
+        depth[part], box[part] = hits.depth_m, hits.box
+        facing[part] = (hits.box * 4 + hits.normal.abs().argmax(dim=1)) * 2 + lit
+    shape = (len(scenes), height, width)
+    edges = _edges(facing.view(shape)).view(-1).nonzero().squeeze(1)
+    for start in range(0, len(edges), _CHUNK):
+        pixel = edges[start : start + _CHUNK]
+        rays = [_shoot(geometry, look, pixel, width, height, offset)[0] for offset in _SUBPIXELS]
+        color[pixel] = torch.stack([ray.clamp(0, 1.2) for ray in rays]).mean(dim=0)
+    image = _expose(color.view(*shape, 3), scenes)
+    return Rendering(image, depth.view(shape), box.view(shape).to(torch.int16))
+
+
+def _shoot(
+    geometry: Geometry, look: _Look, pixel: Tensor, width: int, height: int, offset: tuple[float, float]
+) -> tuple[Tensor, Hits, Tensor]:
+    """Linear colour (N, 3), hits and sunlit flags (N,) of the rays through flat pixel indices (N,)."""
+    b = pixel // (width * height)
+    u = (pixel % width).to(torch.float32) + offset[0]
+    v = (pixel // width % height).to(torch.float32) + offset[1]
+    hits = cast(geometry, b, u, v)
+    facing_sun = (hits.normal * geometry.to_sun[b]).sum(dim=1).clamp(min=0)
+    lit = in_sun(geometry, b, u, v, hits) & (facing_sun > 0)
+    return _shade(geometry, look, b, hits, facing_sun * lit), hits, lit
+
+
+def _shade(geometry: Geometry, look: _Look, b: Tensor, hits: Hits, sunlight: Tensor) -> Tensor:
+    """Lambert's law under sun, fill light and sky-weighted ambient light, with a Blinn-Phong highlight."""
+    albedo = _room_albedo(geometry, look, b, hits)
+    boxed = (hits.box >= 0).nonzero().squeeze(1)
+    albedo[boxed] = _box_albedo(geometry, look, b[boxed], hits.box[boxed], hits.point[boxed])
+    fill = (hits.normal * look.to_fill[b]).sum(dim=1, keepdim=True).clamp(min=0)
+    sky = 0.75 + 0.25 * hits.normal[:, 2:]
+    color = albedo * (look.ambient[b] * sky + look.fill[b] * fill + look.sun[b] * sunlight[:, None])
+    to_eye = functional.normalize(geometry.eye[b[boxed]] - hits.point[boxed], dim=1)
+    halfway = functional.normalize(to_eye + geometry.to_sun[b[boxed]], dim=1)
+    highlight = (hits.normal[boxed] * halfway).sum(dim=1).clamp(min=0) ** 40 * look.gloss[b[boxed]]
+    color[boxed] += (highlight * (sunlight[boxed] > 0))[:, None] * look.sun[b[boxed]]
+    return color
+
+
+def _room_albedo(geometry: Geometry, look: _Look, b: Tensor, hits: Hits) -> Tensor:
+    on_wall = (hits.normal[:, 2].abs() < 0.5).to(torch.int64)
+    x, y, z = hits.point.unbind(1)
+    across = torch.where(hits.normal[:, 0].abs() > 0.5, y, x)
+    period, angle = look.period[b, on_wall], look.angle[b, on_wall] * (1 - on_wall)
+    first, second = torch.where(on_wall > 0, across, x) / period, torch.where(on_wall > 0, z, y) / period
+    cos, sin = angle.cos(), angle.sin()
+    slant = (hits.normal * functional.normalize(hits.point - geometry.eye[b], dim=1)).sum(dim=1).abs()
+    footprint = hits.depth_m / geometry.intrinsics[b, 0] / slant.clamp(min=0.05) / period
+    weight = mixing_weight(
+        look.pattern[b, on_wall], cos * first - sin * second, sin * first + cos * second, footprint, look.seed[b] + on_wall
+    )
+    colors = torch.where(on_wall[:, None] > 0, look.walls[b], look.floor[b])
+    return torch.lerp(colors[:, :3], colors[:, 3:], weight[:, None])
+
+
+def _box_albedo(geometry: Geometry, look: _Look, b: Tensor, box: Tensor, point: Tensor) -> Tensor:
+    local = point - geometry.center[b, box]
+    noise = value_noise(
+        (local[:, 0] + 0.7 * local[:, 2]) * 120, (local[:, 1] - 0.7 * local[:, 2]) * 120, look.seed[b] + 2 + box
+    )
+    return look.box_color[b, box] * (1 + look.grain[b] * (noise - 0.5))[:, None]
+
+
+def _edges(label: Tensor) -> Tensor:
+    """(B, H, W) bool: pixels whose surface differs from a neighbour's, where one sample is not enough."""
+    edge = torch.zeros_like(label, dtype=torch.bool)
+    vertical, horizontal = label[:, 1:] != label[:, :-1], label[:, :, 1:] != label[:, :, :-1]
+    edge[:, 1:] |= vertical
+    edge[:, :-1] |= vertical
+    edge[:, :, 1:] |= horizontal
+    edge[:, :, :-1] |= horizontal
+    return edge
+
+
+def _expose(color: Tensor, scenes: Sequence[Scene]) -> Tensor:
+    """Vignetting, lens blur, exposure, sRGB-like gamma, noise and quantisation of (B, H, W, 3) linear colour."""
+    height, width = color.shape[1:3]
+    image = color.permute(0, 3, 1, 2)
+    y = torch.linspace(-1, 1, height, device=color.device)[:, None]
+    x = torch.linspace(-1, 1, width, device=color.device)[None, :]
+    radius = (x * x + y * y) / 2
+    frames = []
+    for frame, scene in zip(image, scenes, strict=True):
+        sensor = scene.sensor
+        frame = _blur(frame, sensor.blur_ratio * height) * (sensor.exposure * (1 - sensor.vignette * radius))
+        rng = torch.Generator().manual_seed(scene.seed % (1 << 62))
+        noise = torch.randn(frame.shape, generator=rng).to(frame.device) * sensor.noise
+        frames.append((frame.clamp(0, 1) ** (1 / 2.2) + noise).clamp(0, 1))
+    return (torch.stack(frames) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
+
+
+def _blur(frame: Tensor, sigma_px: float) -> Tensor:
+    """Separable Gaussian blur of a (3, H, W) image."""
+    if sigma_px < 0.2:
+        return frame
+    reach = max(1, round(2.5 * sigma_px))
+    taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=frame.device) / sigma_px) ** 2)
+    kernel = (taps / taps.sum()).expand(3, 1, 1, -1)
+    padded = functional.pad(frame[None], (reach, reach, reach, reach), mode="replicate")
+    rows = functional.conv2d(padded, kernel, groups=3)
+    return functional.conv2d(rows, kernel.transpose(2, 3), groups=3)[0]
+
+
+def _pack_look(scenes: Sequence[Scene], device: torch.device) -> _Look:
+    most = max(len(scene.boxes) for scene in scenes)
+    box_color = np.zeros((len(scenes), most, 3))
+    for b, scene in enumerate(scenes):
+        for m, box in enumerate(scene.boxes):
+            box_color[b, m] = box.color
+
+    def tensor(values: object, dtype: torch.dtype = torch.float32) -> Tensor:
+        return torch.as_tensor(np.asarray(values), dtype=dtype, device=device)
+
+    surfaces = [(scene.floor, scene.walls) for scene in scenes]
+    lighting = [scene.lighting for scene in scenes]
+    return _Look(
+        box_color=tensor(box_color),
+        floor=tensor([np.concatenate([s.color_a, s.color_b]) for s, _ in surfaces]),
+        walls=tensor([np.concatenate([s.color_a, s.color_b]) for _, s in surfaces]),
+        pattern=tensor([[int(s.pattern) for s in pair] for pair in surfaces], torch.int64),
+        period=tensor([[s.period_m for s in pair] for pair in surfaces]),
+        angle=tensor([[s.angle_rad for s in pair] for pair in surfaces]),
+        sun=tensor([light.sun for light in lighting]),
+        to_fill=tensor([light.to_fill for light in lighting]),
+        fill=tensor([light.fill for light in lighting]),
+        ambient=tensor([light.ambient for light in lighting]),
+        grain=tensor([scene.grain for scene in scenes]),
+        gloss=tensor([scene.gloss for scene in scenes]),
+        seed=tensor([scene.seed % (1 << 31) for scene in scenes], torch.int64),
+    )
