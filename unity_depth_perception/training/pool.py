@@ -1,0 +1,142 @@
+"""An endless supply of virtual scenes: a worker renders them into a pool of shards while the training draws from it.
+
+A shard is a folder of arrays of one image size, written once and renamed into place, so several trainings may share a pool
+and an interrupted one goes on where it stopped. Rendering costs about as much as a training step per image on a CPU, hence the
+pool: each image is drawn several times, differently cropped, mirrored and coloured.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import shutil
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.models.processing import processing_size
+from unity_depth_perception.synthetic.layout import random_scene
+from unity_depth_perception.synthetic.render import render
+from unity_depth_perception.synthetic.scene import CATEGORIES, Scene
+
+FIRST_TRAINING_SEED = 1_000_000_000
+"""Training pools take seeds from here on; datasets and evaluations take smaller ones."""
+SHARD_IMAGES = 32
+_IMAGE_AREA = 384 * 384
+_ASPECTS = ((1, 1), (4, 3), (16, 9), (1, 1), (4, 3), (3, 4))
+
+
+@dataclass(frozen=True)
+class Shard:
+    """Rendered images of one size.
+
+    Attributes:
+        image: (N, H, W, 3) uint8 RGB.
+        depth_m: (N, H, W) float16.
+        instances: (N, H, W) uint8, 0 = background, k = object k - 1.
+        category: (N, 32) int8 index into `CATEGORIES` of each object, -1 for none.
+        intrinsics: (N, 4) float32 fx, fy, cx, cy [px].
+    """
+
+    image: NDArray[np.uint8]
+    depth_m: NDArray[np.float16]
+    instances: NDArray[np.uint8]
+    category: NDArray[np.int8]
+    intrinsics: NDArray[np.float32]
+
+
+class ScenePool:
+    """Shards of `count` images or more in a folder, rendered in the background by a process of its own."""
+
+    def __init__(self, folder: Path, count: int) -> None:
+        if count < SHARD_IMAGES:
+            raise ConfigurationError(f"expected a pool of at least {SHARD_IMAGES} images, got {count}")
+        self.folder = folder
+        self.shards = math.ceil(count / SHARD_IMAGES)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._loaded: dict[int, Shard] = {}
+        self._worker = multiprocessing.get_context("spawn").Process(target=fill, args=(folder, self.shards), daemon=True)
+        if any(not self._path(index).exists() for index in range(self.shards)):
+            self._worker.start()
+
+    def wait(self, shards: int = 2) -> None:
+        """Return when at least so many shards (of those that the pool will have) can be drawn from.
+
+        Raises:
+            ConfigurationError: the rendering process died.
+        """
+        while len(self.available()) < min(shards, self.shards):
+            if not self._worker.is_alive():
+                raise ConfigurationError(f"the process that renders into {self.folder} ended; see its message above")
+            time.sleep(0.5)
+
+    def available(self) -> list[Shard]:
+        """All shards rendered so far, memory-mapped."""
+        for index in range(self.shards):
+            if index not in self._loaded and self._path(index).exists():
+                self._loaded[index] = _load(self._path(index))
+        return list(self._loaded.values())
+
+    def close(self) -> None:
+        """Stop rendering."""
+        if self._worker.is_alive():
+            self._worker.terminate()
+            self._worker.join()
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"{index:05d}"
+
+
+def fill(folder: Path, shards: int) -> None:
+    """Render the missing ones of the shards 0..shards-1, in an order of this process's own, so that two fillers rarely meet."""
+    torch.set_num_threads(1)
+    for index in np.random.default_rng(os.getpid()).permutation(shards):
+        target = folder / f"{index:05d}"
+        if target.exists():
+            continue
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+        _save(render_shard(int(index)), partial)
+        try:
+            partial.rename(target)
+        except OSError:  # the other filler was first
+            shutil.rmtree(partial)
+
+
+def render_shard(index: int) -> Shard:
+    """The images of a shard; their seeds are FIRST_TRAINING_SEED + index * SHARD_IMAGES and following."""
+    width, height = processing_size(*_ASPECTS[index % len(_ASPECTS)], _IMAGE_AREA)
+    first = FIRST_TRAINING_SEED + index * SHARD_IMAGES
+    scenes = [random_scene(seed, width, height) for seed in range(first, first + SHARD_IMAGES)]
+    rendering = render(scenes)
+    return Shard(
+        image=rendering.image.numpy(),
+        depth_m=rendering.depth_m.numpy().astype(np.float16),
+        instances=(rendering.boxes.numpy() + 1).astype(np.uint8),
+        category=np.stack([_categories(scene) for scene in scenes]),
+        intrinsics=np.array([[s.camera.fx, s.camera.fy, s.camera.cx, s.camera.cy] for s in scenes], dtype=np.float32),
+    )
+
+
+def _categories(scene: Scene) -> NDArray[np.int8]:
+    row = np.full(32, -1, dtype=np.int8)
+    row[: len(scene.boxes)] = [CATEGORIES.index(box.category) for box in scene.boxes]
+    return row
+
+
+_FIELDS = ("image", "depth_m", "instances", "category", "intrinsics")
+
+
+def _save(shard: Shard, folder: Path) -> None:
+    for name in _FIELDS:
+        np.save(folder / f"{name}.npy", getattr(shard, name), allow_pickle=False)
+
+
+def _load(folder: Path) -> Shard:
+    return Shard(**{name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _FIELDS})
