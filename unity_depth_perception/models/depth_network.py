@@ -13,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unity_depth_perception.models.blocks import conv_block, encoder_stages
+
 CANONICAL_FOCAL_PX = 256.0
 WIDTHS = (16, 32, 64, 128, 192)
 _LOG_MEAN = -0.3  # log of a typical canonical depth [m]: where an untrained network starts
@@ -24,11 +26,8 @@ class CompactDepthNetwork(nn.Module):
     def __init__(self, widths: Sequence[int] = WIDTHS, attention_layers: int = 3) -> None:
         super().__init__()
         w = list(widths)
-        self.stem = _conv(5, w[0], stride=2)
-        self.stages = nn.ModuleList(
-            nn.Sequential(_conv(w[i], w[i + 1], stride=2), *(_Residual(w[i + 1]) for _ in range(1 if i == 0 else 2)))
-            for i in range(len(w) - 1)
-        )
+        self.stem = conv_block(5, w[0], stride=2)
+        self.stages = encoder_stages(w)
         self.embed_rays = nn.Linear(2, w[-1])
         self.attention = nn.TransformerEncoder(
             nn.TransformerEncoderLayer(
@@ -38,7 +37,7 @@ class CompactDepthNetwork(nn.Module):
             enable_nested_tensor=False,
         )
         merged = [w[-1], 96, 64, 32, 16]
-        self.merge = nn.ModuleList(_conv(merged[i] + w[-2 - i], merged[i + 1]) for i in range(len(w) - 1))
+        self.merge = nn.ModuleList(conv_block(merged[i] + w[-2 - i], merged[i + 1]) for i in range(len(w) - 1))
         self.head = nn.Conv2d(merged[-1], 1, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         nn.init.constant_(self.head.bias, _LOG_MEAN)
@@ -66,19 +65,3 @@ class CompactDepthNetwork(nn.Module):
         where = functional.adaptive_avg_pool2d(rays, (height, width)).flatten(2).transpose(1, 2)  # (B, HW, 2)
         tokens = x.flatten(2).transpose(1, 2) + self.embed_rays(where)
         return self.attention(tokens).transpose(1, 2).reshape(batch, channels, height, width)
-
-
-class _Residual(nn.Module):
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.first = _conv(width, width)
-        self.second = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width))
-
-    def forward(self, x: Tensor) -> Tensor:
-        return functional.relu(x + self.second(self.first(x)))
-
-
-def _conv(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(inputs, outputs, 3, stride=stride, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU(inplace=True)
-    )

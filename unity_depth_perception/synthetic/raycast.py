@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unity_depth_perception.synthetic.scene import Scene
@@ -23,15 +24,18 @@ _NEAR_M = 0.01
 class Geometry:
     """The boxes, rooms and cameras of B scenes, padded to M boxes, on a device; float32, metres.
 
+    Vectors stand in the first dimension and scenes in the last: a value is taken for N rays as rows of N contiguous numbers, which is
+    ten times as fast on a CPU as N rows of three.
+
     Attributes:
-        center, half: (B, M, 3) box centres and half edges; padding boxes have an empty rectangle.
-        box_from_world: (B, M, 3, 3) rotations.
-        room: (B, 2, 3) corners of the rooms.
-        eye: (B, 3) camera positions.
-        world_from_camera: (B, 3, 3) rotations of the optical frames.
-        intrinsics: (B, 4) fx, fy, cx, cy [px].
-        to_sun: (B, 3) unit vectors.
-        seen, shaded: (B, M, 4) pixel rectangles x_min, y_min, x_max, y_max that a box covers, and may darken.
+        center, half: (3, B * M) box centres and half edges; padding boxes have an empty rectangle.
+        box_from_world: (9, B * M) rotations, row by row.
+        room: (6, B) lower and upper corner of the rooms.
+        eye: (3, B) camera positions.
+        world_from_camera: (9, B) rotations of the optical frames, row by row.
+        intrinsics: (4, B) fx, fy, cx, cy [px].
+        to_sun: (3, B) unit vectors.
+        seen, shaded: (M, 4, B) pixel rectangles x_min, y_min, x_max, y_max that a box covers, and may darken.
     """
 
     center: Tensor
@@ -45,6 +49,11 @@ class Geometry:
     seen: Tensor
     shaded: Tensor
 
+    @property
+    def most(self) -> int:
+        """M, the number of boxes that each scene is padded to."""
+        return self.seen.shape[0]
+
 
 @dataclass(frozen=True)
 class Hits:
@@ -52,8 +61,8 @@ class Hits:
 
     Attributes:
         depth_m: (N,) planar depth.
-        point: (N, 3) world coordinates.
-        normal: (N, 3) unit surface normals towards the camera.
+        point: (3, N) world coordinates.
+        normal: (3, N) unit surface normals towards the camera.
         box: (N,) int64 index of the box, -1 for the room.
     """
 
@@ -77,51 +86,59 @@ def pack_geometry(scenes: Sequence[Scene], device: torch.device) -> Geometry:
             fallen = corners - corners[:, 2:] / sun[2] * sun
             seen[b, m] = _rectangle(scene, corners)
             shaded[b, m] = _rectangle(scene, np.concatenate([corners, fallen]))
+    poses = np.stack([scene.world_from_camera for scene in scenes])
 
-    def tensor(array: np.ndarray) -> Tensor:
-        return torch.as_tensor(array, dtype=torch.float32, device=device)
+    def tensor(array: NDArray[np.float64]) -> Tensor:
+        return torch.as_tensor(np.ascontiguousarray(array), dtype=torch.float32, device=device)
 
     return Geometry(
-        center=tensor(center),
-        half=tensor(half),
-        box_from_world=tensor(box_from_world),
-        room=tensor(np.stack([scene.room for scene in scenes])),
-        eye=tensor(np.stack([scene.world_from_camera[:3, 3] for scene in scenes])),
-        world_from_camera=tensor(np.stack([scene.world_from_camera[:3, :3] for scene in scenes])),
-        intrinsics=tensor(np.array([[s.camera.fx, s.camera.fy, s.camera.cx, s.camera.cy] for s in scenes])),
-        to_sun=tensor(np.stack([scene.lighting.to_sun for scene in scenes])),
-        seen=tensor(seen),
-        shaded=tensor(shaded),
+        center=tensor(center.reshape(-1, 3).T),
+        half=tensor(half.reshape(-1, 3).T),
+        box_from_world=tensor(box_from_world.reshape(-1, 9).T),
+        room=tensor(np.stack([scene.room for scene in scenes]).reshape(-1, 6).T),
+        eye=tensor(poses[:, :3, 3].T),
+        world_from_camera=tensor(poses[:, :3, :3].reshape(-1, 9).T),
+        intrinsics=tensor(np.array([[s.camera.fx, s.camera.fy, s.camera.cx, s.camera.cy] for s in scenes]).T),
+        to_sun=tensor(np.stack([scene.lighting.to_sun for scene in scenes]).T),
+        seen=tensor(seen.transpose(1, 2, 0)),
+        shaded=tensor(shaded.transpose(1, 2, 0)),
     )
+
+
+def take(table: Tensor, b: Tensor) -> Tensor:
+    """Columns (K, N) of a table (K, B), for the scene (or box) b of each of N rays."""
+    return table.index_select(1, b)
 
 
 def cast(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor) -> Hits:
     """Follow the rays through pixels (u, v) of scenes b, all (N,), to the first surface."""
-    fx, fy, cx, cy = geometry.intrinsics[b].unbind(1)
-    optical = torch.stack([(u - cx) / fx, (v - cy) / fy, torch.ones_like(u)], dim=1)  # depth along it is planar
-    direction = _rotate(geometry.world_from_camera[b], optical)
-    eye = geometry.eye[b]
-    depth, normal = _room_exit(geometry.room[b], eye, direction)
+    fx, fy, cx, cy = take(geometry.intrinsics, b)
+    optical = torch.stack([(u - cx) / fx, (v - cy) / fy, torch.ones_like(u)])  # depth along it is planar
+    direction = _rotate(take(geometry.world_from_camera, b), optical)
+    eye = take(geometry.eye, b)
+    depth, normal = _room_exit(take(geometry.room, b), eye, direction)
     box = torch.full_like(b, -1)
 
     ray, m = _inside(geometry.seen, b, u, v)
-    near, far, axis, local = _slabs(geometry, b[ray], m, eye[ray], direction[ray])
+    slot = b[ray] * geometry.most + m
+    near, far, axis, local = _slabs(geometry, slot, take(eye, ray), take(direction, ray))
     hit = ((near < far) & (near > _NEAR_M)).nonzero().squeeze(1)
-    ray, m, near, axis, local = ray[hit], m[hit], near[hit], axis[hit], local[hit]
-    depth = depth.scatter_reduce(0, ray, near, "amin")
-    first = (near <= depth[ray]).nonzero().squeeze(1)
-    ray, m, axis, local = ray[first], m[first], axis[first], local[first]
-    box[ray] = m
-    sign = -local.gather(1, axis[:, None]).sign()
-    normal[ray] = geometry.box_from_world[b[ray], m].gather(1, axis[:, None, None].expand(-1, 1, 3)).squeeze(1) * sign
-    return Hits(depth, eye + depth[:, None] * direction, normal, box)
+    depth = depth.scatter_reduce(0, ray[hit], near[hit], "amin")
+    first = hit[near[hit] <= depth[ray[hit]]]
+    ray = ray[first]
+    box[ray] = m[first]
+    rotation = take(geometry.box_from_world, slot[first]).view(3, 3, -1)
+    axis = axis[first]
+    face = rotation.gather(0, axis.expand(1, 3, -1)).squeeze(0) * -take(local, first).gather(0, axis[None]).sign()
+    normal[:, ray] = face
+    return Hits(depth, eye + depth * direction, normal, box)
 
 
 def in_sun(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor, hits: Hits) -> Tensor:
     """(N,) bool: whether nothing stands between a hit, seen at pixel (u, v) of scene b, and the sun."""
     ray, m = _inside(geometry.shaded, b, u, v)
-    start = hits.point[ray] + 1e-4 * hits.normal[ray]
-    near, far, _, _ = _slabs(geometry, b[ray], m, start, geometry.to_sun[b[ray]])
+    start = take(hits.point, ray) + 1e-4 * take(hits.normal, ray)
+    near, far, _, _ = _slabs(geometry, b[ray] * geometry.most + m, start, take(geometry.to_sun, b[ray]))
     lit = torch.ones_like(b, dtype=torch.bool)
     lit[ray[(near < far) & (far > 1e-4)]] = False
     return lit
@@ -130,7 +147,7 @@ def in_sun(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor, hits: Hits) -> T
 _CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], dtype=np.float64)
 
 
-def _rectangle(scene: Scene, points: np.ndarray) -> np.ndarray:
+def _rectangle(scene: Scene, points: NDArray[np.float64]) -> NDArray[np.float64]:
     """Pixel bounds of world points (N, 3); everything where a point is not in front of the camera."""
     pose = scene.world_from_camera
     pixels = scene.camera.project((points - pose[:3, 3]) @ pose[:3, :3])
@@ -141,38 +158,37 @@ def _rectangle(scene: Scene, points: np.ndarray) -> np.ndarray:
 
 def _inside(rectangles: Tensor, b: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
     """Indices (ray, box) of all pairs whose ray passes through the box's rectangle."""
-    pairs = []
-    for m in range(rectangles.shape[1]):
-        x_min, y_min, x_max, y_max = rectangles[:, m][b].unbind(1)
+    rays, boxes = [], []
+    for m, rectangle in enumerate(rectangles):
+        x_min, y_min, x_max, y_max = take(rectangle, b)
         ray = ((u >= x_min) & (u <= x_max) & (v >= y_min) & (v <= y_max)).nonzero().squeeze(1)
-        pairs.append((ray, torch.full_like(ray, m)))
-    return torch.cat([ray for ray, _ in pairs]), torch.cat([m for _, m in pairs])
+        rays.append(ray)
+        boxes.append(torch.full_like(ray, m))
+    return torch.cat(rays), torch.cat(boxes)
 
 
-def _slabs(
-    geometry: Geometry, b: Tensor, m: Tensor, origin: Tensor, direction: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Entry and exit parameter (P,), entry axis (P,) and direction (P, 3) in the box's frame for P ray-box pairs."""
-    rotation = geometry.box_from_world[b, m]
+def _slabs(geometry: Geometry, slot: Tensor, origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Entry and exit parameter (P,), entry axis (P,) and direction (3, P) in the box's frame for P ray-box pairs."""
+    rotation = take(geometry.box_from_world, slot)
     local = _rotate(rotation, direction)
-    offset = _rotate(rotation, origin - geometry.center[b, m])
+    offset = _rotate(rotation, origin - take(geometry.center, slot))
     inverse = 1 / torch.where(local.abs() < 1e-12, torch.full_like(local, 1e-12), local)
-    reach = geometry.half[b, m] * inverse.abs()
+    reach = take(geometry.half, slot) * inverse.abs()
     middle = -offset * inverse
-    near, axis = (middle - reach).max(dim=1)
-    far = (middle + reach).amin(dim=1)
+    near, axis = (middle - reach).max(dim=0)
+    far = (middle + reach).amin(dim=0)
     return near, far, axis, local
 
 
 def _room_exit(room: Tensor, eye: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
-    """Where rays from inside leave the room: parameter (N,) and inward normal (N, 3)."""
-    wall = torch.where(direction > 0, room[:, 1], room[:, 0])
+    """Where rays from inside leave the room: parameter (N,) and inward normal (3, N)."""
+    wall = torch.where(direction > 0, room[3:], room[:3])
     safe = torch.where(direction.abs() < 1e-12, torch.full_like(direction, 1e-12), direction)
-    exit_at, axis = ((wall - eye) / safe).abs().min(dim=1)
-    normal = torch.zeros_like(direction).scatter_(1, axis[:, None], 1.0) * -direction.sign()
+    exit_at, axis = ((wall - eye) / safe).abs().min(dim=0)
+    normal = torch.zeros_like(direction).scatter_(0, axis[None], 1.0) * -direction.sign()
     return exit_at, normal
 
 
 def _rotate(rotation: Tensor, vector: Tensor) -> Tensor:
-    """(N, 3, 3) times (N, 3)."""
-    return (rotation * vector[:, None, :]).sum(dim=2)
+    """Rotations (9, N), row by row, times vectors (3, N)."""
+    return (rotation.view(3, 3, -1) * vector).sum(dim=1)

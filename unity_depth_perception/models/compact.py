@@ -1,0 +1,136 @@
+"""The embedded back ends: small networks trained on virtual Unity, shipped with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.models.detection.image_list import ImageList
+from torchvision.transforms.v2 import functional as transforms
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
+from unity_depth_perception.models.processing import processing_size
+from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
+from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
+from unity_depth_perception.models.weights import EMBEDDED, fill_network, load_weights
+from unity_depth_perception.ops.geometry import pixel_rays
+
+DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
+SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
+DEPTH_AREA_PX = 256 * 256
+SEGMENTATION_AREA_PX = 384 * 384
+_SCORE_THRESHOLD = 0.5
+_LEAST_UNCOVERED = 0.5  # of a mask: else it is another guess at an object that a surer mask covers
+
+
+class CompactDepth:
+    """Metric depth of scenes that show a cube of the size trained on (see the model card)."""
+
+    def __init__(self, device: torch.device, weights: Path = DEPTH_WEIGHTS) -> None:
+        state, description = load_weights(weights)
+        _check_kind(description, "compact-depth", weights)
+        network = CompactDepthNetwork()
+        fill_network(network, state, weights)
+        self.name = "compact"
+        self.device = device
+        self.network = network.to(device, memory_format=torch.channels_last).eval()
+
+    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+        """Depth of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
+        width, height = processing_size(camera.width, camera.height, DEPTH_AREA_PX)
+        seen = camera.resized(width, height)
+        x, y = pixel_rays(seen, self.device)
+        rays = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
+        log_canonical = self.network(_resized(image, width, height), rays)  # (1, h / 2, w / 2)
+        metres = log_canonical.exp() * (seen.focal_px / CANONICAL_FOCAL_PX)
+        size = (camera.height, camera.width)
+        depth_m = functional.interpolate(metres[None], size=size, mode="bilinear", align_corners=False)[0, 0]
+        return DepthPrediction(depth_m, is_metric=True)
+
+
+class CompactSegmenter:
+    """Mask R-CNN for cubes and parallelepipeds; its categories are those of its checkpoint."""
+
+    def __init__(self, device: torch.device, weights: Path = SEGMENTATION_WEIGHTS) -> None:
+        state, description = load_weights(weights)
+        _check_kind(description, "compact-segmentation", weights)
+        categories = description.get("categories")
+        if not (isinstance(categories, list) and categories and all(isinstance(name, str) for name in categories)):
+            raise ModelError(f"{weights}: expected a list of category names in the metadata, got {categories!r}")
+        network = compact_mask_rcnn(len(categories))
+        fill_network(network, state, weights)
+        self.name = "compact" if weights == SEGMENTATION_WEIGHTS else str(weights)
+        self.device = device
+        self.categories = tuple(categories)
+        self.network = network.to(device, memory_format=torch.channels_last).eval()
+
+    def infer(self, image: Tensor) -> Segmentation:
+        """Instances of `image` (H, W, 3) uint8 RGB on `device`."""
+        height, width = image.shape[:2]
+        small_w, small_h = processing_size(width, height, SEGMENTATION_AREA_PX)
+        found = self._detect(_resized(image, small_w, small_h)[0])
+        keep = found["scores"] >= _SCORE_THRESHOLD
+        scale = torch.tensor([width / small_w, height / small_h], device=self.device).repeat(2)
+        boxes = (found["boxes"][keep] * scale).tolist()
+        instances, kept = _paste(found["masks"][keep][:, 0], boxes, height, width)
+        labels, scores = found["labels"][keep].tolist(), found["scores"][keep].tolist()
+        return Segmentation(
+            instances,
+            categories=tuple(self.categories[labels[index] - 1] for index in kept),
+            scores=tuple(scores[index] for index in kept),
+        )
+
+    def _detect(self, image: Tensor) -> dict[str, Tensor]:
+        """Boxes (N, 4), labels, scores and 28 x 28 masks, surest first, of an image (3, H, W) 0..1."""
+        images: ImageList = self.network.transform([image])[0]
+        features = self.network.backbone(images.tensors)
+        proposals, _ = self.network.rpn(images, features)
+        detections, _ = self.network.roi_heads(features, proposals, images.image_sizes)
+        return dict(detections[0])
+
+
+def _paste(masks: Tensor, boxes: list[list[float]], height: int, width: int) -> tuple[Tensor, list[int]]:
+    """Instance image (H, W) uint8 of soft masks (N, M, M) in their boxes, surest first, and the indices of those kept.
+
+    Only each box's own window is touched. A pixel belongs to the surest mask that claims it.
+    """
+    instances = torch.zeros((height, width), dtype=torch.uint8, device=masks.device)
+    kept: list[int] = []
+    for index, (mask, box) in enumerate(zip(masks, boxes, strict=True)):
+        x_min, y_min = max(0, round(box[0])), max(0, round(box[1]))
+        x_max, y_max = min(width, round(box[2])), min(height, round(box[3]))
+        if x_max <= x_min or y_max <= y_min or len(kept) == 255:
+            continue
+        claimed = _window(mask, box, (x_min, y_min, x_max, y_max)) > 0.5
+        window = instances[y_min:y_max, x_min:x_max]
+        free = claimed & (window == 0)
+        if int(free.sum()) <= _LEAST_UNCOVERED * int(claimed.sum()):
+            continue
+        kept.append(index)
+        window[free] = len(kept)
+    return instances, kept
+
+
+def _window(mask: Tensor, box: list[float], window: tuple[int, int, int, int]) -> Tensor:
+    """A soft mask (M, M), stretched over its box, sampled at the pixel centres of a window."""
+    x_min, y_min, x_max, y_max = window
+    x = (torch.arange(x_min, x_max, device=mask.device) + 0.5 - box[0]) / max(box[2] - box[0], 1e-3) * 2 - 1
+    y = (torch.arange(y_min, y_max, device=mask.device) + 0.5 - box[1]) / max(box[3] - box[1], 1e-3) * 2 - 1
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=2)[None]
+    return functional.grid_sample(mask[None, None], grid, padding_mode="border", align_corners=False)[0, 0]
+
+
+def _resized(image: Tensor, width: int, height: int) -> Tensor:
+    """(1, 3, height, width) float 0..1 from (H, W, 3) uint8, antialiased; its memory is channels-last, as `image` is."""
+    small = transforms.resize(image.permute(2, 0, 1)[None], [height, width], antialias=True)
+    return small.float() / 255
+
+
+def _check_kind(description: dict[str, Any], kind: str, source: Path) -> None:
+    if description.get("kind") != kind:
+        raise ModelError(f"{source}: expected weights of kind {kind}, got {description.get('kind')!r}")

@@ -1,0 +1,73 @@
+"""Weights files: safetensors with their description in the metadata. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from unity_depth_perception.core.errors import ModelError
+
+EMBEDDED = Path(__file__).parent / "weights"
+"""Folder of the weights that ship with the package."""
+_KEY = "unity_depth_perception"
+
+
+def save_weights(path: Path, state: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
+    """Write a state dict, floats as float16, with a JSON description."""
+    tensors = {
+        name: (value.half() if value.is_floating_point() else value).contiguous().cpu() for name, value in state.items()
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    save_file(tensors, path, metadata={_KEY: json.dumps(dict(description))})
+
+
+def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """The state dict, floats as float32, and the description.
+
+    Raises:
+        ModelError: the file is missing, truncated, not safetensors, or not written by `save_weights`.
+    """
+    if not path.is_file():
+        raise ModelError(f"{path}: no such weights file; train one with unity-depth train-depth or train-segmentation")
+    try:
+        with safe_open(path, framework="pt") as file:
+            description = (file.metadata() or {}).get(_KEY)
+            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(f"{path}: expected a safetensors file, but it cannot be read ({error}); fetch or train it again") from None
+    if description is None:
+        raise ModelError(f"{path}: expected weights written by this package's training, found other safetensors")
+    try:
+        parsed = json.loads(description)
+    except json.JSONDecodeError as error:
+        raise ModelError(f"{path}: the description in the metadata is not JSON ({error}); train the weights again") from None
+    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}, parsed
+
+
+def fill_network(network: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
+    """Load a state dict; every name and shape must fit.
+
+    Raises:
+        ModelError: names the file and the first mismatch.
+    """
+    expected = network.state_dict()
+    for name, value in expected.items():
+        if name not in state:
+            raise ModelError(f"{source}: expected a tensor {name} of shape {tuple(value.shape)}, but the file has none: "
+                             "these weights are of another network")
+        if state[name].shape != value.shape:
+            raise ModelError(f"{source}: expected {name} of shape {tuple(value.shape)}, got {tuple(state[name].shape)}: "
+                             "these weights are of another network")
+    foreign = [name for name in state if name not in expected]
+    if foreign:
+        raise ModelError(f"{source}: unexpected tensor {foreign[0]}: these weights are of another network")
+    if not all(torch.isfinite(value).all() for value in state.values() if value.is_floating_point()):
+        raise ModelError(f"{source}: the weights hold NaN or infinity; train them again")
+    network.load_state_dict(dict(state))

@@ -1,0 +1,91 @@
+"""Batches from a pool of virtual scenes: drawn, cropped, resized, mirrored and recoloured, with their cameras kept right."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.transforms.v2 import functional as transforms
+
+from unity_depth_perception.models.processing import processing_size
+from unity_depth_perception.training.pool import SHARD_IMAGES, Shard
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B images of one size, on the training device.
+
+    Attributes:
+        image: (B, 3, H, W) float32 RGB 0..1.
+        depth_m: (B, H, W) float32.
+        instances: (B, H, W) uint8, 0 = background.
+        category: (B, 32) int64 category index of each object, -1 for none.
+        intrinsics: (B, 4) float32 fx, fy, cx, cy [px].
+    """
+
+    image: Tensor
+    depth_m: Tensor
+    instances: Tensor
+    category: Tensor
+    intrinsics: Tensor
+
+
+def draw_batch(
+    shards: list[Shard], rng: np.random.Generator, size: int, area_px: int, device: torch.device, least_crop: float
+) -> Batch:
+    """`size` images of one shard, cropped to a window of at least `least_crop` of each side and resized to about `area_px`."""
+    shard = shards[rng.integers(len(shards))]
+    index = np.sort(rng.choice(SHARD_IMAGES, size=min(size, SHARD_IMAGES), replace=False))
+    height, width = shard.image.shape[1:3]
+    keep = rng.uniform(least_crop, 1.0)
+    w, h = round(width * keep), round(height * keep)
+    x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+    window = (index, slice(y, y + h), slice(x, x + w))
+    target_w, target_h = processing_size(w, h, area_px)
+    image = torch.from_numpy(shard.image[window]).to(device).permute(0, 3, 1, 2)  # channels last, as resize likes it
+    image = transforms.resize(image, [target_h, target_w], antialias=True).float() / 255
+    scale = torch.tensor([target_w / w, target_h / h], device=device).repeat(2)
+    intrinsics = torch.from_numpy(shard.intrinsics[index]).to(device)
+    corner = torch.tensor([0.0, 0.0, x - 0.5, y - 0.5], device=device)
+    half = torch.tensor([0.0, 0.0, 0.5, 0.5], device=device)
+    batch = Batch(
+        image=_recolour(image, rng),
+        depth_m=_nearest(torch.from_numpy(shard.depth_m[window]).to(device).float(), target_h, target_w),
+        instances=_nearest(torch.from_numpy(shard.instances[window]).to(device).float(), target_h, target_w).byte(),
+        category=torch.from_numpy(shard.category[index].astype(np.int64)).to(device),
+        intrinsics=(intrinsics - corner) * scale - half,
+    )
+    return _mirror(batch) if rng.random() < 0.5 else batch
+
+
+def ray_channels(intrinsics: Tensor, height: int, width: int) -> Tensor:
+    """(B, 2, H, W) viewing rays x / z, y / z of cameras (B, 4)."""
+    fx, fy, cx, cy = intrinsics[:, :, None, None].unbind(1)
+    x = (torch.arange(width, device=intrinsics.device) - cx) / fx
+    y = (torch.arange(height, device=intrinsics.device)[:, None] - cy) / fy
+    return torch.stack([x.expand(-1, height, width), y.expand(-1, height, width)], dim=1)
+
+
+def _nearest(values: Tensor, height: int, width: int) -> Tensor:
+    return functional.interpolate(values[:, None], size=(height, width), mode="nearest-exact")[:, 0]
+
+
+def _mirror(batch: Batch) -> Batch:
+    intrinsics = batch.intrinsics.clone()
+    intrinsics[:, 2] = batch.image.shape[3] - 1 - intrinsics[:, 2]
+    return Batch(batch.image.flip(3), batch.depth_m.flip(2), batch.instances.flip(2), batch.category, intrinsics)
+
+
+def _recolour(image: Tensor, rng: np.random.Generator) -> Tensor:
+    """Another exposure, white balance, gamma and noise for each image."""
+    count = image.shape[0]
+
+    def draw(low: float, high: float, channels: int) -> Tensor:
+        return torch.from_numpy(rng.uniform(low, high, (count, channels, 1, 1)).astype(np.float32)).to(image.device)
+
+    image = (image * draw(0.8, 1.2, 1) * draw(0.95, 1.05, 3)).clamp(1e-4, 1) ** draw(0.8, 1.25, 1)
+    noise = torch.randn(image.shape, device=image.device) * draw(0.0, 0.015, 1)
+    return (image + noise).clamp(0, 1).contiguous(memory_format=torch.channels_last)
