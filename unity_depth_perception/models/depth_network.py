@@ -31,7 +31,13 @@ class CompactDepthNetwork(nn.Module):
         self.embed_rays = nn.Linear(2, w[-1])
         self.attention = nn.TransformerEncoder(
             nn.TransformerEncoderLayer(
-                w[-1], nhead=6, dim_feedforward=2 * w[-1], dropout=0.0, activation="gelu", batch_first=True, norm_first=True
+                w[-1],
+                nhead=6,
+                dim_feedforward=2 * w[-1],
+                dropout=0.0,
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
             ),
             num_layers=attention_layers,
             enable_nested_tensor=False,

@@ -41,13 +41,17 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
             description = (file.metadata() or {}).get(_KEY)
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
     except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(f"{path}: expected a safetensors file, but it cannot be read ({error}); fetch or train it again") from None
+        raise ModelError(
+            f"{path}: expected a safetensors file, but it cannot be read ({error}); fetch or train it again"
+        ) from None
     if description is None:
         raise ModelError(f"{path}: expected weights written by this package's training, found other safetensors")
     try:
         parsed = json.loads(description)
     except json.JSONDecodeError as error:
-        raise ModelError(f"{path}: the description in the metadata is not JSON ({error}); train the weights again") from None
+        raise ModelError(
+            f"{path}: the description in the metadata is not JSON ({error}); train the weights again"
+        ) from None
     return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}, parsed
 
 
@@ -60,11 +64,15 @@ def fill_network(network: nn.Module, state: Mapping[str, Tensor], source: Path) 
     expected = network.state_dict()
     for name, value in expected.items():
         if name not in state:
-            raise ModelError(f"{source}: expected a tensor {name} of shape {tuple(value.shape)}, but the file has none: "
-                             "these weights are of another network")
+            raise ModelError(
+                f"{source}: expected a tensor {name} of shape {tuple(value.shape)}, but the file has none: "
+                "these weights are of another network"
+            )
         if state[name].shape != value.shape:
-            raise ModelError(f"{source}: expected {name} of shape {tuple(value.shape)}, got {tuple(state[name].shape)}: "
-                             "these weights are of another network")
+            raise ModelError(
+                f"{source}: expected {name} of shape {tuple(value.shape)}, got {tuple(state[name].shape)}: "
+                "these weights are of another network"
+            )
     foreign = [name for name in state if name not in expected]
     if foreign:
         raise ModelError(f"{source}: unexpected tensor {foreign[0]}: these weights are of another network")

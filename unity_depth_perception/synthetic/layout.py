@@ -21,7 +21,14 @@ from unity_depth_perception.synthetic.scene import (
 )
 
 FOV_RANGE_RAD = (math.radians(40), math.radians(75))
-_HUE_DEG = {"red": (-7, 7), "orange": (22, 33), "yellow": (50, 60), "green": (98, 142), "blue": (205, 236), "purple": (270, 298)}
+_HUE_DEG = {
+    "red": (-7, 7),
+    "orange": (22, 33),
+    "yellow": (50, 60),
+    "green": (98, 142),
+    "blue": (205, 236),
+    "purple": (270, 298),
+}
 _GAP_M = 0.003  # between neighbours, so that nothing touches by accident
 _ELONGATION = 1.6  # least ratio of a parallelepiped's longest to its shortest edge: else it would be a cube to the eye
 
@@ -33,7 +40,9 @@ def random_fov_rad(rng: np.random.Generator) -> float:
     return float(rng.uniform(*FOV_RANGE_RAD))
 
 
-def random_scene(seed: int, width: int, height: int, fov_rad: float | None = None, edge_m: float = CUBE_EDGE_M) -> Scene:
+def random_scene(
+    seed: int, width: int, height: int, fov_rad: float | None = None, edge_m: float = CUBE_EDGE_M
+) -> Scene:
     """The scene of a seed, seen by a centred camera of width x height px; the field of view is drawn unless given."""
     rng = np.random.default_rng(seed)
     camera = Camera.from_vertical_fov(fov_rad if fov_rad is not None else random_fov_rad(rng), width, height)
@@ -71,7 +80,14 @@ def _place_boxes(rng: np.random.Generator, edge_m: float) -> tuple[Box, ...]:
         for chance in (0.6, 0.15):
             if rng.random() < chance:
                 offset = rng.uniform(-0.38, 0.38, 2) * edge_m
-                _try_add(rng, boxes, "parallelepiped", _carried_size(rng, edge_m), boxes[parent].center_m[:2] + offset, parent)
+                _try_add(
+                    rng,
+                    boxes,
+                    "parallelepiped",
+                    _carried_size(rng, edge_m),
+                    boxes[parent].center_m[:2] + offset,
+                    parent,
+                )
     for _ in range(rng.choice(4, p=[0.3, 0.35, 0.25, 0.1])):
         _try_add(rng, boxes, "parallelepiped", _floor_size(rng, edge_m), rng.normal(0, spread_m / 1.3, 2), None)
     return tuple(boxes)
@@ -102,7 +118,14 @@ def _try_add(
     for attempt in range(12):
         shift = rng.normal(0, 0.02 + 0.02 * attempt, 2) if parent is None and attempt else np.zeros(2)
         center = np.array([*(xy + shift), base + size[2] / 2])
-        box = Box(center, size, _yaw_matrix(rng.uniform(0, 2 * math.pi)), _object_color(rng, colour), f"{colour}_{shape}", parent)
+        box = Box(
+            center,
+            size,
+            _yaw_matrix(rng.uniform(0, 2 * math.pi)),
+            _object_color(rng, colour),
+            f"{colour}_{shape}",
+            parent,
+        )
         if not any(_collide(box, other) for index, other in enumerate(boxes) if index != parent):
             boxes.append(box)
             return
@@ -186,7 +209,9 @@ def _surface(rng: np.random.Generator, is_floor: bool) -> Surface:
 
 def _lighting(rng: np.random.Generator) -> Lighting:
     elevation, azimuth = math.radians(rng.uniform(30, 80)), rng.uniform(0, 2 * math.pi)
-    sun = np.array([math.cos(azimuth) * math.cos(elevation), math.sin(azimuth) * math.cos(elevation), math.sin(elevation)])
+    sun = np.array(
+        [math.cos(azimuth) * math.cos(elevation), math.sin(azimuth) * math.cos(elevation), math.sin(elevation)]
+    )
     turn = azimuth + rng.uniform(1.5, 4.8)
     fill = np.array([math.cos(turn) * 0.8, math.sin(turn) * 0.8, 0.6])
     warmth = rng.normal(0, 0.05)

@@ -167,7 +167,9 @@ def _inside(rectangles: Tensor, b: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor
     return torch.cat(rays), torch.cat(boxes)
 
 
-def _slabs(geometry: Geometry, slot: Tensor, origin: Tensor, direction: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def _slabs(
+    geometry: Geometry, slot: Tensor, origin: Tensor, direction: Tensor
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Entry and exit parameter (P,), entry axis (P,) and direction (3, P) in the box's frame for P ray-box pairs."""
     rotation = take(geometry.box_from_world, slot)
     local = _rotate(rotation, direction)

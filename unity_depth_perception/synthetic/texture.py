@@ -61,7 +61,9 @@ def _tiles(u: Tensor, v: Tensor, footprint: Tensor, seed: Tensor) -> Tensor:
     width = 0.03
     distance = torch.minimum((u - u.round()).abs(), (v - v.round()).abs())
     line = ((width - distance) / footprint.clamp(min=0.01) + 0.5).clamp(0, 1) * (2 * width / (footprint + 2 * width))
-    return (line + 0.25 * _hash(u.round().to(torch.int64), v.round().to(torch.int64), seed) * (footprint < 1)).clamp(0, 1)
+    return (line + 0.25 * _hash(u.round().to(torch.int64), v.round().to(torch.int64), seed) * (footprint < 1)).clamp(
+        0, 1
+    )
 
 
 def _noise(u: Tensor, v: Tensor, footprint: Tensor, seed: Tensor) -> Tensor:

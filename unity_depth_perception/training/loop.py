@@ -155,7 +155,10 @@ class _Run:
         self._sums.clear()
         left_s = self.seconds * (1 - self.progress) / max(self.progress, 1e-6)
         text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
-        print(f"step {self.step:6d}  {100 * self.progress:5.1f} %  {text}  lr {rate:.1e}  {left_s / 60:.0f} min left", flush=True)
+        print(
+            f"step {self.step:6d}  {100 * self.progress:5.1f} %  {text}  lr {rate:.1e}  {left_s / 60:.0f} min left",
+            flush=True,
+        )
         with (self.config.output / "log.jsonl").open("a") as file:
             file.write(json.dumps({"step": self.step, "seconds": round(self.seconds, 1), "lr": rate, **means}) + "\n")
 

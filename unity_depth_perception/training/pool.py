@@ -62,7 +62,9 @@ class ScenePool:
         self.shards = math.ceil(count / SHARD_IMAGES)
         folder.mkdir(parents=True, exist_ok=True)
         self._loaded: dict[int, Shard] = {}
-        self._worker = multiprocessing.get_context("spawn").Process(target=fill, args=(folder, self.shards), daemon=True)
+        self._worker = multiprocessing.get_context("spawn").Process(
+            target=fill, args=(folder, self.shards), daemon=True
+        )
         if any(not self._path(index).exists() for index in range(self.shards)):
             self._worker.start()
 

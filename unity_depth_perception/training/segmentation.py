@@ -26,7 +26,9 @@ def train_segmentation(config: TrainingConfig) -> dict[str, Tensor]:
     def step_loss(pool: ScenePool, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         area = next(area for until, area in _AREAS_PX if progress <= until)
         batch = draw_batch(pool.available(), rng, config.batch, area, config.device, least_crop=0.6)
-        losses: dict[str, Tensor] = network(list(batch.image), [target(batch, index) for index in range(len(batch.image))])
+        losses: dict[str, Tensor] = network(
+            list(batch.image), [target(batch, index) for index in range(len(batch.image))]
+        )
         return losses
 
     return fit(config, network, step_loss)
