@@ -18,23 +18,22 @@ if TYPE_CHECKING:
     from unity_depth_perception.dataset.sample import Sample
 
 IMAGES_PER_SEED = 1_000_000
-LARGEST_SEED = 999
+FIRST_DATASET_SEED = 2_000_000_000
 
 
 def scene_seed(seed: int, index: int) -> int:
-    """Seed of a folder's image `index`: no two (seed, index) share one, and all lie below 1_000_000_000.
+    """Seed of a folder's image `index`: no two (seed, index) share one, and all are at least FIRST_DATASET_SEED.
 
-    Training pools take their scenes from 1_000_000_000 on, so no folder holds a scene that a network was trained on.
+    Training pools take their scenes from 1_000_000_000 up to there, so no folder holds a scene that a network was
+    trained on.
     """
-    return seed * IMAGES_PER_SEED + index
+    return FIRST_DATASET_SEED + seed * IMAGES_PER_SEED + index
 
 
 def synthesize(
     out: Annotated[Path, typer.Argument(help="Folder to write; must be new or empty.")],
     count: Annotated[int, typer.Option(min=1, max=IMAGES_PER_SEED, help="Number of images.")] = 20,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Another seed gives other scenes; none was ever trained on.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other scenes; none was ever trained on.")] = 0,
     size: SizeOption = Size(1024, 1024),
     vertical_fov: Annotated[
         float | None, typer.Option(metavar="DEG", help="Vertical field of view; drawn from the seed if not given.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ def encoder_stages(widths: Sequence[int]) -> nn.ModuleList:
         nn.Sequential(
             conv_block(inputs, outputs, stride=2), *(ResidualBlock(outputs) for _ in range(1 if index == 0 else 2))
         )
-        for index, (inputs, outputs) in enumerate(zip(widths, widths[1:], strict=False))
+        for index, (inputs, outputs) in enumerate(itertools.pairwise(widths))
     )
 
 

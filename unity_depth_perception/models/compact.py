@@ -38,7 +38,7 @@ class CompactDepth:
         fill_network(network, state, weights)
         self.name = "compact"
         self.device = device
-        self.network = network.to(device, memory_format=torch.channels_last).eval()
+        self.network = network.to(device).to(memory_format=torch.channels_last).eval()
 
     def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
         """Depth of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
@@ -67,7 +67,7 @@ class CompactSegmenter:
         self.name = "compact" if weights == SEGMENTATION_WEIGHTS else str(weights)
         self.device = device
         self.categories = tuple(categories)
-        self.network = network.to(device, memory_format=torch.channels_last).eval()
+        self.network = network.to(device).to(memory_format=torch.channels_last).eval()
 
     def infer(self, image: Tensor) -> Segmentation:
         """Instances of `image` (H, W, 3) uint8 RGB on `device`."""
@@ -126,8 +126,8 @@ def _window(mask: Tensor, box: list[float], window: tuple[int, int, int, int]) -
 
 
 def _resized(image: Tensor, width: int, height: int) -> Tensor:
-    """(1, 3, height, width) float 0..1 from (H, W, 3) uint8, antialiased; its memory is channels-last, as `image` is."""
-    small = transforms.resize(image.permute(2, 0, 1)[None], [height, width], antialias=True)
+    """(1, 3, height, width) float 0..1 from (H, W, 3) uint8, antialiased; channels-last in memory, as `image` is."""
+    small: Tensor = transforms.resize(image.permute(2, 0, 1)[None], [height, width], antialias=True)
     return small.float() / 255
 
 

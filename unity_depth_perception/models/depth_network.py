@@ -1,8 +1,8 @@
 """The network of the `compact` depth back end: a convolutional encoder-decoder with attention at its coarsest level.
 
 It sees colour and, as two more channels, each pixel's viewing ray, and predicts depth for a canonical focal length:
-metres = prediction * f / CANONICAL_FOCAL_PX, f being the focal length at the network's resolution. An object of n pixels then
-has one canonical depth, whatever the lens (Metric3D, Yin et al., ICCV 2023: "label transformation").
+metres = prediction * f / CANONICAL_FOCAL_PX, f being the focal length at the network's resolution. An object of n
+pixels then has one canonical depth, whatever the lens (Metric3D, Yin et al., ICCV 2023: "label transformation").
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class CompactDepthNetwork(nn.Module):
         self.merge = nn.ModuleList(conv_block(merged[i] + w[-2 - i], merged[i + 1]) for i in range(len(w) - 1))
         self.head = nn.Conv2d(merged[-1], 1, 3, padding=1)
         nn.init.zeros_(self.head.weight)
-        nn.init.constant_(self.head.bias, _LOG_MEAN)
+        self.head.bias = nn.Parameter(torch.tensor([_LOG_MEAN]))
 
     def forward(self, image: Tensor, rays: Tensor) -> Tensor:
         """Log canonical depth (B, ceil(H / 2), ceil(W / 2)).
@@ -64,10 +64,12 @@ class CompactDepthNetwork(nn.Module):
         for merge, skip in zip(self.merge, reversed(skips), strict=True):
             x = functional.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
             x = merge(torch.cat([x, skip], dim=1))
-        return self.head(x).squeeze(1)
+        log_canonical: Tensor = self.head(x)
+        return log_canonical.squeeze(1)
 
     def _attend(self, x: Tensor, rays: Tensor) -> Tensor:
         batch, channels, height, width = x.shape
         where = functional.adaptive_avg_pool2d(rays, (height, width)).flatten(2).transpose(1, 2)  # (B, HW, 2)
         tokens = x.flatten(2).transpose(1, 2) + self.embed_rays(where)
-        return self.attention(tokens).transpose(1, 2).reshape(batch, channels, height, width)
+        mixed: Tensor = self.attention(tokens)
+        return mixed.transpose(1, 2).reshape(batch, channels, height, width)

@@ -1,7 +1,8 @@
 """The network of the `compact` segmentation back end: torchvision's Mask R-CNN, trimmed for simple scenes.
 
-Untrimmed, its proposals and its box head cost far more than the backbone. Here: a small residual encoder, a feature pyramid of four
-levels and 64 channels, 50 proposals at inference, 48 sampled boxes in training, a box head of 256 channels, two mask layers.
+Untrimmed, its proposals and its box head cost far more than the backbone. Here: a small residual encoder, a feature
+pyramid of four levels and 64 channels, 50 proposals at inference, 48 sampled boxes in training, a box head of 256
+channels, two mask layers.
 He et al., "Mask R-CNN", ICCV 2017; Lin et al., "Feature Pyramid Networks", CVPR 2017.
 """
 

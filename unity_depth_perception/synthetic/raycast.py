@@ -24,8 +24,8 @@ _NEAR_M = 0.01
 class Geometry:
     """The boxes, rooms and cameras of B scenes, padded to M boxes, on a device; float32, metres.
 
-    Vectors stand in the first dimension and scenes in the last: a value is taken for N rays as rows of N contiguous numbers, which is
-    ten times as fast on a CPU as N rows of three.
+    Vectors stand in the first dimension and scenes in the last: a value is taken for N rays as rows of N contiguous
+    numbers, which is ten times as fast on a CPU as N rows of three.
 
     Attributes:
         center, half: (3, B * M) box centres and half edges; padding boxes have an empty rectangle.

@@ -143,14 +143,16 @@ def _box_albedo(geometry: Geometry, look: _Look, b: Tensor, box: Tensor, point: 
 
 
 def _face_label(hits: Hits, lit: Tensor) -> Tensor:
-    """(N,) int64, the same for hits on one face of one box under the same light, else different (but for rare accidents)."""
+    """(N,) int64: the same for hits on one face of one box under the same light, else (nearly always) different."""
     x, y, z = hits.normal
-    return hits.box * 100_000 + (x * 1000 + y * 3000 + z * 7000).to(torch.int64) * 2 + lit
+    face: Tensor = (x * 1000 + y * 3000 + z * 7000).to(torch.int64)
+    return hits.box * 100_000 + face * 2 + lit
 
 
 def _unit(vector: Tensor) -> Tensor:
     """Unit vectors of (3, N); functional.normalize takes ten times as long along the first dimension."""
-    return vector * (vector * vector).sum(dim=0).rsqrt()
+    unit: Tensor = vector * (vector * vector).sum(dim=0).rsqrt()
+    return unit
 
 
 def _edges(label: Tensor) -> Tensor:

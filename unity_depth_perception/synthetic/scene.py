@@ -43,7 +43,7 @@ class Surface:
 
 @dataclass(frozen=True)
 class Box:
-    """A cube or parallelepiped. `world_from_box` (3, 3) rotates its axes; `parent` is the index of the box that carries it."""
+    """A cube or parallelepiped; `world_from_box` (3, 3) rotates its axes, `parent` is the box that carries it."""
 
     center_m: NDArray[np.float64]  # (3,)
     size_m: NDArray[np.float64]  # (3,) full edge lengths

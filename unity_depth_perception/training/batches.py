@@ -1,4 +1,4 @@
-"""Batches from a pool of virtual scenes: drawn, cropped, resized, mirrored and recoloured, with their cameras kept right."""
+"""Batches from a pool of virtual scenes: cropped, resized, mirrored and recoloured, with their cameras kept right."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Batch:
 def draw_batch(
     shards: list[Shard], rng: np.random.Generator, size: int, area_px: int, device: torch.device, least_crop: float
 ) -> Batch:
-    """`size` images of one shard, cropped to a window of at least `least_crop` of each side and resized to about `area_px`."""
+    """`size` images of one shard, cropped to at least `least_crop` of each side and resized to about `area_px`."""
     shard = shards[rng.integers(len(shards))]
     index = np.sort(rng.choice(SHARD_IMAGES, size=min(size, SHARD_IMAGES), replace=False))
     height, width = shard.image.shape[1:3]

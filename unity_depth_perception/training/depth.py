@@ -21,7 +21,7 @@ _GRADIENT_WEIGHT = 0.5
 def train_depth(config: TrainingConfig) -> dict[str, Tensor]:
     """Train from scratch (or resume) and return the averaged weights."""
     torch.manual_seed(config.seed)
-    network = CompactDepthNetwork().to(config.device, memory_format=torch.channels_last)
+    network = CompactDepthNetwork().to(config.device).to(memory_format=torch.channels_last)
     network.train()
 
     def step_loss(pool: ScenePool, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
@@ -38,7 +38,7 @@ def train_depth(config: TrainingConfig) -> dict[str, Tensor]:
 
 
 def depth_losses(log_error: Tensor, is_object: Tensor) -> dict[str, Tensor]:
-    """Mean absolute log error, with the objects' pixels holding a fixed share of the weight, and the error of its gradients.
+    """Mean absolute log error, the objects' pixels holding a fixed share of the weight, and the error of its gradients.
 
     The gradient term is the scale-invariant gradient matching of MegaDepth (Li & Snavely, CVPR 2018), on log depth.
 

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +44,7 @@ class TrainingConfig:
     batch: int = 16
     learning_rate: float = 1.5e-3
     seed: int = 0
-    device: torch.device = torch.device("cpu")
+    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
 
 StepLoss = Callable[[ScenePool, np.random.Generator, float], dict[str, Tensor]]
@@ -95,7 +95,7 @@ class _Run:
         return max(self.step / self.config.steps, by_time)
 
     def rng(self) -> np.random.Generator:
-        """A generator that depends on the seed and the step alone, so that a resumed run draws what it would have drawn."""
+        """Depends on the seed and the step alone, so that a resumed run draws what it would have drawn."""
         torch.manual_seed(self.config.seed * 1_000_003 + self.step)
         return np.random.default_rng([self.config.seed, self.step])
 
@@ -106,7 +106,7 @@ class _Run:
             group["lr"] = rate
         self.optimizer.zero_grad(set_to_none=True)
         total = torch.stack(list(losses.values())).sum()
-        total.backward()
+        total.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(self.network.parameters(), 5.0)
         if torch.isfinite(norm):
             self.optimizer.step()

@@ -1,8 +1,8 @@
 """An endless supply of virtual scenes: a worker renders them into a pool of shards while the training draws from it.
 
-A shard is a folder of arrays of one image size, written once and renamed into place, so several trainings may share a pool
-and an interrupted one goes on where it stopped. Rendering costs about as much as a training step per image on a CPU, hence the
-pool: each image is drawn several times, differently cropped, mirrored and coloured.
+A shard is a folder of arrays of one image size, written once and renamed into place, so several trainings may share a
+pool and an interrupted one goes on where it stopped. On a CPU, rendering an image costs about as much as a training
+step on it, hence the pool: each image is drawn several times, differently cropped, mirrored and coloured.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class ScenePool:
 
 
 def fill(folder: Path, shards: int) -> None:
-    """Render the missing ones of the shards 0..shards-1, in an order of this process's own, so that two fillers rarely meet."""
+    """Render the missing ones of shards 0..shards-1, in an order of this process's own, so that two rarely meet."""
     torch.set_num_threads(1)
     for index in np.random.default_rng(os.getpid()).permutation(shards):
         target = folder / f"{index:05d}"
