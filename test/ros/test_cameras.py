@@ -98,7 +98,7 @@ def test_a_quarter_turn_about_z_takes_x_to_y() -> None:
 
 @pytest.mark.parametrize("quaternion", [(0, 0, 0, 0), (math.nan, 0, 0, 1), (math.inf, 0, 0, 1)])
 def test_a_pose_without_a_rotation_is_refused(quaternion: tuple[float, ...]) -> None:
-    with pytest.raises(InputError, match="expected a(n orientation| position)"):
+    with pytest.raises(InputError, match=r"expected a(n orientation| position)"):
         matrix_of(pose_of(quaternion, (0, 0, 0)))
 
 

@@ -43,6 +43,7 @@ class VirtualUnityNode(ConfiguredNode[VirtualUnityConfig]):
             self.create_lifecycle_publisher(message_type, topic, OUTPUT_QOS) for topic, message_type in topics.items()
         ]
         self.sent = 0
+        self._origin_unix_ns = 0
         self._feed: SceneFeed | None = None
         self._timer: Timer | None = None
         self._diagnostics = DiagnosticsPublisher(self)
@@ -86,12 +87,11 @@ class VirtualUnityNode(ConfiguredNode[VirtualUnityConfig]):
         self.sent += 1
 
     def _publish_diagnostics(self) -> None:
-        if self.failure:
-            self._diagnostics.publish(DiagnosticStatus.ERROR, self.failure, {})
-        elif self._timer is not None:
-            # With the origin of its clock, stamps can be compared with this machine's time.
-            values = {"sent": str(self.sent), "origin [unix ns]": str(self._origin_unix_ns)}
-            self._diagnostics.publish(DiagnosticStatus.OK, "publishing", values)
+        level = DiagnosticStatus.ERROR if self.failure else DiagnosticStatus.OK
+        text = self.failure or ("not active" if self._timer is None else "publishing")
+        # With the origin of its clock, stamps can be compared with this machine's time.
+        values = {"sent": str(self.sent), "origin [unix ns]": str(self._origin_unix_ns)}
+        self._diagnostics.publish(level, text, values)
 
 
 def main(args: list[str] | None = None) -> int:
