@@ -23,6 +23,13 @@ from unity_depth_perception.export.pictures import comparison_picture
 _DISTRIBUTIONS = ("unity-depth-perception", "torch", "torchvision", "numpy")
 _WORST = 3  # pictures of each kind
 _PLOT = "errors.png"
+_DEFINITIONS = """## How it is measured
+
+Depth: each measure is the mean over the frames of its value over the pixels whose truth is finite.
+Objects: a predicted object matches a true one of the same category if their masks' IoU is at least 0.5.
+`distance_median_rel_error` is the median over the matched objects of |median - true median| / true median.
+A link (child stands on parent) counts if the child is matched; it is correct if its parent is matched too, to the true
+parent of the child's match. `parent_f1` = 2 correct / (predicted + true) of these links."""
 
 
 def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: UnityDataset) -> dict[str, Any]:
@@ -129,7 +136,7 @@ def to_markdown(report: dict[str, Any]) -> str:
         lines += ["", f"## Worst frames by {kind}"] if frames else []
         for frame in frames:
             lines += ["", f"{frame['image']}", "", f"![{frame['image']}]({frame['picture']})"]
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", _DEFINITIONS]) + "\n"
 
 
 def _table(values: dict[str, Any]) -> list[str]:
