@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 IMAGES_PER_SEED = 1_000_000
 FIRST_DATASET_SEED = 2_000_000_000
+LARGEST_SEED = 2**31 - 1  # scene seeds then fit 64 bits
 
 
 def scene_seed(seed: int, index: int) -> int:
@@ -33,7 +34,9 @@ def scene_seed(seed: int, index: int) -> int:
 def synthesize(
     out: Annotated[Path, typer.Argument(help="Folder to write; must be new or empty.")],
     count: Annotated[int, typer.Option(min=1, max=IMAGES_PER_SEED, help="Number of images.")] = 20,
-    seed: Annotated[int, typer.Option(min=0, help="Another seed gives other scenes; none was ever trained on.")] = 0,
+    seed: Annotated[
+        int, typer.Option(min=0, max=LARGEST_SEED, help="Another seed gives other scenes; none was ever trained on.")
+    ] = 0,
     size: SizeOption = Size(1024, 1024),
     vertical_fov: Annotated[
         float | None, typer.Option(metavar="DEG", help="Vertical field of view; drawn from the seed if not given.")

@@ -9,9 +9,13 @@ import torch
 
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.compact import CompactDepth, CompactSegmenter
+from unity_depth_perception.models.floor_plane import FloorPlaneEstimator
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
 
-_DEPTH: dict[str, Callable[[torch.device], DepthEstimator]] = {"compact": CompactDepth}
+_DEPTH: dict[str, Callable[[torch.device], DepthEstimator]] = {
+    "compact": CompactDepth,
+    "floor-plane": FloorPlaneEstimator,
+}
 _SEGMENTATION: dict[str, Callable[[torch.device], Segmenter]] = {"compact": CompactSegmenter}
 
 

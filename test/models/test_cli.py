@@ -1,0 +1,170 @@
+"""The `unity-depth` command as a person calls it: exit codes, messages, files."""
+
+import io
+import json
+import subprocess
+import sys
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from unity_depth_perception.cli import doctor, main
+from unity_depth_perception.cli.synthesize import IMAGES_PER_SEED, LARGEST_SEED, scene_seed
+from unity_depth_perception.dataset.reader import UnityDataset
+from unity_depth_perception.training.pool import FIRST_TRAINING_SEED
+
+ROOT = Path(__file__).parents[2]
+
+
+class Outcome(NamedTuple):
+    """What a call left on the terminal."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def unity_depth(*arguments: str | Path) -> Outcome:
+    """Run the entry point in this process: loading torch anew for every call would take longer than the calls."""
+    out, err = io.StringIO(), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
+        patch.setenv("COLUMNS", "150")
+        patch.setattr(sys, "argv", ["unity-depth", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            main.main()
+    return Outcome(int(end.value.code or 0), out.getvalue(), err.getvalue())
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("cli") / "data"
+    result = unity_depth("synthesize", folder, "--count", "3", "--seed", "7", "--size", "96x64")
+    assert result.returncode == 0, result.stderr
+    return folder
+
+
+def test_help_lists_the_commands_and_does_not_load_torch() -> None:
+    code = (
+        "import sys; from unity_depth_perception.cli.main import main; sys.argv[1:] = ['--help']\n"
+        "try: main()\nexcept SystemExit as end: print('exit', end.code, 'torch' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert "exit 0 False" in result.stdout
+    assert all(name in result.stdout for name in ("evaluate", "synthesize", "benchmark", "doctor"))
+
+
+def test_synthesize_writes_a_dataset_with_all_ground_truth(dataset: Path) -> None:
+    data = UnityDataset(dataset)
+    assert len(data) == 3
+    samples = [data[index] for index in range(3)]
+    assert {(sample.camera.width, sample.camera.height) for sample in samples} == {(96, 64)}
+    assert all(sample.depth_m is not None and sample.instances is not None for sample in samples)
+    assert all(sample.objects and sample.world_from_camera is not None for sample in samples)
+    assert (samples[0].image != samples[1].image).any()
+
+
+def test_synthesize_refuses_a_folder_with_something_in_it(dataset: Path) -> None:
+    before = sorted(dataset.rglob("*"))
+    result = unity_depth("synthesize", dataset, "--count", "1")
+    assert result.returncode == 2
+    assert "new or empty folder" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert sorted(dataset.rglob("*")) == before
+
+
+def test_the_same_seed_gives_the_same_folder_and_another_one_another(tmp_path: Path, dataset: Path) -> None:
+    for name, seed in (("same", "7"), ("other", "8")):
+        unity_depth("synthesize", tmp_path / name, "--count", "1", "--seed", seed, "--size", "96x64")
+    first = UnityDataset(dataset)[0]
+    assert (UnityDataset(tmp_path / "same")[0].image == first.image).all()
+    other = UnityDataset(tmp_path / "other")[0]
+    assert other.camera.fy != first.camera.fy
+    assert (other.image != first.image).any()
+
+
+def test_a_given_field_of_view_is_the_camera_s(tmp_path: Path) -> None:
+    result = unity_depth("synthesize", tmp_path, "--count", "1", "--size", "64x64", "--vertical-fov", "60")
+    assert result.returncode == 0, result.stderr
+    assert UnityDataset(tmp_path)[0].camera.fy == pytest.approx(55.4256, abs=1e-3)
+
+
+def test_no_two_images_share_a_seed_and_none_is_of_a_training() -> None:
+    seeds = {scene_seed(seed, index) for seed in (0, 1, 2, LARGEST_SEED) for index in (0, 1, IMAGES_PER_SEED - 1)}
+    assert len(seeds) == 12
+    assert min(seeds) >= 2 * FIRST_TRAINING_SEED
+    assert max(seeds) < 2**63
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["synthesize", "x", "--size", "96"], "WIDTHxHEIGHT"),
+        (["synthesize", "x", "--size", "8x8"], "at least 16 px"),
+        (["synthesize", "x", "--count", "0"], "count"),
+        (["synthesize", "x", "--seed", str(LARGEST_SEED + 1)], "seed"),
+        (["synthesize", "x", "--vertical-fov", "180"], "field of view"),
+        (["evaluate", "no/such/folder", "--output", "x"], "no/such/folder"),
+        (["evaluate", "no/such/folder", "--output", "x", "--masks", "guess"], "masks"),
+        (["frobnicate"], "frobnicate"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_wrong_call_is_exit_code_2_and_a_message(tmp_path: Path, arguments: list[str], message: str) -> None:
+    arguments = [str(tmp_path / "x") if argument == "x" else argument for argument in arguments]
+    result = unity_depth(*arguments)
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not (tmp_path / "x").exists()
+
+
+def test_evaluate_with_the_truth_of_both_stages_is_flawless(dataset: Path, tmp_path: Path) -> None:
+    result = unity_depth("evaluate", dataset, "--output", tmp_path, "--masks", "truth", "--depth", "truth")
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["frames"] == 3
+    assert report["depth"]["abs_rel"] == 0
+    assert report["objects"]["precision"] == report["objects"]["recall"] == 1
+    assert report["models"] == {"depth": "truth", "segmentation": "truth"}
+
+
+def test_evaluate_takes_the_floor_plane_baseline(dataset: Path, tmp_path: Path) -> None:
+    arguments = ("--output", tmp_path, "--masks", "truth", "--depth-model", "floor-plane", "--limit", "2")
+    result = unity_depth("evaluate", dataset, *arguments)
+    assert result.returncode == 0, result.stderr
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert report["frames"] == 2
+    assert report["models"]["depth"] == "floor-plane"
+    assert 0.05 < report["depth"]["abs_rel"] < 2
+
+
+def test_evaluate_names_an_unknown_model(dataset: Path, tmp_path: Path) -> None:
+    result = unity_depth("evaluate", dataset, "--output", tmp_path, "--masks", "truth", "--depth-model", "no-such")
+    assert result.returncode == 2
+    assert "no-such" in result.stderr
+    assert "compact" in result.stderr
+
+
+def test_doctor_names_every_part_of_the_machine() -> None:
+    result = unity_depth("doctor")
+    assert result.returncode in (0, 1), result.stderr
+    assert all(name in result.stdout for name in ("Python", "torch", "device", "ROS 2"))
+
+
+def test_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> list[doctor.Finding]:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(doctor, "CHECKS", (broken,))
+    monkeypatch.setattr(sys, "argv", ["unity-depth", "doctor"])
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        main.main()
+
+
+def test_doctor_fails_where_something_must_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "CHECKS", (lambda: [doctor.Finding("weights", doctor.PROBLEM, "none")],))
+    assert unity_depth("doctor").returncode == 1
+    monkeypatch.setattr(doctor, "CHECKS", (lambda: [doctor.Finding("weights", doctor.NOTE, "old")],))
+    assert unity_depth("doctor").returncode == 0
