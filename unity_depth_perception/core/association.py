@@ -1,9 +1,14 @@
 """Which cube a parallelepiped stands on, decided by 3D contact: from a few points per object, and the floor.
 
 A cube stands on the floor, so the height of its top is its edge, and its footprint is a square of that edge. The sides
-that the camera sees fix where the square lies, even where its top is covered or its back is hidden. A parallelepiped is
-an upright prism, so whatever is seen of it lies over its own footprint. It stands on a cube if it is seen over the
-cube's square and does not reach below the cube's top. All tolerances are parts of the cube's own edge.
+that the camera sees fix where the square lies, even where its top is covered or its back is hidden. An object stands on
+the cube if it does not reach below the cube's top and if it touches that top. Two things tell where it touches, and
+each fails where the other holds:
+
+- its visible surface lies over the square: true even if its lower end is hidden, but needs its own depth to be right;
+- the lowest rays to it pass through the square: true even if its depth is wrong, but needs its lower end to be seen.
+
+All tolerances are parts of the cube's own edge, and grow with the scatter of the depth, which the floor shows.
 """
 
 from __future__ import annotations
@@ -26,6 +31,17 @@ _MIN_SCORE = 0.5
 _YAWS = np.radians(np.arange(0.0, 90.0, 5.0))
 _AXES = np.stack([[np.cos(_YAWS), np.sin(_YAWS)], [-np.sin(_YAWS), np.cos(_YAWS)]]).transpose(2, 0, 1)  # (Y, 2, 2)
 
+# In edges of the cube:
+_REACH_BELOW = 0.4  # the bottom may seem this far below the top when both are as likely, on the cube and on the floor
+_REACH_SOFTNESS = 0.3
+_FLOATING = (
+    0.35  # a lower end this far above the top is hidden by something: what is seen of it must lie over the square
+)
+_OVERHANG = 0.3  # how far a surface may hang over towards the camera
+_BACK = 0.93  # beyond this part of the square an object no longer stands on it, but behind it
+_TOLERANCE = 0.3  # distance from the square that makes a link 1/e as likely, with exact depth
+_TOLERANCE_PER_SPREAD = 20.0  # what is added to it per scatter of the floor's depth
+
 
 @dataclass(frozen=True)
 class ParentLink:
@@ -45,7 +61,7 @@ class _Cube:
 
     def within(self, ground: Points) -> Points:
         """Horizontal coordinates (..., 2) as parts of the edge: 0..1 over the footprint."""
-        return (ground @ self.axes.T - self.origin) / self.edge_m
+        return np.asarray((ground @ self.axes.T - self.origin) / self.edge_m)
 
 
 def find_parents(points: Sequence[Points], categories: Sequence[str], floor: Floor) -> list[ParentLink | None]:
@@ -72,7 +88,7 @@ def find_parents(points: Sequence[Points], categories: Sequence[str], floor: Flo
 
 def _thinned(points: Points) -> Points:
     seen = points[np.isfinite(points).all(axis=-1)]
-    return seen[:: max(1, -(-len(seen) // _MOST_POINTS))]
+    return np.asarray(seen[:: max(1, -(-len(seen) // _MOST_POINTS))])
 
 
 def _best(points: Points, cubes: dict[int, _Cube], floor: Floor) -> ParentLink | None:
@@ -82,16 +98,37 @@ def _best(points: Points, cubes: dict[int, _Cube], floor: Floor) -> ParentLink |
 
 
 def _contact(points: Points, cube: _Cube, floor: Floor) -> float:
-    """How well the object's points fit an object on the cube's top, 0..1."""
-    place = cube.within(floor.ground(points))  # (K, 2)
-    heights = floor.heights(points)
+    """How well the object's points (K, 3) fit an object on the cube's top, 0..1."""
+    ground, heights = floor.ground(points), floor.heights(points)
     low, middle = np.percentile(heights, (5, 50))
-    bottom = low - (middle - low) / 9  # the rim is missing from the points: where heights spread evenly they start here
-    below = 1 - float(bottom) / cube.edge_m  # how far it reaches below the top, in edges
-    near = -0.6 if below > -0.25 else -0.05
-    over = float(((place > near) & (place < 0.97)).all(axis=1).mean())
-    standing = np.clip(1.5 - below / 0.5, 0, 1)
-    return float(np.clip(over / 0.6, 0, 1) * standing)
+    bottom = (
+        low - (middle - low) / 9
+    )  # the rim is missing: where heights spread evenly from 5 % to 50 %, they start here
+    below = 1 - float(bottom) / cube.edge_m
+    standing = np.clip(0.5 + (_REACH_BELOW - below) / _REACH_SOFTNESS, 0, 1)
+
+    place = cube.within(ground)
+    surface = float(np.median(_outside(place)))
+    crossing = cube.within(_crossings(ground, heights, floor, cube.edge_m))
+    lowest = np.argsort(crossing.max(axis=1))[: max(3, len(crossing) // 8)]  # the nearest to the camera: the lower end
+    contact = float(np.median(_outside(crossing[lowest])))
+    distance = min(surface, contact) + 0.15 * (surface + contact)
+    if below < -_FLOATING:
+        distance += 0.5 * float((_outside(place, overhang=0.05) > 0).mean())
+    tolerance = _TOLERANCE + _TOLERANCE_PER_SPREAD * floor.spread_m / cube.edge_m
+    return float(standing * np.exp(-distance / tolerance))
+
+
+def _outside(place: Points, overhang: float = _OVERHANG) -> Points:
+    """How far (...) places (..., A), in edges, lie outside the square: less in front of it than behind it."""
+    return np.asarray(np.maximum(-overhang - place, place - _BACK).clip(0, None).max(axis=-1))
+
+
+def _crossings(ground: Points, heights: Points, floor: Floor, level_m: float) -> Points:
+    """Where the rays to points (K, 2) at heights (K,) cross the height `level_m`: (K, 2); far away if they never do."""
+    eye_m = -floor.offset_m
+    drop = np.maximum(eye_m - heights, 1e-6)
+    return ground * (max(eye_m - level_m, 0.0) / drop)[:, None]
 
 
 def _fit_cube(points: Points, floor: Floor) -> _Cube | None:

@@ -22,10 +22,12 @@ class Floor:
     Attributes:
         up: (3,) float64 unit vector.
         offset_m: height of the plane along `up`, from the camera: negative for a camera above the floor.
+        spread_m: how far the points of the floor scatter around it (standard deviation, robust).
     """
 
     up: NDArray[np.float64]
     offset_m: float
+    spread_m: float = 0.0
 
     def __post_init__(self) -> None:
         if self.up.shape != (3,) or abs(float(np.linalg.norm(self.up)) - 1) > 1e-3:
@@ -77,7 +79,11 @@ def fit_floor(
         up = _level(background, objects, band)
     if up is None:
         return None
-    return Floor(up, _densest(background @ up, band))
+    heights = background @ up
+    offset = _densest(heights, band)
+    residuals = np.abs(heights - offset)
+    spread = 1.4826 * float(np.median(residuals[residuals < 2 * band]))
+    return Floor(up, offset, spread)
 
 
 def _level(background: NDArray[np.float64], objects: NDArray[np.float64], band: float) -> NDArray[np.float64] | None:
