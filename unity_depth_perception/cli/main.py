@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from unity_depth_perception.cli import benchmark, doctor, evaluate, synthesize
+from unity_depth_perception.cli import benchmark, doctor, evaluate, synthesize, train
 from unity_depth_perception.core.errors import PerceptionError
 
 app = typer.Typer(
@@ -21,6 +21,8 @@ app = typer.Typer(
 )
 app.command()(evaluate.evaluate)
 app.command()(synthesize.synthesize)
+app.command()(train.train_depth)
+app.command()(train.train_segmentation)
 app.add_typer(benchmark.app, name="benchmark")
 app.command()(doctor.doctor)
 

@@ -13,7 +13,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
+from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork, DepthOutput
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
@@ -46,8 +46,8 @@ class CompactDepth:
         seen = camera.resized(width, height)
         x, y = pixel_rays(seen, self.device)
         rays = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
-        log_canonical = self.network(_resized(image, width, height), rays)  # (1, h / 2, w / 2)
-        metres = log_canonical.exp() * (seen.focal_px / CANONICAL_FOCAL_PX)
+        output: DepthOutput = self.network(_resized(image, width, height), rays)
+        metres = output.log_canonical.exp() * (seen.focal_px / CANONICAL_FOCAL_PX)
         size = (camera.height, camera.width)
         depth_m = functional.interpolate(metres[None], size=size, mode="bilinear", align_corners=False)[0, 0]
         return DepthPrediction(depth_m, is_metric=True)
@@ -87,7 +87,8 @@ class CompactSegmenter:
 
     def _detect(self, image: Tensor) -> dict[str, Tensor]:
         """Boxes (N, 4), labels, scores and 28 x 28 masks, surest first, of an image (3, H, W) 0..1."""
-        images: ImageList = self.network.transform([image])[0]
+        transform = self.network.transform  # called as a whole it would resize the image
+        images = ImageList(transform.batch_images([transform.normalize(image)]), [(image.shape[1], image.shape[2])])
         features = self.network.backbone(images.tensors)
         proposals, _ = self.network.rpn(images, features)
         detections, _ = self.network.roi_heads(features, proposals, images.image_sizes)

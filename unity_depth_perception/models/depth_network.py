@@ -1,13 +1,16 @@
 """The network of the `compact` depth back end: a convolutional encoder-decoder with attention at its coarsest level.
 
-It sees colour and, as two more channels, each pixel's viewing ray, and predicts depth for a canonical focal length:
-metres = prediction * f / CANONICAL_FOCAL_PX, f being the focal length at the network's resolution. An object of n
-pixels then has one canonical depth, whatever the lens (Metric3D, Yin et al., ICCV 2023: "label transformation").
+It sees colour and, as two more channels, each pixel's viewing ray. From the coarsest level it estimates the floor (where
+is down, how high is the camera), and the decoder predicts how much nearer than the floor each pixel is. All lengths are
+predicted for a canonical focal length: metres = prediction * f / CANONICAL_FOCAL_PX, f being the focal length at the
+network's resolution. An object of n pixels then has one canonical depth, whatever the lens (Metric3D, Yin et al., ICCV
+2023: "label transformation").
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -17,7 +20,28 @@ from unity_depth_perception.models.blocks import conv_block, encoder_stages
 
 CANONICAL_FOCAL_PX = 256.0
 WIDTHS = (16, 32, 64, 128, 192)
-_LOG_MEAN = -0.3  # log of a typical canonical depth [m]: where an untrained network starts
+FAR_M = 6.0
+"""Canonical depth of the floor at and above the horizon."""
+CLASSES = ("background", "cube", "parallelepiped")
+_MERGED = (96, 64, 32, 16)
+
+
+@dataclass(frozen=True)
+class DepthOutput:
+    """What the network says about B images.
+
+    Attributes:
+        log_canonical: (B, ceil(H / 2), ceil(W / 2)) log canonical depth.
+        floor_normal: (B, 3) unit normal of the floor in the optical frame, pointing down into it.
+        log_height: (B,) log canonical height of the camera above the floor.
+        class_logits: (B, 3, ceil(H / 2), ceil(W / 2)) of `CLASSES`: learnt beside depth, because it is from the cubes
+            that the network takes its scale.
+    """
+
+    log_canonical: Tensor
+    floor_normal: Tensor
+    log_height: Tensor
+    class_logits: Tensor
 
 
 class CompactDepthNetwork(nn.Module):
@@ -40,16 +64,20 @@ class CompactDepthNetwork(nn.Module):
                 norm_first=True,
             ),
             num_layers=attention_layers,
+            norm=nn.LayerNorm(w[-1]),
             enable_nested_tensor=False,
         )
-        merged = [w[-1], 96, 64, 32, 16]
-        self.merge = nn.ModuleList(conv_block(merged[i] + w[-2 - i], merged[i + 1]) for i in range(len(w) - 1))
-        self.head = nn.Conv2d(merged[-1], 1, 3, padding=1)
+        self.floor = nn.Sequential(nn.Linear(w[-1], w[-1]), nn.GELU(), nn.Linear(w[-1], 4))
+        inputs = [w[-1] + w[-2], *(_MERGED[i] + w[-3 - i] for i in range(len(_MERGED) - 1))]
+        self.merge = nn.ModuleList(
+            conv_block(channels + 1, merged) for channels, merged in zip(inputs, _MERGED, strict=True)
+        )
+        self.head = nn.Conv2d(_MERGED[-1], 1 + len(CLASSES), 3, padding=1)
         nn.init.zeros_(self.head.weight)
-        self.head.bias = nn.Parameter(torch.tensor([_LOG_MEAN]))
+        self.head.bias = nn.Parameter(torch.zeros(1 + len(CLASSES)))
 
-    def forward(self, image: Tensor, rays: Tensor) -> Tensor:
-        """Log canonical depth (B, ceil(H / 2), ceil(W / 2)).
+    def forward(self, image: Tensor, rays: Tensor) -> DepthOutput:
+        """Depth, floor and classes.
 
         Args:
             image: (B, 3, H, W) float, RGB 0..1.
@@ -60,16 +88,35 @@ class CompactDepthNetwork(nn.Module):
         for stage in self.stages:
             x = stage(x)
             skips.append(x)
-        x = self._attend(skips.pop(), rays)
+        tokens = self._attend(x, rays)
+        normal, log_height = self._floor(tokens)
+        x = tokens.transpose(1, 2).reshape(skips.pop().shape)
         for merge, skip in zip(self.merge, reversed(skips), strict=True):
             x = functional.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
-            x = merge(torch.cat([x, skip], dim=1))
-        log_canonical: Tensor = self.head(x)
-        return log_canonical.squeeze(1)
+            floor = log_floor_depth(
+                normal, log_height, functional.adaptive_avg_pool2d(rays, (skip.shape[2], skip.shape[3]))
+            )
+            x = merge(torch.cat([x, skip, floor[:, None]], dim=1))
+        nearer: Tensor = self.head(x)
+        return DepthOutput(floor + nearer[:, 0], normal, log_height, nearer[:, 1:])
 
     def _attend(self, x: Tensor, rays: Tensor) -> Tensor:
-        batch, channels, height, width = x.shape
-        where = functional.adaptive_avg_pool2d(rays, (height, width)).flatten(2).transpose(1, 2)  # (B, HW, 2)
-        tokens = x.flatten(2).transpose(1, 2) + self.embed_rays(where)
-        mixed: Tensor = self.attention(tokens)
-        return mixed.transpose(1, 2).reshape(batch, channels, height, width)
+        """Tokens (B, h w, C) of the coarsest level, each aware of all others."""
+        where = functional.adaptive_avg_pool2d(rays, (x.shape[2], x.shape[3])).flatten(2).transpose(1, 2)  # (B, hw, 2)
+        mixed: Tensor = self.attention(x.flatten(2).transpose(1, 2) + self.embed_rays(where))
+        return mixed
+
+    def _floor(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        raw = self.floor(tokens.mean(dim=1))
+        mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)  # 37 degrees down
+        return functional.normalize(raw[:, :3] + mean_normal, dim=1), raw[:, 3] - 0.8
+
+
+def log_floor_depth(normal: Tensor, log_height: Tensor, rays: Tensor) -> Tensor:
+    """Log depth (B, H, W) of a floor with normal (B, 3), `height` below the camera, on rays (B, 2, H, W).
+
+    A floor point at depth z on the ray r = (x, y, 1) satisfies normal . r z = height. No farther than FAR_M.
+    """
+    down = (normal[:, :2, None, None] * rays).sum(dim=1) + normal[:, 2, None, None]
+    inverse = (down * (-log_height).exp()[:, None, None]).clamp(min=1 / FAR_M)
+    return -inverse.log()

@@ -20,12 +20,14 @@ _KEY = "unity_depth_perception"
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
-    """Write a state dict, floats as float16, with a JSON description."""
+    """Write a state dict, filters and matrices as float16, with a JSON description."""
     tensors = {
-        name: (value.half() if value.is_floating_point() else value).contiguous().cpu() for name, value in state.items()
+        name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).contiguous().cpu()
+        for name, value in state.items()  # vectors stay float32: a running variance may exceed float16's range
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, metadata={_KEY: json.dumps(dict(description))})
+    path.chmod(0o644)  # safetensors leaves it to its owner alone
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

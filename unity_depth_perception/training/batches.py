@@ -24,6 +24,7 @@ class Batch:
         instances: (B, H, W) uint8, 0 = background.
         category: (B, 32) int64 category index of each object, -1 for none.
         intrinsics: (B, 4) float32 fx, fy, cx, cy [px].
+        floor: (B, 4) float32 unit normal of the floor in the optical frame, pointing down, and the camera's height [m].
     """
 
     image: Tensor
@@ -31,6 +32,7 @@ class Batch:
     instances: Tensor
     category: Tensor
     intrinsics: Tensor
+    floor: Tensor
 
 
 def draw_batch(
@@ -57,6 +59,7 @@ def draw_batch(
         instances=_nearest(torch.from_numpy(shard.instances[window]).to(device).float(), target_h, target_w).byte(),
         category=torch.from_numpy(shard.category[index].astype(np.int64)).to(device),
         intrinsics=(intrinsics - corner) * scale - half,
+        floor=torch.from_numpy(shard.floor[index]).to(device),
     )
     return _mirror(batch) if rng.random() < 0.5 else batch
 
@@ -76,7 +79,8 @@ def _nearest(values: Tensor, height: int, width: int) -> Tensor:
 def _mirror(batch: Batch) -> Batch:
     intrinsics = batch.intrinsics.clone()
     intrinsics[:, 2] = batch.image.shape[3] - 1 - intrinsics[:, 2]
-    return Batch(batch.image.flip(3), batch.depth_m.flip(2), batch.instances.flip(2), batch.category, intrinsics)
+    floor = batch.floor * torch.tensor([-1.0, 1.0, 1.0, 1.0], device=batch.floor.device)
+    return Batch(batch.image.flip(3), batch.depth_m.flip(2), batch.instances.flip(2), batch.category, intrinsics, floor)
 
 
 def _recolour(image: Tensor, rng: np.random.Generator) -> Tensor:

@@ -7,15 +7,17 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
-from unity_depth_perception.training.batches import draw_batch, ray_channels
+from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CLASSES, CompactDepthNetwork, DepthOutput
+from unity_depth_perception.synthetic.scene import CATEGORIES
+from unity_depth_perception.training.batches import Batch, draw_batch, ray_channels
 from unity_depth_perception.training.loop import TrainingConfig, fit
 from unity_depth_perception.training.pool import ScenePool
 
-_AREAS_PX = ((0.4, 160 * 160), (0.75, 208 * 208), (1.0, 256 * 256))
+_AREAS_PX = ((0.4, 192 * 192), (1.0, 256 * 256))
 """Coarse images first: (until this progress, size of the images)."""
 _OBJECT_SHARE = 0.4
 _GRADIENT_WEIGHT = 0.5
+_NORMAL_WEIGHT, _HEIGHT_WEIGHT, _CLASS_WEIGHT = 0.5, 0.25, 0.2
 
 
 def train_depth(config: TrainingConfig) -> dict[str, Tensor]:
@@ -28,11 +30,14 @@ def train_depth(config: TrainingConfig) -> dict[str, Tensor]:
         area = next(area for until, area in _AREAS_PX if progress <= until)
         batch = draw_batch(pool.available(), rng, config.batch, area, config.device, least_crop=0.7)
         height, width = batch.depth_m.shape[1:]
-        log_canonical = network(batch.image, ray_channels(batch.intrinsics, height, width))
-        log_canonical = functional.interpolate(log_canonical[:, None], size=(height, width), mode="bilinear")[:, 0]
-        focal = batch.intrinsics[:, :2].mean(dim=1)
-        truth = (batch.depth_m * (CANONICAL_FOCAL_PX / focal)[:, None, None]).log()
-        return depth_losses(log_canonical - truth, batch.instances > 0)
+        output: DepthOutput = network(batch.image, ray_channels(batch.intrinsics, height, width))
+        canonical = CANONICAL_FOCAL_PX / batch.intrinsics[:, :2].mean(dim=1)
+        error = _upsampled(output.log_canonical, height, width) - (batch.depth_m * canonical[:, None, None]).log()
+        return {
+            **depth_losses(error, batch.instances > 0),
+            **floor_losses(output, batch.floor[:, :3], (batch.floor[:, 3] * canonical).log()),
+            "class": _CLASS_WEIGHT * functional.cross_entropy(output.class_logits, classes(batch, output.class_logits)),
+        }
 
     return fit(config, network, step_loss)
 
@@ -54,3 +59,23 @@ def depth_losses(log_error: Tensor, is_object: Tensor) -> dict[str, Tensor]:
         coarse = log_error[:, ::step, ::step]
         gradient = gradient + coarse.diff(dim=1).abs().mean() + coarse.diff(dim=2).abs().mean()
     return {"log_error": (weight * log_error.abs()).mean(), "gradient": _GRADIENT_WEIGHT * gradient}
+
+
+def floor_losses(output: DepthOutput, normal: Tensor, log_height: Tensor) -> dict[str, Tensor]:
+    """How far the floor's normal (B, 3) and the camera's log canonical height (B,) are from the truth."""
+    return {
+        "normal": _NORMAL_WEIGHT * (output.floor_normal - normal).norm(dim=1).mean(),
+        "height": _HEIGHT_WEIGHT * (output.log_height - log_height).abs().mean(),
+    }
+
+
+def classes(batch: Batch, logits: Tensor) -> Tensor:
+    """(B, h, w) int64 index into `CLASSES` of each pixel, at the size of the logits (B, 3, h, w)."""
+    shapes = torch.tensor([0, *(CLASSES.index(name.rpartition("_")[2]) for name in CATEGORIES)], device=logits.device)
+    of_object = torch.cat([torch.zeros_like(batch.category[:, :1]), shapes[batch.category + 1]], dim=1)  # (B, 33)
+    small = functional.interpolate(batch.instances[:, None].float(), size=logits.shape[2:], mode="nearest-exact")
+    return of_object.gather(1, small.flatten(1).long()).view(-1, *logits.shape[2:])
+
+
+def _upsampled(values: Tensor, height: int, width: int) -> Tensor:
+    return functional.interpolate(values[:, None], size=(height, width), mode="bilinear", align_corners=False)[:, 0]

@@ -62,9 +62,9 @@ def fit(config: TrainingConfig, network: nn.Module, step_loss: StepLoss) -> dict
         pool.wait()
         while run.progress < 1:
             run.advance(step_loss(pool, run.rng(), run.progress))
-    finally:
+    finally:  # after Ctrl-C too: the next call goes on from here
+        run.save()
         pool.close()
-    run.save()
     return run.average
 
 

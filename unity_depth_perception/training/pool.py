@@ -43,6 +43,7 @@ class Shard:
         instances: (N, H, W) uint8, 0 = background, k = object k - 1.
         category: (N, 32) int8 index into `CATEGORIES` of each object, -1 for none.
         intrinsics: (N, 4) float32 fx, fy, cx, cy [px].
+        floor: (N, 4) float32 the floor in the optical frame: unit normal, pointing down, and the camera's height [m].
     """
 
     image: NDArray[np.uint8]
@@ -50,6 +51,7 @@ class Shard:
     instances: NDArray[np.uint8]
     category: NDArray[np.int8]
     intrinsics: NDArray[np.float32]
+    floor: NDArray[np.float32]
 
 
 class ScenePool:
@@ -123,7 +125,13 @@ def render_shard(index: int) -> Shard:
         instances=(rendering.boxes.numpy() + 1).astype(np.uint8),
         category=np.stack([_categories(scene) for scene in scenes]),
         intrinsics=np.array([[s.camera.fx, s.camera.fy, s.camera.cx, s.camera.cy] for s in scenes], dtype=np.float32),
+        floor=np.stack([_floor(scene) for scene in scenes]),
     )
+
+
+def _floor(scene: Scene) -> NDArray[np.float32]:
+    pose = scene.world_from_camera
+    return np.array([*(-pose[2, :3]), pose[2, 3]], dtype=np.float32)
 
 
 def _categories(scene: Scene) -> NDArray[np.int8]:
@@ -132,7 +140,7 @@ def _categories(scene: Scene) -> NDArray[np.int8]:
     return row
 
 
-_FIELDS = ("image", "depth_m", "instances", "category", "intrinsics")
+_FIELDS = ("image", "depth_m", "instances", "category", "intrinsics", "floor")
 
 
 def _save(shard: Shard, folder: Path) -> None:

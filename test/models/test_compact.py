@@ -1,0 +1,210 @@
+"""The embedded back ends and their weights files."""
+
+import json
+import math
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import ConfigurationError, ModelError
+from unity_depth_perception.models.compact import (
+    DEPTH_WEIGHTS,
+    SEGMENTATION_WEIGHTS,
+    CompactDepth,
+    CompactSegmenter,
+    _paste,
+)
+from unity_depth_perception.models.depth_network import FAR_M, CompactDepthNetwork, log_floor_depth
+from unity_depth_perception.models.device import resolve_device
+from unity_depth_perception.models.processing import processing_size
+from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
+from unity_depth_perception.models.weights import load_weights, save_weights
+from unity_depth_perception.synthetic.samples import render_samples
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("width", "height"), [(1024, 1024), (640, 360), (123, 457), (40, 40)])
+def test_depth_has_the_images_size_and_is_metric(width: int, height: int) -> None:
+    image = torch.randint(0, 256, (height, width, 3), dtype=torch.uint8)
+    with torch.inference_mode():
+        prediction = CompactDepth(CPU).infer(image, Camera.from_vertical_fov(1.0, width, height))
+    assert prediction.is_metric
+    assert prediction.depth_m.shape == (height, width)
+    assert torch.isfinite(prediction.depth_m).all()
+    assert (prediction.depth_m > 0).all()
+
+
+def test_an_image_at_half_size_with_its_camera_keeps_its_metres() -> None:
+    (sample,) = render_samples([21], 768, 576)
+    image = torch.from_numpy(sample.image)
+    half = torch.nn.functional.avg_pool2d(image.permute(2, 0, 1)[None].float(), 2)[0].permute(1, 2, 0).round().byte()
+    model = CompactDepth(CPU)
+    with torch.inference_mode():
+        full_m = model.infer(image, sample.camera).depth_m
+        half_m = model.infer(half, sample.camera.resized(384, 288)).depth_m
+    ratio = half_m / torch.nn.functional.avg_pool2d(full_m[None], 2)[0]
+    assert (ratio - 1).abs().mean() < 0.02
+
+
+def test_metres_grow_with_the_focal_length_that_a_known_network_sees() -> None:
+    """A network that always sees the same canonical floor: at the principal point, metres = constant * focal length."""
+    model = CompactDepth(CPU)
+    for parameter in [*model.network.head.parameters(), *model.network.floor[2].parameters()]:
+        torch.nn.init.zeros_(parameter)
+    image = torch.zeros(512, 512, 3, dtype=torch.uint8)
+    for focal_px in (400.0, 800.0):
+        with torch.inference_mode():
+            depth_m = model.infer(image, Camera(512, 512, focal_px, focal_px, 255.5, 255.5)).depth_m
+        height_m, tilt = math.exp(-0.8) * (focal_px / 2) / 256, 0.6  # at 256 px the focal length is half of it
+        assert depth_m[255:257, 255:257].mean().item() == pytest.approx(height_m / tilt, rel=1e-3)
+
+
+def test_the_floor_is_the_plane_that_its_normal_and_height_say() -> None:
+    normal, height_m = torch.tensor([[0.1, 0.8, 0.6]]) / math.sqrt(1.01), 0.5
+    rays = torch.randn(1, 2, 9, 9) * 0.3
+    depth_m = log_floor_depth(normal, torch.tensor([height_m]).log(), rays).exp()
+    points = torch.stack([rays[:, 0] * depth_m, rays[:, 1] * depth_m, depth_m], dim=-1)
+    seen = depth_m < FAR_M * 0.999
+    assert seen.sum() > 20
+    assert torch.allclose((points @ normal[0])[seen], torch.tensor(height_m), atol=1e-5)
+    upwards = log_floor_depth(normal, torch.zeros(1), torch.tensor([0.0, -5.0]).view(1, 2, 1, 1))
+    assert upwards.exp().item() == pytest.approx(FAR_M)
+
+
+def test_the_segmenter_finds_only_what_is_there() -> None:
+    segmenter = CompactSegmenter(CPU)
+    assert len(segmenter.categories) == 12
+    with torch.inference_mode():
+        empty = segmenter.infer(torch.full((240, 320, 3), 127, dtype=torch.uint8))
+    assert empty.categories == ()
+    assert empty.instances.shape == (240, 320)
+    assert not empty.instances.any()
+
+
+def test_masks_are_pasted_where_their_boxes_lie_and_the_surer_wins() -> None:
+    masks = torch.ones(3, 28, 28)
+    boxes = [[-4.0, 2.0, 6.0, 8.0], [4.0, 2.0, 12.0, 8.0], [5.0, 2.0, 11.0, 8.0]]
+    instances, kept = _paste(masks, boxes, 10, 20)
+    assert kept == [0, 1]  # the third guesses at the second's object
+    assert (instances == 1).nonzero().aminmax().max == 7
+    assert (instances == 1).sum() == 6 * 6
+    assert (instances == 2).sum() == 6 * 6  # columns 6..11: the first two are the surer object's
+    assert not instances[:2].any()
+
+
+def test_a_mask_is_cut_where_its_probability_is_one_half() -> None:
+    mask = torch.zeros(1, 28, 28)
+    mask[:, :, 14:] = 1
+    instances, _ = _paste(mask, [[0.0, 0.0, 280.0, 280.0]], 280, 280)
+    assert not instances[:, :139].any()
+    assert instances[:, 141:].all()
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(1024, 1024), (1920, 1080), (480, 640), (8000, 10)], ids=["square", "wide", "tall", "strip"]
+)
+def test_processing_keeps_area_and_proportions(width: int, height: int) -> None:
+    w, h = processing_size(width, height, 256 * 256)
+    assert min(w, h) >= 32
+    if min(width, height) > 100:
+        assert w * h == pytest.approx(256 * 256, rel=0.01)
+        assert w / h == pytest.approx(width / height, rel=0.01)
+
+
+@pytest.mark.parametrize(
+    ("requested", "cuda", "expected"),
+    [
+        ("auto", True, "cuda"),
+        ("auto", False, "cpu"),
+        ("cpu", True, "cpu"),
+        ("cuda", True, "cuda"),
+        ("cuda:1", True, "cuda:1"),
+    ],
+)
+def test_device(requested: str, cuda: bool, expected: str) -> None:
+    assert resolve_device(requested, cuda) == torch.device(expected)
+
+
+@pytest.mark.parametrize(("requested", "cuda"), [("gpu", True), ("cuda", False), ("cuda:x", True), ("", True)])
+def test_a_device_that_cannot_be_is_refused(requested: str, cuda: bool) -> None:
+    with pytest.raises(ConfigurationError, match="device"):
+        resolve_device(requested, cuda)
+
+
+@pytest.mark.parametrize("create", [create_depth_estimator, create_segmenter])
+def test_an_unknown_model_is_named_with_what_there_is(create: object) -> None:
+    with pytest.raises(ModelError, match=r"'nonsense'.*compact"):
+        create("nonsense", CPU)  # type: ignore[operator]
+
+
+def _truncated(path: Path) -> None:
+    path.write_bytes(DEPTH_WEIGHTS.read_bytes()[:100_000])
+
+
+def _no_safetensors(path: Path) -> None:
+    path.write_bytes(b"\x80\x02}q\x00." * 100)
+
+
+def _foreign(path: Path) -> None:
+    save_file({"weight": torch.ones(3)}, path)
+
+
+def _other_kind(path: Path) -> None:
+    path.write_bytes(SEGMENTATION_WEIGHTS.read_bytes())
+
+
+def _missing_tensor(path: Path) -> None:
+    state, description = load_weights(DEPTH_WEIGHTS)
+    del state["head.weight"]
+    save_weights(path, state, description)
+
+
+def _other_shape(path: Path) -> None:
+    state, description = load_weights(DEPTH_WEIGHTS)
+    save_weights(path, {**state, "head.weight": torch.ones(1, 8, 3, 3)}, description)
+
+
+def _not_finite(path: Path) -> None:
+    state, description = load_weights(DEPTH_WEIGHTS)
+    save_weights(path, {**state, "head.bias": torch.full((4,), math.nan)}, description)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (_truncated, "cannot be read"),
+        (_no_safetensors, "cannot be read"),
+        (_foreign, "other safetensors"),
+        (_other_kind, "expected weights of kind compact-depth"),
+        (_missing_tensor, r"expected a tensor head\.weight"),
+        (_other_shape, r"expected head\.weight of shape \(4, 16, 3, 3\), got \(1, 8, 3, 3\)"),
+        (_not_finite, "NaN or infinity"),
+        (lambda path: None, "no such weights file"),
+    ],
+)
+def test_weights_that_cannot_be_used(tmp_path: Path, spoil: object, message: str) -> None:
+    path = tmp_path / "weights.safetensors"
+    spoil(path)  # type: ignore[operator]
+    with pytest.raises(ModelError, match=message) as error:
+        create_depth_estimator(str(path), CPU)
+    assert str(path) in str(error.value)
+
+
+def test_weights_come_back_as_they_were_saved(tmp_path: Path) -> None:
+    network = CompactDepthNetwork()
+    save_weights(tmp_path / "w.safetensors", network.state_dict(), {"kind": "compact-depth", "note": "µ"})
+    state, description = load_weights(tmp_path / "w.safetensors")
+    assert description == {"kind": "compact-depth", "note": "µ"}
+    for name, value in network.state_dict().items():
+        assert torch.allclose(state[name].float(), value.float(), rtol=1e-3, atol=1e-6), name
+
+
+def test_the_embedded_weights_say_what_they_are() -> None:
+    for path, kind in ((DEPTH_WEIGHTS, "compact-depth"), (SEGMENTATION_WEIGHTS, "compact-segmentation")):
+        _, description = load_weights(path)
+        assert description["kind"] == kind
+        assert json.dumps(description["training"])

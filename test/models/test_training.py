@@ -1,0 +1,167 @@
+"""Training: batches keep images, depth, masks and cameras together; a run that was cut off goes on as if nothing was."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.models.depth_network import CLASSES
+from unity_depth_perception.synthetic.scene import CATEGORIES
+from unity_depth_perception.training.batches import Batch, draw_batch, ray_channels
+from unity_depth_perception.training.depth import classes, depth_losses, train_depth
+from unity_depth_perception.training.loop import TrainingConfig, fit
+from unity_depth_perception.training.pool import FIRST_TRAINING_SEED, SHARD_IMAGES, ScenePool, Shard, fill
+from unity_depth_perception.training.segmentation import target, train_segmentation
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one rendered shard."""
+    folder = tmp_path_factory.mktemp("pool")
+    threads = torch.get_num_threads()
+    fill(folder, 1)
+    torch.set_num_threads(threads)
+    return folder
+
+
+def shards_of(pool: Path) -> list[Shard]:
+    return ScenePool(pool, SHARD_IMAGES).available()
+
+
+@pytest.fixture(scope="module")
+def batch(pool: Path) -> Batch:
+    return draw_batch(shards_of(pool), np.random.default_rng(4), 6, 192 * 192, CPU, least_crop=0.6)
+
+
+def test_a_batch_keeps_the_floor_flat(batch: Batch) -> None:
+    """Cropped, resized and mirrored, the floor is still a plane: only if depth and camera went through the same."""
+    height, width = batch.depth_m.shape[1:]
+    rays = ray_channels(batch.intrinsics, height, width)
+    flat = 0
+    for index in range(len(batch.image)):
+        z = batch.depth_m[index]
+        rows = slice(height - 24, height)  # near the lower border: floor, but for objects
+        is_floor = batch.instances[index, rows] == 0
+        points = torch.stack([rays[index, 0] * z, rays[index, 1] * z, z], dim=-1)[rows][is_floor].double()
+        centred = points - points.mean(dim=0)
+        thickness = torch.linalg.svdvals(centred)[-1] / np.sqrt(len(points))
+        flat += bool(thickness < 2e-3 * z[rows].mean())
+    assert flat >= 5  # a wall may reach down to the border
+
+
+def test_a_batch_knows_its_floor(batch: Batch) -> None:
+    """The lowest points of each image, cropped or mirrored, lie on the plane that the batch names."""
+    height, width = batch.depth_m.shape[1:]
+    rays = ray_channels(batch.intrinsics, height, width)
+    z = batch.depth_m
+    points = torch.stack([rays[:, 0] * z, rays[:, 1] * z, z], dim=1)  # (B, 3, H, W)
+    below = (points * batch.floor[:, :3, None, None]).sum(dim=1)  # distance below the camera
+    lowest = below.flatten(1).quantile(0.98, dim=1)
+    assert torch.allclose(lowest, batch.floor[:, 3], rtol=5e-3)
+
+
+def test_classes_are_those_of_the_objects(batch: Batch) -> None:
+    found = classes(batch, torch.zeros(len(batch.image), 3, *batch.depth_m.shape[1:]))
+    assert torch.equal(found > 0, batch.instances > 0)
+    for index, k in ((0, 1), (1, 1), (2, 1)):
+        mask = batch.instances[index] == k
+        if mask.any():
+            assert (
+                CLASSES[int(found[index][mask].unique())] == CATEGORIES[batch.category[index, k - 1]].rpartition("_")[2]
+            )
+
+
+def test_a_batch_draws_anew_from_another_seed(pool: Path) -> None:
+    first, again, other = (
+        draw_batch(shards_of(pool), np.random.default_rng(seed), 4, 96 * 96, CPU, least_crop=0.6) for seed in (1, 1, 2)
+    )
+    assert torch.equal(first.depth_m, again.depth_m)
+    assert first.depth_m.shape != other.depth_m.shape or not torch.equal(first.depth_m, other.depth_m)
+
+
+def test_targets_name_boxes_labels_and_masks(batch: Batch) -> None:
+    for index in range(len(batch.image)):
+        found = target(batch, index)
+        assert len(found["boxes"]) == len(found["labels"]) == len(found["masks"]) > 0
+        for box, label, mask in zip(found["boxes"], found["labels"], found["masks"], strict=True):
+            ys, xs = mask.nonzero().T
+            assert box.tolist() == [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
+            instance = batch.instances[index][mask.bool()].unique()
+            assert len(instance) == 1
+            assert batch.category[index, int(instance) - 1] + 1 == label
+            assert 1 <= label <= len(CATEGORIES)
+
+
+def test_depth_losses_are_zero_for_the_truth_and_see_a_scale_error_everywhere() -> None:
+    mask = torch.zeros(1, 32, 32, dtype=torch.bool)
+    mask[:, :8, :8] = True
+    exact = depth_losses(torch.zeros(1, 32, 32), mask)
+    assert all(value == 0 for value in exact.values())
+    scaled = depth_losses(torch.full((1, 32, 32), 0.1), mask)
+    assert scaled["log_error"].item() == pytest.approx(0.1)
+    assert scaled["gradient"] == 0
+    on_object = depth_losses(torch.where(mask, 0.1, 0.0), mask)
+    assert on_object["log_error"].item() == pytest.approx(0.04)  # objects hold 40 % of the weight
+
+
+class Tiny(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
+
+
+def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(pool: Path, tmp_path: Path) -> None:
+    def train(output: str, stop_at: int | None = None) -> dict[str, Tensor]:
+        torch.manual_seed(0)
+        network = Tiny()
+        calls = 0
+
+        def step_loss(_: ScenePool, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
+            nonlocal calls
+            calls += 1
+            if calls == stop_at:
+                raise KeyboardInterrupt
+            x = torch.from_numpy(rng.normal(size=(8, 4)).astype(np.float32))
+            return {"loss": (network.layer(x + torch.randn(8, 4)) - x).square().mean()}
+
+        config = TrainingConfig(output=tmp_path / output, pool=pool, images=SHARD_IMAGES, steps=12)
+        return fit(config, network, step_loss)
+
+    whole = train("whole")
+    with pytest.raises(KeyboardInterrupt):
+        train("parts", stop_at=6)
+    resumed = train("parts")
+    for name, value in whole.items():
+        assert torch.equal(value, resumed[name]), name
+
+
+def test_a_few_steps_bring_the_depth_loss_down(pool: Path, tmp_path: Path) -> None:
+    state = train_depth(
+        TrainingConfig(output=tmp_path, pool=pool, images=SHARD_IMAGES, steps=10, batch=4, learning_rate=2e-3)
+    )
+    assert all(torch.isfinite(value).all() for value in state.values())
+    assert (tmp_path / "checkpoint.pt").exists()
+
+
+def test_a_few_steps_of_segmentation_run(pool: Path, tmp_path: Path) -> None:
+    state = train_segmentation(TrainingConfig(output=tmp_path, pool=pool, images=SHARD_IMAGES, steps=2, batch=2))
+    assert all(torch.isfinite(value).all() for value in state.values() if value.is_floating_point())
+
+
+def test_pools_render_reserved_seeds_and_share_their_shards(pool: Path) -> None:
+    assert FIRST_TRAINING_SEED == 1_000_000_000
+    (shard,) = shards_of(pool)
+    before = shard.image.copy()
+    fill(pool, 1)  # nothing is missing
+    assert np.array_equal(shards_of(pool)[0].image, before)
+    assert len(shard.image) == SHARD_IMAGES
+
+
+def test_a_pool_that_is_too_small_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="at least 32 images"):
+        ScenePool(tmp_path, 3)
