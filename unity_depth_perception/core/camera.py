@@ -96,8 +96,9 @@ class Camera:
         if missing:
             raise CameraError(f"{source}: expected the keys {', '.join(_FILE_KEYS)}; missing: {', '.join(missing)}")
         for key in _FILE_KEYS:
-            if isinstance(data[key], bool) or not isinstance(data[key], int | float):
-                raise CameraError(f"{source}: expected a number for {key}, got {data[key]!r}")
+            value = data[key]
+            if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+                raise CameraError(f"{source}: expected a finite number for {key}, got {value!r}")
         origin = data.get("pixel_origin", _CORNER_ORIGIN)
         if origin not in (_CORNER_ORIGIN, "pixel_centre"):
             raise CameraError(f"{source}: expected pixel_origin '{_CORNER_ORIGIN}' or 'pixel_centre', got {origin!r}")
