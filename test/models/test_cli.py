@@ -140,6 +140,13 @@ def test_evaluate_takes_the_floor_plane_baseline(dataset: Path, tmp_path: Path) 
     assert 0.05 < report["depth"]["abs_rel"] < 2
 
 
+def test_evaluate_says_that_its_output_is_no_folder(dataset: Path, tmp_path: Path) -> None:
+    (tmp_path / "taken").write_text("a file")
+    result = unity_depth("evaluate", dataset, "--output", tmp_path / "taken", "--masks", "truth", "--depth", "truth")
+    assert result.returncode == 2
+    assert "taken" in result.stderr
+
+
 def test_evaluate_names_an_unknown_model(dataset: Path, tmp_path: Path) -> None:
     result = unity_depth("evaluate", dataset, "--output", tmp_path, "--masks", "truth", "--depth-model", "no-such")
     assert result.returncode == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
@@ -96,3 +97,6 @@ def _print(timings: Timings, size: Size, title: str) -> None:
     outside_ms, budget_ms = timings.total_ms(OUTSIDE, 50), _BUDGET_MS * size.width * size.height / _BUDGET_PX
     verdict = "within" if outside_ms <= budget_ms else "over"
     console.print(f"outside the networks: {outside_ms:.1f} ms, {verdict} the budget of {budget_ms:.1f} ms")
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > 1.5 * cores:
+        console.print(f"load average {load:.1f} on {cores} cores: other programs slowed this down", style="yellow")

@@ -43,7 +43,7 @@ def evaluate(
 
     from unity_depth_perception.dataset.reader import UnityDataset
     from unity_depth_perception.evaluation.evaluator import Evaluator
-    from unity_depth_perception.evaluation.report import write_report
+    from unity_depth_perception.evaluation.report import make_folder, write_report
     from unity_depth_perception.models.device import resolve_device
     from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
 
@@ -55,6 +55,7 @@ def evaluate(
         chosen,
         use_camera_pose=camera_pose,
     )
+    make_folder(output)
     evaluation = evaluator.evaluate(data, limit, lambda indices: track(indices, len(indices), "evaluating"))
     report = write_report(output, evaluation, evaluator, data)
     _print(report, output)
@@ -69,8 +70,14 @@ def _print(report: dict[str, Any], output: Path) -> None:
         table = Table("measure", "value", title=part, title_justify="left", box=None)
         for name, value in report[part].items():
             if not isinstance(value, dict):
-                table.add_row(name, "-" if value is None else f"{value:.4g}")
+                table.add_row(name, _cell(value))
         console.print(table)
     for failure in report["failed"]:
         console.print(f"failed: {failure['image']}: {failure['error']}", style="red", markup=False)
     console.print(f"{report['frames']} frames, {report['fps']:.2f} frames/s: {output / 'report.md'}")
+
+
+def _cell(value: float | int | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.4g}"

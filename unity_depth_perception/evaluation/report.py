@@ -32,6 +32,18 @@ A link (child stands on parent) counts if the child is matched; it is correct if
 parent of the child's match. `parent_f1` = 2 correct / (predicted + true) of these links."""
 
 
+def make_folder(output: Path) -> None:
+    """Make the report's folder: before an evaluation, so that hours of work have a place to go.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"{output}: cannot make the report's folder: {error}; choose another") from None
+
+
 def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: UnityDataset) -> dict[str, Any]:
     """Write report.json, report.md, errors.png and pictures of the worst frames.
 
@@ -39,10 +51,10 @@ def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dat
         The content of report.json.
 
     Raises:
-        ConfigurationError: the folder cannot be written.
+        ConfigurationError: the folder cannot be made or written.
     """
+    make_folder(output)
     try:
-        output.mkdir(parents=True, exist_ok=True)
         report = summarise(evaluation) | {
             "models": {"depth": evaluator.depth_model, "segmentation": evaluator.segmentation_model},
             "camera_pose": "used where known" if evaluator.use_camera_pose else "withheld",
