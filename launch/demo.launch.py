@@ -1,16 +1,17 @@
 """virtual_unity_node and perception_node together, endless: something to look at in RViz.
 
-    ros2 launch unity_depth_perception demo.launch.py rate_hz:=5.0
+ros2 launch unity_depth_perception demo.launch.py rate_hz:=5.0
 """
 
 from pathlib import Path
 
-from launch import LaunchDescription
 from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.parameter_descriptions import ParameterValue
+
+from launch import LaunchDescription
 
 SCENE = {
     "width": (int, "1024", "image width [px]"),

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from unity_depth_perception.core.errors import ConfigurationError
-from unity_depth_perception.models.depth_network import CLASSES
+from unity_depth_perception.models.depth_network import CLASSES, CompactDepthNetwork
+from unity_depth_perception.models.weights import save_weights
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.batches import Batch, draw_batch, ray_channels
 from unity_depth_perception.training.depth import classes, depth_losses, train_depth
@@ -165,3 +166,21 @@ def test_pools_render_reserved_seeds_and_share_their_shards(pool: Path) -> None:
 def test_a_pool_that_is_too_small_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="at least 32 images"):
         ScenePool(tmp_path, 3)
+
+
+def test_training_starts_from_given_weights(pool: Path, tmp_path: Path) -> None:
+    """With a learning rate of nearly nothing the weights stay what they were given as."""
+    torch.manual_seed(5)
+    given = CompactDepthNetwork()
+    save_weights(tmp_path / "given.safetensors", given.state_dict(), {"kind": "compact-depth"})
+    config = TrainingConfig(
+        output=tmp_path / "run",
+        pool=pool,
+        images=SHARD_IMAGES,
+        steps=1,
+        batch=2,
+        learning_rate=1e-12,
+        start=tmp_path / "given.safetensors",
+    )
+    state = train_depth(config)
+    assert torch.allclose(state["stem.0.weight"], given.state_dict()["stem.0.weight"], atol=1e-3)

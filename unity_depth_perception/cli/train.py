@@ -25,6 +25,9 @@ _Minutes = Annotated[
     float | None, typer.Option(min=0.01, help="End earlier, the schedule compressed, after this time.")
 ]
 _Batch = Annotated[int, typer.Option(min=2, help="Images a step.")]
+_Start = Annotated[
+    Path | None, typer.Option("--from", help="Weights (.safetensors) to start from instead of random ones.")
+]
 _Seed = Annotated[int, typer.Option(min=0, help="Of the initial weights and of the draws.")]
 
 
@@ -37,12 +40,13 @@ def train_depth(
     batch: _Batch = 16,
     learning_rate: Annotated[float, typer.Option(min=0, help="Its peak.")] = 1.5e-3,
     seed: _Seed = 0,
+    start: _Start = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Train the compact depth network; writes OUTPUT/compact_depth.safetensors."""
     from unity_depth_perception.training import depth
 
-    config = _config(output, pool, images, steps, minutes, batch, learning_rate, seed, device)
+    config = _config(output, pool, images, steps, minutes, batch, learning_rate, seed, start, device)
     _save(output / "compact_depth.safetensors", depth.train_depth(config), {"kind": "compact-depth"}, config)
 
 
@@ -55,13 +59,14 @@ def train_segmentation(
     batch: _Batch = 4,
     learning_rate: Annotated[float, typer.Option(min=0, help="Its peak.")] = 8e-4,
     seed: _Seed = 0,
+    start: _Start = None,
     device: DeviceOption = "auto",
 ) -> None:
     """Train the compact Mask R-CNN; writes OUTPUT/compact_segmentation.safetensors."""
     from unity_depth_perception.synthetic.scene import CATEGORIES
     from unity_depth_perception.training import segmentation
 
-    config = _config(output, pool, images, steps, minutes, batch, learning_rate, seed, device)
+    config = _config(output, pool, images, steps, minutes, batch, learning_rate, seed, start, device)
     description = {"kind": "compact-segmentation", "categories": list(CATEGORIES)}
     _save(output / "compact_segmentation.safetensors", segmentation.train_segmentation(config), description, config)
 
@@ -75,6 +80,7 @@ def _config(
     batch: int,
     learning_rate: float,
     seed: int,
+    start: Path | None,
     device: str,
 ) -> TrainingConfig:
     import torch
@@ -91,6 +97,7 @@ def _config(
         batch=batch,
         learning_rate=learning_rate,
         seed=seed,
+        start=start,
         device=resolve_device(device, torch.cuda.is_available()),
     )
 

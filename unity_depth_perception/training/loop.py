@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unity_depth_perception.models.weights import fill_network, load_weights
 from unity_depth_perception.training.pool import ScenePool
 
 _LOG_EVERY = 50
@@ -34,6 +35,7 @@ class TrainingConfig:
         batch: images a step.
         learning_rate: its peak.
         seed: of initial weights and of the draws.
+        start: weights to start from instead of random ones.
     """
 
     output: Path
@@ -44,6 +46,7 @@ class TrainingConfig:
     batch: int = 16
     learning_rate: float = 1.5e-3
     seed: int = 0
+    start: Path | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
 
@@ -56,6 +59,8 @@ def fit(config: TrainingConfig, network: nn.Module, step_loss: StepLoss) -> dict
     Resumes from `config.output / "checkpoint.pt"` where that exists.
     """
     config.output.mkdir(parents=True, exist_ok=True)
+    if config.start is not None:
+        fill_network(network, load_weights(config.start)[0], config.start)
     pool = ScenePool(config.pool, config.images)
     run = _Run(config, network)
     try:
