@@ -1,0 +1,218 @@
+"""Statistics of all objects at once, against plain NumPy on one mask at a time; overlaps of instance images."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import CameraError, InputError
+from unity_depth_perception.ops.overlap import iou_matrix
+from unity_depth_perception.ops.statistics import ObjectStatistics, object_statistics
+from unity_depth_perception.ops.validity import is_valid
+
+CAMERA = Camera.from_vertical_fov(1.0, 40, 30)
+
+
+def random_scene(seed: int, count: int = 4) -> tuple[torch.Tensor, torch.Tensor]:
+    """Depth (30, 40) with holes, and overlapping rectangles as instances."""
+    rng = np.random.default_rng(seed)
+    depth = rng.uniform(0.5, 3, (30, 40)).astype(np.float32)
+    depth[rng.random((30, 40)) < 0.1] = rng.choice([np.nan, np.inf, 0])
+    instances = np.zeros((30, 40), np.uint8)
+    for k in range(count):
+        y, x = rng.integers(0, 22), rng.integers(0, 30)
+        instances[y : y + rng.integers(4, 9), x : x + rng.integers(4, 11)] = k + 1
+    return torch.from_numpy(depth), torch.from_numpy(instances)
+
+
+def single(depth: torch.Tensor, mask: torch.Tensor) -> ObjectStatistics:
+    return object_statistics(depth, mask.to(torch.uint8), 1, CAMERA)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32])
+def test_each_object_as_if_alone(seed: int, dtype: torch.dtype) -> None:
+    depth, instances = random_scene(seed)
+    s = object_statistics(depth, instances.to(dtype), 4, CAMERA)
+    for k in range(4):
+        mask = (instances == k + 1).numpy()
+        values = depth.numpy()[mask]
+        values = np.sort(values[np.isfinite(values) & (values > 0)])
+        ys, xs = mask.nonzero()
+        assert s.pixel_count[k] == mask.sum()
+        assert s.bbox[k].tolist() == [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
+        assert s.valid_ratio[k].item() == pytest.approx(len(values) / mask.sum())
+        assert s.mean[k].item() == pytest.approx(values.mean(), rel=1e-5)
+        assert s.median[k].item() == values[(len(values) - 1) // 2]
+        inner = depth.numpy()[_eroded(mask) & is_valid(depth).numpy()]
+        inner = inner if len(inner) else values
+        assert (s.minimum[k], s.maximum[k]) == (inner.min(), inner.max())
+
+
+def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Pixels whose eight neighbours belong to the mask; beyond the border all do."""
+    padded = np.pad(mask, 1, constant_values=True)
+    views = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
+    return np.asarray(views.all(axis=(2, 3)))
+
+
+def test_the_rim_does_not_enter_minimum_and_maximum() -> None:
+    depth, mask = torch.full((30, 40), 5.0), torch.zeros(30, 40)
+    mask[10:20, 10:20] = 1
+    depth[10:20, 10:20] = 9.0  # bled from what lies behind
+    depth[11:19, 11:19] = 2.0
+    depth[15, 15] = 1.5
+    s = single(depth, mask)
+    assert (s.minimum.item(), s.maximum.item(), s.median.item()) == (1.5, 2.0, 2.0)
+
+
+def test_beyond_the_images_border_an_object_goes_on() -> None:
+    depth, mask = torch.full((30, 40), 5.0), torch.zeros(30, 40)
+    mask[:4, :4] = 1
+    depth[:4, :4] = 9.0
+    depth[:3, :3] = 2.0
+    depth[0, 0] = 1.0  # in the image's corner, yet inside the object
+    s = single(depth, mask)
+    assert (s.minimum.item(), s.maximum.item()) == (1.0, 2.0)
+    assert s.bbox.tolist() == [[0, 0, 4, 4]]
+
+
+def test_a_thin_mask_counts_whole() -> None:
+    depth, mask = torch.rand(30, 40) + 1, torch.zeros(30, 40)
+    mask[7, 5:30] = 1
+    s = single(depth, mask)
+    assert (s.minimum, s.maximum) == (depth[7, 5:30].min(), depth[7, 5:30].max())
+    assert not s.points.isnan().any()
+
+
+@pytest.mark.parametrize(("y", "x"), [(12, 17), (0, 0), (29, 39), (0, 39)])
+def test_one_pixel_is_an_object(y: int, x: int) -> None:
+    depth, mask = torch.full((30, 40), 5.0), torch.zeros(30, 40)
+    mask[y, x], depth[y, x] = 1, 1.25
+    s = single(depth, mask)
+    assert s.bbox.tolist() == [[x, y, x + 1, y + 1]]
+    for value in (s.center, s.mean, s.median, s.minimum, s.maximum):
+        assert value.item() == 1.25
+    expected = CAMERA.unproject([x, y], 1.25)
+    assert s.position[0].tolist() == pytest.approx(expected.tolist(), rel=1e-6)
+    assert (s.points[0] - torch.from_numpy(expected).float()).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, 0.0, -1.0])
+def test_an_object_without_valid_depth_has_no_distance(bad: float) -> None:
+    depth, instances = torch.full((30, 40), bad), torch.zeros(30, 40, dtype=torch.uint8)
+    instances[3:9, 3:9], instances[20:25, 20:25] = 1, 2
+    depth[20:25, 20:25] = 2.0
+    s = object_statistics(depth, instances, 2, CAMERA)
+    for value in (s.center, s.mean, s.median, s.minimum, s.maximum):
+        assert math.isnan(value[0])
+        assert value[1] == 2
+    assert s.position[0].isnan().all()
+    assert s.points[0].isnan().all()
+    assert (s.pixel_count.tolist(), s.valid_ratio.tolist()) == ([36, 25], [0, 1])
+
+
+def test_an_object_without_a_pixel() -> None:
+    instances = torch.zeros(30, 40, dtype=torch.uint8)
+    instances[5:9, 5:9] = 2
+    s = object_statistics(torch.ones(30, 40), instances, 3, CAMERA)
+    assert s.pixel_count.tolist() == [0, 16, 0]
+    assert s.bbox.tolist() == [[0, 0, 0, 0], [5, 5, 9, 9], [0, 0, 0, 0]]
+    assert s.center.isnan().tolist() == [True, False, True]
+    assert s.points.isnan().all(2).all(1).tolist() == [True, False, True]
+
+
+@pytest.mark.parametrize("count", [0, 3])
+def test_an_empty_image(count: int) -> None:
+    s = object_statistics(torch.ones(30, 40), torch.zeros(30, 40, dtype=torch.uint8), count, CAMERA)
+    assert s.bbox.shape == (count, 4)
+    assert s.points.shape == (count, 512, 3)
+    assert s.median.shape == (count,)
+    assert s.median.isnan().all()
+
+
+def test_the_centre_lies_inside_a_mask_whose_centroid_does_not() -> None:
+    depth, mask = torch.full((30, 40), 7.0), torch.zeros(30, 40)
+    mask[5:25, 5:25] = 1
+    mask[5:20, 10:20] = 0  # a U around something farther away
+    depth[mask > 0] = 2.0
+    assert single(depth, mask).center.item() == 2.0
+
+
+def test_the_centre_is_local_and_withstands_an_outlier() -> None:
+    depth, mask = torch.full((30, 40), 3.0), torch.zeros(30, 40)
+    mask[5:26, 5:26] = 1
+    depth[12:19, 12:19] = 2.0
+    depth[15, 15] = 9.0
+    s = single(depth, mask)
+    assert (s.center.item(), s.median.item()) == (2.0, 3.0)
+
+
+def test_position_is_the_median_pixel_at_the_median_depth() -> None:
+    depth, mask = torch.full((30, 40), 2.0), torch.zeros(30, 40)
+    mask[10:15, 20:31] = 1
+    depth[10, 20:23] = 50.0
+    s = single(depth, mask)
+    assert s.position[0].tolist() == pytest.approx(CAMERA.unproject([25, 12], 2.0).tolist(), rel=1e-6)
+
+
+def test_points_are_a_spread_sample_of_the_surface() -> None:
+    depth, instances = torch.rand(30, 40) + 1, torch.zeros(30, 40, dtype=torch.uint8)
+    instances[2:28, 3:35] = 1
+    s = object_statistics(depth, instances, 1, CAMERA, sample_size=128)
+    again = object_statistics(depth, instances, 1, CAMERA, sample_size=128)
+    assert torch.equal(s.points.nan_to_num(-1), again.points.nan_to_num(-1))
+    points = s.points[0][s.points[0].isfinite().all(1)]
+    pixels = np.round(CAMERA.project(points.double().numpy())).astype(int)
+    assert len(np.unique(pixels, axis=0)) == len(pixels) > 90  # the rest of 128 lies on the rim
+    assert [depth[y, x].item() for x, y in pixels] == points[:, 2].tolist()
+    assert pixels.min(axis=0).tolist() <= [8, 6]
+    assert pixels.max(axis=0).tolist() >= [29, 23]
+    assert (np.histogram(pixels[:, 0], 4, (3, 35))[0] > 12).all()  # not in step with the rows
+
+
+def test_more_objects_than_eight_bits() -> None:
+    instances = torch.arange(1200, dtype=torch.int32).view(30, 40) + 1
+    depth = torch.rand(30, 40) + 1
+    s = object_statistics(depth, instances, 1200, CAMERA)
+    assert torch.equal(s.median, depth.flatten())
+
+
+def test_an_unknown_object_is_refused() -> None:
+    instances = torch.full((30, 40), 5, dtype=torch.uint8)
+    with pytest.raises(InputError, match=r"0\.\.4 for 4 objects, got 5\.\.5"):
+        object_statistics(torch.ones(30, 40), instances, 4, CAMERA)
+
+
+def test_sizes_that_differ_are_refused() -> None:
+    with pytest.raises(CameraError, match="instance image of the camera's 40 x 30 px"):
+        object_statistics(torch.ones(30, 40), torch.zeros(30, 41, dtype=torch.uint8), 1, CAMERA)
+
+
+def test_iou_of_every_pair() -> None:
+    _, a = random_scene(1)
+    _, b = random_scene(2, count=3)
+    iou = iou_matrix(a, b.to(torch.int32), 4, 3)
+    for p in range(4):
+        for t in range(3):
+            one, other = a == p + 1, b == t + 1
+            assert iou[p, t].item() == pytest.approx(((one & other).sum() / (one | other).sum()).item())
+
+
+def test_iou_of_itself_is_one_and_of_nothing_is_zero() -> None:
+    _, a = random_scene(3)
+    assert torch.equal(iou_matrix(a, a, 5, 5), torch.diag(torch.tensor([1.0, 1, 1, 1, 0], dtype=torch.float64)))
+    assert iou_matrix(a, a * 0, 4, 0).shape == (4, 0)
+
+
+def test_iou_refuses_what_does_not_fit() -> None:
+    _, a = random_scene(3)
+    with pytest.raises(InputError, match="one size"):
+        iou_matrix(a, a[:-1], 4, 4)
+    with pytest.raises(InputError, match="the true instance image holds the value 4, but there are 3"):
+        iou_matrix(a, a, 4, 3)

@@ -1,0 +1,227 @@
+"""The pipeline with stages of known output: what it relates, replaces, refuses and times."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, InputError, ModelError
+from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
+from unity_depth_perception.pipeline import Frame, PerceptionPipeline, PerceptionResult
+
+CPU = torch.device("cpu")
+CAMERA = Camera.from_vertical_fov(math.radians(60), 64, 48)
+
+
+@dataclass
+class FlatDepth:
+    """The same depth everywhere."""
+
+    depth_m: float = 2.0
+    is_metric: bool = True
+    name: str = "flat"
+    device: torch.device = CPU
+    seen: list[torch.Tensor] = field(default_factory=list)
+
+    def infer(self, image: torch.Tensor, camera: Camera) -> DepthPrediction:
+        self.seen.append(image)
+        return DepthPrediction(torch.full(image.shape[:2], self.depth_m), self.is_metric)
+
+
+@dataclass
+class Rectangles:
+    """Fixed rectangles (category, x_min, y_min, x_max, y_max), the last one in front."""
+
+    boxes: tuple[tuple[str, int, int, int, int], ...] = (
+        ("red_cube", 4, 10, 24, 30),
+        ("blue_parallelepiped", 30, 20, 50, 25),
+    )
+    name: str = "rectangles"
+    device: torch.device = CPU
+    categories: tuple[str, ...] = ("red_cube", "blue_parallelepiped")
+
+    def infer(self, image: torch.Tensor) -> Segmentation:
+        instances = torch.zeros(image.shape[:2], dtype=torch.uint8)
+        for k, (_, x_min, y_min, x_max, y_max) in enumerate(self.boxes):
+            instances[y_min:y_max, x_min:x_max] = k + 1
+        return Segmentation(
+            instances, tuple(b[0] for b in self.boxes), tuple(0.9 - k / 10 for k in range(len(self.boxes)))
+        )
+
+
+def frame(seed: int = 0) -> Frame:
+    image = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), dtype=np.uint8)
+    return Frame(image, CAMERA, stamp_ns=123, frame_id="unity_camera_optical")
+
+
+def test_a_frame_becomes_objects_with_distances() -> None:
+    result = PerceptionPipeline(FlatDepth(), Rectangles()).process(frame())
+    cube, box = result.objects
+    assert (cube.id, cube.category, cube.bbox, cube.score) == (0, "red_cube", (4, 10, 24, 30), 0.9)
+    assert (cube.distance.center, cube.distance.median, cube.distance.min, cube.distance.max) == (2, 2, 2, 2)
+    assert (cube.pixel_count, cube.valid_ratio) == (400, 1)
+    assert cube.position_m == pytest.approx(tuple(CAMERA.unproject([13, 19], 2.0)), rel=1e-6)
+    assert cube.range_m == pytest.approx(math.hypot(*cube.position_m))
+    assert cube.range_m > 2  # planar depth and range are two things
+    assert (box.id, box.category, box.pixel_count) == (1, "blue_parallelepiped", 100)
+    assert (result.depth_model, result.segmentation_model) == ("flat", "rectangles")
+
+
+def test_the_image_is_uploaded_once_and_kept() -> None:
+    depth = FlatDepth()
+    given = frame()
+    result = PerceptionPipeline(depth, Rectangles()).process(given)
+    assert result.image is depth.seen[0]
+    np.testing.assert_array_equal(result.image.numpy(), given.image)
+    assert result.frame is given
+    assert set(result.stage_s) == {"upload", "depth", "segmentation", "objects"}
+    assert all(seconds >= 0 for seconds in result.stage_s.values())
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_read_only_or_sliced_image_will_do() -> None:
+    pixels = np.frombuffer(frame().image.tobytes(), np.uint8).reshape(48, 64, 3)  # as it lies in a message
+    flipped = pixels[::-1]
+    result = PerceptionPipeline(FlatDepth(), Rectangles()).process(Frame(flipped, CAMERA))
+    np.testing.assert_array_equal(result.image.numpy(), flipped)
+
+
+def test_given_stages_replace_the_models() -> None:
+    depth = torch.full((48, 64), 0.5)
+    depth[:, :14] = math.nan
+    segmentation = Rectangles((("green_cube", 10, 10, 18, 20),)).infer(torch.zeros(48, 64, 3))
+    pipeline = PerceptionPipeline(None, None)
+    result = pipeline.process(frame(), depth=DepthPrediction(depth, True), segmentation=segmentation)
+    assert [o.category for o in result.objects] == ["green_cube"]
+    assert (result.objects[0].distance.median, result.objects[0].valid_ratio) == (0.5, 0.5)
+    assert (result.depth_model, result.segmentation_model) == ("given", "given")
+
+
+def test_without_objects_there_is_still_depth() -> None:
+    result = PerceptionPipeline(FlatDepth(), Rectangles(())).process(frame())
+    assert (result.objects, result.links) == ((), ())
+    assert result.depth.depth_m.shape == (48, 64)
+
+
+def test_a_wholly_covered_instance_is_left_out_and_the_rest_numbered_anew() -> None:
+    boxes = (("red_cube", 10, 10, 12, 12), ("blue_cube", 5, 5, 20, 20), ("green_cube", 30, 30, 40, 40))
+    result = PerceptionPipeline(FlatDepth(), Rectangles(boxes)).process(frame())
+    assert [(o.id, o.category, o.score) for o in result.objects] == [(0, "blue_cube", 0.8), (1, "green_cube", 0.7)]
+    assert result.segmentation.categories == ("blue_cube", "green_cube")
+    assert result.segmentation.instances.unique().tolist() == [0, 1, 2]
+    assert int((result.segmentation.instances == 2).sum()) == result.objects[1].pixel_count == 100
+
+
+def test_sky_and_holes_give_no_distance() -> None:
+    result = PerceptionPipeline(FlatDepth(math.inf), Rectangles()).process(frame())
+    assert all(math.isnan(o.distance.median) and math.isnan(o.range_m) and o.valid_ratio == 0 for o in result.objects)
+
+
+def stacked() -> tuple[torch.Tensor, torch.Tensor, NDArray[np.float64]]:
+    """Depth and instances of a box on a cube of 1 m before a wall, seen from above by 45 degrees, and the pose."""
+    camera = CAMERA
+    c = math.sqrt(0.5)
+    pose = np.eye(4)
+    pose[:3, :3] = np.array([[1, 0, 0], [0, -c, c], [0, -c, -c]])  # columns: right, down, forward in a z-up world
+    pose[:3, 3] = [0, -4, 4.5]
+    v, u = np.mgrid[:48, :64]
+    rays = camera.unproject(np.stack([u, v], -1), np.ones((48, 64))) @ pose[:3, :3].T
+    depth, owner = -pose[2, 3] / rays[..., 2], np.zeros((48, 64), np.uint8)
+    boxes = [((-0.5, -0.5, 0), (0.5, 0.5, 1)), ((-0.2, -0.2, 1), (0.3, 0.2, 1.8))]
+    for k, (low, high) in enumerate(boxes):
+        with np.errstate(divide="ignore"):
+            bounds = np.sort([(np.array(b) - pose[:3, 3]) / rays for b in (low, high)], axis=0)
+        near, far = bounds[0].max(-1), bounds[1].min(-1)
+        hit = (near < far) & (near < depth)
+        depth, owner = np.where(hit, near, depth), np.where(hit, k + 1, owner).astype(np.uint8)
+    return torch.from_numpy(depth.astype(np.float32)), torch.from_numpy(owner), pose
+
+
+@pytest.mark.parametrize("know_pose", [True, False])
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32])
+def test_parents(know_pose: bool, dtype: torch.dtype) -> None:
+    depth, owner, pose = stacked()
+    segmentation = Segmentation(owner.to(dtype), ("red_cube", "blue_parallelepiped"), (1.0, 1.0))
+    seen = Frame(frame().image, CAMERA, world_from_camera=pose if know_pose else None)
+    result = PerceptionPipeline(None, None).process(seen, depth=DepthPrediction(depth, True), segmentation=segmentation)
+    assert [o.parent_id for o in result.objects] == [None, 0]
+    assert result.links[0] is None
+    assert result.links[1] is not None
+    assert result.links[1].score > 0.8
+
+
+def test_the_same_frame_gives_the_same_result() -> None:
+    depth, owner, _ = stacked()
+    segmentation = Segmentation(owner, ("red_cube", "blue_parallelepiped"), (1.0, 1.0))
+
+    def run() -> PerceptionResult:
+        return PerceptionPipeline(None, None).process(
+            frame(), depth=DepthPrediction(depth, True), segmentation=segmentation
+        )
+
+    assert run().objects == run().objects
+
+
+def test_relative_depth_never_becomes_a_distance() -> None:
+    with pytest.raises(ModelError, match="relative depth; choose a metric"):
+        PerceptionPipeline(FlatDepth(is_metric=False), Rectangles()).process(frame())
+    with pytest.raises(ModelError, match="relative depth"):
+        PerceptionPipeline(None, Rectangles()).process(frame(), depth=DepthPrediction(torch.ones(48, 64), False))
+
+
+def test_a_stage_without_model_needs_its_result() -> None:
+    with pytest.raises(ConfigurationError, match="no depth model"):
+        PerceptionPipeline(None, Rectangles()).process(frame())
+    with pytest.raises(ConfigurationError, match="no segmentation model"):
+        PerceptionPipeline(FlatDepth(), None).process(frame())
+
+
+def test_models_on_two_devices_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match="on one device, got cpu and cuda"):
+        PerceptionPipeline(FlatDepth(), Rectangles(device=torch.device("cuda")))
+
+
+def test_one_device_under_two_names() -> None:
+    cuda, first = torch.device("cuda"), torch.device("cuda:0")
+    assert PerceptionPipeline(FlatDepth(device=cuda), Rectangles(device=first)).device == cuda
+
+
+def test_what_is_given_must_fit_the_image() -> None:
+    pipeline = PerceptionPipeline(FlatDepth(), Rectangles())
+    with pytest.raises(CameraError, match="depth of the camera's 64 x 48"):
+        pipeline.process(frame(), depth=DepthPrediction(torch.ones(48, 63), True))
+    with pytest.raises(CameraError, match="instance image of the camera's 64 x 48"):
+        pipeline.process(frame(), segmentation=Segmentation(torch.zeros(8, 8, dtype=torch.uint8), (), ()))
+    with pytest.raises(InputError, match=r"0\.\.1 for 1 objects, got 1\.\.2"):
+        pipeline.process(frame(), segmentation=Segmentation(stacked()[1], ("red_cube",), (1.0,)))
+
+
+def test_a_frame_must_fit_its_camera() -> None:
+    with pytest.raises(CameraError, match="64 x 48 px like its image, got 32 x 24"):
+        Frame(frame().image, CAMERA.resized(32, 24))
+    for bad in (np.zeros((48, 64), np.uint8), np.zeros((48, 64, 4), np.uint8), np.zeros((48, 64, 3), np.float32)):
+        with pytest.raises(ImageError, match=r"expected an image \(H, W, 3\) uint8"):
+            Frame(bad, CAMERA)
+    with pytest.raises(ImageError):
+        Frame(np.zeros((0, 0, 3), np.uint8)[:, :, :2], CAMERA)
+
+
+@pytest.mark.gpu
+def test_cpu_and_gpu_agree() -> None:
+    depth, owner, pose = stacked()
+    seen = Frame(frame().image, CAMERA, world_from_camera=pose)
+    results = []
+    for device in (CPU, torch.device("cuda")):
+        segmentation = Segmentation(owner, ("red_cube", "blue_parallelepiped"), (1.0, 1.0))
+        pipeline = PerceptionPipeline(None, None, device)
+        results.append(pipeline.process(seen, depth=DepthPrediction(depth, True), segmentation=segmentation))
+    for one, other in zip(results[0].objects, results[1].objects, strict=True):
+        assert (one.bbox, one.parent_id, one.pixel_count) == (other.bbox, other.parent_id, other.pixel_count)
+        assert one.position_m == pytest.approx(other.position_m, rel=1e-5)
+        assert one.distance.mean == pytest.approx(other.distance.mean, rel=1e-5)
