@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from setup_machine import SetupError, check_machine, choose_python, clean_environment, describe_python
-from setup_progress import Progress, Stamps, Step, run_logged
+from setup_progress import Progress, Stamps, Step, locked, run_logged
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -64,8 +64,8 @@ class Setup:
             self.progress.start(step.title)
             try:
                 step.action()
-            except BaseException:
-                self.progress.finish("FAILED")
+            except BaseException as error:
+                self.progress.finish("interrupted" if isinstance(error, KeyboardInterrupt) else "FAILED")
                 raise
             self.stamps.remember(step)
             self.progress.finish()
@@ -189,7 +189,8 @@ def main(arguments: Sequence[str]) -> int:
             print(f"{venv} is up to date")
             return 0
         check_machine(setup.python, venv)
-        setup.run()
+        with locked(venv / "setup" / "lock"):
+            setup.run()
     except SetupError as error:
         print(f"\nsetup: {error}", file=sys.stderr)
         return 1

@@ -81,7 +81,7 @@ def check_machine(python: dict[str, Any], venv: Path) -> None:
         raise SetupError(f"{python['executable']} cannot make virtual environments; {APT_LINE}")
     missing = [tool for tool in ("gcc", "g++", "make") if not shutil.which(tool)]
     if missing:
-        raise SetupError(f"messages are compiled, and {', '.join(missing)} is not installed; {APT_LINE}")
+        raise SetupError(f"messages are compiled, and this machine lacks {', '.join(missing)}; {APT_LINE}")
     if not python["header"]:
         raise SetupError(f"messages are compiled, and {python['executable']} has no Python.h; {APT_LINE}")
     check_disk(venv.parent)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,6 +105,22 @@ class Progress:
         return f"[{self.number}/{self.total}] {self._title} ..."
 
 
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold a lock file, which the system releases however the process ends.
+
+    Raises:
+        SetupError: another process holds it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise SetupError(f"another setup of {path.parent.parent} is running; wait for it or end it") from None
+        yield
+
+
 def run_logged(command: Sequence[str], log: Path, environment: Mapping[str, str], progress: Progress) -> None:
     """Run a command with its output in `log`.
 
@@ -136,7 +154,7 @@ def _still_running(process: subprocess.Popen[bytes]) -> bool:
 def _last_line(log: Path) -> str:
     with log.open("rb") as file:
         size = file.seek(0, 2)
-        file.seek(max(0, size - 400))
+        file.seek(max(0, size - 8000))  # pip names all that it installs in one line
         lines = file.read().decode(errors="replace").splitlines()
     return lines[-1].strip() if lines else ""
 

@@ -12,7 +12,7 @@ import pytest
 import setup_env
 import setup_machine
 from setup_machine import SetupError, check_disk, check_machine, choose_python, clean_environment, explain_failure
-from setup_progress import Progress, Stamps, Step, run_logged
+from setup_progress import Progress, Stamps, Step, locked, run_logged
 
 GOOD_PYTHON = {"version": [3, 11], "executable": "/usr/bin/python3", "venv": True, "header": True}
 
@@ -129,7 +129,7 @@ def test_incomplete_python_is_refused(tmp_path: Path, lacks: str, message: str) 
 
 def test_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(SetupError, match=r"gcc, g\+\+, make is not installed; sudo apt-get install build-essential"):
+    with pytest.raises(SetupError, match=r"lacks gcc, g\+\+, make; sudo apt-get install build-essential"):
         check_machine(GOOD_PYTHON, tmp_path / ".venv")
 
 
@@ -181,3 +181,11 @@ def test_progress_numbers_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
     progress.start("Second")
     progress.finish()
     assert capsys.readouterr().out.splitlines()[:2] == ["[1/2] First ... up to date", "[2/2] Second ..."]
+
+
+def test_two_setups_do_not_mix(tmp_path: Path) -> None:
+    lock = tmp_path / ".venv" / "setup" / "lock"
+    with locked(lock), pytest.raises(SetupError, match=r"another setup of .*\.venv is running"), locked(lock):
+        pass
+    with locked(lock):
+        pass
