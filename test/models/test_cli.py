@@ -11,9 +11,8 @@ from typing import NamedTuple
 import pytest
 
 from unity_depth_perception.cli import doctor, main
-from unity_depth_perception.cli.synthesize import IMAGES_PER_SEED, LARGEST_SEED, scene_seed
 from unity_depth_perception.dataset.reader import UnityDataset
-from unity_depth_perception.training.pool import FIRST_TRAINING_SEED
+from unity_depth_perception.synthetic.seeds import FIRST_TRAINING_SEED, IMAGES_PER_SEED, LARGEST_SEED, scene_seed
 
 ROOT = Path(__file__).parents[2]
 

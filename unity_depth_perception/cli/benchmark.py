@@ -1,10 +1,12 @@
-"""`unity-depth benchmark`: how fast this machine is."""
+"""`unity-depth benchmark`: how fast this machine is, and how accurate the embedded models are."""
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -26,14 +28,19 @@ if TYPE_CHECKING:
 _BUDGET_MS = 40.0  # of everything outside the networks, for a 1024 x 1024 image
 _BUDGET_PX = 1024 * 1024
 _SCENES = 4
+_CONTENDERS = (
+    ("compact", "compact", "compact"),
+    ("compact depth, true masks", "compact", None),
+    ("floor-plane, true masks", "floor-plane", None),
+    ("true depth and masks", None, None),
+)
+_MEASURES = (
+    *(("depth", name) for name in ("abs_rel", "sq_rel", "rmse", "rmse_log", "si_log", "delta1", "delta2", "delta3")),
+    *(("objects", name) for name in ("precision", "recall", "distance_median_rel_error", "parent_f1")),
+)
 _SEED = 900_000_000  # far from what `synthesize` takes by default
 
-app = typer.Typer(help="How fast this machine is.", no_args_is_help=True)
-
-
-@app.callback()
-def _group() -> None:
-    """Keeps `pipeline` a subcommand: typer folds a group of one command into its parent."""
+app = typer.Typer(help="Speed on this machine, accuracy of the embedded models.", no_args_is_help=True)
 
 
 @app.command()
@@ -60,6 +67,47 @@ def pipeline(
         perception, _scenes(size), frames, lambda chosen_frames: track(chosen_frames, frames, "measuring")
     )
     _print(timings, size, f"{depth_model} + {segmentation_model} on {chosen}, {torch.get_num_threads()} threads")
+
+
+@app.command()
+def models(
+    count: Annotated[int, typer.Option(min=1, help="Scenes to measure on.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Of the scenes; no training uses any of them.")] = 0,
+    device: DeviceOption = "auto",
+    output: Annotated[Path | None, typer.Option(help="JSON file for all numbers.")] = None,
+) -> None:
+    """Accuracy of the embedded models on held-out virtual scenes, beside the floor-plane baseline and the truth."""
+    import torch
+
+    from unity_depth_perception.evaluation.evaluator import Evaluator
+    from unity_depth_perception.evaluation.heldout import HeldOutScenes
+    from unity_depth_perception.evaluation.summary import summarise
+    from unity_depth_perception.models.device import resolve_device
+    from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
+
+    chosen = resolve_device(device, torch.cuda.is_available())
+    scenes, reports = HeldOutScenes(count, seed), {}
+    for name, depth, masks in _CONTENDERS:
+        evaluator = Evaluator(
+            create_depth_estimator(depth, chosen) if depth else None,
+            create_segmenter(masks, chosen) if masks else None,
+            chosen,
+        )
+        reports[name] = summarise(
+            evaluator.evaluate(scenes, progress=lambda i, name=name: track(i, len(i), name))  # type: ignore[misc]
+        )
+    _print_accuracy(reports, count, seed)
+    if output is not None:
+        output.write_text(json.dumps(reports, indent=2), encoding="utf-8")
+
+
+def _print_accuracy(reports: dict[str, Any], count: int, seed: int) -> None:
+    table = Table("", *reports, title=f"{count} held-out scenes, seed {seed}", title_justify="left", box=None)
+    for part, name in _MEASURES:
+        values = [report[part] and report[part][name] for report in reports.values()]
+        table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
+    table.add_row("frames per second", *(f"{report['fps']:.2f}" for report in reports.values()))
+    Console().print(table)
 
 
 def _scenes(size: Size) -> Sequence[Frame]:

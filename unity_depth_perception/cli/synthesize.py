@@ -13,22 +13,10 @@ import typer
 from unity_depth_perception.cli.options import Size, SizeOption
 from unity_depth_perception.cli.progress import track
 from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.synthetic.seeds import IMAGES_PER_SEED, LARGEST_SEED, scene_seed
 
 if TYPE_CHECKING:
     from unity_depth_perception.dataset.sample import Sample
-
-IMAGES_PER_SEED = 1_000_000
-FIRST_DATASET_SEED = 2_000_000_000
-LARGEST_SEED = 2**31 - 1  # scene seeds then fit 64 bits
-
-
-def scene_seed(seed: int, index: int) -> int:
-    """Seed of a folder's image `index`: no two (seed, index) share one, and all are at least FIRST_DATASET_SEED.
-
-    Training pools take their scenes from 1_000_000_000 up to there, so no folder holds a scene that a network was
-    trained on.
-    """
-    return FIRST_DATASET_SEED + seed * IMAGES_PER_SEED + index
 
 
 def synthesize(

@@ -5,17 +5,29 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import torch
 
 from unity_depth_perception.core.errors import DatasetError, InputError
 from unity_depth_perception.core.metrics import DepthMetrics, depth_metrics
-from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.dataset.sample import Sample
 from unity_depth_perception.evaluation.objects import ObjectScore, score_objects
 from unity_depth_perception.evaluation.truth import true_depth, true_objects
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
 from unity_depth_perception.pipeline import Frame, PerceptionPipeline, PerceptionResult
+
+
+class SampleSource(Protocol):
+    """Images with their truth by index: a UnityDataset, or scenes in memory."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...
+
 
 Progress = Callable[[Sequence[int]], Iterator[int]]
 
@@ -71,7 +83,7 @@ class Evaluator:
         self._true_depth = depth_estimator is None
         self._true_masks = segmenter is None
 
-    def evaluate(self, dataset: UnityDataset, limit: int | None = None, progress: Progress = iter) -> Evaluation:
+    def evaluate(self, dataset: SampleSource, limit: int | None = None, progress: Progress = iter) -> Evaluation:
         """Score the first `limit` images (all if None). A frame that fails is noted, and the next one is taken.
 
         Args:
@@ -104,7 +116,7 @@ class Evaluator:
         segmentation = true_objects(sample, self.device).segmentation if self._true_masks else None
         return self._pipeline.process(frame, depth=depth, segmentation=segmentation)
 
-    def _warm_up(self, dataset: UnityDataset) -> None:
+    def _warm_up(self, dataset: SampleSource) -> None:
         """The first frame pays for what later ones find ready (kernels, memory): keep it out of the frame rate."""
         try:
             self.process(dataset[0])

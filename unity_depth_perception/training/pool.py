@@ -25,9 +25,8 @@ from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.synthetic.layout import random_scene
 from unity_depth_perception.synthetic.render import render
 from unity_depth_perception.synthetic.scene import CATEGORIES, Scene
+from unity_depth_perception.synthetic.seeds import FIRST_TRAINING_SEED
 
-FIRST_TRAINING_SEED = 1_000_000_000
-"""Training pools take seeds from here on; datasets and evaluations take smaller ones."""
 SHARD_IMAGES = 32
 _IMAGE_AREA = 384 * 384
 _ASPECTS = ((1, 1), (4, 3), (16, 9), (1, 1), (4, 3), (3, 4))

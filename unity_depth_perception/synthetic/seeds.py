@@ -1,0 +1,16 @@
+"""Who may use which scene seeds, so that nothing is measured on scenes that a network was trained on.
+
+0 ..                          tests, demonstrations, benchmarks of speed
+FIRST_TRAINING_SEED ..        training pools (training/pool.py)
+FIRST_DATASET_SEED ..         dataset folders and measurements of accuracy: `scene_seed`
+"""
+
+FIRST_TRAINING_SEED = 1_000_000_000
+FIRST_DATASET_SEED = 2_000_000_000
+IMAGES_PER_SEED = 1_000_000
+LARGEST_SEED = 2**31 - 1  # of a dataset: scene seeds then fit 64 bits
+
+
+def scene_seed(seed: int, index: int) -> int:
+    """Seed of image `index` of a dataset of seed `seed` >= 0: no two share one, and no training uses any."""
+    return FIRST_DATASET_SEED + seed * IMAGES_PER_SEED + index
