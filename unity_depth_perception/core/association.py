@@ -13,6 +13,7 @@ All tolerances are parts of the cube's own edge, and grow with the scatter of th
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -32,11 +33,10 @@ _YAWS = np.radians(np.arange(0.0, 90.0, 5.0))
 _AXES = np.stack([[np.cos(_YAWS), np.sin(_YAWS)], [-np.sin(_YAWS), np.cos(_YAWS)]]).transpose(2, 0, 1)  # (Y, 2, 2)
 
 # In edges of the cube:
-_REACH_BELOW = 0.4  # the bottom may seem this far below the top when both are as likely, on the cube and on the floor
+_REACH_BELOW = 0.4  # a bottom that seems this far below the top is as likely on the floor as on the cube
 _REACH_SOFTNESS = 0.3
-_FLOATING = (
-    0.35  # a lower end this far above the top is hidden by something: what is seen of it must lie over the square
-)
+_FLOATING = 0.35  # a lower end this far above the top is hidden: what is seen must lie over the square itself
+_FLOATING_OVERHANG = 0.05
 _OVERHANG = 0.3  # how far a surface may hang over towards the camera
 _BACK = 0.93  # beyond this part of the square an object no longer stands on it, but behind it
 _TOLERANCE = 0.3  # distance from the square that makes a link 1/e as likely, with exact depth
@@ -49,6 +49,25 @@ class ParentLink:
 
     parent: int
     score: float
+
+
+@dataclass(frozen=True)
+class _Surface:
+    """An object's seen points: horizontal coordinates (K, 2) from the camera, heights (K,) above the floor [m]."""
+
+    ground: Points
+    heights: Points
+
+    @property
+    def bottom_m(self) -> float:
+        """Lowest height seen. The rim of the mask is missing, so it is extrapolated from the lowest 5 %."""
+        low, middle = np.percentile(self.heights, (5, 50))
+        return float(low - (middle - low) / 9)
+
+    def crossings(self, eye_m: float, level_m: float) -> Points:
+        """Where the rays to the points cross the height `level_m`: (K, 2); far away where they never do."""
+        drop = np.maximum(eye_m - self.heights, 1e-6)
+        return np.asarray(self.ground * (max(eye_m - level_m, 0.0) / drop)[:, None])
 
 
 @dataclass(frozen=True)
@@ -74,49 +93,50 @@ def find_parents(points: Sequence[Points], categories: Sequence[str], floor: Flo
     """
     if len(points) != len(categories):
         raise InputError(f"expected points for each of {len(categories)} objects, got {len(points)}")
-    seen = [_thinned(p) for p in points]
+    surfaces = [_surface(p, floor) for p in points]
+    shapes = [shape_of(category) for category in categories]
     cubes = {
         k: cube
-        for k, p in enumerate(seen)
-        if shape_of(categories[k]) == "cube" and (cube := _fit_cube(p, floor)) is not None
+        for k, (surface, shape) in enumerate(zip(surfaces, shapes, strict=True))
+        if shape == "cube" and surface is not None and (cube := _fit_cube(surface)) is not None
     }
     return [
-        _best(p, cubes, floor) if shape_of(category) == "parallelepiped" and len(p) >= _MIN_POINTS else None
-        for p, category in zip(seen, categories, strict=True)
+        _best(surface, cubes, floor) if shape == "parallelepiped" and surface is not None else None
+        for surface, shape in zip(surfaces, shapes, strict=True)
     ]
 
 
-def _thinned(points: Points) -> Points:
+def _surface(points: Points, floor: Floor) -> _Surface | None:
     seen = points[np.isfinite(points).all(axis=-1)]
-    return np.asarray(seen[:: max(1, -(-len(seen) // _MOST_POINTS))])
+    if len(seen) < _MIN_POINTS:
+        return None
+    seen = seen[:: -(-len(seen) // _MOST_POINTS)]
+    return _Surface(floor.ground(seen), floor.heights(seen))
 
 
-def _best(points: Points, cubes: dict[int, _Cube], floor: Floor) -> ParentLink | None:
-    links = [ParentLink(k, _contact(points, cube, floor)) for k, cube in cubes.items()]
+def _best(surface: _Surface, cubes: dict[int, _Cube], floor: Floor) -> ParentLink | None:
+    links = [ParentLink(k, _contact(surface, cube, floor)) for k, cube in cubes.items()]
     best = max(links, key=lambda link: link.score, default=None)
     return best if best is not None and best.score >= _MIN_SCORE else None
 
 
-def _contact(points: Points, cube: _Cube, floor: Floor) -> float:
-    """How well the object's points (K, 3) fit an object on the cube's top, 0..1."""
-    ground, heights = floor.ground(points), floor.heights(points)
-    low, middle = np.percentile(heights, (5, 50))
-    bottom = (
-        low - (middle - low) / 9
-    )  # the rim is missing: where heights spread evenly from 5 % to 50 %, they start here
-    below = 1 - float(bottom) / cube.edge_m
-    standing = np.clip(0.5 + (_REACH_BELOW - below) / _REACH_SOFTNESS, 0, 1)
-
-    place = cube.within(ground)
-    surface = float(np.median(_outside(place)))
-    crossing = cube.within(_crossings(ground, heights, floor, cube.edge_m))
-    lowest = np.argsort(crossing.max(axis=1))[: max(3, len(crossing) // 8)]  # the nearest to the camera: the lower end
-    contact = float(np.median(_outside(crossing[lowest])))
-    distance = min(surface, contact) + 0.15 * (surface + contact)
+def _contact(surface: _Surface, cube: _Cube, floor: Floor) -> float:
+    """How well the object fits one on the cube's top, 0..1."""
+    below = 1 - surface.bottom_m / cube.edge_m
+    standing = min(max(0.5 + (_REACH_BELOW - below) / _REACH_SOFTNESS, 0.0), 1.0)
+    if standing == 0:
+        return 0.0
+    place = cube.within(surface.ground)
     if below < -_FLOATING:
-        distance += 0.5 * float((_outside(place, overhang=0.05) > 0).mean())
+        distance = float(_outside(place, _FLOATING_OVERHANG).mean())
+    else:
+        by_surface = float(np.median(_outside(place)))
+        crossings = cube.within(surface.crossings(-floor.offset_m, cube.edge_m))
+        lower_end = np.argsort(crossings.max(axis=1))[: max(3, len(crossings) // 8)]  # the nearest to the camera
+        by_sight = float(np.median(_outside(crossings[lower_end])))
+        distance = min(by_surface, by_sight) + 0.15 * (by_surface + by_sight)
     tolerance = _TOLERANCE + _TOLERANCE_PER_SPREAD * floor.spread_m / cube.edge_m
-    return float(standing * np.exp(-distance / tolerance))
+    return standing * math.exp(-distance / tolerance)
 
 
 def _outside(place: Points, overhang: float = _OVERHANG) -> Points:
@@ -124,28 +144,20 @@ def _outside(place: Points, overhang: float = _OVERHANG) -> Points:
     return np.asarray(np.maximum(-overhang - place, place - _BACK).clip(0, None).max(axis=-1))
 
 
-def _crossings(ground: Points, heights: Points, floor: Floor, level_m: float) -> Points:
-    """Where the rays to points (K, 2) at heights (K,) cross the height `level_m`: (K, 2); far away if they never do."""
-    eye_m = -floor.offset_m
-    drop = np.maximum(eye_m - heights, 1e-6)
-    return ground * (max(eye_m - level_m, 0.0) / drop)[:, None]
-
-
-def _fit_cube(points: Points, floor: Floor) -> _Cube | None:
+def _fit_cube(surface: _Surface) -> _Cube | None:
     """The cube whose visible sides and top the points lie on: the best of some yaws."""
-    if len(points) < _MIN_POINTS:
-        return None
-    heights = floor.heights(points)
+    heights = surface.heights
     edge = float(np.percentile(heights, 95))
     if edge <= 0:
         return None
-    turned = floor.ground(points) @ _AXES.transpose(0, 2, 1)  # (Y, K, 2)
+    turned = surface.ground @ _AXES.transpose(0, 2, 1)  # (Y, K, 2)
     away = np.where(turned.mean(axis=1, keepdims=True) < 0, -1.0, 1.0)  # axes lead away from the camera, at the origin
     turned = turned * away
-    origin = np.sort(turned, axis=1)[:, [int(0.03 * len(points))]]  # (Y, 1, 2) a low percentile: the nearest corner
+    nearest = int(0.03 * len(heights))  # a low percentile instead of the minimum
+    origin = np.partition(turned, nearest, axis=1)[:, [nearest]]  # (Y, 1, 2) the corner nearest to the camera
     place = (turned - origin) / edge
-    side = heights < 0.85 * edge
     to_side = np.abs(place).min(axis=2)
     outside = np.clip(np.abs(place - 0.5) - 0.5, 0, None).sum(axis=2)
-    best = int(np.where(side, to_side, outside).mean(axis=1).argmin())
+    errors = np.where(heights < 0.85 * edge, to_side, outside).mean(axis=1)  # sides, top
+    best = int(errors.argmin())
     return _Cube(_AXES[best] * away[best].T, origin[best, 0], edge)

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.errors import InputError
 
-_TRIALS = 256
-_JUDGES = 768  # points of each kind that vote on a trial: more cost time and change no winner
+_TRIALS = 192
+_JUDGES = 400  # points of each kind that vote on a trial: more cost time and change no winner
 _BAND_RATIO = 0.015  # a point belongs to a plane within this part of the scene's depth: what predicted depth scatters
 _MIN_POINTS = 12
 
