@@ -2,9 +2,9 @@
 
 It sees colour and, as two more channels, each pixel's viewing ray. From the coarsest level it estimates the floor
 (where is down, how high is the camera), and the decoder predicts how much nearer than the floor each pixel is. All
-lengths are predicted for a canonical focal length: metres = prediction * f / CANONICAL_FOCAL_PX, f being the focal length at the
-network's resolution. An object of n pixels then has one canonical depth, whatever the lens (Metric3D, Yin et al., ICCV
-2023: "label transformation").
+lengths are predicted for a canonical focal length: metres = prediction * f / CANONICAL_FOCAL_PX, f being the focal
+length at the network's resolution. An object of n pixels then has one canonical depth, whatever the lens (Metric3D, Yin
+et al., ICCV 2023: "label transformation").
 """
 
 from __future__ import annotations
