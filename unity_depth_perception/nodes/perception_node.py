@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -145,10 +145,10 @@ class PerceptionNode(ConfiguredNode[PerceptionConfig]):
         return DiagnosticStatus.OK, "processing"
 
 
-def main(args: list[str] | None = None) -> int:
+def main(args: list[str] | None = None) -> NoReturn:
     """Run the node until it is interrupted."""
-    return run_node(PerceptionNode, args)
+    run_node(PerceptionNode, args)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from diagnostic_msgs.msg import DiagnosticStatus
@@ -94,11 +94,11 @@ class VirtualUnityNode(ConfiguredNode[VirtualUnityConfig]):
         self._diagnostics.publish(level, text, values)
 
 
-def main(args: list[str] | None = None) -> int:
+def main(args: list[str] | None = None) -> NoReturn:
     """Run the node until it is interrupted."""
     torch.set_num_threads(1)  # leave the other cores to those who look at the images
-    return run_node(VirtualUnityNode, args)
+    run_node(VirtualUnityNode, args)
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    main()

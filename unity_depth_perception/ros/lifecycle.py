@@ -9,7 +9,7 @@ import threading
 import traceback
 from collections.abc import Callable
 from types import FrameType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
@@ -105,35 +105,35 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
         return SetParametersResult(successful=True)
 
 
-def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None = None) -> int:
-    """Run a node until Ctrl-C or SIGTERM; the process's exit code. The body of every executable's `main`."""
+def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None = None) -> NoReturn:
+    """Run a node until Ctrl-C or SIGTERM, then end the process: the body of every executable's `main`."""
     # rclpy's own handler calls this one too; it ends a model that is being loaded, which rclpy's cannot.
     signal.signal(signal.SIGTERM, _interrupt)
-    clean = True
+    code = 0
     try:
         rclpy.init(args=args)
         node = create()
+        try:
+            _spin(node)
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+            if node.tear_down():
+                node.destroy_node()
     except ConfigurationError as error:
         get_logger("unity_depth_perception").fatal(str(error))
-        rclpy.try_shutdown()
-        return 2
-    except KeyboardInterrupt:
-        return 0
-    try:
-        _spin(node)
+        code = 2
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    finally:
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        clean = node.tear_down()
-        rclpy.try_shutdown()
-    if not clean:
-        # A computation that cannot be interrupted still runs, and the interpreter would crash or wait for it.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
-    return 0
+    except Exception:  # noqa: BLE001 - the process ends below, and the reason must be seen first
+        traceback.print_exc()
+        code = 1
+    rclpy.try_shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Python would now free torch's modules one by one, which takes seconds on a busy machine, or crash beside a
+    # computation that still runs in the worker thread. The graph has been left in order; nothing else is held.
+    os._exit(code)
 
 
 def _spin(node: ConfiguredNode[Any]) -> None:

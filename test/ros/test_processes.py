@@ -1,0 +1,153 @@
+"""Nodes as processes of their own, that talk over DDS and end when they are told to."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
+
+from conftest import Graph
+from sensor_msgs.msg import CameraInfo, Image
+from stand_ins import camera_info, image
+from unity_depth_perception.msg import ObjectDistanceArray
+
+from unity_depth_perception.ros.qos import OUTPUT_QOS
+from unity_depth_perception.ros.results import stamp_ns_of
+
+pytestmark = pytest.mark.slow
+
+START_S = 90.0
+EXIT_S = 2.0
+
+# perception_node as it is, but for its models: no weights are needed, and each frame can be made to take its time.
+_PERCEPTION = """
+import sys, time
+from stand_ins import stand_in_pipeline
+from unity_depth_perception.nodes.perception_node import PerceptionNode
+from unity_depth_perception.ros.lifecycle import run_node
+
+class Slow:
+    def acquire(self, timeout):
+        time.sleep({seconds})
+        return True
+
+run_node(lambda: PerceptionNode(lambda _: stand_in_pipeline(Slow())), sys.argv)
+"""
+
+Start = Callable[..., subprocess.Popen[bytes]]
+
+
+@pytest.fixture
+def start(tmp_path: Path, domain_id: int) -> Iterator[Start]:
+    """Start a Python process in the test's domain; whatever is left of it is killed."""
+    processes = []
+
+    def run(*arguments: str) -> subprocess.Popen[bytes]:
+        path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+        environment = os.environ | {"ROS_DOMAIN_ID": str(domain_id), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
+        with (tmp_path / "process.log").open("ab") as log:
+            process = subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log, env=environment)
+        processes.append(process)
+        return process
+
+    yield run
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+def test_virtual_unity_and_perception_talk_over_dds(graph: Graph, start: Start, tmp_path: Path) -> None:
+    truth = graph.collect(ObjectDistanceArray, "ground_truth/objects")
+    found = graph.collect(ObjectDistanceArray, "objects/distances")
+    start("-c", _PERCEPTION.format(seconds=0))
+    start(
+        *("-m", "unity_depth_perception.nodes.virtual_unity_node", "--ros-args"),
+        *("-p", "width:=96", "-p", "height:=64", "-p", "rate_hz:=10.0"),
+    )
+    graph.spin_until(lambda: len(found) >= 5 and len(truth) >= 5, f"frames; see {tmp_path}/process.log", START_S)
+    stamps = [stamp_ns_of(m.header) for m in found]
+    assert stamps == sorted(set(stamps))
+    assert set(stamps) & {stamp_ns_of(m.header) for m in truth}
+    assert 0 <= stamps[0] < START_S * 1e9, "stamps count from the start of virtual Unity's own clock"
+    assert {m.header.frame_id for m in found} == {"unity_camera_optical"}
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_perception_ends_cleanly_in_the_middle_of_a_frame(graph: Graph, start: Start, number: signal.Signals) -> None:
+    process = start("-c", _PERCEPTION.format(seconds=30))
+    graph.collect(ObjectDistanceArray, "objects/distances")
+    images = graph.node.create_publisher(Image, "image_raw", OUTPUT_QOS)
+    infos = graph.node.create_publisher(CameraInfo, "camera_info", OUTPUT_QOS)
+    graph.spin_until(lambda: images.get_subscription_count() > 0, "perception to listen", START_S)
+    graph.spin_until(lambda: infos.get_subscription_count() > 0, "perception to listen")
+    infos.publish(camera_info())
+    graph.spin_for(0.5)
+    images.publish(image())
+    graph.spin_for(0.5)
+    assert exit_code(process, number) == 0
+
+
+def test_virtual_unity_ends_cleanly_while_it_renders(graph: Graph, start: Start) -> None:
+    process = start("-m", "unity_depth_perception.nodes.virtual_unity_node", "--ros-args", "-p", "width:=1024")
+    graph.spin_until(lambda: graph.node.count_publishers("image_raw") > 0, "virtual Unity", START_S)
+    assert exit_code(process, signal.SIGTERM) == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("depht_model:=x", "unknown parameter depht_model; did you mean depth_model"),
+        ("vertical_fov_deg:=200.0", "expected a number from 0.0 to 179.0, got 200.0"),
+    ],
+)
+def test_a_bad_parameter_ends_the_process_with_a_message(
+    start: Start, tmp_path: Path, override: str, said: str
+) -> None:
+    process = start("-m", "unity_depth_perception.nodes.perception_node", "--ros-args", "-p", override)
+    assert process.wait(timeout=START_S) == 2
+    assert said in (tmp_path / "process.log").read_text()
+
+
+def test_a_demo_that_cannot_succeed_says_why_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
+    process = start("-m", "unity_depth_perception.nodes.demo", "--output", str(tmp_path), "--depth-model", "nonsense")
+    assert process.wait(timeout=2 * START_S) == 1
+    assert "unknown depth model 'nonsense'" in (tmp_path / "process.log").read_text()
+    assert processes_of(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupted_demo_leaves_nothing(start: Start, tmp_path: Path, number: signal.Signals) -> None:
+    process = start("-m", "unity_depth_perception.nodes.demo", "--output", str(tmp_path))
+    end = time.monotonic() + START_S
+    while len(processes_of(tmp_path)) < 2 and time.monotonic() < end:
+        time.sleep(0.05)
+    assert len(processes_of(tmp_path)) == 2
+    process.send_signal(number)
+    assert process.wait(timeout=20) == 130
+    assert processes_of(tmp_path) == []
+
+
+def exit_code(process: subprocess.Popen[bytes], number: signal.Signals) -> int:
+    process.send_signal(number)
+    return process.wait(timeout=EXIT_S)
+
+
+def processes_of(folder: Path) -> list[int]:
+    """Processes other than the demo itself that write their log into this folder."""
+    found = []
+    for fd in Path("/proc").glob("[0-9]*/fd/1"):
+        try:
+            target = fd.readlink()
+        except OSError:
+            continue  # it has ended, or is another user's
+        if target.parent == folder and target.name.endswith("_node.log"):
+            found.append(int(fd.parts[2]))
+    return found
