@@ -189,6 +189,11 @@ def test_an_unknown_object_is_refused() -> None:
         object_statistics(torch.ones(30, 40), instances, 4, CAMERA)
 
 
+def test_pixels_of_no_object_are_refused() -> None:
+    with pytest.raises(InputError, match=r"0\.\.0 for 0 objects, got 3\.\.3"):
+        object_statistics(torch.ones(30, 40), torch.full((30, 40), 3, dtype=torch.uint8), 0, CAMERA)
+
+
 def test_sizes_that_differ_are_refused() -> None:
     with pytest.raises(CameraError, match="instance image of the camera's 40 x 30 px"):
         object_statistics(torch.ones(30, 40), torch.zeros(30, 41, dtype=torch.uint8), 1, CAMERA)

@@ -86,17 +86,17 @@ def object_statistics(
     columns, rows = _histograms(pixels, camera)
     valid = pixels.only(is_valid(pixels.take(depth_m)))
     values = valid.take(depth_m)
-    groups = torch.split(values, valid.per_object.tolist())
-    median = _reduced(groups, torch.median)
+    sizes = valid.per_object.tolist()
+    median = _reduced(values, sizes, torch.median)
     inner = _eroded(instances)
-    minimum, maximum = _extremes(groups, values, valid, inner)
+    minimum, maximum = _extremes(values, sizes, valid.take(inner))
     sample = _sample(valid, sample_size)
     return ObjectStatistics(
         pixel_count=pixels.per_object,
         valid_ratio=valid.per_object / pixels.per_object,  # 0 / 0 = NaN for an empty mask
         bbox=_bbox(columns, rows),
         center=_centers(depth_m, instances, sample, _mean_bin(columns), _mean_bin(rows)),
-        mean=_reduced(groups, torch.mean),
+        mean=_reduced(values, sizes, torch.mean),
         median=median,
         minimum=minimum,
         maximum=maximum,
@@ -165,20 +165,20 @@ def _median_bin(histogram: Tensor) -> Tensor:
     return (histogram.cumsum(1) < (total + 1) // 2).sum(1).to(torch.float32)
 
 
-def _reduced(groups: tuple[Tensor, ...], reduction: Callable[[Tensor], Tensor]) -> Tensor:
+def _reduced(values: Tensor, sizes: list[int], reduction: Callable[[Tensor], Tensor]) -> Tensor:
     """A reduction of each object's values, which lie side by side in memory: (N,), NaN for an object without values."""
+    groups = torch.split(values, sizes)
     results = [reduction(group) if len(group) else group.new_tensor(math.nan) for group in groups]
-    return torch.stack(results) if results else torch.empty(0)
+    return torch.stack(results) if sizes else values.new_empty(0)
 
 
-def _extremes(groups: tuple[Tensor, ...], values: Tensor, pixels: _Pixels, inner: Tensor) -> tuple[Tensor, Tensor]:
+def _extremes(values: Tensor, sizes: list[int], is_inner: Tensor) -> tuple[Tensor, Tensor]:
     """Minimum and maximum (N,) over the inner pixels, or over all of them where none is inner."""
-    is_inner, sizes = pixels.take(inner), [len(group) for group in groups]
-    minimum = _reduced(torch.split(torch.where(is_inner, values, math.inf), sizes), torch.min)
-    maximum = _reduced(torch.split(torch.where(is_inner, values, -math.inf), sizes), torch.max)
+    minimum = _reduced(torch.where(is_inner, values, math.inf), sizes, torch.min)
+    maximum = _reduced(torch.where(is_inner, values, -math.inf), sizes, torch.max)
     return (
-        torch.where(minimum.isinf(), _reduced(groups, torch.min), minimum),
-        torch.where(maximum.isinf(), _reduced(groups, torch.max), maximum),
+        torch.where(minimum.isinf(), _reduced(values, sizes, torch.min), minimum),
+        torch.where(maximum.isinf(), _reduced(values, sizes, torch.max), maximum),
     )
 
 
