@@ -107,7 +107,7 @@ def _level(background: NDArray[np.float64], objects: NDArray[np.float64], band: 
         if len(near) < _MIN_POINTS:
             break
         centre = near.mean(axis=0)
-        refined = np.linalg.svd(near - centre, full_matrices=False)[2][2]
+        refined = np.linalg.eigh((near - centre).T @ (near - centre))[1][:, 0]  # the direction of least scatter
         normal = refined * np.sign(refined @ normal)
         offset = float(centre @ normal)
     return np.asarray(normal)
