@@ -5,12 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import plyfile
 import pytest
 
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.export.ply import write_ply
-
-plyfile = pytest.importorskip("plyfile")
 
 
 def test_a_cloud_comes_back_without_its_invalid_points(tmp_path: Path) -> None:
