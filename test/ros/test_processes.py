@@ -19,6 +19,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from stand_ins import camera_info, image
 from unity_depth_perception.msg import ObjectDistanceArray
 
+from unity_depth_perception.nodes.demo import processes
 from unity_depth_perception.ros.qos import OUTPUT_QOS
 from unity_depth_perception.ros.results import stamp_ns_of
 
@@ -48,18 +49,18 @@ Start = Callable[..., subprocess.Popen[bytes]]
 @pytest.fixture
 def start(tmp_path: Path, domain_id: int) -> Iterator[Start]:
     """Start a Python process in the test's domain; whatever is left of it is killed."""
-    processes = []
+    started = []
 
     def run(*arguments: str) -> subprocess.Popen[bytes]:
         path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
         environment = os.environ | {"ROS_DOMAIN_ID": str(domain_id), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
         with (tmp_path / "process.log").open("ab") as log:
             process = subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log, env=environment)
-        processes.append(process)
+        started.append(process)
         return process
 
     yield run
-    for process in processes:
+    for process in started:
         process.kill()
         process.wait()
 
@@ -133,6 +134,15 @@ def test_an_interrupted_demo_leaves_nothing(start: Start, tmp_path: Path, number
     process.send_signal(number)
     assert process.wait(timeout=20) == 130
     assert processes_of(tmp_path) == []
+
+
+def test_a_signal_while_a_process_starts_waits_until_it_is_known() -> None:
+    steps = []
+    with pytest.raises(KeyboardInterrupt), processes._signals_held():
+        signal.raise_signal(signal.SIGINT)
+        steps.append("started and noted")
+    assert steps == ["started and noted"]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
 
 def exit_code(process: subprocess.Popen[bytes], number: signal.Signals) -> int:

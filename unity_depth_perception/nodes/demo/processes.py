@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 
@@ -27,7 +28,7 @@ class NodeProcesses:
     def start(self, name: str, module: str, ros_arguments: list[str]) -> None:
         """Run `python -m module --ros-args ...`; its output goes to `<name>.log`."""
         command = [sys.executable, "-m", module, "--ros-args", *ros_arguments]
-        with self._log(name).open("wb") as log:
+        with self._log(name).open("wb") as log, _signals_held():
             # A session of its own: Ctrl-C reaches the demo alone, which then ends the nodes in order.
             self._running[name] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
 
@@ -65,10 +66,28 @@ class NodeProcesses:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        with _signals_held():  # a second Ctrl-C must not cut this short
+            self.stop()
 
     def _log(self, name: str) -> Path:
         return self._log_folder / f"{name}.log"
+
+
+@contextlib.contextmanager
+def _signals_held() -> Iterator[None]:
+    """Ctrl-C and SIGTERM wait until the block ends: between fork and bookkeeping they would leave a child unknown.
+
+    By handlers, not by a signal mask, which the child would inherit.
+    """
+    held: list[int] = []
+    handlers = {n: signal.signal(n, lambda number, _: held.append(number)) for n in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if held:
+        signal.raise_signal(held[0])
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
