@@ -138,7 +138,7 @@ def test_an_interrupted_demo_leaves_nothing(start: Start, tmp_path: Path, number
 
 def test_a_signal_while_a_process_starts_waits_until_it_is_known() -> None:
     steps = []
-    with pytest.raises(KeyboardInterrupt), processes._signals_held():
+    with pytest.raises(KeyboardInterrupt), processes._signals_held():  # noqa: PT012 - what the block does is the test
         signal.raise_signal(signal.SIGINT)
         steps.append("started and noted")
     assert steps == ["started and noted"]
