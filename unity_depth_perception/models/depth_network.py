@@ -20,8 +20,8 @@ from unity_depth_perception.models.blocks import conv_block, encoder_stages
 
 CANONICAL_FOCAL_PX = 256.0
 WIDTHS = (16, 32, 64, 128, 192)
-FAR_M = 6.0
-"""Canonical depth of the floor at and above the horizon."""
+FAR_M = 3.3
+"""Canonical depth that the floor tends to at the horizon, and has above it."""
 CLASSES = ("background", "cube", "parallelepiped")
 _MERGED = (96, 64, 32, 16)
 
@@ -115,8 +115,9 @@ class CompactDepthNetwork(nn.Module):
 def log_floor_depth(normal: Tensor, log_height: Tensor, rays: Tensor) -> Tensor:
     """Log depth (B, H, W) of a floor with normal (B, 3), `height` below the camera, on rays (B, 2, H, W).
 
-    A floor point at depth z on the ray r = (x, y, 1) satisfies normal . r z = height. No farther than FAR_M.
+    A floor point at depth z on the ray r = (x, y, 1) satisfies normal . r z = height. Towards the horizon this is bent
+    smoothly to FAR_M, 1 / z^2 = (normal . r / height)^2 + 1 / FAR_M^2: a jump there would be seen in the result.
     """
     down = (normal[:, :2, None, None] * rays).sum(dim=1) + normal[:, 2, None, None]
-    inverse = (down * (-log_height).exp()[:, None, None]).clamp(min=1 / FAR_M)
-    return -inverse.log()
+    inverse = functional.relu(down) * (-log_height).exp()[:, None, None]
+    return -0.5 * (inverse.square() + FAR_M**-2).log()
