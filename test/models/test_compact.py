@@ -162,18 +162,18 @@ def _other_kind(path: Path) -> None:
 
 def _missing_tensor(path: Path) -> None:
     state, description = load_weights(DEPTH_WEIGHTS)
-    del state["head.weight"]
+    del state["dense.head.weight"]
     save_weights(path, state, description)
 
 
 def _other_shape(path: Path) -> None:
     state, description = load_weights(DEPTH_WEIGHTS)
-    save_weights(path, {**state, "head.weight": torch.ones(1, 8, 3, 3)}, description)
+    save_weights(path, {**state, "dense.head.weight": torch.ones(1, 8, 3, 3)}, description)
 
 
 def _not_finite(path: Path) -> None:
     state, description = load_weights(DEPTH_WEIGHTS)
-    save_weights(path, {**state, "head.bias": torch.full((4,), math.nan)}, description)
+    save_weights(path, {**state, "dense.head.bias": torch.full((4,), math.nan)}, description)
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def _not_finite(path: Path) -> None:
         (_no_safetensors, "cannot be read"),
         (_foreign, "other safetensors"),
         (_other_kind, "expected weights of kind compact-depth"),
-        (_missing_tensor, r"expected a tensor head\.weight"),
-        (_other_shape, r"expected head\.weight of shape \(4, 16, 3, 3\), got \(1, 8, 3, 3\)"),
+        (_missing_tensor, r"expected a tensor dense\.head\.weight"),
+        (_other_shape, r"expected dense\.head\.weight of shape \(4, 16, 3, 3\), got \(1, 8, 3, 3\)"),
         (_not_finite, "NaN or infinity"),
         (lambda path: None, "no such weights file"),
     ],

@@ -10,12 +10,14 @@ from torch import Tensor, nn
 from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.models.depth_network import CLASSES, CompactDepthNetwork
 from unity_depth_perception.models.weights import save_weights
+from unity_depth_perception.models.yardstick import Sightings, YardstickNetwork, sighting_losses
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.batches import Batch, draw_batch, ray_channels
 from unity_depth_perception.training.depth import classes, depth_losses, train_depth
 from unity_depth_perception.training.loop import TrainingConfig, fit
 from unity_depth_perception.training.pool import SHARD_IMAGES, ScenePool, Shard, fill
 from unity_depth_perception.training.segmentation import target, train_segmentation
+from unity_depth_perception.training.yardstick import cubes_of
 
 CPU = torch.device("cpu")
 
@@ -110,6 +112,29 @@ def test_depth_losses_are_zero_for_the_truth_and_see_a_scale_error_everywhere() 
     assert on_object["log_error"].item() == pytest.approx(0.04)  # objects hold 40 % of the weight
 
 
+def test_cubes_are_cut_out_with_what_is_true_of_them(batch: Batch) -> None:
+    cubes = cubes_of(batch, np.random.default_rng(0))
+    assert len(cubes.boxes) >= len(batch.image) // 2
+    for box, image, log_depth in zip(cubes.boxes, cubes.image, cubes.log_depth, strict=True):
+        x, y = ((box[1] + box[3]) / 2).round().long(), ((box[2] + box[4]) / 2).round().long()
+        near = batch.depth_m[image, (y - 2).clamp(min=0) : y + 3, (x - 2).clamp(min=0) : x + 3]
+        assert near.min() < 1.2 * log_depth.exp()  # the middle of the box shows the cube or what covers it
+
+
+def test_sightings_that_are_true_cost_nothing_but_their_doubt() -> None:
+    truth = torch.tensor([-0.5, 0.1]), torch.tensor([-1.0, -0.9]), torch.tensor([[0.0, 0.8, 0.6]] * 2)
+    exact = sighting_losses(Sightings(truth[0], truth[1], truth[2], torch.zeros(2)), *truth)
+    assert [exact[name].item() for name in ("cube depth", "cube height", "cube tilt", "cube likelihood")] == [0] * 4
+    too_high = sighting_losses(Sightings(truth[0], truth[1] + 0.1, truth[2], torch.zeros(2)), *truth)
+    assert too_high["cube height"].item() == pytest.approx(0.2)
+    assert too_high["cube depth"] == 0
+    doubtful, sure = (
+        sighting_losses(Sightings(truth[0], truth[1] + 0.1, truth[2], torch.full((2,), doubt)), *truth)
+        for doubt in (-2.3, -4.0)  # exp(-2.3) = 0.1
+    )
+    assert doubtful["cube likelihood"] < sure["cube likelihood"]
+
+
 class Tiny(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -146,7 +171,7 @@ def test_a_few_steps_bring_the_depth_loss_down(pool: Path, tmp_path: Path) -> No
         TrainingConfig(output=tmp_path, pool=pool, images=SHARD_IMAGES, steps=10, batch=4, learning_rate=2e-3)
     )
     assert all(torch.isfinite(value).all() for value in state.values())
-    assert (tmp_path / "checkpoint.pt").exists()
+    assert (tmp_path / "dense" / "checkpoint.pt").exists()
 
 
 def test_a_few_steps_of_segmentation_run(pool: Path, tmp_path: Path) -> None:
@@ -170,8 +195,8 @@ def test_a_pool_that_is_too_small_is_refused(tmp_path: Path) -> None:
 def test_training_starts_from_given_weights(pool: Path, tmp_path: Path) -> None:
     """With a learning rate of nearly nothing the weights stay what they were given as."""
     torch.manual_seed(5)
-    given = CompactDepthNetwork()
-    save_weights(tmp_path / "given.safetensors", given.state_dict(), {"kind": "compact-depth"})
+    given = nn.ModuleDict({"dense": CompactDepthNetwork(), "yardstick": YardstickNetwork()}).state_dict()
+    save_weights(tmp_path / "given.safetensors", given, {"kind": "compact-depth"})
     config = TrainingConfig(
         output=tmp_path / "run",
         pool=pool,
@@ -182,4 +207,5 @@ def test_training_starts_from_given_weights(pool: Path, tmp_path: Path) -> None:
         start=tmp_path / "given.safetensors",
     )
     state = train_depth(config)
-    assert torch.allclose(state["stem.0.weight"], given.state_dict()["stem.0.weight"], atol=1e-3)
+    for name in ("dense.stem.0.weight", "yardstick.head.weight"):
+        assert torch.allclose(state[name], given[name], atol=1e-3)

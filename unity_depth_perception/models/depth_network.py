@@ -1,7 +1,8 @@
 """The network of the `compact` depth back end: a convolutional encoder-decoder with attention at its coarsest level.
 
-It sees colour and, as two more channels, each pixel's viewing ray. From the coarsest level it estimates the floor
-(where is down, how high is the camera), and the decoder predicts how much nearer than the floor each pixel is. All
+It sees colour and, as two more channels, each pixel's viewing ray. The decoder is given the floor (where is down, how
+high is the camera) and predicts how much nearer than the floor each pixel is. The floor comes from the cubes that are
+found (yardstick.py); the network's own guess from the coarsest level serves where none is. All
 lengths are predicted for a canonical focal length: metres = prediction * f / CANONICAL_FOCAL_PX, f being the focal
 length at the network's resolution. An object of n pixels then has one canonical depth, whatever the lens (Metric3D, Yin
 et al., ICCV 2023: "label transformation").
@@ -23,25 +24,25 @@ WIDTHS = (16, 32, 64, 128, 192)
 FAR_M = 3.3
 """Canonical depth that the floor tends to at the horizon, and has above it."""
 CLASSES = ("background", "cube", "parallelepiped")
+"""What the decoder tells apart beside depth, so that the cubes can be found."""
 _MERGED = (96, 64, 32, 16)
 
 
 @dataclass(frozen=True)
-class DepthOutput:
-    """What the network says about B images.
+class Encoding:
+    """What the encoder makes of B images.
 
     Attributes:
-        log_canonical: (B, ceil(H / 2), ceil(W / 2)) log canonical depth.
-        floor_normal: (B, 3) unit normal of the floor in the optical frame, pointing down into it.
-        log_height: (B,) log canonical height of the camera above the floor.
-        class_logits: (B, 3, ceil(H / 2), ceil(W / 2)) of `CLASSES`: learnt beside depth, because it is from the cubes
-            that the network takes its scale.
+        skips: features (B, C, h, w) of each level but the coarsest, finest first.
+        coarsest: (B, C, h, w) features that have seen the whole image.
+        floor_normal: (B, 3) guess at the floor's unit normal in the optical frame, pointing down into it.
+        log_height: (B,) guess at the log canonical height of the camera above the floor.
     """
 
-    log_canonical: Tensor
+    skips: tuple[Tensor, ...]
+    coarsest: Tensor
     floor_normal: Tensor
     log_height: Tensor
-    class_logits: Tensor
 
 
 class CompactDepthNetwork(nn.Module):
@@ -76,8 +77,8 @@ class CompactDepthNetwork(nn.Module):
         nn.init.zeros_(self.head.weight)
         self.head.bias = nn.Parameter(torch.zeros(1 + len(CLASSES)))
 
-    def forward(self, image: Tensor, rays: Tensor) -> DepthOutput:
-        """Depth, floor and classes.
+    def encode(self, image: Tensor, rays: Tensor) -> Encoding:
+        """What does not depend on the floor, and a guess at it.
 
         Args:
             image: (B, 3, H, W) float, RGB 0..1.
@@ -90,15 +91,27 @@ class CompactDepthNetwork(nn.Module):
             skips.append(x)
         tokens = self._attend(x, rays)
         normal, log_height = self._floor(tokens)
-        x = tokens.transpose(1, 2).reshape(skips.pop().shape)
-        for merge, skip in zip(self.merge, reversed(skips), strict=True):
+        coarsest = tokens.transpose(1, 2).reshape(skips.pop().shape)
+        return Encoding(tuple(skips), coarsest, normal, log_height)
+
+    def decode(self, encoding: Encoding, rays: Tensor, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
+        """Log canonical depth (B, ceil(H / 2), ceil(W / 2)) and logits (B, 3, ...) of `CLASSES`, given the floor.
+
+        Args:
+            encoding: what `encode` made of the images.
+            rays: (B, 2, H, W) as for `encode`.
+            normal: (B, 3) unit normal of the floor in the optical frame, pointing down.
+            log_height: (B,) log canonical height of the camera above the floor.
+        """
+        x = encoding.coarsest
+        for merge, skip in zip(self.merge, reversed(encoding.skips), strict=True):
             x = functional.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
             floor = log_floor_depth(
                 normal, log_height, functional.adaptive_avg_pool2d(rays, (skip.shape[2], skip.shape[3]))
             )
             x = merge(torch.cat([x, skip, floor[:, None]], dim=1))
         nearer: Tensor = self.head(x)
-        return DepthOutput(floor + nearer[:, 0], normal, log_height, nearer[:, 1:])
+        return floor + nearer[:, 0], nearer[:, 1:]
 
     def _attend(self, x: Tensor, rays: Tensor) -> Tensor:
         """Tokens (B, h w, C) of the coarsest level, each aware of all others."""

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CLASSES, CompactDepthNetwork, DepthOutput
+from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CLASSES, CompactDepthNetwork, Encoding
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.batches import Batch, draw_batch, ray_channels
 from unity_depth_perception.training.loop import TrainingConfig, fit
 from unity_depth_perception.training.pool import ScenePool
+from unity_depth_perception.training.yardstick import train_yardstick
 
 _AREAS_PX = ((0.4, 192 * 192), (1.0, 256 * 256))
 """Coarse images first: (until this progress, size of the images)."""
 _OBJECT_SHARE = 0.4
 _GRADIENT_WEIGHT = 0.5
+_TRUSTED_SHARE, _NORMAL_NOISE, _HEIGHT_NOISE = 0.85, 0.03, 0.06
 _NORMAL_WEIGHT, _HEIGHT_WEIGHT, _CLASS_WEIGHT = 0.5, 0.25, 0.2
 
 
 def train_depth(config: TrainingConfig) -> dict[str, Tensor]:
-    """Train from scratch (or resume) and return the averaged weights."""
+    """Train both networks of the compact depth back end, one after the other; the averaged weights of both.
+
+    The yardstick learns faster: it gets a fourth of the steps and of the time.
+    """
+    share = {"yardstick": 0.25, "dense": 0.75}
+    trainings = {"yardstick": train_yardstick, "dense": train_dense}
+    state = {}
+    for part, train in trainings.items():
+        minutes = None if config.minutes is None else config.minutes * share[part]
+        steps = max(1, round(config.steps * share[part]))
+        trained = train(replace(config, output=config.output / part, steps=steps, minutes=minutes))
+        state.update({f"{part}.{name}": value for name, value in trained.items()})
+    return state
+
+
+def train_dense(config: TrainingConfig) -> dict[str, Tensor]:
+    """Train the network that sees whole images, from scratch (or resume), and return the averaged weights."""
     torch.manual_seed(config.seed)
     network = CompactDepthNetwork().to(config.device).to(memory_format=torch.channels_last)
     network.train()
@@ -30,16 +50,19 @@ def train_depth(config: TrainingConfig) -> dict[str, Tensor]:
         area = next(area for until, area in _AREAS_PX if progress <= until)
         batch = draw_batch(pool.available(), rng, config.batch, area, config.device, least_crop=0.7)
         height, width = batch.depth_m.shape[1:]
-        output: DepthOutput = network(batch.image, ray_channels(batch.intrinsics, height, width))
+        rays = ray_channels(batch.intrinsics, height, width)
         canonical = CANONICAL_FOCAL_PX / batch.intrinsics[:, :2].mean(dim=1)
-        error = _upsampled(output.log_canonical, height, width) - (batch.depth_m * canonical[:, None, None]).log()
+        normal, log_height = batch.floor[:, :3], (batch.floor[:, 3] * canonical).log()
+        encoding = network.encode(batch.image, rays)
+        log_canonical, logits = network.decode(encoding, rays, *_given_floor(encoding, normal, log_height))
+        error = _upsampled(log_canonical, height, width) - (batch.depth_m * canonical[:, None, None]).log()
         return {
             **depth_losses(error, batch.instances > 0),
-            **floor_losses(output, batch.floor[:, :3], (batch.floor[:, 3] * canonical).log()),
-            "class": _CLASS_WEIGHT * functional.cross_entropy(output.class_logits, classes(batch, output.class_logits)),
+            **floor_losses(encoding, normal, log_height),
+            "class": _CLASS_WEIGHT * functional.cross_entropy(logits, classes(batch, logits)),
         }
 
-    return fit(config, network, step_loss)
+    return fit(config, network, step_loss, part="dense")
 
 
 def depth_losses(log_error: Tensor, is_object: Tensor) -> dict[str, Tensor]:
@@ -61,11 +84,20 @@ def depth_losses(log_error: Tensor, is_object: Tensor) -> dict[str, Tensor]:
     return {"log_error": (weight * log_error.abs()).mean(), "gradient": _GRADIENT_WEIGHT * gradient}
 
 
-def floor_losses(output: DepthOutput, normal: Tensor, log_height: Tensor) -> dict[str, Tensor]:
+def _given_floor(guess: Encoding, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
+    """The floor that the decoder is given: as a rule the truth, as far off as the yardstick's is; else the guess."""
+    count = len(normal)
+    trusted = torch.rand(count, device=normal.device) < _TRUSTED_SHARE
+    tilted = functional.normalize(normal + _NORMAL_NOISE * torch.randn_like(normal), dim=1)
+    scaled = log_height + _HEIGHT_NOISE * torch.randn_like(log_height)
+    return torch.where(trusted[:, None], tilted, guess.floor_normal), torch.where(trusted, scaled, guess.log_height)
+
+
+def floor_losses(guess: Encoding, normal: Tensor, log_height: Tensor) -> dict[str, Tensor]:
     """How far the floor's normal (B, 3) and the camera's log canonical height (B,) are from the truth."""
     return {
-        "normal": _NORMAL_WEIGHT * (output.floor_normal - normal).norm(dim=1).mean(),
-        "height": _HEIGHT_WEIGHT * (output.log_height - log_height).abs().mean(),
+        "normal": _NORMAL_WEIGHT * (guess.floor_normal - normal).norm(dim=1).mean(),
+        "height": _HEIGHT_WEIGHT * (guess.log_height - log_height).abs().mean(),
     }
 
 

@@ -53,14 +53,17 @@ class TrainingConfig:
 StepLoss = Callable[[ScenePool, np.random.Generator, float], dict[str, Tensor]]
 
 
-def fit(config: TrainingConfig, network: nn.Module, step_loss: StepLoss) -> dict[str, Tensor]:
+def fit(config: TrainingConfig, network: nn.Module, step_loss: StepLoss, part: str = "") -> dict[str, Tensor]:
     """Minimise the sum of the losses that `step_loss(pool, rng, progress)` returns; gives the averaged weights.
 
     Resumes from `config.output / "checkpoint.pt"` where that exists.
+
+    Args:
+        part: the network's name within a model of several; its tensors are named `part.` in `config.start`.
     """
     config.output.mkdir(parents=True, exist_ok=True)
     if config.start is not None:
-        fill_network(network, load_weights(config.start)[0], config.start)
+        fill_network(network, _part_of(load_weights(config.start)[0], part), config.start)
     pool = ScenePool(config.pool, config.images)
     run = _Run(config, network)
     try:
@@ -71,6 +74,11 @@ def fit(config: TrainingConfig, network: nn.Module, step_loss: StepLoss) -> dict
         run.save()
         pool.close()
     return run.average
+
+
+def _part_of(state: dict[str, Tensor], part: str) -> dict[str, Tensor]:
+    prefix = f"{part}." if part else ""
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
 
 
 class _Run:

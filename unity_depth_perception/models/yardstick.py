@@ -1,0 +1,113 @@
+"""The yardstick: from one cube of known edge, how the floor lies and how far below the camera it is.
+
+A cube cut out and brought to a fixed size looks the same near and far; what is left to tell is its orientation and how
+its apparent size relates to its edge. That is learnt from a tenth of the images that a whole-image network needs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.ops import roi_align
+
+from unity_depth_perception.models.blocks import conv_block
+
+CROP_PX = 64
+_MARGIN = 1.5  # side of a crop over the longer side of the cube's box
+_TYPICAL_LOG = (-2.0, -2.6)  # of depth and of height, times the crop's size: where an untrained network starts
+
+
+@dataclass(frozen=True)
+class Sightings:
+    """What N cubes say, each for itself.
+
+    Attributes:
+        log_depth: (N,) log of the median depth [m] of the cube's visible surface.
+        log_height: (N,) log of the camera's height above the floor [m].
+        floor_normal: (N, 3) unit normal of the floor in the optical frame, pointing down.
+        log_error: (N,) log of how far off they expect to be; for weighting.
+    """
+
+    log_depth: Tensor
+    log_height: Tensor
+    floor_normal: Tensor
+    log_error: Tensor
+
+    def agreed(self) -> tuple[Tensor, Tensor]:
+        """Normal (3,) and log height (), the cubes' mean weighted by how sure they are."""
+        weight = functional.softmax(-2 * self.log_error, dim=0)
+        normal = functional.normalize((weight[:, None] * self.floor_normal).sum(dim=0), dim=0)
+        return normal, (weight * self.log_height).sum()
+
+
+class YardstickNetwork(nn.Module):
+    """Looks at cubes cut out of an image."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            conv_block(5, 24, stride=2),
+            conv_block(24, 48, stride=2),
+            conv_block(48, 48),
+            conv_block(48, 96, stride=2),
+            conv_block(96, 96),
+            conv_block(96, 128, stride=2),
+            nn.Flatten(),
+            nn.Linear(128 * (CROP_PX // 16) ** 2, 128),
+            nn.ReLU(inplace=True),
+        )
+        self.head = nn.Linear(128, 6)
+
+    def forward(self, image: Tensor, boxes: Tensor, intrinsics: Tensor) -> Sightings:
+        """Read N cubes.
+
+        Args:
+            image: (B, 3, H, W) float, RGB 0..1.
+            boxes: (N, 5) index of the image, and the cube's box x_min, y_min, x_max, y_max [px], max exclusive.
+            intrinsics: (N, 4) fx, fy, cx, cy [px] of the cube's image.
+        """
+        center, side = (boxes[:, 1:3] + boxes[:, 3:5]) / 2, _MARGIN * (boxes[:, 3:5] - boxes[:, 1:3]).amax(dim=1)
+        square = torch.cat([boxes[:, :1], center - side[:, None] / 2, center + side[:, None] / 2], dim=1)
+        crops = roi_align(image, square, (CROP_PX, CROP_PX), sampling_ratio=2)
+        size = side / intrinsics[:, :2].mean(dim=1)  # of the crop, at a depth of one metre [m]
+        rays = _crop_rays(center, side, intrinsics)
+        raw = self.head(self.features(torch.cat([(crops - 0.5) / 0.25, rays], dim=1)))
+        mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)
+        return Sightings(
+            log_depth=0.2 * raw[:, 0] + _TYPICAL_LOG[0] - size.log(),
+            log_height=0.4 * raw[:, 1] + _TYPICAL_LOG[1] - size.log(),
+            floor_normal=functional.normalize(raw[:, 2:5] + mean_normal, dim=1),
+            log_error=raw[:, 5].clamp(-4, 4),
+        )
+
+
+def sighting_losses(sightings: Sightings, log_depth: Tensor, log_height: Tensor, normal: Tensor) -> dict[str, Tensor]:
+    """Absolute errors of N sightings, and the likelihood of their sum under the Laplace distribution they expect.
+
+    The likelihood is that of Kendall & Gal, "What Uncertainties Do We Need ...", NeurIPS 2017; its error is held fixed,
+    so that a sighting learns how sure it is without ceasing to learn where it is unsure.
+    """
+    depth = (sightings.log_depth - log_depth).abs()
+    height = (sightings.log_height - log_height).abs()
+    tilt = (sightings.floor_normal - normal).norm(dim=1)
+    total = (depth + height + tilt).detach()
+    expected = total * (-sightings.log_error).exp() + sightings.log_error
+    return {
+        "cube depth": 4 * depth.mean(),
+        "cube height": 2 * height.mean(),
+        "cube tilt": 2 * tilt.mean(),
+        "cube likelihood": 0.1 * expected.mean(),
+    }
+
+
+def _crop_rays(center: Tensor, side: Tensor, intrinsics: Tensor) -> Tensor:
+    """(N, 2, CROP_PX, CROP_PX) viewing rays of the crops' pixels; `center` counts from the image's corner."""
+    grid = ((torch.arange(CROP_PX, device=center.device) + 0.5) / CROP_PX - 0.5) * side[:, None]  # (N, CROP_PX)
+    fx, fy, cx, cy = intrinsics.unbind(dim=1)
+    x = (center[:, 0, None] - 0.5 + grid - cx[:, None]) / fx[:, None]
+    y = (center[:, 1, None] - 0.5 + grid - cy[:, None]) / fy[:, None]
+    shape = (len(center), CROP_PX, CROP_PX)
+    return torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], dim=1)

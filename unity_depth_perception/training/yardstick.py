@@ -1,0 +1,61 @@
+"""The yardstick's part of `train-depth`: cubes cut out of virtual scenes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unity_depth_perception.models.yardstick import YardstickNetwork, sighting_losses
+from unity_depth_perception.synthetic.scene import CATEGORIES
+from unity_depth_perception.training.batches import Batch, draw_batch
+from unity_depth_perception.training.loop import TrainingConfig, fit
+from unity_depth_perception.training.pool import ScenePool
+from unity_depth_perception.training.segmentation import target
+
+_AREA_PX = 384 * 384
+_LEAST_PX = 60  # pixels of a cube that is worth looking at
+_JITTER = 0.08  # boxes found at use are not exact: standard deviation of their borders, of the box's size
+
+
+@dataclass(frozen=True)
+class Cubes:
+    """N cubes of a batch: boxes (N, 5) as roi_align takes them, index (N,) of the image, log median depth (N,)."""
+
+    boxes: Tensor
+    image: Tensor
+    log_depth: Tensor
+
+
+def train_yardstick(config: TrainingConfig) -> dict[str, Tensor]:
+    """Train from scratch (or resume) and return the averaged weights."""
+    torch.manual_seed(config.seed)
+    network = YardstickNetwork().to(config.device).to(memory_format=torch.channels_last)
+    network.train()
+
+    def step_loss(pool: ScenePool, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
+        batch = draw_batch(pool.available(), rng, config.batch, _AREA_PX, config.device, least_crop=0.7)
+        cubes = cubes_of(batch, rng)
+        sightings = network(batch.image, cubes.boxes, batch.intrinsics[cubes.image])
+        floor = batch.floor[cubes.image]
+        return sighting_losses(sightings, cubes.log_depth, floor[:, 3].log(), floor[:, :3])
+
+    return fit(config, network, step_loss, part="yardstick")
+
+
+def cubes_of(batch: Batch, rng: np.random.Generator) -> Cubes:
+    """The cubes of a batch, their boxes a little wrong."""
+    is_cube = torch.tensor([False, *(name.endswith("_cube") for name in CATEGORIES)], device=batch.image.device)
+    boxes, depths = [], []
+    for index in range(len(batch.image)):
+        found = target(batch, index)
+        for box, label, mask in zip(found["boxes"], found["labels"], found["masks"], strict=True):
+            if is_cube[label] and int(mask.sum()) >= _LEAST_PX:
+                size = box[2:].sub(box[:2]).repeat(2)
+                wrong = torch.from_numpy(rng.normal(0, _JITTER, 4).astype(np.float32)).to(box.device) * size
+                boxes.append(torch.cat([box.new_tensor([index]), box + wrong]))
+                depths.append(batch.depth_m[index][mask.bool()].median())
+    stacked = torch.stack(boxes)
+    return Cubes(stacked, stacked[:, 0].long(), torch.stack(depths).log())
