@@ -5,7 +5,6 @@ import math
 import pytest
 import torch
 
-from unity_depth_perception.models.compact import _cube_boxes
 from unity_depth_perception.models.yardstick import CROP_PX, Sightings, YardstickNetwork, _crop_rays
 
 
@@ -67,16 +66,3 @@ def test_the_surer_cube_counts_more() -> None:
     normal, log_height = together(sure, sure).agreed()
     assert log_height.item() == 0
     assert normal.tolist() == [0, 1, 0]
-
-
-def test_cubes_are_found_as_connected_patches_the_largest_first() -> None:
-    logits = torch.zeros(3, 40, 60)
-    logits[0] = 1
-    logits[1, 5:15, 6:18] = 2  # a cube of 12 x 10
-    logits[1, 20:40, 40:60] = 2  # a larger one, at the border
-    logits[1, 0:2, 0:2] = 2  # too small
-    logits[2, 30:35, 5:15] = 2  # a parallelepiped
-    boxes = _cube_boxes(logits)
-    expected = [[40 / 60, 20 / 40, 1, 1], [6 / 60, 5 / 40, 18 / 60, 15 / 40]]
-    assert torch.allclose(boxes, torch.tensor(expected))
-    assert _cube_boxes(torch.zeros(3, 8, 8)).shape == (0, 4)

@@ -6,8 +6,6 @@ import math
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,7 +14,8 @@ from torchvision.transforms.v2 import functional as transforms
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CLASSES, CompactDepthNetwork
+from unity_depth_perception.core.objects import shape_of
+from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
@@ -27,10 +26,7 @@ from unity_depth_perception.ops.geometry import pixel_rays
 DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
 DEPTH_AREA_PX = 256 * 256
-YARDSTICK_AREA_PX = 384 * 384
 SEGMENTATION_AREA_PX = 384 * 384
-_LEAST_CUBE_PX = 12  # of the decoder's 128 x 128
-_MOST_CUBES = 8
 _SCORE_THRESHOLD = 0.5
 _LEAST_UNCOVERED = 0.5  # of a mask: else it is another guess at an object that a surer mask covers
 
@@ -45,6 +41,7 @@ class CompactDepth:
         both = nn.ModuleDict({"dense": self.network, "yardstick": self.yardstick})
         fill_network(both, state, weights)
         both.to(device).to(memory_format=torch.channels_last).eval()
+        self._finder = CompactSegmenter(device)
         self.name = "compact"
         self.device = device
 
@@ -56,45 +53,24 @@ class CompactDepth:
         rays = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
         encoding = self.network.encode(_resized(image, width, height), rays)
         floor = encoding.floor_normal, encoding.log_height
-        log_canonical, logits = self.network.decode(encoding, rays, *floor)
-        boxes = _cube_boxes(logits[0])
+        boxes = self._finder.cube_boxes(image)
         if len(boxes):
-            sightings = self._sightings(image, camera, boxes)
-            normal, log_height = sightings.agreed()
-            canonical = CANONICAL_FOCAL_PX / seen.focal_px
-            log_canonical, _ = self.network.decode(
-                encoding, rays, normal[None], (log_height + math.log(canonical))[None]
-            )
+            normal, log_height = self._sightings(image, camera, boxes).agreed()
+            floor = normal[None], (log_height + math.log(CANONICAL_FOCAL_PX / seen.focal_px))[None]
+        log_canonical, _ = self.network.decode(encoding, rays, *floor)
         metres = log_canonical.exp() * (seen.focal_px / CANONICAL_FOCAL_PX)
         size = (camera.height, camera.width)
         depth_m = functional.interpolate(metres[None], size=size, mode="bilinear", align_corners=False)[0, 0]
         return DepthPrediction(depth_m, is_metric=True)
 
     def _sightings(self, image: Tensor, camera: Camera, boxes: Tensor) -> Sightings:
-        """What the cubes in `boxes` (N, 4), in parts of the image's width and height, say."""
-        width, height = processing_size(camera.width, camera.height, YARDSTICK_AREA_PX)
+        """What the cubes in `boxes` (N, 4), px of an image of SEGMENTATION_AREA_PX, say."""
+        width, height = processing_size(camera.width, camera.height, SEGMENTATION_AREA_PX)
         seen = camera.resized(width, height)
-        size = torch.tensor([width, height, width, height], dtype=torch.float32, device=self.device)
-        indexed = torch.cat([torch.zeros(len(boxes), 1, device=self.device), boxes * size], dim=1)
+        indexed = torch.cat([torch.zeros(len(boxes), 1, device=self.device), boxes], dim=1)
         intrinsics = torch.tensor([[seen.fx, seen.fy, seen.cx, seen.cy]], device=self.device).expand(len(boxes), 4)
         sightings: Sightings = self.yardstick(_resized(image, width, height), indexed, intrinsics)
         return sightings
-
-
-def _cube_boxes(logits: Tensor) -> Tensor:
-    """Boxes (N, 4) x_min, y_min, x_max, y_max of the largest cubes, in parts of the image, from logits (3, h, w).
-
-    Each connected patch of cube is taken for one cube; where two cubes overlap in the image the patch looks like none,
-    and the yardstick says that it is unsure.
-    """
-    is_cube = (logits.argmax(dim=0) == CLASSES.index("cube")).to(torch.uint8).cpu().numpy()
-    _, _, statistics, _ = cv2.connectedComponentsWithStats(is_cube, connectivity=4)
-    patches = statistics[1:]  # the first is the background
-    patches = patches[patches[:, cv2.CC_STAT_AREA] >= _LEAST_CUBE_PX]
-    patches = patches[np.argsort(-patches[:, cv2.CC_STAT_AREA])][:_MOST_CUBES]
-    x, y, w, h = (torch.from_numpy(patches[:, i].astype(np.float32)) for i in range(4))
-    height, width = is_cube.shape
-    return torch.stack([x / width, y / height, (x + w) / width, (y + h) / height], dim=1).to(logits.device)
 
 
 class CompactSegmenter:
@@ -128,6 +104,13 @@ class CompactSegmenter:
             categories=tuple(self.categories[labels[index] - 1] for index in kept),
             scores=tuple(scores[index] for index in kept),
         )
+
+    def cube_boxes(self, image: Tensor) -> Tensor:
+        """Boxes (N, 4) of the cubes in `image` (H, W, 3) uint8, px of that image resized to SEGMENTATION_AREA_PX."""
+        height, width = image.shape[:2]
+        found = self._detect(_resized(image, *processing_size(width, height, SEGMENTATION_AREA_PX))[0])
+        is_cube = torch.tensor([False, *(shape_of(name) == "cube" for name in self.categories)], device=self.device)
+        return found["boxes"][is_cube[found["labels"]] & (found["scores"] >= _SCORE_THRESHOLD)]
 
     def _detect(self, image: Tensor) -> dict[str, Tensor]:
         """Boxes (N, 4), labels, scores and 28 x 28 masks, surest first, of an image (3, H, W) 0..1."""

@@ -1,8 +1,8 @@
 """The network of the `compact` depth back end: a convolutional encoder-decoder with attention at its coarsest level.
 
 It sees colour and, as two more channels, each pixel's viewing ray. The decoder is given the floor (where is down, how
-high is the camera) and predicts how much nearer than the floor each pixel is. The floor comes from the cubes that are
-found (yardstick.py); the network's own guess from the coarsest level serves where none is. All
+high is the camera) and predicts how much nearer than the floor each pixel is. The floor comes from the cubes that the
+segmentation finds (yardstick.py); the network's own guess from the coarsest level serves where there is none. All
 lengths are predicted for a canonical focal length: metres = prediction * f / CANONICAL_FOCAL_PX, f being the focal
 length at the network's resolution. An object of n pixels then has one canonical depth, whatever the lens (Metric3D, Yin
 et al., ICCV 2023: "label transformation").
@@ -24,7 +24,7 @@ WIDTHS = (16, 32, 64, 128, 192)
 FAR_M = 3.3
 """Canonical depth that the floor tends to at the horizon, and has above it."""
 CLASSES = ("background", "cube", "parallelepiped")
-"""What the decoder tells apart beside depth, so that the cubes can be found."""
+"""What the decoder tells apart beside depth while it is trained: it learns to see objects sooner."""
 _MERGED = (96, 64, 32, 16)
 
 
