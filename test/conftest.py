@@ -9,11 +9,15 @@ test/launch  launch files; where launch is installed
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 
 # Read by DDS when rclpy starts, so it is set before any test module is imported.
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
+
+# A shell starts background jobs with Ctrl-C ignored, and children inherit that; the tests of Ctrl-C need it heard.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
