@@ -159,6 +159,16 @@ def test_doctor_names_every_part_of_the_machine() -> None:
     assert all(name in result.stdout for name in ("Python", "torch", "device", "ROS 2"))
 
 
+def test_doctor_finds_the_embedded_weights_from_any_folder(tmp_path: Path) -> None:
+    """Started elsewhere, the package's first folder may be that of the generated messages."""
+    source = Path(main.__file__).parents[2]
+    code = f"import sys; sys.path.append({str(source)!r}); from unity_depth_perception.cli import doctor; " + (
+        "print(doctor.check_weights())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
+    assert done.stdout.count("state='ok'") == 2, done.stdout
+
+
 def test_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken() -> list[doctor.Finding]:
         raise ZeroDivisionError("a bug")

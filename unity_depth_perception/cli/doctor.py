@@ -75,7 +75,8 @@ def check_ros() -> list[Finding]:
 
 def check_weights() -> list[Finding]:
     """The weights that ship with the package."""
-    folder = resources.files("unity_depth_perception") / "models" / "weights"
+    # Of the subpackage: the package itself may be spread over the sources and the generated messages.
+    folder = resources.files("unity_depth_perception.models") / "weights"
     files = sorted(folder.iterdir(), key=lambda item: item.name) if folder.is_dir() else []
     weights = [item for item in files if item.name.endswith(".safetensors")]
     if not weights:
