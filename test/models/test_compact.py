@@ -197,6 +197,14 @@ def test_weights_that_cannot_be_used(tmp_path: Path, spoil: object, message: str
     assert str(path) in str(error.value)
 
 
+def test_a_model_of_other_weights_goes_by_their_path(tmp_path: Path) -> None:
+    for create, weights in ((create_depth_estimator, DEPTH_WEIGHTS), (create_segmenter, SEGMENTATION_WEIGHTS)):
+        copy = tmp_path / weights.name
+        copy.write_bytes(weights.read_bytes())
+        assert create(str(copy), CPU).name == str(copy)
+        assert create("compact", CPU).name == "compact"
+
+
 def test_weights_come_back_as_they_were_saved(tmp_path: Path) -> None:
     network = CompactDepthNetwork()
     save_weights(tmp_path / "w.safetensors", network.state_dict(), {"kind": "compact-depth", "note": "µ"})

@@ -1,5 +1,6 @@
 """Training: batches keep images, depth, masks and cameras together; a run that was cut off goes on as if whole."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -119,6 +120,13 @@ def test_cubes_are_cut_out_with_what_is_true_of_them(batch: Batch) -> None:
         x, y = ((box[1] + box[3]) / 2).round().long(), ((box[2] + box[4]) / 2).round().long()
         near = batch.depth_m[image, (y - 2).clamp(min=0) : y + 3, (x - 2).clamp(min=0) : x + 3]
         assert near.min() < 1.2 * log_depth.exp()  # the middle of the box shows the cube or what covers it
+
+
+def test_a_batch_without_cubes_has_none_to_cut_out(batch: Batch) -> None:
+    bare = replace(batch, instances=torch.zeros_like(batch.instances))
+    cubes = cubes_of(bare, np.random.default_rng(0))
+    assert cubes.boxes.shape == (0, 5)
+    assert len(cubes.image) == len(cubes.log_depth) == 0
 
 
 def test_sightings_that_are_true_cost_nothing_but_their_doubt() -> None:

@@ -42,7 +42,7 @@ class CompactDepth:
         fill_network(both, state, weights)
         both.to(device).to(memory_format=torch.channels_last).eval()
         self._finder = CompactSegmenter(device)
-        self.name = "compact"
+        self.name = "compact" if weights == DEPTH_WEIGHTS else str(weights)
         self.device = device
 
     def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
@@ -53,9 +53,9 @@ class CompactDepth:
         rays = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
         encoding = self.network.encode(_resized(image, width, height), rays)
         floor = encoding.floor_normal, encoding.log_height
-        boxes = self._finder.cube_boxes(image)
-        if len(boxes):
-            normal, log_height = self._sightings(image, camera, boxes).agreed()
+        sightings = self._sightings(image, camera)
+        if sightings is not None:
+            normal, log_height = sightings.agreed()
             floor = normal[None], (log_height + math.log(CANONICAL_FOCAL_PX / seen.focal_px))[None]
         log_canonical, _ = self.network.decode(encoding, rays, *floor)
         metres = log_canonical.exp() * (seen.focal_px / CANONICAL_FOCAL_PX)
@@ -63,13 +63,16 @@ class CompactDepth:
         depth_m = functional.interpolate(metres[None], size=size, mode="bilinear", align_corners=False)[0, 0]
         return DepthPrediction(depth_m, is_metric=True)
 
-    def _sightings(self, image: Tensor, camera: Camera, boxes: Tensor) -> Sightings:
-        """What the cubes in `boxes` (N, 4), px of an image of SEGMENTATION_AREA_PX, say."""
+    def _sightings(self, image: Tensor, camera: Camera) -> Sightings | None:
+        """What the cubes in `image` say; None if there is none."""
         width, height = processing_size(camera.width, camera.height, SEGMENTATION_AREA_PX)
-        seen = camera.resized(width, height)
+        seen, small = camera.resized(width, height), _resized(image, width, height)
+        boxes = self._finder.cube_boxes(small[0])
+        if not len(boxes):
+            return None
         indexed = torch.cat([torch.zeros(len(boxes), 1, device=self.device), boxes], dim=1)
         intrinsics = torch.tensor([[seen.fx, seen.fy, seen.cx, seen.cy]], device=self.device).expand(len(boxes), 4)
-        sightings: Sightings = self.yardstick(_resized(image, width, height), indexed, intrinsics)
+        sightings: Sightings = self.yardstick(small, indexed, intrinsics)
         return sightings
 
 
@@ -106,9 +109,8 @@ class CompactSegmenter:
         )
 
     def cube_boxes(self, image: Tensor) -> Tensor:
-        """Boxes (N, 4) of the cubes in `image` (H, W, 3) uint8, px of that image resized to SEGMENTATION_AREA_PX."""
-        height, width = image.shape[:2]
-        found = self._detect(_resized(image, *processing_size(width, height, SEGMENTATION_AREA_PX))[0])
+        """Boxes (N, 4) [px] of the cubes in an image (3, H, W) float 0..1 of SEGMENTATION_AREA_PX."""
+        found = self._detect(image)
         is_cube = torch.tensor([False, *(shape_of(name) == "cube" for name in self.categories)], device=self.device)
         return found["boxes"][is_cube[found["labels"]] & (found["scores"] >= _SCORE_THRESHOLD)]
 

@@ -22,11 +22,15 @@ _JITTER = 0.08  # boxes found at use are not exact: standard deviation of their 
 
 @dataclass(frozen=True)
 class Cubes:
-    """N cubes of a batch: boxes (N, 5) as roi_align takes them, index (N,) of the image, log median depth (N,)."""
+    """N cubes of a batch: boxes (N, 5) as roi_align takes them, the image's index first; log median depth (N,)."""
 
     boxes: Tensor
-    image: Tensor
     log_depth: Tensor
+
+    @property
+    def image(self) -> Tensor:
+        """(N,) int64 index of each cube's image."""
+        return self.boxes[:, 0].long()
 
 
 def train_yardstick(config: TrainingConfig) -> dict[str, Tensor]:
@@ -36,8 +40,11 @@ def train_yardstick(config: TrainingConfig) -> dict[str, Tensor]:
     network.train()
 
     def step_loss(pool: ScenePool, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
-        batch = draw_batch(pool.available(), rng, config.batch, _AREA_PX, config.device, least_crop=0.7)
-        cubes = cubes_of(batch, rng)
+        while True:  # a small batch may show no cube
+            batch = draw_batch(pool.available(), rng, config.batch, _AREA_PX, config.device, least_crop=0.7)
+            cubes = cubes_of(batch, rng)
+            if len(cubes.boxes):
+                break
         sightings = network(batch.image, cubes.boxes, batch.intrinsics[cubes.image])
         floor = batch.floor[cubes.image]
         return sighting_losses(sightings, cubes.log_depth, floor[:, 3].log(), floor[:, :3])
@@ -57,5 +64,6 @@ def cubes_of(batch: Batch, rng: np.random.Generator) -> Cubes:
                 wrong = torch.from_numpy(rng.normal(0, _JITTER, 4).astype(np.float32)).to(box.device) * size
                 boxes.append(torch.cat([box.new_tensor([index]), box + wrong]))
                 depths.append(batch.depth_m[index][mask.bool()].median())
-    stacked = torch.stack(boxes)
-    return Cubes(stacked, stacked[:, 0].long(), torch.stack(depths).log())
+    if not boxes:
+        return Cubes(batch.image.new_zeros(0, 5), batch.image.new_zeros(0))
+    return Cubes(torch.stack(boxes), torch.stack(depths).log())
