@@ -1,22 +1,44 @@
-"""Models by name. A new back end is one line here."""
+"""Models by name. A new back end is one line here; its module is imported when it is asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models.compact import CompactDepth, CompactSegmenter
-from unity_depth_perception.models.floor_plane import FloorPlaneEstimator
+from unity_depth_perception.models.compact import DEPTH_WEIGHTS, CompactDepth, CompactSegmenter
+from unity_depth_perception.models.options import DepthOptions
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
 
-_DEPTH: dict[str, Callable[[torch.device], DepthEstimator]] = {
-    "compact": CompactDepth,
-    "floor-plane": FloorPlaneEstimator,
+
+class DepthFactory(Protocol):
+    """Loads a depth back end of a family by its name."""
+
+    def __call__(
+        self, name: str, device: torch.device, weights: Path | None, options: DepthOptions
+    ) -> DepthEstimator: ...
+
+
+def _compact(name: str, device: torch.device, weights: Path | None, options: DepthOptions) -> DepthEstimator:
+    return CompactDepth(device, DEPTH_WEIGHTS if weights is None else weights)
+
+
+def _floor_plane(name: str, device: torch.device, weights: Path | None, options: DepthOptions) -> DepthEstimator:
+    from unity_depth_perception.models.floor_plane import FloorPlaneEstimator
+
+    if weights is not None:
+        raise ModelError(f"the depth model {name} has no weights; leave out {weights}")
+    return FloorPlaneEstimator(device)
+
+
+_DEPTH: dict[str, DepthFactory] = {
+    "compact": _compact,
+    "floor-plane": _floor_plane,
 }
-_SEGMENTATION: dict[str, Callable[[torch.device], Segmenter]] = {"compact": CompactSegmenter}
+_SEGMENTATION = ("compact",)
+_DEFAULTS = DepthOptions()
 
 
 def depth_model_names() -> tuple[str, ...]:
@@ -26,18 +48,27 @@ def depth_model_names() -> tuple[str, ...]:
 
 def segmentation_model_names() -> tuple[str, ...]:
     """Names that `create_segmenter` takes."""
-    return tuple(_SEGMENTATION)
+    return _SEGMENTATION
 
 
-def create_depth_estimator(name: str, device: torch.device) -> DepthEstimator:
+def create_depth_estimator(
+    name: str, device: torch.device, weights: Path | None = None, options: DepthOptions = _DEFAULTS
+) -> DepthEstimator:
     """Load a depth back end by name, or weights of `train-depth` by path.
 
+    Args:
+        name: one of `depth_model_names`, or the path of a .safetensors file of `train-depth`.
+        device: where it runs.
+        weights: file or folder of the weights; else the embedded or the published ones are taken.
+        options: how it runs.
+
     Raises:
-        ModelError: unknown name, or weights that cannot be used.
+        ModelError: unknown name, or weights that cannot be had or used.
     """
+    require_known_depth_model(name)
     if name in _DEPTH:
-        return _DEPTH[name](device)
-    return CompactDepth(device, _weights_file(name, "depth", depth_model_names()))
+        return _DEPTH[name](name, device, weights, options)
+    return CompactDepth(device, Path(name))
 
 
 def create_segmenter(name: str, device: torch.device) -> Segmenter:
@@ -46,14 +77,22 @@ def create_segmenter(name: str, device: torch.device) -> Segmenter:
     Raises:
         ModelError: unknown name, or weights that cannot be used.
     """
-    if name in _SEGMENTATION:
-        return _SEGMENTATION[name](device)
-    return CompactSegmenter(device, _weights_file(name, "segmentation", segmentation_model_names()))
+    require_known_segmenter(name)
+    return CompactSegmenter(device) if name in _SEGMENTATION else CompactSegmenter(device, Path(name))
 
 
-def _weights_file(name: str, what: str, known: tuple[str, ...]) -> Path:
-    if not name.endswith(".safetensors"):
+def require_known_depth_model(name: str) -> None:
+    """Raise ModelError unless `name` is a depth model or the path of one; for a check before anything loads."""
+    _require_known(name, "depth", depth_model_names())
+
+
+def require_known_segmenter(name: str) -> None:
+    """Raise ModelError unless `name` is a segmentation model or the path of one; for a check before anything loads."""
+    _require_known(name, "segmentation", segmentation_model_names())
+
+
+def _require_known(name: str, what: str, known: tuple[str, ...]) -> None:
+    if name not in known and not name.endswith(".safetensors"):
         raise ModelError(
             f"unknown {what} model {name!r}: expected one of {', '.join(known)} or the path of a .safetensors file"
         )
-    return Path(name)

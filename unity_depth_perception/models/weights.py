@@ -60,24 +60,30 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def fill_network(network: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
     """Load a state dict; every name and shape must fit.
 
+    Of a tensor that the network holds under several names, safetensors keeps one: any of them will do.
+
     Raises:
         ModelError: names the file and the first mismatch.
     """
-    expected = network.state_dict()
+    expected = network.state_dict(keep_vars=True)
+    held_as = {id(value): name for name, value in expected.items() if name in state}
+    complete = dict(state)
     for name, value in expected.items():
-        if name not in state:
+        given = state.get(held_as.get(id(value), name))
+        if given is None:
             raise ModelError(
                 f"{source}: expected a tensor {name} of shape {tuple(value.shape)}, but the file has none: "
                 "these weights are of another network"
             )
-        if state[name].shape != value.shape:
+        if given.shape != value.shape:
             raise ModelError(
-                f"{source}: expected {name} of shape {tuple(value.shape)}, got {tuple(state[name].shape)}: "
+                f"{source}: expected {name} of shape {tuple(value.shape)}, got {tuple(given.shape)}: "
                 "these weights are of another network"
             )
+        complete[name] = given
     foreign = [name for name in state if name not in expected]
     if foreign:
         raise ModelError(f"{source}: unexpected tensor {foreign[0]}: these weights are of another network")
     if not all(torch.isfinite(value).all() for value in state.values() if value.is_floating_point()):
-        raise ModelError(f"{source}: the weights hold NaN or infinity; train them again")
-    network.load_state_dict(dict(state))
+        raise ModelError(f"{source}: the weights hold NaN or infinity; fetch or train them again")
+    network.load_state_dict(complete)

@@ -1,0 +1,116 @@
+"""Published weights: from a local file or folder, the Hugging Face cache, or the hub. Nothing is ever unpickled."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from unity_depth_perception.core.errors import ModelError
+
+WEIGHTS_FILE = "model.safetensors"
+"""The name of the weights in a repository of the hub, and so in a local folder."""
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Published:
+    """Where weights are published, and on what terms."""
+
+    hub_id: str
+    licence: str = "Apache-2.0"
+
+    @property
+    def is_non_commercial(self) -> bool:
+        """Whether the licence forbids commercial use (CC BY-NC)."""
+        return "-NC" in self.licence
+
+
+def locate_weights(published: Published, local: Path | None = None) -> Path:
+    """The weights file: `local`, or the one in the folder `local`, or from the cache of the hub, or downloaded.
+
+    HF_HUB_OFFLINE=1 keeps off the network; HF_HOME moves the cache. Says so where the licence is non-commercial.
+
+    Raises:
+        ModelError: there are no weights; it names the hub id, where it was looked for, and what to do.
+    """
+    path = _from_hub(published) if local is None else _on_disk(published, local)
+    if published.is_non_commercial:
+        _LOG.warning("weights of %s: %s, not for commercial use", published.hub_id, published.licence)
+    return path
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """The tensors of a .safetensors file, or of a .pth file, which is read with weights_only=True.
+
+    Raises:
+        ModelError: the file is truncated, of another kind, or holds anything but tensors by name.
+    """
+    try:
+        state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
+    except (SafetensorError, OSError, ValueError, EOFError, RuntimeError, KeyError) as error:
+        raise _unreadable(path, error) from None
+    except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
+        raise _unreadable(path, error) from None
+    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+        raise ModelError(f"{path}: expected tensors by name (a state dict), got something else")
+    return {str(name): value for name, value in state.items()}
+
+
+def _on_disk(published: Published, local: Path) -> Path:
+    path = local / WEIGHTS_FILE if local.is_dir() else local
+    if path.is_file():
+        return path
+    raise ModelError(_advice(published, f"no weights of {published.hub_id} at {path}"))
+
+
+def _from_hub(published: Published) -> Path:
+    from huggingface_hub import constants, hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:  # the cache first: a start without a network waits for nothing
+        return Path(hf_hub_download(published.hub_id, WEIGHTS_FILE, local_files_only=True))
+    except (EntryNotFoundError, OSError):
+        pass
+    looked = f"the cache {constants.HF_HUB_CACHE}"
+    if constants.HF_HUB_OFFLINE:
+        raise ModelError(_advice(published, f"no weights of {published.hub_id} in {looked}, and HF_HUB_OFFLINE is set"))
+    _LOG.warning("downloading the weights of %s into %s", published.hub_id, constants.HF_HUB_CACHE)
+    try:
+        return Path(hf_hub_download(published.hub_id, WEIGHTS_FILE))
+    except (EntryNotFoundError, OSError) as error:
+        reason = f"{type(error.__cause__ or error).__name__}: {error.__cause__ or error}"
+        found = f"no weights of {published.hub_id} in {looked} nor at {constants.ENDPOINT} ({reason})"
+        raise ModelError(_advice(published, found)) from None
+
+
+def _advice(published: Published, found: str) -> str:
+    return (
+        f"{found}; either let this machine reach the hub once (or copy the cache of one that did: HF_HOME), or download "
+        f"{WEIGHTS_FILE} of https://huggingface.co/{published.hub_id} and name its file or folder as the weights"
+    )
+
+
+def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
+    with safe_open(path, framework="pt") as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+
+
+def _read_torch(path: Path) -> Any:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _unreadable(path: Path, error: Exception) -> ModelError:
+    first = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return ModelError(
+        f"{path}: expected weights as {path.suffix or 'a file'}, but it cannot be read ({first}); "
+        "is it complete? Fetch it again, as .safetensors where there is one"
+    )

@@ -1,0 +1,36 @@
+"""How a depth back end runs: what does not change what it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unity_depth_perception.core.errors import ConfigurationError
+
+PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+ACCELERATIONS = ("none", "compile", "cuda_graph")
+
+
+@dataclass(frozen=True)
+class DepthOptions:
+    """Options of a depth back end; those that a back end has no use for leave it as it is.
+
+    Attributes:
+        size_px: side of the image that the network sees (Depth Anything 3: the longest, V2: the shortest); 0: the one
+            that the network was made for.
+        precision: arithmetic of the network; auto takes what is fastest on the device within 0.5 % of depth.
+        acceleration: compile (torch.compile) or cuda_graph; a back end that cannot goes on without and says so.
+    """
+
+    size_px: int = 0
+    precision: str = "auto"
+    acceleration: str = "none"
+
+    def __post_init__(self) -> None:
+        if self.size_px != 0 and not 28 <= self.size_px <= 4096:
+            raise ConfigurationError(f"expected a processing size of 28 to 4096 px, or 0, got {self.size_px}")
+        for what, value, known in (
+            ("precision", self.precision, PRECISIONS),
+            ("acceleration", self.acceleration, ACCELERATIONS),
+        ):
+            if value not in known:
+                raise ConfigurationError(f"expected {what} one of {', '.join(known)}, got {value!r}")
