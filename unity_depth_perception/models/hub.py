@@ -94,8 +94,8 @@ def _from_hub(published: Published) -> Path:
 
 def _advice(published: Published, found: str) -> str:
     return (
-        f"{found}; either let this machine reach the hub once (or copy the cache of one that did: HF_HOME), or download "
-        f"{WEIGHTS_FILE} of https://huggingface.co/{published.hub_id} and name its file or folder as the weights"
+        f"{found}; either let this machine reach the hub once (or copy the cache of one that did: HF_HOME), or "
+        f"download {WEIGHTS_FILE} of https://huggingface.co/{published.hub_id} and name its file or folder as weights"
     )
 
 
