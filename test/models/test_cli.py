@@ -1,39 +1,18 @@
 """The `unity-depth` command as a person calls it: exit codes, messages, files."""
 
-import io
 import json
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
+from terminal import unity_depth
 
 from unity_depth_perception.cli import doctor, main
 from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.synthetic.seeds import FIRST_TRAINING_SEED, IMAGES_PER_SEED, LARGEST_SEED, scene_seed
 
 ROOT = Path(__file__).parents[2]
-
-
-class Outcome(NamedTuple):
-    """What a call left on the terminal."""
-
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-def unity_depth(*arguments: str | Path) -> Outcome:
-    """Run the entry point in this process: loading torch anew for every call would take longer than the calls."""
-    out, err = io.StringIO(), io.StringIO()
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(out), redirect_stderr(err):
-        patch.setenv("COLUMNS", "150")
-        patch.setattr(sys, "argv", ["unity-depth", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            main.main()
-    return Outcome(int(end.value.code or 0), out.getvalue(), err.getvalue())
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from unity_depth_perception.core.errors import CameraError, ImageError, InputErr
 from unity_depth_perception.ops.cloud import POINT_STEP, pack_cloud
 from unity_depth_perception.ops.geometry import back_project, background_points, pixel_rays
 from unity_depth_perception.ops.resize import resize_depth, resize_image
-from unity_depth_perception.ops.validity import cleaned, from_millimetres, is_valid, to_millimetres
+from unity_depth_perception.ops.validity import cleaned, exceeds_millimetres, from_millimetres, is_valid, to_millimetres
 
 CPU = torch.device("cpu")
 NAN, INF = math.nan, math.inf
@@ -114,6 +114,11 @@ def test_millimetres() -> None:
 def test_all_sixteen_bits_come_back() -> None:
     every = torch.arange(65536, dtype=torch.int32)
     assert (to_millimetres(from_millimetres(every.to(torch.uint16))).to(torch.int32) == every).all()
+
+
+def test_what_exceeds_millimetres_is_what_turns_0_without_being_invalid() -> None:
+    depth_m = torch.tensor([math.nan, math.inf, -1.0, 0.0, 1e-5, 65.535, 65.536, 1e9])
+    assert exceeds_millimetres(depth_m).tolist() == [False, False, False, False, False, False, True, True]
 
 
 def test_float_millimetres_are_refused() -> None:

@@ -56,6 +56,17 @@ def test_resizing_back_gives_the_same_camera() -> None:
     assert CAMERA.resized(77, 1201).resized(640, 480).p == pytest.approx(CAMERA.p)
 
 
+@pytest.mark.parametrize("size", [(640, 480), (320, 240), (1920, 1440), (213, 160), (214, 160)])
+def test_an_image_of_the_same_proportions_is_the_cameras_own(size: tuple[int, int]) -> None:
+    assert CAMERA.of_image(*size) == CAMERA.resized(*size)
+
+
+@pytest.mark.parametrize("size", [(480, 640), (640, 360), (640, 482), (215, 160), (0, 0)])
+def test_an_image_of_other_proportions_is_refused(size: tuple[int, int]) -> None:
+    with pytest.raises(CameraError, match="expected an image"):
+        CAMERA.of_image(*size)
+
+
 def test_a_crop_sees_the_same_points() -> None:
     cropped = CAMERA.cropped(100, 50, 200, 300)
     assert (cropped.width, cropped.height) == (200, 300)

@@ -9,7 +9,7 @@ import sys
 
 import typer
 
-from unity_depth_perception.cli import benchmark, doctor, evaluate, synthesize, train
+from unity_depth_perception.cli import benchmark, doctor, estimate, evaluate, synthesize, train
 from unity_depth_perception.core.errors import PerceptionError
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+app.command()(estimate.estimate)
 app.command()(evaluate.evaluate)
 app.command()(synthesize.synthesize)
 app.command()(train.train_depth)

@@ -158,6 +158,21 @@ class Camera:
         sx, sy = width / self.width, height / self.height
         return Camera(width, height, self.fx * sx, self.fy * sy, (self.cx + 0.5) * sx - 0.5, (self.cy + 0.5) * sy - 0.5)
 
+    def of_image(self, width: int, height: int) -> Camera:
+        """The same camera for its image at another resolution.
+
+        Raises:
+            CameraError: that image has other proportions (by more than rounding to whole pixels), so it was cropped or
+                another camera took it.
+        """
+        difference = abs(width / self.width - height / self.height)
+        if difference > 0.5 / self.width + 0.5 / self.height:
+            raise CameraError(
+                f"expected an image with the proportions of the camera's {self.width} x {self.height} px, "
+                f"got {width} x {height}; give the intrinsics of this image"
+            )
+        return self if (width, height) == (self.width, self.height) else self.resized(width, height)
+
     def cropped(self, x_min: int, y_min: int, width: int, height: int) -> Camera:
         """The camera of the window whose first pixel is (x_min, y_min)."""
         return Camera(width, height, self.fx, self.fy, self.cx - x_min, self.cy - y_min)

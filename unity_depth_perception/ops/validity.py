@@ -46,5 +46,10 @@ def to_millimetres(depth_m: Tensor) -> Tensor:
     A valid depth under half a millimetre becomes 1, so that it does not turn invalid.
     """
     millimetres = (depth_m * _MM_PER_M).round()
-    fits = is_valid(depth_m) & (millimetres <= _MAX_MM)
+    fits = is_valid(depth_m) & ~exceeds_millimetres(depth_m)
     return torch.where(fits, millimetres.clamp(min=1), 0).to(torch.int32).to(torch.uint16)
+
+
+def exceeds_millimetres(depth_m: Tensor) -> Tensor:
+    """Which pixels are measured, but too far for 16 bits, so that `to_millimetres` makes them 0: bool, same shape."""
+    return is_valid(depth_m) & ((depth_m * _MM_PER_M).round() > _MAX_MM)

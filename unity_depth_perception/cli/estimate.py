@@ -1,0 +1,118 @@
+"""`unity-depth estimate`: depth, objects and distances of single images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from unity_depth_perception.cli.options import DepthModelOption, DeviceOption, SegmentationModelOption
+from unity_depth_perception.cli.progress import track
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import ConfigurationError, ImageError, InputError
+
+if TYPE_CHECKING:
+    from unity_depth_perception.core.objects import ObjectDistance
+    from unity_depth_perception.pipeline import Frame
+
+_SHOWN = 10  # of the images that failed
+
+
+def estimate(
+    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files: png, jpeg, ...")],
+    output: Annotated[Path, typer.Option(help="Folder for the results.")],
+    intrinsics: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="camera_intrinsics.json of the camera that took the images.")
+    ] = None,
+    vertical_fov: Annotated[
+        float | None, typer.Option(metavar="DEG", help="Or its vertical field of view (Unity: Camera.fieldOfView).")
+    ] = None,
+    depth_model: DepthModelOption = "compact",
+    segmentation_model: SegmentationModelOption = "compact",
+    device: DeviceOption = "auto",
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results of an earlier call.")] = False,
+) -> None:
+    """Write depth, objects and their distances, pictures and a point cloud for each image."""
+    import torch
+
+    from unity_depth_perception.export.result_folder import ResultFolder
+    from unity_depth_perception.models.device import resolve_device
+    from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
+    from unity_depth_perception.pipeline import PerceptionPipeline
+
+    cameras = CameraSource(intrinsics, vertical_fov)
+    _refuse_missing(images)
+    chosen = resolve_device(device, torch.cuda.is_available())
+    pipeline = PerceptionPipeline(
+        create_depth_estimator(depth_model, chosen), create_segmenter(segmentation_model, chosen)
+    )
+    failures: list[str] = []
+    with ResultFolder(output, images, overwrite=overwrite) as folder:
+        for image in track(images, len(images), "estimating"):
+            try:
+                result = pipeline.process(_frame(image, cameras))
+            except InputError as error:
+                failures.append(str(error) if str(image) in str(error) else f"{image}: {error}")
+            else:
+                typer.echo(_line(image, result.objects, folder.add(image, result)))
+    typer.echo(f"{len(images) - len(failures)} images: {output}")
+    if failures:
+        raise ImageError(f"{len(failures)} of {len(images)} images were left out:{_listed(failures)}")
+
+
+class CameraSource:
+    """The camera of each image: from one intrinsics file or one field of view."""
+
+    def __init__(self, intrinsics: Path | None, vertical_fov_deg: float | None) -> None:
+        """Raises ConfigurationError where not exactly one is given, CameraError where it is wrong."""
+        if (intrinsics is None) == (vertical_fov_deg is None):
+            raise ConfigurationError(
+                "expected the camera of the images, either --intrinsics FILE or --vertical-fov DEG (a new camera in "
+                f"Unity has 60); got {'none' if intrinsics is None else 'both'}"
+            )
+        self._from_file = None if intrinsics is None else Camera.from_intrinsics_file(intrinsics)
+        self._fov_rad = math.radians(vertical_fov_deg or 0.0)
+        if self._from_file is None:
+            Camera.from_vertical_fov(self._fov_rad, 1, 1)  # a wrong angle is told before models load
+        self._file = intrinsics
+
+    def camera_for(self, width: int, height: int) -> Camera:
+        """The camera of an image of this size; intrinsics of another resolution are rescaled.
+
+        Raises:
+            CameraError: the intrinsics are of an image of other proportions.
+        """
+        if self._from_file is None:
+            return Camera.from_vertical_fov(self._fov_rad, width, height)
+        return self._from_file.of_image(width, height)
+
+
+def _refuse_missing(images: list[Path]) -> None:
+    """Before models load: files that are not there, all in one message."""
+    missing = (image for image in images if not image.is_file())
+    problems = [f"{image}: {'a folder; name its images' if image.is_dir() else 'no such file'}" for image in missing]
+    if problems:
+        raise ImageError(f"expected image files, got{_listed(problems)}")
+
+
+def _frame(path: Path, cameras: CameraSource) -> Frame:
+    from unity_depth_perception.dataset.files import read_image
+    from unity_depth_perception.pipeline import Frame
+
+    image = read_image(path)
+    return Frame(image, cameras.camera_for(image.shape[1], image.shape[0]), frame_id=path.name)
+
+
+def _line(image: Path, objects: Sequence[ObjectDistance], beyond_px: int) -> str:
+    """One image for the terminal: its objects, and what its 16-bit depth could not hold."""
+    found = ", ".join(f"{item.category} {item.distance.median:.3f} m" for item in objects) or "no objects"
+    note = f" ({beyond_px} px are too far for the 16-bit png: 0 there, right in the .npy)" if beyond_px else ""
+    return f"{image.name}: {found}{note}"
+
+
+def _listed(problems: Sequence[str]) -> str:
+    more = f"\n  ... and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
+    return "".join(f"\n  - {problem}" for problem in problems[:_SHOWN]) + more
