@@ -1,0 +1,42 @@
+"""unity_endpoint: Unity's ROS-TCP-Endpoint, which needs the package ros_tcp_endpoint in the workspace."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import signal
+import sys
+
+import rclpy
+from rclpy.executors import ExternalShutdownException
+from rclpy.logging import get_logger
+
+_MISSING = (
+    "expected the package ros_tcp_endpoint; in the workspace: "
+    "git clone -b main-ros2 https://github.com/Unity-Technologies/ROS-TCP-Endpoint src/ros_tcp_endpoint"
+)
+
+
+def main(args: list[str] | None = None) -> None:
+    """Listen for Unity until Ctrl-C or SIGTERM, then end the process."""
+    if importlib.util.find_spec("ros_tcp_endpoint") is None:
+        get_logger("unity_endpoint").fatal(_MISSING)
+        sys.exit(2)
+    from unity_depth_perception.ros.unity_tcp import UnityTcpServer
+
+    try:
+        rclpy.init(args=args)
+        server = UnityTcpServer()
+        server.start()
+        server.setup_executor()
+    except (KeyboardInterrupt, ExternalShutdownException):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    rclpy.try_shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # The endpoint's threads read from Unity until it disconnects; the process must not wait for that.
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()
