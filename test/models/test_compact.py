@@ -7,9 +7,11 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from torchvision.ops import box_iou
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError, ModelError
+from unity_depth_perception.models import compact
 from unity_depth_perception.models.compact import (
     DEPTH_WEIGHTS,
     SEGMENTATION_WEIGHTS,
@@ -17,10 +19,11 @@ from unity_depth_perception.models.compact import (
     CompactSegmenter,
     _paste,
 )
-from unity_depth_perception.models.depth_network import FAR_M, CompactDepthNetwork, log_floor_depth
+from unity_depth_perception.models.depth_network import FAR_M, ColumnAttention, CompactDepthNetwork, log_floor_depth
 from unity_depth_perception.models.device import resolve_device
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
+from unity_depth_perception.models.segmentation_network import compact_mask_rcnn, detect
 from unity_depth_perception.models.weights import load_weights, save_weights
 from unity_depth_perception.synthetic.samples import render_samples
 
@@ -76,6 +79,64 @@ def test_the_floor_is_the_plane_that_its_normal_and_height_say() -> None:
     assert torch.allclose((plane @ normal[0])[below], torch.tensor(height_m), rtol=1e-3)
     upwards = log_floor_depth(normal, torch.zeros(1), torch.tensor([0.0, -5.0]).view(1, 2, 1, 1))
     assert upwards.exp().item() == pytest.approx(FAR_M)
+
+
+def test_a_column_hears_of_itself_alone_and_at_first_changes_nothing() -> None:
+    torch.manual_seed(0)
+    columns = ColumnAttention(32).eval()
+    x, hints = torch.randn(1, 32, 6, 5), torch.randn(1, 2, 6, 5)
+    assert torch.allclose(columns(x, hints), x, atol=1e-6)
+    for parameter in columns.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    other = x.clone()
+    other[:, :, 5, 2] += 1
+    changed = (columns(other, hints) - columns(x, hints)).abs().amax(dim=(0, 1)) > 1e-5  # (6, 5)
+    assert changed[:, 2].all()
+    assert changed.sum() == 6
+
+
+@pytest.mark.parametrize(("height", "width"), [(256, 256), (192, 328), (33, 97)])
+def test_the_network_predicts_at_half_the_size(height: int, width: int) -> None:
+    network, image = CompactDepthNetwork().eval(), torch.rand(2, 3, height, width)
+    rays = torch.zeros(2, 2, height, width)
+    with torch.inference_mode():
+        encoding = network.encode(image, rays)
+        depth, classes = network.decode(encoding, rays, encoding.floor_normal, encoding.log_height)
+    half = (-(-height // 2), -(-width // 2))
+    assert depth.shape == (2, *half)
+    assert classes.shape == (2, 3, *half)
+
+
+def test_one_place_has_one_object_even_where_its_category_is_in_doubt() -> None:
+    """A box head with even odds for two categories: each is below one half, the object is sure."""
+    torch.manual_seed(0)
+    network = compact_mask_rcnn(2).eval()
+    torch.nn.init.zeros_(network.roi_heads.box_predictor.cls_score.weight)
+    torch.nn.init.zeros_(network.roi_heads.box_predictor.bbox_pred.weight)
+    network.roi_heads.box_predictor.cls_score.bias.data = torch.tensor([0.0, 3.0, 3.0])
+    with torch.inference_mode():
+        found = detect(network, torch.rand(3, 96, 128), least_score=0.9)
+        assert not len(detect(network, torch.rand(3, 96, 128), least_score=0.99).boxes)
+    assert len(found.boxes) > 0
+    assert found.scores.min() == pytest.approx(2 / (2 + math.exp(-3)), rel=1e-5)
+    overlap = box_iou(found.boxes, found.boxes) - torch.eye(len(found.boxes))
+    assert overlap.max() <= 0.5
+    assert (found.boxes >= 0).all()
+    assert found.boxes[:, 2].max() <= 128
+    assert found.boxes[:, 3].max() <= 96
+
+
+def test_depth_and_segmentation_look_for_objects_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = []
+    monkeypatch.setattr(compact, "detect", lambda *args, **kwargs: looks.append(1) or detect(*args, **kwargs))
+    depth, segmenter = create_depth_estimator("compact", CPU), create_segmenter("compact", CPU)
+    camera = Camera.from_vertical_fov(1.0, 64, 64)
+    for _ in range(2):
+        image = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8)
+        with torch.inference_mode():
+            depth.infer(image, camera)
+            segmenter.infer(image)
+    assert len(looks) == 2
 
 
 def test_the_segmenter_finds_only_what_is_there() -> None:
@@ -173,7 +234,7 @@ def _other_shape(path: Path) -> None:
 
 def _not_finite(path: Path) -> None:
     state, description = load_weights(DEPTH_WEIGHTS)
-    save_weights(path, {**state, "dense.head.bias": torch.full((4,), math.nan)}, description)
+    save_weights(path, {**state, "dense.head.bias": torch.full((16,), math.nan)}, description)
 
 
 @pytest.mark.parametrize(
@@ -184,7 +245,7 @@ def _not_finite(path: Path) -> None:
         (_foreign, "other safetensors"),
         (_other_kind, "expected weights of kind compact-depth"),
         (_missing_tensor, r"expected a tensor dense\.head\.weight"),
-        (_other_shape, r"expected dense\.head\.weight of shape \(4, 16, 3, 3\), got \(1, 8, 3, 3\)"),
+        (_other_shape, r"expected dense\.head\.weight of shape \(16, 32, 3, 3\), got \(1, 8, 3, 3\)"),
         (_not_finite, "NaN or infinity"),
         (lambda path: None, "no such weights file"),
     ],

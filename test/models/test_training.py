@@ -18,7 +18,7 @@ from unity_depth_perception.training.depth import classes, depth_losses, train_d
 from unity_depth_perception.training.loop import TrainingConfig, fit
 from unity_depth_perception.training.pool import SHARD_IMAGES, ScenePool, Shard, fill
 from unity_depth_perception.training.segmentation import target, train_segmentation
-from unity_depth_perception.training.yardstick import cubes_of
+from unity_depth_perception.training.yardstick import candidates
 
 CPU = torch.device("cpu")
 
@@ -113,34 +113,50 @@ def test_depth_losses_are_zero_for_the_truth_and_see_a_scale_error_everywhere() 
     assert on_object["log_error"].item() == pytest.approx(0.04)  # objects hold 40 % of the weight
 
 
-def test_cubes_are_cut_out_with_what_is_true_of_them(batch: Batch) -> None:
-    cubes = cubes_of(batch, np.random.default_rng(0))
-    assert len(cubes.boxes) >= len(batch.image) // 2
-    for box, image, log_depth in zip(cubes.boxes, cubes.image, cubes.log_depth, strict=True):
+def test_candidates_are_cut_out_with_what_is_true_of_them(batch: Batch) -> None:
+    found = candidates(batch, np.random.default_rng(0))
+    assert found.is_cube.sum() >= len(batch.image) // 2
+    assert not found.is_cube.all()  # parallelepipeds too: the yardstick must know them
+    for box, image, log_depth in zip(found.boxes, found.image, found.log_depth, strict=True):
         x, y = ((box[1] + box[3]) / 2).round().long(), ((box[2] + box[4]) / 2).round().long()
         near = batch.depth_m[image, (y - 2).clamp(min=0) : y + 3, (x - 2).clamp(min=0) : x + 3]
-        assert near.min() < 1.2 * log_depth.exp()  # the middle of the box shows the cube or what covers it
+        assert near.min() < 1.2 * log_depth.exp()  # the middle of the box shows the object or what covers it
 
 
-def test_a_batch_without_cubes_has_none_to_cut_out(batch: Batch) -> None:
+def test_a_batch_without_objects_has_none_to_cut_out(batch: Batch) -> None:
     bare = replace(batch, instances=torch.zeros_like(batch.instances))
-    cubes = cubes_of(bare, np.random.default_rng(0))
-    assert cubes.boxes.shape == (0, 5)
-    assert len(cubes.image) == len(cubes.log_depth) == 0
+    found = candidates(bare, np.random.default_rng(0))
+    assert found.boxes.shape == (0, 5)
+    assert len(found.image) == len(found.log_depth) == len(found.is_cube) == 0
 
 
 def test_sightings_that_are_true_cost_nothing_but_their_doubt() -> None:
+    cubes = torch.tensor([True, True])
     truth = torch.tensor([-0.5, 0.1]), torch.tensor([-1.0, -0.9]), torch.tensor([[0.0, 0.8, 0.6]] * 2)
-    exact = sighting_losses(Sightings(truth[0], truth[1], truth[2], torch.zeros(2)), *truth)
+    exact = sighting_losses(Sightings(*truth, torch.zeros(2)), *truth, cubes)
     assert [exact[name].item() for name in ("cube depth", "cube height", "cube tilt", "cube likelihood")] == [0] * 4
-    too_high = sighting_losses(Sightings(truth[0], truth[1] + 0.1, truth[2], torch.zeros(2)), *truth)
-    assert too_high["cube height"].item() == pytest.approx(0.2)
-    assert too_high["cube depth"] == 0
+    too_high = truth[0], truth[1] + 0.1, truth[2]
+    losses = sighting_losses(Sightings(*too_high, torch.zeros(2)), *truth, cubes)
+    assert losses["cube height"].item() == pytest.approx(0.2)
+    assert losses["cube depth"] == 0
     doubtful, sure = (
-        sighting_losses(Sightings(truth[0], truth[1] + 0.1, truth[2], torch.full((2,), doubt)), *truth)
+        sighting_losses(Sightings(*too_high, torch.full((2,), doubt)), *truth, cubes)
         for doubt in (-2.3, -4.0)  # exp(-2.3) = 0.1
     )
     assert doubtful["cube likelihood"] < sure["cube likelihood"]
+
+
+def test_what_is_no_cube_teaches_nothing_but_doubt() -> None:
+    truth = torch.zeros(2), torch.zeros(2), torch.tensor([[0.0, 0.8, 0.6]] * 2)
+    said = [torch.tensor([0.0, 0.7], requires_grad=True), torch.tensor([0.0, 0.7], requires_grad=True)]
+    log_error = torch.zeros(2, requires_grad=True)
+    losses = sighting_losses(Sightings(*said, truth[2], log_error), *truth, torch.tensor([True, False]))
+    assert losses["cube depth"] == losses["cube height"] == 0
+    sum(losses.values()).backward()
+    assert said[0].grad is not None
+    assert said[0].grad[1] == 0
+    assert log_error.grad is not None
+    assert log_error.grad[1] < 0 < log_error.grad[0]  # off by 1.4: doubt should grow
 
 
 class Tiny(nn.Module):

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 import math
+import weakref
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.models.detection.image_list import ImageList
 from torchvision.transforms.v2 import functional as transforms
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.core.objects import shape_of
 from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
-from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
+from unity_depth_perception.models.segmentation_network import Detections, compact_mask_rcnn, detect, masks
 from unity_depth_perception.models.weights import EMBEDDED, fill_network, load_weights
 from unity_depth_perception.models.yardstick import Sightings, YardstickNetwork
 from unity_depth_perception.ops.geometry import pixel_rays
@@ -26,7 +26,7 @@ from unity_depth_perception.ops.geometry import pixel_rays
 DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
 DEPTH_AREA_PX = 256 * 256
-SEGMENTATION_AREA_PX = 384 * 384
+SEGMENTATION_AREA_PX = 448 * 448
 _SCORE_THRESHOLD = 0.5
 _LEAST_UNCOVERED = 0.5  # of a mask: else it is another guess at an object that a surer mask covers
 
@@ -41,7 +41,7 @@ class CompactDepth:
         both = nn.ModuleDict({"dense": self.network, "yardstick": self.yardstick})
         fill_network(both, state, weights)
         both.to(device).to(memory_format=torch.channels_last).eval()
-        self._finder = CompactSegmenter(device)
+        self._finder = embedded_segmenter(device)
         self.name = "compact" if weights == DEPTH_WEIGHTS else str(weights)
         self.device = device
 
@@ -65,13 +65,13 @@ class CompactDepth:
 
     def _sightings(self, image: Tensor, camera: Camera) -> Sightings | None:
         """What the cubes in `image` say; None if there is none."""
-        width, height = processing_size(camera.width, camera.height, SEGMENTATION_AREA_PX)
-        seen, small = camera.resized(width, height), _resized(image, width, height)
-        boxes = self._finder.cube_boxes(small[0])
-        if not len(boxes):
+        small, found = self._finder.detections(image)
+        count = len(found.boxes)
+        if not count:
             return None
-        indexed = torch.cat([torch.zeros(len(boxes), 1, device=self.device), boxes], dim=1)
-        intrinsics = torch.tensor([[seen.fx, seen.fy, seen.cx, seen.cy]], device=self.device).expand(len(boxes), 4)
+        seen = camera.resized(small.shape[3], small.shape[2])
+        indexed = torch.cat([torch.zeros(count, 1, device=self.device), found.boxes], dim=1)
+        intrinsics = torch.tensor([[seen.fx, seen.fy, seen.cx, seen.cy]], device=self.device).expand(count, 4)
         sightings: Sightings = self.yardstick(small, indexed, intrinsics)
         return sightings
 
@@ -91,37 +91,39 @@ class CompactSegmenter:
         self.device = device
         self.categories = tuple(categories)
         self.network = network.to(device).to(memory_format=torch.channels_last).eval()
+        self._last: tuple[weakref.ref[Tensor], Tensor, Detections] | None = None
 
     def infer(self, image: Tensor) -> Segmentation:
         """Instances of `image` (H, W, 3) uint8 RGB on `device`."""
         height, width = image.shape[:2]
-        small_w, small_h = processing_size(width, height, SEGMENTATION_AREA_PX)
-        found = self._detect(_resized(image, small_w, small_h)[0])
-        keep = found["scores"] >= _SCORE_THRESHOLD
-        scale = torch.tensor([width / small_w, height / small_h], device=self.device).repeat(2)
-        boxes = (found["boxes"][keep] * scale).tolist()
-        instances, kept = _paste(found["masks"][keep][:, 0], boxes, height, width)
-        labels, scores = found["labels"][keep].tolist(), found["scores"][keep].tolist()
+        small, found = self.detections(image)
+        scale = torch.tensor([width / small.shape[3], height / small.shape[2]], device=self.device).repeat(2)
+        instances, kept = _paste(masks(self.network, found), (found.boxes * scale).tolist(), height, width)
+        labels, scores = found.labels.tolist(), found.scores.tolist()
         return Segmentation(
             instances,
             categories=tuple(self.categories[labels[index] - 1] for index in kept),
             scores=tuple(scores[index] for index in kept),
         )
 
-    def cube_boxes(self, image: Tensor) -> Tensor:
-        """Boxes (N, 4) [px] of the cubes in an image (3, H, W) float 0..1 of SEGMENTATION_AREA_PX."""
-        found = self._detect(image)
-        is_cube = torch.tensor([False, *(shape_of(name) == "cube" for name in self.categories)], device=self.device)
-        return found["boxes"][is_cube[found["labels"]] & (found["scores"] >= _SCORE_THRESHOLD)]
+    def detections(self, image: Tensor) -> tuple[Tensor, Detections]:
+        """The image (1, 3, h, w) float 0..1 at the size looked at, and the objects in it, without their masks.
 
-    def _detect(self, image: Tensor) -> dict[str, Tensor]:
-        """Boxes (N, 4), labels, scores and 28 x 28 masks, surest first, of an image (3, H, W) 0..1."""
-        transform = self.network.transform  # called as a whole it would resize the image
-        images = ImageList(transform.batch_images([transform.normalize(image)]), [(image.shape[1], image.shape[2])])
-        features = self.network.backbone(images.tensors)
-        proposals, _ = self.network.rpn(images, features)
-        detections, _ = self.network.roi_heads(features, proposals, images.image_sizes)
-        return dict(detections[0])
+        Asked again for the same tensor, it gives the same answer without looking: depth and segmentation both ask.
+        """
+        last = self._last
+        if last is not None and last[0]() is image:
+            return last[1], last[2]
+        small = _resized(image, *processing_size(image.shape[1], image.shape[0], SEGMENTATION_AREA_PX))
+        found = detect(self.network, small[0], _SCORE_THRESHOLD)
+        self._last = weakref.ref(image), small, found
+        return small, found
+
+
+@functools.cache
+def embedded_segmenter(device: torch.device) -> CompactSegmenter:
+    """The one of the shipped weights, shared by all who use it on a device."""
+    return CompactSegmenter(device)
 
 
 def _paste(masks: Tensor, boxes: list[list[float]], height: int, width: int) -> tuple[Tensor, list[int]]:

@@ -1,4 +1,5 @@
-"""The network of the `compact` depth back end: a convolutional encoder-decoder with attention at its coarsest level.
+"""The network of the `compact` depth back end: a convolutional encoder-decoder with attention at its coarsest level
+and, in the decoder, within each column of pixels.
 
 It sees colour and, as two more channels, each pixel's viewing ray. The decoder is given the floor (where is down, how
 high is the camera) and predicts how much nearer than the floor each pixel is. The floor comes from the cubes that the
@@ -25,7 +26,8 @@ FAR_M = 3.3
 """Canonical depth that the floor tends to at the horizon, and has above it."""
 CLASSES = ("background", "cube", "parallelepiped")
 """What the decoder tells apart beside depth while it is trained: it learns to see objects sooner."""
-_MERGED = (96, 64, 32, 16)
+_MERGED = (96, 64, 32)
+"""Channels of the decoder at 1/16, 1/8 and 1/4 of the resolution."""
 
 
 @dataclass(frozen=True)
@@ -73,9 +75,11 @@ class CompactDepthNetwork(nn.Module):
         self.merge = nn.ModuleList(
             conv_block(channels + 1, merged) for channels, merged in zip(inputs, _MERGED, strict=True)
         )
-        self.head = nn.Conv2d(_MERGED[-1], 1 + len(CLASSES), 3, padding=1)
+        self.columns = nn.ModuleList(ColumnAttention(merged) for merged in _MERGED)
+        outputs = (1 + len(CLASSES)) * 4  # each pixel at 1/4 predicts four at 1/2
+        self.head = nn.Conv2d(_MERGED[-1], outputs, 3, padding=1)
         nn.init.zeros_(self.head.weight)
-        self.head.bias = nn.Parameter(torch.zeros(1 + len(CLASSES)))
+        self.head.bias = nn.Parameter(torch.zeros(outputs))
 
     def encode(self, image: Tensor, rays: Tensor) -> Encoding:
         """What does not depend on the floor, and a guess at it.
@@ -104,13 +108,14 @@ class CompactDepthNetwork(nn.Module):
             log_height: (B,) log canonical height of the camera above the floor.
         """
         x = encoding.coarsest
-        for merge, skip in zip(self.merge, reversed(encoding.skips), strict=True):
+        for merge, columns, skip in zip(self.merge, self.columns, encoding.skips[:0:-1], strict=True):
             x = functional.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
-            floor = log_floor_depth(
-                normal, log_height, functional.adaptive_avg_pool2d(rays, (skip.shape[2], skip.shape[3]))
-            )
-            x = merge(torch.cat([x, skip, floor[:, None]], dim=1))
-        nearer: Tensor = self.head(x)
+            seen = functional.adaptive_avg_pool2d(rays, (skip.shape[2], skip.shape[3]))
+            floor = log_floor_depth(normal, log_height, seen)[:, None]
+            x = columns(merge(torch.cat([x, skip, floor], dim=1)), torch.cat([seen[:, 1:], floor], dim=1))
+        height, width = encoding.skips[0].shape[2:]
+        nearer = functional.pixel_shuffle(self.head(x), 2)[:, :, :height, :width]
+        floor = log_floor_depth(normal, log_height, functional.adaptive_avg_pool2d(rays, (height, width)))
         return floor + nearer[:, 0], nearer[:, 1:]
 
     def _attend(self, x: Tensor, rays: Tensor) -> Tensor:
@@ -123,6 +128,39 @@ class CompactDepthNetwork(nn.Module):
         raw = self.floor(tokens.mean(dim=1))
         mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)  # 37 degrees down
         return functional.normalize(raw[:, :3] + mean_normal, dim=1), raw[:, 3] - 0.8
+
+
+class ColumnAttention(nn.Module):
+    """Lets each pixel see its whole column: where a wall meets the floor tells how far all of it is.
+
+    The axial attention of Wang et al., "Axial-DeepLab", ECCV 2020, along the axis that gravity singles out. Starts as
+    the identity.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(2, width)
+        self.layer = nn.TransformerEncoderLayer(
+            width,
+            nhead=width // 16,
+            dim_feedforward=2 * width,
+            dropout=0.0,
+            activation="gelu",
+            batch_first=True,
+            norm_first=True,
+        )
+        for parameter in (*self.embed.parameters(), self.layer.self_attn.out_proj.weight, self.layer.linear2.weight):
+            nn.init.zeros_(parameter)
+        nn.init.zeros_(self.layer.linear2.bias)
+
+    def forward(self, x: Tensor, hints: Tensor) -> Tensor:
+        """(B, C, H, W) from features (B, C, H, W) and hints (B, 2, H, W): ray y / z and log depth of the floor."""
+        batch, channels, height, width = x.shape
+        tokens = x.permute(0, 3, 2, 1) + self.embed(hints.permute(0, 3, 2, 1))  # (B, W, H, C)
+        mixed: Tensor = self.layer(tokens.reshape(batch * width, height, channels))
+        return (
+            mixed.view(batch, width, height, channels).permute(0, 3, 2, 1).contiguous(memory_format=torch.channels_last)
+        )
 
 
 def log_floor_depth(normal: Tensor, log_height: Tensor, rays: Tensor) -> Tensor:

@@ -8,7 +8,12 @@ from typing import Protocol
 import torch
 
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models.compact import DEPTH_WEIGHTS, CompactDepth, CompactSegmenter
+from unity_depth_perception.models.compact import (
+    DEPTH_WEIGHTS,
+    CompactDepth,
+    CompactSegmenter,
+    embedded_segmenter,
+)
 from unity_depth_perception.models.options import DepthOptions
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
 
@@ -78,7 +83,7 @@ def create_segmenter(name: str, device: torch.device) -> Segmenter:
         ModelError: unknown name, or weights that cannot be used.
     """
     require_known_segmenter(name)
-    return CompactSegmenter(device) if name in _SEGMENTATION else CompactSegmenter(device, Path(name))
+    return embedded_segmenter(device) if name in _SEGMENTATION else CompactSegmenter(device, Path(name))
 
 
 def require_known_depth_model(name: str) -> None:

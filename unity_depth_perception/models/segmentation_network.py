@@ -9,14 +9,17 @@ He et al., "Mask R-CNN", ICCV 2017; Lin et al., "Feature Pyramid Networks", CVPR
 from __future__ import annotations
 
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import FastRCNNPredictor, TwoMLPHead
+from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.mask_rcnn import MaskRCNNHeads, MaskRCNNPredictor
-from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign
+from torchvision.ops import FeaturePyramidNetwork, MultiScaleRoIAlign, nms
 
 from unity_depth_perception.models.blocks import conv_block, encoder_stages
 
@@ -24,6 +27,7 @@ _WIDTHS = (16, 24, 48, 96, 128)
 _CHANNELS = 64
 _LEVELS = ("0", "1", "2", "3")
 _ANCHOR_PX = ((16,), (36,), (80,), (180,))
+_NMS_IOU = 0.5
 
 
 class CompactBackbone(nn.Module):
@@ -72,3 +76,54 @@ def compact_mask_rcnn(class_count: int) -> MaskRCNN:
         mask_predictor=MaskRCNNPredictor(_CHANNELS, _CHANNELS, class_count + 1),
         **options,
     )
+
+
+@dataclass(frozen=True)
+class Detections:
+    """What the network found in one image, surest first.
+
+    Attributes:
+        boxes: (N, 4) x_min, y_min, x_max, y_max [px].
+        labels: (N,) int64 category, counted from 1.
+        scores: (N,) probability that there is an object at all.
+        features: levels of the pyramid, for `masks`.
+        size: height and width of the image.
+    """
+
+    boxes: Tensor
+    labels: Tensor
+    scores: Tensor
+    features: dict[str, Tensor]
+    size: tuple[int, int]
+
+
+def detect(network: MaskRCNN, image: Tensor, least_score: float) -> Detections:
+    """Objects in an image (3, H, W) float 0..1; each place has one object, whatever its category.
+
+    Unlike torchvision's own, the selection is made across the categories: an object that is a cube or a parallelepiped
+    with equal odds is found once, rather than twice or, each odds being below the threshold, not at all.
+    """
+    size = (image.shape[1], image.shape[2])
+    transform, heads = network.transform, network.roi_heads  # called as a whole the transform would resize the image
+    images = ImageList(transform.batch_images([transform.normalize(image)]), [size])
+    features = network.backbone(images.tensors)
+    proposals, _ = network.rpn(images, features)
+    logits, regression = heads.box_predictor(heads.box_head(heads.box_roi_pool(features, proposals, [size])))
+    probability = logits.softmax(dim=1)  # (P, 1 + C)
+    labels = probability[:, 1:].argmax(dim=1) + 1
+    of_label = heads.box_coder.decode(regression, proposals)[torch.arange(len(labels), device=image.device), labels]
+    boxes = torch.stack([of_label[:, k].clamp(0, size[1 - k % 2]) for k in range(4)], dim=1)
+    scores = 1 - probability[:, 0]
+    kept = (scores >= least_score).nonzero().squeeze(1)
+    kept = kept[nms(boxes[kept], scores[kept], _NMS_IOU)][: heads.detections_per_img]
+    return Detections(boxes[kept], labels[kept], scores[kept], features, size)
+
+
+def masks(network: MaskRCNN, found: Detections) -> Tensor:
+    """Soft masks (N, 28, 28), each stretched over its box."""
+    heads = network.roi_heads
+    if not len(found.boxes):
+        return found.boxes.new_zeros(0, 28, 28)
+    pooled = heads.mask_roi_pool(found.features, [found.boxes], [found.size])
+    logits: Tensor = heads.mask_predictor(heads.mask_head(pooled))  # (N, 1 + C, 28, 28)
+    return logits[torch.arange(len(found.labels), device=logits.device), found.labels].sigmoid()

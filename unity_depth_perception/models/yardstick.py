@@ -84,11 +84,14 @@ class YardstickNetwork(nn.Module):
         )
 
 
-def sighting_losses(sightings: Sightings, log_depth: Tensor, log_height: Tensor, normal: Tensor) -> dict[str, Tensor]:
-    """Absolute errors of N sightings, and the likelihood of their sum under the Laplace distribution they expect.
+def sighting_losses(
+    sightings: Sightings, log_depth: Tensor, log_height: Tensor, normal: Tensor, is_cube: Tensor
+) -> dict[str, Tensor]:
+    """Absolute errors where N sightings are of cubes, and the likelihood of all under a Laplace distribution.
 
     The likelihood is that of Kendall & Gal, "What Uncertainties Do We Need ...", NeurIPS 2017; its error is held fixed,
-    so that a sighting learns how sure it is without ceasing to learn where it is unsure.
+    so that a sighting learns how sure it is without ceasing to learn where it is unsure. What is no cube teaches the
+    likelihood alone: that nothing can be read from it.
     """
     depth = (sightings.log_depth - log_depth).abs()
     height = (sightings.log_height - log_height).abs()
@@ -96,9 +99,9 @@ def sighting_losses(sightings: Sightings, log_depth: Tensor, log_height: Tensor,
     total = (depth + height + tilt).detach()
     expected = total * (-sightings.log_error).exp() + sightings.log_error
     return {
-        "cube depth": 4 * depth.mean(),
-        "cube height": 2 * height.mean(),
-        "cube tilt": 2 * tilt.mean(),
+        "cube depth": 4 * depth[is_cube].mean(),
+        "cube height": 2 * height[is_cube].mean(),
+        "cube tilt": 2 * tilt[is_cube].mean(),
         "cube likelihood": 0.1 * expected.mean(),
     }
 

@@ -1,4 +1,4 @@
-"""The yardstick's part of `train-depth`: cubes cut out of virtual scenes."""
+"""The yardstick's part of `train-depth`: cubes cut out of virtual scenes, and what might be taken for one."""
 
 from __future__ import annotations
 
@@ -21,15 +21,22 @@ _JITTER = 0.08  # boxes found at use are not exact: standard deviation of their 
 
 
 @dataclass(frozen=True)
-class Cubes:
-    """N cubes of a batch: boxes (N, 5) as roi_align takes them, the image's index first; log median depth (N,)."""
+class Candidates:
+    """N objects of a batch, any of which the segmentation may take for a cube.
+
+    Attributes:
+        boxes: (N, 5) as roi_align takes them, the image's index first.
+        log_depth: (N,) log of the median depth [m].
+        is_cube: (N,) bool.
+    """
 
     boxes: Tensor
     log_depth: Tensor
+    is_cube: Tensor
 
     @property
     def image(self) -> Tensor:
-        """(N,) int64 index of each cube's image."""
+        """(N,) int64 index of each object's image."""
         return self.boxes[:, 0].long()
 
 
@@ -42,28 +49,30 @@ def train_yardstick(config: TrainingConfig) -> dict[str, Tensor]:
     def step_loss(pool: ScenePool, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         while True:  # a small batch may show no cube
             batch = draw_batch(pool.available(), rng, config.batch, _AREA_PX, config.device, least_crop=0.7)
-            cubes = cubes_of(batch, rng)
-            if len(cubes.boxes):
+            found = candidates(batch, rng)
+            if found.is_cube.any():
                 break
-        sightings = network(batch.image, cubes.boxes, batch.intrinsics[cubes.image])
-        floor = batch.floor[cubes.image]
-        return sighting_losses(sightings, cubes.log_depth, floor[:, 3].log(), floor[:, :3])
+        sightings = network(batch.image, found.boxes, batch.intrinsics[found.image])
+        floor = batch.floor[found.image]
+        return sighting_losses(sightings, found.log_depth, floor[:, 3].log(), floor[:, :3], found.is_cube)
 
     return fit(config, network, step_loss, part="yardstick")
 
 
-def cubes_of(batch: Batch, rng: np.random.Generator) -> Cubes:
-    """The cubes of a batch, their boxes a little wrong."""
-    is_cube = torch.tensor([False, *(name.endswith("_cube") for name in CATEGORIES)], device=batch.image.device)
-    boxes, depths = [], []
+def candidates(batch: Batch, rng: np.random.Generator) -> Candidates:
+    """The objects of a batch that are large enough, their boxes a little wrong."""
+    cube_labels = torch.tensor([False, *(name.endswith("_cube") for name in CATEGORIES)], device=batch.image.device)
+    boxes, depths, is_cube = [], [], []
     for index in range(len(batch.image)):
         found = target(batch, index)
         for box, label, mask in zip(found["boxes"], found["labels"], found["masks"], strict=True):
-            if is_cube[label] and int(mask.sum()) >= _LEAST_PX:
+            if int(mask.sum()) >= _LEAST_PX:
                 size = box[2:].sub(box[:2]).repeat(2)
                 wrong = torch.from_numpy(rng.normal(0, _JITTER, 4).astype(np.float32)).to(box.device) * size
                 boxes.append(torch.cat([box.new_tensor([index]), box + wrong]))
                 depths.append(batch.depth_m[index][mask.bool()].median())
+                is_cube.append(cube_labels[label])
     if not boxes:
-        return Cubes(batch.image.new_zeros(0, 5), batch.image.new_zeros(0))
-    return Cubes(torch.stack(boxes), torch.stack(depths).log())
+        empty = batch.image.new_zeros(0)
+        return Candidates(empty.view(0, 5), empty, empty.bool())
+    return Candidates(torch.stack(boxes), torch.stack(depths).log(), torch.stack(is_cube))
