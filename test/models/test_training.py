@@ -17,7 +17,9 @@ from unity_depth_perception.training.batches import Batch, draw_batch, ray_chann
 from unity_depth_perception.training.depth import classes, depth_losses, train_depth
 from unity_depth_perception.training.loop import TrainingConfig, fit
 from unity_depth_perception.training.pool import SHARD_IMAGES, ScenePool, Shard, fill
-from unity_depth_perception.training.segmentation import target, train_segmentation
+from unity_depth_perception.training.second_look import objects
+from unity_depth_perception.training.segmentation import train_segmentation
+from unity_depth_perception.training.target import target
 from unity_depth_perception.training.yardstick import candidates
 
 CPU = torch.device("cpu")
@@ -157,6 +159,20 @@ def test_what_is_no_cube_teaches_nothing_but_doubt() -> None:
     assert said[0].grad[1] == 0
     assert log_error.grad is not None
     assert log_error.grad[1] < 0 < log_error.grad[0]  # off by 1.4: doubt should grow
+
+
+def test_the_second_looks_objects_are_those_of_the_batch(batch: Batch) -> None:
+    boxes, masks, labels = objects(batch, np.random.default_rng(0))
+    found = [target(batch, index) for index in range(len(batch.image))]
+    assert labels.tolist() == [int(label) - 1 for one in found for label in one["labels"]]
+    assert boxes[:, 0].tolist() == [index for index, one in enumerate(found) for _ in one["labels"]]
+    areas = torch.cat([one["masks"].flatten(1).sum(dim=1) for one in found])
+    size = boxes[:, 3:] - boxes[:, 1:3]
+    seen = masks.mean(dim=(1, 2)) * size[:, 0] * size[:, 1]  # a jittered box may cut its mask, never add to it
+    large = areas > 200
+    assert large.sum() > 3
+    assert (seen / areas)[large].median() == pytest.approx(1, abs=0.1)
+    assert (seen / areas)[large].max() < 1.1
 
 
 class Tiny(nn.Module):

@@ -18,6 +18,7 @@ from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
+from unity_depth_perception.models.second_look import SecondLookNetwork
 from unity_depth_perception.models.segmentation_network import Detections, compact_mask_rcnn, detect, masks
 from unity_depth_perception.models.weights import EMBEDDED, fill_network, load_weights
 from unity_depth_perception.models.yardstick import Sightings, YardstickNetwork
@@ -85,12 +86,13 @@ class CompactSegmenter:
         categories = description.get("categories")
         if not (isinstance(categories, list) and categories and all(isinstance(name, str) for name in categories)):
             raise ModelError(f"{weights}: expected a list of category names in the metadata, got {categories!r}")
-        network = compact_mask_rcnn(len(categories))
-        fill_network(network, state, weights)
+        self.network, self.second_look = compact_mask_rcnn(len(categories)), SecondLookNetwork(len(categories))
+        both = nn.ModuleDict({"detector": self.network, "second_look": self.second_look})
+        fill_network(both, state, weights)
+        both.to(device).to(memory_format=torch.channels_last).eval()
         self.name = "compact" if weights == SEGMENTATION_WEIGHTS else str(weights)
         self.device = device
         self.categories = tuple(categories)
-        self.network = network.to(device).to(memory_format=torch.channels_last).eval()
         self._last: tuple[weakref.ref[Tensor], Tensor, Detections] | None = None
 
     def infer(self, image: Tensor) -> Segmentation:
@@ -98,13 +100,21 @@ class CompactSegmenter:
         height, width = image.shape[:2]
         small, found = self.detections(image)
         scale = torch.tensor([width / small.shape[3], height / small.shape[2]], device=self.device).repeat(2)
-        instances, kept = _paste(masks(self.network, found), (found.boxes * scale).tolist(), height, width)
-        labels, scores = found.labels.tolist(), found.scores.tolist()
+        soft = masks(self.network, found)
+        instances, kept = _paste(soft, (found.boxes * scale).tolist(), height, width)
+        categories, scores = self._categories(small, found, soft), found.scores.tolist()
         return Segmentation(
             instances,
-            categories=tuple(self.categories[labels[index] - 1] for index in kept),
+            categories=tuple(self.categories[categories[index]] for index in kept),
             scores=tuple(scores[index] for index in kept),
         )
+
+    def _categories(self, small: Tensor, found: Detections, soft: Tensor) -> list[int]:
+        """Indices of the categories that the box head and the second look together find most likely."""
+        indexed = torch.cat([torch.zeros_like(found.boxes[:, :1]), found.boxes], dim=1)
+        second = self.second_look(small, indexed, soft).log_softmax(dim=1)
+        chosen: list[int] = (found.log_odds + second).argmax(dim=1).tolist()
+        return chosen
 
     def detections(self, image: Tensor) -> tuple[Tensor, Detections]:
         """The image (1, 3, h, w) float 0..1 at the size looked at, and the objects in it, without their masks.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +51,7 @@ class TrainingConfig:
 
 
 StepLoss = Callable[[ScenePool, np.random.Generator, float], dict[str, Tensor]]
+Training = Callable[[TrainingConfig], dict[str, Tensor]]
 
 
 def fit(config: TrainingConfig, network: nn.Module, step_loss: StepLoss, part: str = "") -> dict[str, Tensor]:
@@ -74,6 +75,25 @@ def fit(config: TrainingConfig, network: nn.Module, step_loss: StepLoss, part: s
         run.save()
         pool.close()
     return run.average
+
+
+def fit_parts(config: TrainingConfig, trainings: Mapping[str, tuple[float, Training]]) -> dict[str, Tensor]:
+    """Train the networks of a model one after the other, each with its share of the steps and of the time.
+
+    Args:
+        config: of the whole; the parts' folders lie in its output.
+        trainings: name of each part -> its share, 0..1, and what trains it.
+
+    Returns:
+        The tensors of all, named `part.tensor`.
+    """
+    state = {}
+    for part, (share, train) in trainings.items():
+        minutes = None if config.minutes is None else config.minutes * share
+        steps = max(1, round(config.steps * share))
+        trained = train(replace(config, output=config.output / part, steps=steps, minutes=minutes))
+        state.update({f"{part}.{name}": value for name, value in trained.items()})
+    return state
 
 
 def _part_of(state: dict[str, Tensor], part: str) -> dict[str, Tensor]:

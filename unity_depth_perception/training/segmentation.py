@@ -5,20 +5,29 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.ops import masks_to_boxes
 
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
-from unity_depth_perception.synthetic.scene import CATEGORIES, LEAST_VISIBLE_RATIO
-from unity_depth_perception.training.batches import Batch, draw_batch
-from unity_depth_perception.training.loop import TrainingConfig, fit
+from unity_depth_perception.synthetic.scene import CATEGORIES
+from unity_depth_perception.training.batches import draw_batch
+from unity_depth_perception.training.loop import TrainingConfig, fit, fit_parts
 from unity_depth_perception.training.pool import ScenePool
+from unity_depth_perception.training.second_look import train_second_look
+from unity_depth_perception.training.target import target
 
 _AREAS_PX = ((0.5, 288 * 288), (1.0, 384 * 384))
 """Coarse images first: (until this progress, size of the images)."""
 
 
 def train_segmentation(config: TrainingConfig) -> dict[str, Tensor]:
-    """Train from scratch (or resume) and return the averaged weights."""
+    """Train Mask R-CNN and the second look, one after the other; the averaged weights of both.
+
+    The second look learns faster: it gets a fourth of the steps and of the time.
+    """
+    return fit_parts(config, {"detector": (0.75, train_detector), "second_look": (0.25, train_second_look)})
+
+
+def train_detector(config: TrainingConfig) -> dict[str, Tensor]:
+    """Train Mask R-CNN from scratch (or resume) and return the averaged weights."""
     torch.manual_seed(config.seed)
     network = compact_mask_rcnn(len(CATEGORIES)).to(config.device, memory_format=torch.channels_last)
     network.train()
@@ -31,15 +40,4 @@ def train_segmentation(config: TrainingConfig) -> dict[str, Tensor]:
         )
         return losses
 
-    return fit(config, network, step_loss)
-
-
-def target(batch: Batch, index: int) -> dict[str, Tensor]:
-    """Boxes, labels (1-based) and masks of an image's objects, as torchvision's detection models take them."""
-    instances = batch.instances[index]
-    counts = torch.bincount(instances.flatten().long(), minlength=batch.category.shape[1] + 1)[1:]
-    present = (counts >= max(4, LEAST_VISIBLE_RATIO * instances.numel())).nonzero().squeeze(1)
-    masks = instances[None] == (present + 1)[:, None, None]
-    boxes = masks_to_boxes(masks).float()
-    boxes[:, 2:] += 1  # max exclusive
-    return {"boxes": boxes, "labels": batch.category[index, present] + 1, "masks": masks.to(torch.uint8)}
+    return fit(config, network, step_loss, part="detector")

@@ -13,11 +13,10 @@ from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.batches import Batch, draw_batch
 from unity_depth_perception.training.loop import TrainingConfig, fit
 from unity_depth_perception.training.pool import ScenePool
-from unity_depth_perception.training.segmentation import target
+from unity_depth_perception.training.target import jittered, target
 
 _AREA_PX = 384 * 384
 _LEAST_PX = 60  # pixels of a cube that is worth looking at
-_JITTER = 0.08  # boxes found at use are not exact: standard deviation of their borders, of the box's size
 
 
 @dataclass(frozen=True)
@@ -65,11 +64,10 @@ def candidates(batch: Batch, rng: np.random.Generator) -> Candidates:
     boxes, depths, is_cube = [], [], []
     for index in range(len(batch.image)):
         found = target(batch, index)
-        for box, label, mask in zip(found["boxes"], found["labels"], found["masks"], strict=True):
+        wrong = jittered(found["boxes"], rng)
+        for box, label, mask in zip(wrong, found["labels"], found["masks"], strict=True):
             if int(mask.sum()) >= _LEAST_PX:
-                size = box[2:].sub(box[:2]).repeat(2)
-                wrong = torch.from_numpy(rng.normal(0, _JITTER, 4).astype(np.float32)).to(box.device) * size
-                boxes.append(torch.cat([box.new_tensor([index]), box + wrong]))
+                boxes.append(torch.cat([box.new_tensor([index]), box]))
                 depths.append(batch.depth_m[index][mask.bool()].median())
                 is_cube.append(cube_labels[label])
     if not boxes:

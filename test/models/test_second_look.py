@@ -1,0 +1,50 @@
+"""The second look: crops and masks must lie on each other, and its answer must reach the result."""
+
+import pytest
+import torch
+
+from unity_depth_perception.models import compact
+from unity_depth_perception.models.second_look import _MARGIN, CROP_PX, MASK_PX, SecondLookNetwork, _placed
+from unity_depth_perception.synthetic.samples import render_samples
+
+CPU = torch.device("cpu")
+
+
+def test_a_mask_fills_its_box_in_the_crop() -> None:
+    """A box twice as wide as it is high, wholly covered: its share of the square crop, in the middle."""
+    placed = _placed(torch.ones(1, MASK_PX, MASK_PX), torch.tensor([[_MARGIN, 2 * _MARGIN]]))[0, 0]
+    assert placed.shape == (CROP_PX, CROP_PX)
+    assert placed.mean().item() == pytest.approx(1 / (2 * _MARGIN**2), rel=0.05)
+    rows, columns = (placed > 0.5).nonzero().T
+    assert abs(int(rows.min() + rows.max()) - (CROP_PX - 1)) <= 1
+    assert abs(int(columns.min() + columns.max()) - (CROP_PX - 1)) <= 1
+    assert len(columns.unique()) == pytest.approx(2 * len(rows.unique()), abs=2)
+
+
+def test_a_mask_is_not_mirrored_on_its_way_into_the_crop() -> None:
+    mask = torch.zeros(1, MASK_PX, MASK_PX)
+    mask[:, : MASK_PX // 2, : MASK_PX // 2] = 1  # upper left
+    placed = _placed(mask, torch.full((1, 2), _MARGIN))[0, 0]
+    rows, columns = (placed > 0.5).nonzero().T
+    assert rows.max() <= CROP_PX // 2
+    assert columns.max() <= CROP_PX // 2
+
+
+def test_no_object_has_no_category() -> None:
+    network = SecondLookNetwork(12).eval()
+    with torch.inference_mode():
+        logits = network(torch.rand(1, 3, 64, 64), torch.zeros(0, 5), torch.zeros(0, MASK_PX, MASK_PX))
+    assert logits.shape == (0, 12)
+
+
+def test_what_it_says_decides_where_the_box_head_is_in_doubt() -> None:
+    segmenter = compact.CompactSegmenter(CPU)
+    (sample,) = render_samples([500], 512, 512)
+    image = torch.from_numpy(sample.image)
+    wanted = segmenter.categories.index("green_parallelepiped")
+    torch.nn.init.zeros_(segmenter.second_look.head.weight)
+    segmenter.second_look.head.bias.data = torch.where(torch.arange(12) == wanted, 1e4, 0.0)
+    with torch.inference_mode():
+        result = segmenter.infer(image)
+    assert len(result.categories) >= 2
+    assert set(result.categories) == {"green_parallelepiped"}

@@ -1,0 +1,61 @@
+"""The second look: what an object is, from its own pixels, once Mask R-CNN has found it.
+
+The box head sees an object through 7 x 7 cells of features, whose size follows the object's; whether its edges are
+equally long is lost there. Cut out, brought to a fixed size and with its mask beside it, that is plain to see.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.ops import roi_align
+
+from unity_depth_perception.models.blocks import ResidualBlock, conv_block
+
+CROP_PX = 64
+MASK_PX = 28
+_MARGIN = 1.4  # side of a crop over the longer side of the object's box
+
+
+class SecondLookNetwork(nn.Module):
+    """Tells the category of objects cut out of an image."""
+
+    def __init__(self, class_count: int) -> None:
+        super().__init__()
+        self.features = nn.Sequential(
+            conv_block(4, 24, stride=2),
+            conv_block(24, 48, stride=2),
+            ResidualBlock(48),
+            conv_block(48, 96, stride=2),
+            ResidualBlock(96),
+            conv_block(96, 128, stride=2),
+            nn.Flatten(),
+            nn.Linear(128 * (CROP_PX // 16) ** 2, 128),
+            nn.ReLU(inplace=True),
+        )
+        self.head = nn.Linear(128, class_count)
+
+    def forward(self, image: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
+        """Logits (N, C) of the categories of N objects.
+
+        Args:
+            image: (B, 3, H, W) float, RGB 0..1.
+            boxes: (N, 5) index of the image, and the object's box x_min, y_min, x_max, y_max [px], max exclusive.
+            masks: (N, MASK_PX, MASK_PX) float 0..1, each stretched over its box.
+        """
+        center, size = (boxes[:, 1:3] + boxes[:, 3:5]) / 2, boxes[:, 3:5] - boxes[:, 1:3]
+        side = _MARGIN * size.amax(dim=1, keepdim=True)
+        square = torch.cat([boxes[:, :1], center - side / 2, center + side / 2], dim=1)
+        crops = roi_align(image, square, (CROP_PX, CROP_PX), sampling_ratio=2)
+        logits: Tensor = self.head(self.features(torch.cat([(crops - 0.5) / 0.25, _placed(masks, side / size)], dim=1)))
+        return logits
+
+
+def _placed(masks: Tensor, stretch: Tensor) -> Tensor:
+    """Masks (N, 1, CROP_PX, CROP_PX) in crops that are `stretch` (N, 2) times as wide and high as the masks' boxes."""
+    grid = (torch.arange(CROP_PX, device=masks.device) + 0.5) / CROP_PX * 2 - 1
+    x, y = grid * stretch[:, :1], grid * stretch[:, 1:]  # (N, CROP_PX), -1..1 in the box
+    shape = (len(masks), CROP_PX, CROP_PX)
+    where = torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], dim=3)
+    return functional.grid_sample(masks[:, None], where, align_corners=False)

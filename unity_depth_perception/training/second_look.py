@@ -1,0 +1,46 @@
+"""The second look's part of `train-segmentation`: objects cut out of virtual scenes, and their categories."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.ops import roi_align
+
+from unity_depth_perception.models.second_look import MASK_PX, SecondLookNetwork
+from unity_depth_perception.synthetic.scene import CATEGORIES
+from unity_depth_perception.training.batches import Batch, draw_batch
+from unity_depth_perception.training.loop import TrainingConfig, fit
+from unity_depth_perception.training.pool import ScenePool
+from unity_depth_perception.training.target import jittered, target
+
+_AREA_PX = 384 * 384
+
+
+def train_second_look(config: TrainingConfig) -> dict[str, Tensor]:
+    """Train from scratch (or resume) and return the averaged weights."""
+    torch.manual_seed(config.seed)
+    network = SecondLookNetwork(len(CATEGORIES)).to(config.device).to(memory_format=torch.channels_last)
+    network.train()
+
+    def step_loss(pool: ScenePool, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
+        batch = draw_batch(pool.available(), rng, config.batch, _AREA_PX, config.device, least_crop=0.6)
+        boxes, masks, labels = objects(batch, rng)
+        return {"category": functional.cross_entropy(network(batch.image, boxes, masks), labels)}
+
+    return fit(config, network, step_loss, part="second_look")
+
+
+def objects(batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+    """N objects of a batch: boxes (N, 5), the image's index first and a little wrong, masks in them, labels (N,)."""
+    boxes, masks, labels = [], [], []
+    for index in range(len(batch.image)):
+        found = target(batch, index)
+        wrong = jittered(found["boxes"], rng)
+        count = len(wrong)
+        boxes.append(torch.cat([wrong.new_full((count, 1), index), wrong], dim=1))
+        numbered = torch.cat([torch.arange(count, device=wrong.device)[:, None], wrong], dim=1)
+        masks.append(roi_align(found["masks"][:, None].float(), numbered, (MASK_PX, MASK_PX), sampling_ratio=2)[:, 0])
+        labels.append(found["labels"] - 1)
+    return torch.cat(boxes), torch.cat(masks), torch.cat(labels)
