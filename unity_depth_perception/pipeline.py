@@ -19,6 +19,7 @@ from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistan
 from unity_depth_perception.models.protocols import DepthEstimator, DepthPrediction, Segmentation, Segmenter
 from unity_depth_perception.ops.geometry import background_points, require_size
 from unity_depth_perception.ops.statistics import ObjectStatistics, object_statistics
+from unity_depth_perception.ops.validity import within
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,21 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class Limits:
+    """What counts of a frame.
+
+    Attributes:
+        min_score: objects with a lower score are left out.
+        min_depth_m: what is nearer becomes invalid.
+        max_depth_m: what is farther becomes +Inf, like sky.
+    """
+
+    min_score: float = 0.0
+    min_depth_m: float = 0.0
+    max_depth_m: float = math.inf
+
+
+@dataclass(frozen=True)
 class PerceptionResult:
     """Everything known about one frame; tensors are still on the device.
 
@@ -71,6 +87,9 @@ class PerceptionResult:
     segmentation_model: str
     stage_s: dict[str, float] = field(default_factory=dict)
     links: tuple[ParentLink | None, ...] = ()
+
+
+_NO_LIMITS = Limits()
 
 
 class PerceptionPipeline:
@@ -101,7 +120,12 @@ class PerceptionPipeline:
 
     @torch.inference_mode()
     def process(
-        self, frame: Frame, *, depth: DepthPrediction | None = None, segmentation: Segmentation | None = None
+        self,
+        frame: Frame,
+        *,
+        depth: DepthPrediction | None = None,
+        segmentation: Segmentation | None = None,
+        limits: Limits = _NO_LIMITS,
     ) -> PerceptionResult:
         """Depth, instances, and the objects' distances, positions and parents of one frame.
 
@@ -109,6 +133,7 @@ class PerceptionPipeline:
             frame: the image and its camera.
             depth: replaces the depth model (ground truth, another sensor).
             segmentation: replaces the segmentation model.
+            limits: leaves out objects by score, and depth by range.
 
         Raises:
             ModelError: the depth is relative, so it holds no distances.
@@ -121,10 +146,10 @@ class PerceptionPipeline:
         )  # torch wants it writable
         clock.lap("upload")
         depth_model = "given" if depth is not None else getattr(self.depth_estimator, "name", "")
-        depth = self._depth(image, frame.camera, depth)
+        depth = _in_range(self._depth(image, frame.camera, depth), limits)
         clock.lap("depth")
         segmentation_model = "given" if segmentation is not None else getattr(self.segmenter, "name", "")
-        segmentation = self._segmentation(image, frame.camera, segmentation)
+        segmentation = _sure(self._segmentation(image, frame.camera, segmentation), limits)
         clock.lap("segmentation")
         segmentation, objects, links = relate(depth.depth_m, segmentation, frame.camera, frame.world_from_camera)
         clock.lap("objects")
@@ -169,6 +194,8 @@ def relate(
         The segmentation without instances that have no pixel, the objects in its order, and what each stands on.
     """
     count = len(segmentation.categories)
+    if count == 0 and not segmentation.instances.any():
+        return segmentation, (), ()
     statistics = object_statistics(depth_m, segmentation.instances, count, camera)
     segmentation, statistics = _without_empty(segmentation, statistics)
     points = statistics.points.cpu().double().numpy()
@@ -211,17 +238,36 @@ def _without_empty(segmentation: Segmentation, statistics: ObjectStatistics) -> 
     kept = (statistics.pixel_count > 0).nonzero().squeeze(1)
     if len(kept) == len(segmentation.categories):
         return segmentation, statistics
+    return (
+        _renumbered(segmentation, kept),
+        ObjectStatistics(**{f.name: getattr(statistics, f.name)[kept] for f in fields(ObjectStatistics)}),
+    )
+
+
+def _sure(segmentation: Segmentation, limits: Limits) -> Segmentation:
+    """Leave out the objects whose score is too low."""
+    kept = [k for k, score in enumerate(segmentation.scores) if score >= limits.min_score]
+    if len(kept) == len(segmentation.scores):
+        return segmentation
+    return _renumbered(segmentation, torch.tensor(kept, dtype=torch.int64, device=segmentation.instances.device))
+
+
+def _in_range(depth: DepthPrediction, limits: Limits) -> DepthPrediction:
+    if limits.min_depth_m <= 0 and limits.max_depth_m == math.inf:
+        return depth
+    return replace(depth, depth_m=within(depth.depth_m, limits.min_depth_m, limits.max_depth_m))
+
+
+def _renumbered(segmentation: Segmentation, kept: Tensor) -> Segmentation:
+    """Only the instances with these indices (K,), numbered anew in this order."""
     instances = segmentation.instances
     numbers = torch.zeros(len(segmentation.categories) + 1, dtype=instances.dtype, device=instances.device)
     numbers[kept + 1] = torch.arange(1, len(kept) + 1, dtype=instances.dtype, device=instances.device)
     order = kept.tolist()
-    return (
-        Segmentation(
-            numbers[instances.to(torch.int64)],
-            tuple(segmentation.categories[k] for k in order),
-            tuple(segmentation.scores[k] for k in order),
-        ),
-        ObjectStatistics(**{f.name: getattr(statistics, f.name)[kept] for f in fields(ObjectStatistics)}),
+    return Segmentation(
+        numbers[instances.to(torch.int64)],
+        tuple(segmentation.categories[k] for k in order),
+        tuple(segmentation.scores[k] for k in order),
     )
 
 

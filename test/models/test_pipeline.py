@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, InputError, ModelError
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
-from unity_depth_perception.pipeline import Frame, PerceptionPipeline, PerceptionResult
+from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline, PerceptionResult
 
 CPU = torch.device("cpu")
 CAMERA = Camera.from_vertical_fov(math.radians(60), 64, 48)
@@ -225,3 +225,26 @@ def test_cpu_and_gpu_agree() -> None:
         assert (one.bbox, one.parent_id, one.pixel_count) == (other.bbox, other.parent_id, other.pixel_count)
         assert one.position_m == pytest.approx(other.position_m, rel=1e-5)
         assert one.distance.mean == pytest.approx(other.distance.mean, rel=1e-5)
+
+
+def test_objects_below_the_score_are_left_out_and_the_rest_numbered_anew() -> None:
+    _, owner, _ = stacked()
+    given = Segmentation(owner, ("red_cube", "blue_parallelepiped"), (0.4, 0.8))
+    pipeline = PerceptionPipeline(FlatDepth(), None)
+    kept = pipeline.process(frame(), segmentation=given, limits=Limits(min_score=0.5))
+    assert [(o.id, o.category) for o in kept.objects] == [(0, "blue_parallelepiped")]
+    assert torch.equal(kept.segmentation.instances == 1, owner == 2)
+    assert len(pipeline.process(frame(), segmentation=given, limits=Limits(min_score=0.4)).objects) == 2
+    nothing = pipeline.process(frame(), segmentation=given, limits=Limits(min_score=0.9))
+    assert nothing.objects == ()
+    assert not nothing.segmentation.instances.any()
+
+
+def test_what_is_too_near_is_invalid_and_what_is_too_far_is_sky() -> None:
+    depth_m = torch.full((48, 64), 2.0)
+    depth_m[0, :5] = torch.tensor([0.5, 1.0, 3.0, 3.5, float("nan")])
+    given = DepthPrediction(depth_m, is_metric=True)
+    found = PerceptionPipeline(None, Rectangles()).process(frame(), depth=given, limits=Limits(0.0, 1.0, 3.0))
+    assert found.depth.depth_m[0, :6].tolist() == pytest.approx(
+        [math.nan, 1.0, 3.0, math.inf, math.nan, 2.0], nan_ok=True
+    )

@@ -59,11 +59,47 @@ def test_without_intrinsics_it_says_what_to_do() -> None:
         Intrinsics().camera_for(WIDTH, HEIGHT)
 
 
-def test_intrinsics_of_another_image_are_refused() -> None:
+@pytest.mark.parametrize("size", [(32, 24), (640, 480), (63, 47)], ids=["binned", "larger", "rounded"])
+def test_intrinsics_follow_an_image_of_the_same_shape(size: tuple[int, int]) -> None:
+    """Corners stay corners: the field of view is the same."""
     intrinsics = Intrinsics()
     intrinsics.update(camera_info())
-    with pytest.raises(CameraError, match="camera_info: expected intrinsics of an image of 640 x 480 px, got 64 x 48"):
-        intrinsics.camera_for(640, 480)
+    scaled = intrinsics.camera_for(*size)
+    assert scaled == camera().resized(*size)
+    assert scaled.vertical_fov_rad == pytest.approx(camera().vertical_fov_rad)
+    assert intrinsics.used == f"camera_info 64 x 48, scaled to {size[0]} x {size[1]}"
+
+
+@pytest.mark.parametrize("size", [(64, 64), (48, 64), (640, 470), (1, 48)])
+def test_intrinsics_of_an_image_of_another_shape_are_refused(size: tuple[int, int]) -> None:
+    intrinsics = Intrinsics()
+    intrinsics.update(camera_info())
+    said = f"camera_info: expected intrinsics of an image of {size[0]} x {size[1]} px or of its shape, got 64 x 48"
+    with pytest.raises(CameraError, match=said):
+        intrinsics.camera_for(*size)
+
+
+def test_binning_and_region_of_interest_are_those_of_the_image() -> None:
+    message = camera_info()
+    message.binning_x = message.binning_y = 2
+    assert camera_of(message) == camera().resized(32, 24)
+    message.roi.x_offset, message.roi.y_offset, message.roi.width, message.roi.height = 8, 4, 40, 20
+    assert camera_of(message) == camera().cropped(8, 4, 40, 20).resized(20, 10)
+
+
+def test_binning_that_leaves_no_pixel_is_refused() -> None:
+    message = camera_info()
+    message.binning_x = 100
+    with pytest.raises(CameraError, match="camera_info: expected an image size of at least 1 x 1 px, got 0 x 48"):
+        camera_of(message)
+
+
+def test_the_age_of_camera_info_counts_from_the_last_good_one() -> None:
+    intrinsics = Intrinsics()
+    assert intrinsics.age_s is None
+    intrinsics.update(camera_info())
+    assert intrinsics.age_s is not None
+    assert intrinsics.age_s >= 0
 
 
 def test_a_bad_camera_info_leaves_the_last_good_one() -> None:

@@ -17,7 +17,13 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.parameter import Parameter
 
 from unity_depth_perception.core.errors import ConfigurationError
-from unity_depth_perception.ros.configuration import PerceptionConfig, VirtualUnityConfig
+from unity_depth_perception.ros.configuration import (
+    DepthConfig,
+    DistanceConfig,
+    PerceptionConfig,
+    SegmentationConfig,
+    VirtualUnityConfig,
+)
 from unity_depth_perception.ros.lifecycle import ConfiguredNode
 from unity_depth_perception.ros.parameters import configured, table
 
@@ -30,7 +36,9 @@ def test_the_shipped_file_holds_every_parameter_with_a_value_that_fits() -> None
     configured(PerceptionConfig, values)
 
 
-@pytest.mark.parametrize("config_type", [PerceptionConfig, VirtualUnityConfig])
+@pytest.mark.parametrize(
+    "config_type", [PerceptionConfig, DepthConfig, SegmentationConfig, DistanceConfig, VirtualUnityConfig]
+)
 def test_every_row_is_described_and_its_default_fits(config_type: type[Any]) -> None:
     for name, spec in table(config_type).items():
         assert len(spec.description) > 10, name
@@ -51,12 +59,19 @@ def test_the_ends_of_a_range_belong_to_it(value: float) -> None:
     ("values", "said"),
     [
         ({"depht_model": "compact"}, "unknown parameter depht_model; did you mean depth_model"),
-        ({"zzz": 1}, "unknown parameter zzz Known: autostart, depth_model"),
+        ({"zzz": 1}, "unknown parameter zzz. Known: autostart, device"),
         ({"vertical_fov_deg": 179.5}, "vertical_fov_deg: expected a number from 0.0 to 179.0, got 179.5"),
         ({"vertical_fov_deg": math.nan}, "vertical_fov_deg: expected a number from 0.0 to 179.0, got nan"),
         ({"vertical_fov_deg": "60"}, "vertical_fov_deg: expected a number .*got '60'"),
         ({"depth_encoding": "32FC2"}, "depth_encoding: expected one of 32FC1, 16UC1, got '32FC2'"),
         ({"autostart": 1}, "autostart: expected true or false, got 1"),
+        (
+            {"outputs": ["objects/distances", "points"]},
+            r"outputs: expected a list of one or more of objects.*'points'",
+        ),
+        ({"outputs": []}, "outputs: expected a list of one or more of"),
+        ({"outputs": "depth/points"}, "outputs: expected a list .*got 'depth/points'"),
+        ({"min_score": 1.01}, "min_score: expected a number from 0.0 to 1.0, got 1.01"),
         ({"depth_model": 3}, "depth_model: expected a string, got 3"),
     ],
     ids=lambda v: str(v)[:30],

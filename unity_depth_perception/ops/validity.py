@@ -27,6 +27,12 @@ def cleaned(depth_m: Tensor) -> Tensor:
     return torch.where(depth_m > 0, depth_m, math.nan)
 
 
+def within(depth_m: Tensor, near_m: float, far_m: float) -> Tensor:
+    """Depth with NaN in place of what is nearer than `near_m`, and +Inf in place of what is farther than `far_m`."""
+    near = torch.where(depth_m < near_m, math.nan, depth_m)
+    return torch.where(near > far_m, math.inf, near)
+
+
 def from_millimetres(depth_mm: Tensor) -> Tensor:
     """Metres (float32) from unsigned 16-bit millimetres (..., any integer dtype); 0 becomes NaN.
 

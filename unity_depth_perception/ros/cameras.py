@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,18 @@ from unity_depth_perception.core.pose import matrix_from_pose, pose_from_matrix
 
 
 def camera_of(message: CameraInfo) -> Camera:
-    """The pinhole camera of a CameraInfo (K and size).
+    """The pinhole camera of the image that a CameraInfo is about: K, its size, then its region of interest and binning.
 
     Raises:
         CameraError: a size of 0, or a focal length that is zero, negative or not finite.
     """
+    roi = message.roi
     try:
-        return Camera.from_k(message.k, message.width, message.height)
+        camera = Camera.from_k(message.k, message.width, message.height)
+        if roi.width and roi.height:
+            camera = camera.cropped(roi.x_offset, roi.y_offset, roi.width, roi.height)
+        bins = max(message.binning_x, 1), max(message.binning_y, 1)
+        return camera if bins == (1, 1) else camera.resized(camera.width // bins[0], camera.height // bins[1])
     except CameraError as error:
         raise CameraError(f"camera_info: {error}") from None
 
@@ -40,7 +46,11 @@ def camera_info_message(header: Header, camera: Camera) -> CameraInfo:
 
 
 class Intrinsics:
-    """Which camera took an image: camera_info, else the intrinsics file, else the vertical field of view."""
+    """Which camera took an image: camera_info, else the intrinsics file, else the vertical field of view.
+
+    Attributes:
+        used: what the last image got, in words.
+    """
 
     def __init__(self, intrinsics_file: str = "", vertical_fov_deg: float = 0.0) -> None:
         """Reads the file, if one is named.
@@ -52,6 +62,8 @@ class Intrinsics:
         self._file = intrinsics_file
         self._fov_deg = vertical_fov_deg
         self._from_info: Camera | None = None
+        self._arrived_s: float | None = None
+        self.used = "none yet"
 
     def update(self, message: CameraInfo) -> None:
         """Take a new camera_info; a bad one is refused and the last good one stays.
@@ -60,28 +72,45 @@ class Intrinsics:
             CameraError: the message holds impossible intrinsics.
         """
         self._from_info = camera_of(message)
+        self._arrived_s = time.monotonic()
+
+    @property
+    def age_s(self) -> float | None:
+        """Seconds since the last good camera_info arrived; None before the first."""
+        return None if self._arrived_s is None else time.monotonic() - self._arrived_s
 
     def camera_for(self, width: int, height: int) -> Camera:
-        """The camera of an image of this size.
+        """The camera of an image of this size; intrinsics of another size but the same shape are scaled to it.
 
         Raises:
-            CameraError: no intrinsics are known, or they belong to an image of another size.
+            CameraError: no intrinsics are known, or they belong to an image of another shape.
         """
         camera, source = self._from_info, "camera_info"
         if camera is None:
             camera, source = self._from_file, self._file
         if camera is None and self._fov_deg > 0:
+            self.used = f"vertical_fov_deg {self._fov_deg:g}"
             return Camera.from_vertical_fov(math.radians(self._fov_deg), width, height)
         if camera is None:
             raise CameraError(
                 "no intrinsics: waiting for camera_info; or set camera_intrinsics_file or vertical_fov_deg"
             )
-        if (camera.width, camera.height) != (width, height):
+        self.used = f"{source} {camera.width} x {camera.height}"
+        if (camera.width, camera.height) == (width, height):
+            return camera
+        if not _same_shape(camera, width, height):
             raise CameraError(
-                f"{source}: expected intrinsics of an image of {width} x {height} px, "
+                f"{source}: expected intrinsics of an image of {width} x {height} px or of its shape, "
                 f"got {camera.width} x {camera.height}"
             )
-        return camera
+        self.used += f", scaled to {width} x {height}"
+        return camera.resized(width, height)
+
+
+def _same_shape(camera: Camera, width: int, height: int) -> bool:
+    """Whether an image of width x height can be a binned one: the same aspect, but for the rounding to whole pixels."""
+    scale = math.sqrt(width / camera.width * height / camera.height)
+    return abs(camera.width * scale - width) < 1 and abs(camera.height * scale - height) < 1
 
 
 def matrix_of(pose: Pose) -> NDArray[np.float64]:

@@ -1,22 +1,25 @@
-"""The parameter tables of the nodes."""
+"""The parameter tables of the nodes. What several nodes share is declared once; a field's order is of no meaning."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
+from unity_depth_perception.pipeline import Limits
+from unity_depth_perception.ros.outputs import DEPTH_OUTPUTS, DISTANCE_OUTPUTS, OUTPUTS, SEGMENTATION_OUTPUTS
 from unity_depth_perception.ros.parameters import parameter
 
 DEPTH_ENCODINGS = ("32FC1", "16UC1")
 RELIABILITIES = ("auto", "reliable", "best_effort")
+TRANSPORTS = ("raw", "compressed")
+_OUTPUTS_HELP = "topics to offer; one that is left out is not computed even for its subscribers"
 
 
 @dataclass(frozen=True)
-class PerceptionConfig:
-    """Parameters of perception_node."""
+class FrameConfig:
+    """What every node has that turns frames into results."""
 
     autostart: bool = parameter(True, "configure and activate at start, without a lifecycle manager")
-    depth_model: str = parameter("compact", "depth back end by name; compact is embedded and needs no download")
-    segmentation_model: str = parameter("compact", "segmentation by name, or path to a trained checkpoint")
     device: str = parameter("auto", "torch device: auto, cpu, cuda, cuda:1, ...")
     camera_intrinsics_file: str = parameter("", "camera_intrinsics.json, used when no camera_info arrives")
     vertical_fov_deg: float = parameter(
@@ -26,12 +29,131 @@ class PerceptionConfig:
         minimum=0.0,
         maximum=179.0,
     )
+    outputs: tuple[str, ...] = parameter(OUTPUTS, _OUTPUTS_HELP, choices=OUTPUTS, read_only=False)
+
+    @property
+    def limits(self) -> Limits:
+        """What the node leaves out of a frame."""
+        return Limits()
+
+
+@dataclass(frozen=True)
+class ImageConfig(FrameConfig):
+    """What the nodes have that look at colour images."""
+
+    image_transport: str = parameter(
+        "raw", "raw: image_raw; compressed: image_raw/compressed (JPEG, PNG)", choices=TRANSPORTS
+    )
     image_reliability: str = parameter(
         "auto", "reliability of the image subscription; auto adopts the publisher's offer", choices=RELIABILITIES
     )
+    flip_vertical: bool = parameter(
+        False, "the image's first row is its bottom row, as in the raw bytes of a Unity texture", read_only=False
+    )
+
+
+@dataclass(frozen=True)
+class PoseConfig:
+    """Where the camera's pose comes from."""
+
+    world_frame: str = parameter(
+        "", "fixed frame with z up: the camera's pose is then taken from tf (needs tf2_ros); empty: from camera_pose"
+    )
+
+
+@dataclass(frozen=True)
+class DepthRangeConfig:
+    """Which depth counts."""
+
+    min_depth_m: float = parameter(
+        0.0, "what is nearer [m] becomes invalid (NaN)", minimum=0.0, maximum=1000.0, read_only=False
+    )
+    max_depth_m: float = parameter(
+        0.0,
+        "what is farther [m] becomes +Inf, like sky; 0: no limit",
+        minimum=0.0,
+        maximum=100_000.0,
+        read_only=False,
+    )
+
+    @property
+    def far_m(self) -> float:
+        """The largest depth that counts; infinite without a limit."""
+        return self.max_depth_m or math.inf
+
+
+@dataclass(frozen=True)
+class DepthModelConfig:
+    """The depth back end and what it publishes."""
+
+    depth_model: str = parameter("compact", "depth back end by name; compact is embedded and needs no download")
     depth_encoding: str = parameter(
         "32FC1", "depth/image_rect in metres (32FC1) or millimetres (16UC1)", choices=DEPTH_ENCODINGS, read_only=False
     )
+
+
+@dataclass(frozen=True)
+class SegmentationModelConfig:
+    """The segmentation and which of its objects count."""
+
+    segmentation_model: str = parameter("compact", "segmentation by name, or path to a trained checkpoint")
+    min_score: float = parameter(
+        0.0, "objects with a lower score are left out", minimum=0.0, maximum=1.0, read_only=False
+    )
+
+
+@dataclass(frozen=True)
+class PerceptionConfig(SegmentationModelConfig, DepthModelConfig, DepthRangeConfig, PoseConfig, ImageConfig):
+    """Parameters of perception_node."""
+
+    @property
+    def limits(self) -> Limits:
+        """By score and by range."""
+        return Limits(self.min_score, self.min_depth_m, self.far_m)
+
+
+@dataclass(frozen=True)
+class DepthConfig(DepthModelConfig, DepthRangeConfig, ImageConfig):
+    """Parameters of depth_node."""
+
+    outputs: tuple[str, ...] = parameter(DEPTH_OUTPUTS, _OUTPUTS_HELP, choices=DEPTH_OUTPUTS, read_only=False)
+
+    @property
+    def limits(self) -> Limits:
+        """By range."""
+        return Limits(0.0, self.min_depth_m, self.far_m)
+
+
+@dataclass(frozen=True)
+class SegmentationConfig(SegmentationModelConfig, ImageConfig):
+    """Parameters of segmentation_node."""
+
+    outputs: tuple[str, ...] = parameter(
+        SEGMENTATION_OUTPUTS, _OUTPUTS_HELP, choices=SEGMENTATION_OUTPUTS, read_only=False
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """By score."""
+        return Limits(self.min_score)
+
+
+@dataclass(frozen=True)
+class DistanceConfig(DepthRangeConfig, PoseConfig, FrameConfig):
+    """Parameters of distance_node."""
+
+    outputs: tuple[str, ...] = parameter(DISTANCE_OUTPUTS, _OUTPUTS_HELP, choices=DISTANCE_OUTPUTS, read_only=False)
+    sync_tolerance_s: float = parameter(
+        0.0,
+        "how far the stamps of depth and instance image may lie apart [s]; 0: they must be the same",
+        minimum=0.0,
+        maximum=10.0,
+    )
+
+    @property
+    def limits(self) -> Limits:
+        """By range."""
+        return Limits(0.0, self.min_depth_m, self.far_m)
 
 
 @dataclass(frozen=True)

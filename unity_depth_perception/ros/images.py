@@ -1,11 +1,10 @@
-"""sensor_msgs/Image to arrays and back, without a copy where the bytes allow it."""
+"""sensor_msgs/Image to arrays of one channel, and arrays to Image, without a copy where the bytes allow it."""
 
 from __future__ import annotations
 
 import array
-from typing import Any, NamedTuple
+from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from sensor_msgs.msg import Image
@@ -16,42 +15,8 @@ from unity_depth_perception.core.errors import ConfigurationError, ImageError
 from unity_depth_perception.ops.validity import to_millimetres
 
 
-class _Layout(NamedTuple):
-    channels: int
-    to_rgb: int | None  # OpenCV conversion code; None: the first three channels are RGB already
-
-
-# 8UC3 and 8UC4 name no colour order; Unity's connector writes RGB24 and RGBA32 under these names.
-_LAYOUTS = {
-    "rgb8": _Layout(3, None),
-    "rgba8": _Layout(4, None),
-    "8UC3": _Layout(3, None),
-    "8UC4": _Layout(4, None),
-    "bgr8": _Layout(3, cv2.COLOR_BGR2RGB),
-    "bgra8": _Layout(4, cv2.COLOR_BGRA2RGB),
-    "mono8": _Layout(1, cv2.COLOR_GRAY2RGB),
-    "8UC1": _Layout(1, cv2.COLOR_GRAY2RGB),
-}
-
-
-def rgb_of(message: Image) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB, top row first: a view of the message's bytes for rgb8, rgba8, 8UC3, 8UC4.
-
-    Raises:
-        ImageError: unknown encoding, no pixels, or width, height, step and data do not fit each other.
-    """
-    layout = _LAYOUTS.get(message.encoding)
-    if layout is None:
-        raise ImageError(f"expected an encoding of {', '.join(_LAYOUTS)}; got {message.encoding!r}")
-    rows = _rows(message, layout.channels, np.dtype(np.uint8))
-    pixels = rows.reshape(message.height, message.width, layout.channels)
-    if layout.to_rgb is None:
-        return pixels[..., :3]
-    return np.asarray(cv2.cvtColor(pixels, layout.to_rgb))
-
-
 def single_channel_of(message: Image) -> NDArray[Any]:
-    """(H, W) float32 of a 32FC1 image, uint16 of a 16UC1 or mono16 image: a view of the message's bytes.
+    """(H, W) float32 of a 32FC1 image, uint16 of a 16UC1 or mono16 image.
 
     Raises:
         ImageError: another encoding, no pixels, or width, height, step and data do not fit each other.
@@ -59,8 +24,7 @@ def single_channel_of(message: Image) -> NDArray[Any]:
     kinds = {"32FC1": "f4", "16UC1": "u2", "mono16": "u2"}
     if message.encoding not in kinds:
         raise ImageError(f"expected an encoding of {', '.join(kinds)}; got {message.encoding!r}")
-    dtype = np.dtype((">" if message.is_bigendian else "<") + kinds[message.encoding])
-    return _rows(message, 1, dtype)
+    return rows_of(message, 1, np.dtype(kinds[message.encoding]))
 
 
 def image_message(header: Header, pixels: NDArray[np.generic], encoding: str) -> Image:
@@ -93,8 +57,12 @@ def byte_array(values: NDArray[np.generic]) -> array.array[int]:
     return data
 
 
-def _rows(message: Image, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """(H, W * channels) view of the message's data, without the padding of its rows."""
+def rows_of(message: Image, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
+    """(H, W * channels) in native byte order, without the rows' padding; a view of the message if it can be.
+
+    Raises:
+        ImageError: no pixels, or width, height, step and data do not fit each other.
+    """
     size = f"{message.width} x {message.height} {message.encoding}"
     if message.width < 1 or message.height < 1:
         raise ImageError(f"expected an image of at least 1 x 1 px, got {message.width} x {message.height}")
@@ -105,4 +73,8 @@ def _rows(message: Image, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
     if len(message.data) != expected:
         raise ImageError(f"expected {expected} bytes for {size} with a step of {message.step}, got {len(message.data)}")
     padded = np.frombuffer(message.data, dtype=np.uint8).reshape(message.height, message.step)
-    return padded[:, :row_bytes].view(dtype) if dtype.itemsize > 1 else padded[:, :row_bytes]
+    rows = padded[:, :row_bytes]
+    if dtype.itemsize == 1:
+        return rows
+    ordered = dtype.newbyteorder(">" if message.is_bigendian else "<")
+    return np.require(rows.view(ordered), dtype, ["ALIGNED"])  # rows of odd length are not, and OpenCV wants it

@@ -76,12 +76,16 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Tear down; the node can be configured again."""
-        return self._attempt("clean up", self.tear_down)
+        return self._attempt("clean up", self._tear_down_wholly)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop whatever runs and tear down."""
         self._attempt("stop", self.stop)
         return self._attempt("shut down", self.tear_down)
+
+    def _tear_down_wholly(self) -> None:
+        if not self.tear_down():
+            raise PerceptionError("a computation goes on; clean up again when it has ended")
 
     def _attempt(self, what: str, action: Callable[[], Any]) -> TransitionCallbackReturn:
         try:

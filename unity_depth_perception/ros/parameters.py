@@ -25,7 +25,10 @@ _RCLPY_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_over
 
 @dataclass(frozen=True)
 class ParameterSpec:
-    """One row of a table. `type` is bool, int, float or str; the range is inclusive; no choices means any."""
+    """One row of a table. `type` is bool, int, float, str or tuple (of choices); the range is inclusive.
+
+    No choices means any.
+    """
 
     name: str
     type: type
@@ -39,6 +42,8 @@ class ParameterSpec:
     @property
     def allowed(self) -> str:
         """What a value must be, in words, for messages and descriptions."""
+        if self.type is tuple:
+            return f"a list of one or more of {', '.join(self.choices)}"
         kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}[self.type]
         if self.choices:
             return f"one of {', '.join(self.choices)}"
@@ -54,7 +59,11 @@ class ParameterSpec:
         """
         if self.type is float and type(value) is int:
             value = float(value)
-        right = type(value) is self.type and (not self.choices or value in self.choices)
+        if self.type is tuple and isinstance(value, list | tuple):
+            value = tuple(value)
+            right = bool(value) and all(item in self.choices for item in value)
+        else:
+            right = type(value) is self.type and (not self.choices or value in self.choices)
         if right and self.minimum is not None and self.maximum is not None:
             right = self.minimum <= value <= self.maximum  # false for NaN
         if not right:
@@ -124,7 +133,9 @@ def declare(node: Node, config_type: type[Config]) -> Config:
         node.undeclare_parameter(name)
     for name, spec in table(config_type).items():
         # The override is in `config` already, in the parameter's own type.
-        node.declare_parameter(name, getattr(config, name), spec.descriptor(), ignore_override=True)
+        value = getattr(config, name)
+        value = list(value) if spec.type is tuple else value
+        node.declare_parameter(name, value, spec.descriptor(), ignore_override=True)
     return config
 
 
@@ -146,6 +157,6 @@ def _spec(row: Field[Any]) -> ParameterSpec:
 def _row(rows: Mapping[str, ParameterSpec], name: str) -> ParameterSpec:
     if name not in rows:
         near = difflib.get_close_matches(name, rows, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
+        hint = f"; did you mean {near[0]}?" if near else "."
         raise ConfigurationError(f"unknown parameter {name}{hint} Known: {', '.join(rows)}")
     return rows[name]

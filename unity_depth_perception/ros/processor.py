@@ -1,88 +1,75 @@
-"""One image message through conversion, pipeline and publication."""
+"""What arrived, through conversion, pipeline and publication."""
 
 from __future__ import annotations
 
 import time
-from collections import OrderedDict
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import numpy as np
-from geometry_msgs.msg import PoseStamped
-from numpy.typing import NDArray
-from sensor_msgs.msg import Image
+import torch
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.pipeline import Frame, PerceptionPipeline
-from unity_depth_perception.ros.cameras import Intrinsics, matrix_of
+from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
+from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline
 from unity_depth_perception.ros.diagnostics import FrameCounts
-from unity_depth_perception.ros.images import rgb_of
 from unity_depth_perception.ros.outputs import ResultPublishers
-from unity_depth_perception.ros.results import stamp_ns_of
 
 
 class Arrival(NamedTuple):
-    """An image message and when it arrived, on the clock of `time.perf_counter` (stamps are Unity's own time)."""
+    """One message, or several that belong together, and when the last arrived on the clock of `time.perf_counter`."""
 
-    message: Image
+    messages: Any
     arrived_s: float
 
 
-class PoseBuffer:
-    """Camera poses by stamp: an image is paired with the pose of its own stamp or with none."""
+class Work(NamedTuple):
+    """A frame, and what of its results is known already."""
 
-    def __init__(self, size: int = 100) -> None:
-        self._size = size
-        self._poses: OrderedDict[int, NDArray[np.float64]] = OrderedDict()
-
-    def update(self, message: PoseStamped) -> None:
-        """Remember a pose.
-
-        Raises:
-            InputError: it is not finite or its quaternion is zero.
-        """
-        stamp_ns = stamp_ns_of(message.header)
-        self._poses[stamp_ns] = matrix_of(message.pose)
-        self._poses.move_to_end(stamp_ns)
-        while len(self._poses) > self._size:
-            self._poses.popitem(last=False)
-
-    def at(self, stamp_ns: int) -> NDArray[np.float64] | None:
-        """world_from_camera (4, 4) of this stamp, if it is known."""
-        return self._poses.get(stamp_ns)
+    frame: Frame
+    depth: DepthPrediction | None = None
+    segmentation: Segmentation | None = None
 
 
 class FrameProcessor:
-    """What the worker thread does with an image."""
+    """What the worker thread does with an arrival."""
 
     def __init__(
         self,
+        read: Callable[[Any], Work],
         pipeline: PerceptionPipeline,
-        intrinsics: Intrinsics,
-        poses: PoseBuffer,
         publishers: ResultPublishers,
         counts: FrameCounts,
+        limits: Callable[[], Limits],
     ) -> None:
+        """`read` makes work of messages; `limits` is asked for each frame, for they may change at run time."""
+        self._read = read
         self._pipeline = pipeline
-        self._intrinsics = intrinsics
-        self._poses = poses
         self._publishers = publishers
         self._counts = counts
+        self._limits = limits
 
     def __call__(self, arrival: Arrival) -> None:
         """Process and publish one frame, or leave it if nobody listens.
 
         Raises:
-            PerceptionError: the message or its camera cannot be used.
+            PerceptionError: a message or its camera cannot be used, or the GPU's memory is too small for the frame.
         """
         if not self._publishers.watched:
             self._counts.count("unwatched")
             return
         start_s = time.perf_counter()
-        frame = self._frame(arrival.message)
+        work = self._read(arrival.messages)
         converted_s = time.perf_counter()
-        result = self._pipeline.process(frame)
-        computed_s = time.perf_counter()
-        self._publishers.publish(result)
+        try:
+            result = self._pipeline.process(
+                work.frame, depth=work.depth, segmentation=work.segmentation, limits=self._limits()
+            )
+            computed_s = time.perf_counter()
+            self._publishers.publish(result)
+        except torch.cuda.OutOfMemoryError as error:
+            raise _out_of_memory(work.frame.camera, str(error)) from None
         end_s = time.perf_counter()
         self._counts.count("processed")
         self._counts.took(
@@ -90,17 +77,15 @@ class FrameProcessor:
             | result.stage_s
             | {"publish": end_s - computed_s, "latency": end_s - arrival.arrived_s}
         )
+        self._counts.published(work.frame.stamp_ns)
 
-    def _frame(self, message: Image) -> Frame:
-        image = rgb_of(message)
-        stamp_ns = stamp_ns_of(message.header)
-        return Frame(
-            image=image,
-            camera=self._intrinsics.camera_for(message.width, message.height),
-            stamp_ns=stamp_ns,
-            frame_id=message.header.frame_id,
-            world_from_camera=self._poses.at(stamp_ns),
-        )
+
+def _out_of_memory(camera: Camera, reason: str) -> ModelError:
+    torch.cuda.empty_cache()  # so that a smaller frame finds room; without a GPU it does nothing
+    return ModelError(
+        f"the GPU ran out of memory on a frame of {camera.width} x {camera.height} px, which is skipped: take smaller "
+        f"images or a smaller model. {reason}"
+    )
 
 
 def warm_up(pipeline: PerceptionPipeline) -> None:

@@ -2,18 +2,72 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
+from rclpy.event_handler import PublisherEventCallbacks, SubscriptionEventCallbacks
 from rclpy.node import Node
-from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
+from rclpy.qos import (
+    DurabilityPolicy,
+    HistoryPolicy,
+    QoSPolicyKind,
+    QoSProfile,
+    ReliabilityPolicy,
+    qos_policy_name_from_kind,
+)
+from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 
 # Unity's endpoint and depth_image_proc subscribe reliably; a few frames of history let a slow reader catch up.
 OUTPUT_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE)
 
+# For what is small and valid until the next one: who comes later gets the last message.
+LATCHED_QOS = QoSProfile(
+    history=HistoryPolicy.KEEP_LAST,
+    depth=1,
+    reliability=ReliabilityPolicy.RELIABLE,
+    durability=DurabilityPolicy.TRANSIENT_LOCAL,
+)
+
 # Enough that frames which arrive in a burst are counted as dropped by the node, not lost unseen in the middleware.
 _INPUT_DEPTH = 10
+
+
+class Mismatches:
+    """Publishers and subscriptions of other nodes that cannot talk to this one, counted and logged."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.count = 0
+        self.last = ""
+
+    def on_subscription(self, topic: str) -> SubscriptionEventCallbacks:
+        """Watches the publishers of a topic that this node subscribes to."""
+        return SubscriptionEventCallbacks(incompatible_qos=lambda event: self._note("publisher", topic, event))
+
+    def on_publisher(self, topic: str) -> PublisherEventCallbacks:
+        """Watches the subscriptions to a topic that this node publishes."""
+        return PublisherEventCallbacks(incompatible_qos=lambda event: self._note("subscription", topic, event))
+
+    def _note(self, whose: str, topic: str, event: Any) -> None:
+        self.count += event.total_count_change
+        policy = qos_policy_name_from_kind(event.last_policy_kind)
+        self.last = f"a {whose} of {self._node.resolve_topic_name(topic)} does not fit in {policy}"
+        self._node.get_logger().warning(f"QoS mismatch: {self.last}")
+
+
+def create_output(
+    node: Node, message_type: type[Any], topic: str, mismatches: Mismatches, profile: QoSProfile = OUTPUT_QOS
+) -> Any:
+    """A lifecycle publisher whose history, depth and reliability users may set (`qos_overrides.*` parameters)."""
+    return node.create_lifecycle_publisher(
+        message_type,
+        topic,
+        copy.copy(profile),  # rclpy writes the overrides into it
+        qos_overriding_options=QoSOverridingOptions.with_default_policies(),
+        event_callbacks=mismatches.on_publisher(topic),
+    )
 
 
 class AdoptingSubscription:
@@ -27,16 +81,19 @@ class AdoptingSubscription:
 
     def __init__(
         self,
-        node: Node,
+        node: Any,
         message_type: type[Any],
         topic: str,
         callback: Callable[[Any], None],
+        mismatches: Mismatches,
         reliability: str = "auto",
     ) -> None:
+        """`reliability`: auto, reliable or best_effort; users may set history and depth (`qos_overrides.*`)."""
         self._node = node
         self._message_type = message_type
         self._topic = topic
         self._callback = callback
+        self._mismatches = mismatches
         self._reliability = reliability
         self.qos = self._profile([])
         self._subscription = self._subscribe()
@@ -49,11 +106,12 @@ class AdoptingSubscription:
     @property
     def publisher_count(self) -> int:
         """How many publishers the topic has."""
-        return int(self._node.count_publishers(self._topic))
+        return int(self._node.count_publishers(self.topic))
 
     def adopt(self) -> bool:
         """Subscribe anew if the offers ask for it; whether that was so."""
-        offers = [info.qos_profile for info in self._node.get_publishers_info_by_topic(self._topic)]
+        # By its full name: a relative one would not be remapped here.
+        offers = [info.qos_profile for info in self._node.get_publishers_info_by_topic(self.topic)]
         profile = self._profile(offers) if offers else self.qos
         if (profile.reliability, profile.durability) == (self.qos.reliability, self.qos.durability):
             return False
@@ -67,7 +125,16 @@ class AdoptingSubscription:
         self._node.destroy_subscription(self._subscription)
 
     def _subscribe(self) -> Subscription:
-        return self._node.create_subscription(self._message_type, self._topic, self._callback, self.qos)
+        # Reliability is not among the overrides: what was declared first would win over what is adopted later.
+        overrides = QoSOverridingOptions([QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH])
+        return self._node.create_subscription(
+            self._message_type,
+            self._topic,
+            self._callback,
+            self.qos,
+            qos_overriding_options=overrides,
+            event_callbacks=self._mismatches.on_subscription(self._topic),
+        )
 
     def _profile(self, offers: list[QoSProfile]) -> QoSProfile:
         best_effort = any(offer.reliability == ReliabilityPolicy.BEST_EFFORT for offer in offers)

@@ -40,6 +40,13 @@ class NewestWorker(Generic[Item]):
         if replaced is not None:
             self._on_drop(replaced)
 
+    def clear(self) -> None:
+        """Forget the item that waits; it counts as dropped."""
+        with self._condition:
+            forgotten, self._waiting = self._waiting, None
+        if forgotten is not None:
+            self._on_drop(forgotten)
+
     def stop(self, timeout_s: float) -> bool:
         """Take no further item and wait for the one in flight; whether it ended in time."""
         with self._condition:

@@ -24,7 +24,8 @@ from unity_depth_perception.export.pictures import depth_picture, overlay_pictur
 from unity_depth_perception.export.ply import write_ply
 from unity_depth_perception.nodes.demo.follower import Follower
 from unity_depth_perception.nodes.demo.graph import CAMERA, PERCEPTION
-from unity_depth_perception.ros.images import rgb_of, single_channel_of
+from unity_depth_perception.ros.colours import rgb_of
+from unity_depth_perception.ros.images import single_channel_of
 
 Objects = tuple[ObjectDistance, ...]
 

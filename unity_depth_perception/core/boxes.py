@@ -1,0 +1,38 @@
+"""The box around what is seen of an object."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.objects import ObjectDistance
+
+Vector = tuple[float, float, float]
+
+
+class VisibleBox(NamedTuple):
+    """A box along the axes of the optical frame [m]."""
+
+    center: Vector
+    size: Vector
+
+
+def visible_box(item: ObjectDistance, camera: Camera) -> VisibleBox | None:
+    """The box that fills the object's bounding box at its median depth and spans its depth from min to max.
+
+    The back of an object is hidden, so the box is as deep as the surface that is seen.
+
+    Returns:
+        None where the object has no valid depth.
+    """
+    d = item.distance
+    if not (math.isfinite(d.median) and math.isfinite(d.min) and math.isfinite(d.max)):
+        return None
+    x_min, y_min, x_max, y_max = item.bbox  # max exclusive, so the pixels' outer corners lie half a pixel outside
+    left, top, _ = camera.unproject((x_min - 0.5, y_min - 0.5), d.median)
+    right, bottom, _ = camera.unproject((x_max - 0.5, y_max - 0.5), d.median)
+    return VisibleBox(
+        (float(left + right) / 2, float(top + bottom) / 2, (d.min + d.max) / 2),
+        (float(right - left), float(bottom - top), d.max - d.min),
+    )
