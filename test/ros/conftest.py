@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -37,7 +38,7 @@ class Graph:
         while not condition():
             if time.monotonic() > end:
                 pytest.fail(f"waited {deadline_s:g} s in vain for {what}")
-            self.executor.spin_once(timeout_sec=0.05)
+            self.executor.spin_once(timeout_sec=0.01)
 
     def spin_for(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -74,3 +75,30 @@ def graph(domain_id: int) -> Iterator[Graph]:
     graph = Graph(domain_id)
     yield graph
     graph.close()
+
+
+@pytest.fixture
+def make_node(graph: Graph) -> Callable[..., Any]:
+    """Makes a perception_node with stand-in models; keyword arguments are its parameters."""
+    from rclpy.parameter import Parameter
+    from stand_ins import stand_in_pipeline
+
+    from unity_depth_perception.nodes.perception_node import PerceptionNode
+
+    def make(gate: threading.Semaphore | None = None, pipeline: Any = None, **parameters: Any) -> Any:
+        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
+        return graph.add(
+            PerceptionNode(
+                lambda _: pipeline or stand_in_pipeline(gate), context=graph.context, parameter_overrides=overrides
+            )
+        )
+
+    return make
+
+
+@pytest.fixture
+def setup(graph: Graph, make_node: Callable[..., Any]) -> Any:
+    """A perception_node with stand-in models, and a camera in front of it."""
+    from rig import Setup
+
+    return Setup(graph, make_node())

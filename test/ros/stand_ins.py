@@ -36,6 +36,19 @@ class PlaneDepth:
         return DepthPrediction(torch.full(image.shape[:2], DEPTH_M), is_metric=True)
 
 
+class HungryDepth(PlaneDepth):
+    """Runs out of the GPU's memory on the frames of `too_large` pixels and more."""
+
+    def __init__(self, too_large: int) -> None:
+        super().__init__()
+        self._too_large = too_large
+
+    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+        if image.any() and image.shape[0] * image.shape[1] >= self._too_large:  # the warm-up frame is black
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+        return super().infer(image, camera)
+
+
 class RedSegmenter:
     """One object: whatever is red."""
 
@@ -68,9 +81,9 @@ def header(stamp_ns: int = 1) -> Header:
     return Header(stamp=time_message(stamp_ns), frame_id=FRAME_ID)
 
 
-def image(stamp_ns: int = 1) -> Image:
-    return image_message(header(stamp_ns), picture(), "rgb8")
+def image(stamp_ns: int = 1, width: int = WIDTH, height: int = HEIGHT) -> Image:
+    return image_message(header(stamp_ns), picture(width, height), "rgb8")
 
 
-def camera_info(stamp_ns: int = 1) -> CameraInfo:
-    return camera_info_message(header(stamp_ns), camera())
+def camera_info(stamp_ns: int = 1, width: int = WIDTH, height: int = HEIGHT) -> CameraInfo:
+    return camera_info_message(header(stamp_ns), camera(width, height))

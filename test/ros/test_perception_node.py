@@ -20,9 +20,9 @@ from geometry_msgs.msg import PoseStamped
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from sensor_msgs.msg import CameraInfo, Image
+from rig import Setup
+from sensor_msgs.msg import Image
 from stand_ins import FRAME_ID, HEIGHT, WIDTH, PlaneDepth, camera_info, header, image, stand_in_pipeline
-from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.nodes import perception_node
@@ -32,56 +32,6 @@ from unity_depth_perception.ros.diagnostics import values_of
 from unity_depth_perception.ros.images import single_channel_of
 from unity_depth_perception.ros.qos import OUTPUT_QOS
 from unity_depth_perception.ros.results import stamp_ns_of
-
-
-class Setup:
-    """A node, a camera that feeds it, and its distances."""
-
-    def __init__(self, graph: Graph, node: PerceptionNode, qos: QoSProfile = OUTPUT_QOS) -> None:
-        self.graph, self.node = graph, node
-        assert node.autostart()
-        self.images = graph.node.create_publisher(Image, "image_raw", qos)
-        self.infos = graph.node.create_publisher(CameraInfo, "camera_info", qos)
-        self.distances = graph.collect(ObjectDistanceArray, "objects/distances")
-        graph.spin_until(lambda: self._connected, "the node to be connected")
-
-    @property
-    def _connected(self) -> bool:
-        watched = self.node._publishers_out is not None and self.node._publishers_out.watched
-        return watched and min(p.get_subscription_count() for p in (self.images, self.infos)) > 0
-
-    def send_info(self, message: CameraInfo | None = None) -> None:
-        self.infos.publish(message or camera_info())
-        intrinsics, before = self.node._source.intrinsics, self.node.counts["refused inputs"]
-        self.graph.spin_until(
-            lambda: intrinsics.age_s is not None or self.node.counts["refused inputs"] > before, "camera_info"
-        )
-
-    def expect(self, outcome: str, count: int) -> None:
-        self.graph.spin_until(lambda: self.node.counts[outcome] >= count, f"{count} frames {outcome}")
-        assert self.node.counts[outcome] == count
-
-    def expect_good_frame_processed(self, stamp_ns: int = 99) -> None:
-        self.send_info()
-        self.images.publish(image(stamp_ns))
-        self.graph.spin_until(lambda: bool(self.distances), "the good frame's distances")
-        assert stamp_ns_of(self.distances[-1].header) == stamp_ns
-
-
-@pytest.fixture
-def make_node(graph: Graph) -> Callable[..., PerceptionNode]:
-    def make(gate: threading.Semaphore | None = None, **parameters: Any) -> PerceptionNode:
-        overrides = [Parameter(name, value=value) for name, value in parameters.items()]
-        return graph.add(
-            PerceptionNode(lambda _: stand_in_pipeline(gate), context=graph.context, parameter_overrides=overrides)
-        )
-
-    return make
-
-
-@pytest.fixture
-def setup(graph: Graph, make_node: Callable[..., PerceptionNode]) -> Setup:
-    return Setup(graph, make_node())
 
 
 def test_every_output_carries_the_stamp_and_frame_of_its_image(setup: Setup) -> None:

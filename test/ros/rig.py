@@ -1,0 +1,69 @@
+"""A camera in front of a node: what the tests of the nodes share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from conftest import Graph
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+from stand_ins import camera_info, image
+from unity_depth_perception.msg import ObjectDistanceArray
+
+from unity_depth_perception.nodes.perception_node import PerceptionNode
+from unity_depth_perception.ros.qos import OUTPUT_QOS
+from unity_depth_perception.ros.results import stamp_ns_of
+
+BEST_EFFORT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
+MakeNode = Callable[..., PerceptionNode]
+
+
+class Setup:
+    """A node, a camera that feeds it, and its distances."""
+
+    def __init__(self, graph: Graph, node: Any, qos: QoSProfile = OUTPUT_QOS) -> None:
+        self.graph, self.node = graph, node
+        assert node.autostart()
+        self.images = graph.node.create_publisher(Image, "image_raw", qos)
+        self.infos = graph.node.create_publisher(CameraInfo, "camera_info", qos)
+        self.distances = graph.collect(ObjectDistanceArray, "objects/distances")
+        graph.spin_until(lambda: self._connected, "the node to be connected")
+
+    @property
+    def _connected(self) -> bool:
+        watched = self.node._publishers_out is not None and self.node._publishers_out.watched
+        return watched and min(p.get_subscription_count() for p in (self.images, self.infos)) > 0
+
+    def send_info(self, message: CameraInfo | None = None) -> None:
+        self.infos.publish(message or camera_info())
+        intrinsics, before = self.node._source.intrinsics, self.node.counts["refused inputs"]
+        self.graph.spin_until(
+            lambda: intrinsics.age_s is not None or self.node.counts["refused inputs"] > before, "camera_info"
+        )
+
+    def expect(self, outcome: str, count: int) -> None:
+        self.graph.spin_until(lambda: self.node.counts[outcome] >= count, f"{count} frames {outcome}")
+        assert self.node.counts[outcome] == count
+
+    def process(self, message: Image) -> ObjectDistanceArray:
+        """Publish an image and wait for its distances."""
+        count = len(self.distances)
+        self.images.publish(message)
+        self.graph.spin_until(lambda: len(self.distances) > count, "distances")
+        return self.distances[-1]
+
+    def replace_camera(self, qos: QoSProfile) -> None:
+        """The publisher of images dies, and comes back with another offer."""
+        self.graph.node.destroy_publisher(self.images)
+        self.images = self.graph.node.create_publisher(Image, "image_raw", qos)
+        frames = self.node._source.subscriptions[0]
+        self.graph.spin_until(
+            lambda: frames.qos.reliability == qos.reliability and self._connected, "the new offer to be adopted"
+        )
+
+    def expect_good_frame_processed(self, stamp_ns: int = 99) -> None:
+        self.send_info()
+        self.images.publish(image(stamp_ns))
+        self.graph.spin_until(lambda: bool(self.distances), "the good frame's distances")
+        assert stamp_ns_of(self.distances[-1].header) == stamp_ns

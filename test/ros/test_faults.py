@@ -1,0 +1,189 @@
+"""What goes wrong around a running node: it says so, and the next good frame is processed."""
+
+from __future__ import annotations
+
+import math
+import random
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
+
+import rclpy
+from conftest import Graph
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.parameter import Parameter
+from rig import BEST_EFFORT_QOS, MakeNode, Setup
+from sensor_msgs.msg import CameraInfo, Image, PointCloud2
+from stand_ins import HungryDepth, RedSegmenter, camera_info, image, stand_in_pipeline
+from unity_depth_perception.msg import ObjectDistanceArray
+
+from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.nodes.perception_node import PerceptionNode
+from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros.diagnostics import values_of
+from unity_depth_perception.ros.qos import OUTPUT_QOS
+from unity_depth_perception.ros.results import stamp_ns_of
+
+
+def test_a_camera_that_comes_back_with_another_offer_is_heard(setup: Setup) -> None:
+    setup.send_info()
+    setup.process(image(1))
+    for stamp_ns, qos in enumerate((BEST_EFFORT_QOS, OUTPUT_QOS), start=2):
+        setup.replace_camera(qos)
+        assert stamp_ns_of(setup.process(image(stamp_ns)).header) == stamp_ns
+
+
+def test_a_camera_under_another_name_is_heard(graph: Graph) -> None:
+    """rclpy does not remap the names of its graph queries: this needs the full name."""
+    remap = ["--ros-args", "-r", "image_raw:=/unity/camera/image_raw"]
+    node = PerceptionNode(lambda _: stand_in_pipeline(), context=graph.context, cli_args=remap)
+    assert graph.add(node).autostart()
+    images = graph.node.create_publisher(Image, "/unity/camera/image_raw", BEST_EFFORT_QOS)
+    graph.spin_until(lambda: images.get_subscription_count() > 0, "the best-effort offer to be adopted")
+
+
+def test_camera_info_that_changes_in_flight_scales_or_waits(setup: Setup) -> None:
+    setup.send_info()
+    setup.process(image(1))
+    publish_info(setup, camera_info(2, 128, 96))
+    setup.process(image(2))  # still the old size: scaled
+    setup.process(image(3, 128, 96))
+    publish_info(setup, camera_info(4, 64, 64))
+    setup.images.publish(image(4, 128, 96))
+    setup.expect("refused", 1)
+    assert "of an image of 128 x 96 px or of its shape, got 64 x 64" in setup.node.counts.last_reason
+    assert stamp_ns_of(setup.process(image(5, 64, 64)).header) == 5
+
+
+@pytest.mark.parametrize("stamps_ns", [(7, 7, 7), (9_000_000_000, 3, 4), (0, 0, 1)], ids=["repeat", "back", "zero"])
+def test_any_stamp_is_passed_through(setup: Setup, stamps_ns: tuple[int, ...]) -> None:
+    setup.send_info()
+    assert [stamp_ns_of(setup.process(image(stamp_ns)).header) for stamp_ns in stamps_ns] == list(stamps_ns)
+
+
+def test_a_large_frame_after_a_small_one(graph: Graph, make_node: MakeNode) -> None:
+    setup = Setup(graph, make_node(vertical_fov_deg=60.0))
+    for stamp_ns, size in enumerate([(640, 480), (4000, 3000), (640, 480)]):
+        (item,) = setup.process(image(stamp_ns, *size)).objects
+        assert item.pixel_count == 100
+
+
+def test_out_of_gpu_memory_skips_the_frame_and_goes_on(graph: Graph, make_node: MakeNode) -> None:
+    setup = Setup(graph, make_node(pipeline=PerceptionPipeline(HungryDepth(too_large=10_000), RedSegmenter())))
+    reports = graph.collect(DiagnosticArray, "/diagnostics")
+    setup.send_info()
+    setup.process(image(1))
+    setup.images.publish(image(2, 640, 480))
+    setup.expect("refused", 1)
+    said = "the GPU ran out of memory on a frame of 640 x 480 px, which is skipped"
+    assert said in setup.node.counts.last_reason
+    graph.spin_until(lambda: status_of(reports).level == DiagnosticStatus.WARN, "a warning")
+    assert said in status_of(reports).message
+    setup.process(image(3))
+    graph.spin_until(lambda: status_of(reports).level == DiagnosticStatus.OK, "the warning to end")
+
+
+def test_a_subscriber_that_never_reads_holds_nobody_up(setup: Setup) -> None:
+    sleeper = rclpy.create_node("sleeper", context=setup.graph.context)  # in no executor
+    for kind, topic in ((PointCloud2, "depth/points"), (ObjectDistanceArray, "objects/distances")):
+        sleeper.create_subscription(kind, topic, print, OUTPUT_QOS)
+    publishers = setup.node._publishers_out
+    setup.graph.spin_until(lambda: publishers.wants("depth/points"), "the subscriber to be known")
+    setup.send_info()
+    for stamp_ns in range(20):
+        setup.process(image(stamp_ns))
+    setup.expect("processed", 20)
+    sleeper.destroy_node()
+
+
+@pytest.mark.parametrize("namespaces", [("/left", "/right"), ("", "")], ids=["two names", "one name"])
+def test_two_nodes_in_one_domain_both_work(graph: Graph, namespaces: tuple[str, str]) -> None:
+    remap = [w for name in ("image_raw", "camera_info") for w in ("-r", f"{name}:=/unity/camera/{name}")]
+    nodes = [
+        PerceptionNode(
+            lambda _: stand_in_pipeline(), context=graph.context, namespace=name, cli_args=["--ros-args", *remap]
+        )
+        for name in namespaces
+    ]
+    assert all(graph.add(node).autostart() for node in nodes)
+    images = graph.node.create_publisher(Image, "/unity/camera/image_raw", OUTPUT_QOS)
+    infos = graph.node.create_publisher(CameraInfo, "/unity/camera/camera_info", OUTPUT_QOS)
+    found = [graph.collect(ObjectDistanceArray, f"{name}/objects/distances") for name in dict.fromkeys(namespaces)]
+    graph.spin_until(lambda: images.get_subscription_count() == infos.get_subscription_count() == 2, "both nodes")
+    graph.spin_until(lambda: all(node._publishers_out.watched for node in nodes), "both to be watched")
+    infos.publish(camera_info())
+    graph.spin_until(lambda: all(node._source.intrinsics.age_s is not None for node in nodes), "camera_info")
+    images.publish(image(5))
+    graph.spin_until(lambda: sum(map(len, found)) == 2, "the results of both")
+    assert all(found)
+
+
+def test_500_malformed_messages_are_counted_and_the_next_good_frame_is_processed(setup: Setup) -> None:
+    generator = random.Random(7)
+    counts, outcomes = setup.node.counts, ("refused", "refused inputs")
+    setup.send_info()
+    for number in range(1, 251):
+        setup.images.publish(malformed_image(generator))
+        setup.infos.publish(malformed_camera_info(generator))
+        done = f"pair {number} of 250 to be refused"
+        setup.graph.spin_until(lambda n=number: all(counts[outcome] == n for outcome in outcomes), done)
+    assert [counts[outcome] for outcome in outcomes] == [250, 250]
+    assert setup.distances == []
+    setup.expect_good_frame_processed()
+
+
+def malformed_image(generator: random.Random) -> Image:
+    """A good image of which one to four fields are drawn anew, so that they no longer fit."""
+    g, message = generator, image(generator.randrange(10**9))
+    odd = {
+        "encoding": lambda: g.choice(["", "rgb", "RGB8", "32FC1", "yuv420", "\u00e9" * 300, "rgb8\n", "mono7"]),
+        "width": lambda: g.choice([0, 65, 2**16, 2**31, 2**32 - 1]),
+        "height": lambda: g.choice([0, 47, 2**16, 2**31, 2**32 - 1]),
+        "step": lambda: g.choice([0, 1, 191, 193, 2**32 - 1]),
+        "data": lambda: g.randbytes(g.choice([0, 1, 100, 9215, 9217, 50_000])),
+    }
+    for name in g.sample(sorted(odd), g.randint(1, 4)):
+        setattr(message, name, odd[name]())
+    message.is_bigendian = g.randrange(256)
+    return message
+
+
+def malformed_camera_info(generator: random.Random) -> CameraInfo:
+    """A camera_info with at least one value that no camera has, and any nonsense beside it."""
+    g, message = generator, camera_info()
+    bad = [0.0, -1.0, math.nan, math.inf, -math.inf]
+    kind = g.choice(["focal", "center", "size", "binning"])
+    if kind == "focal":
+        message.k[g.choice([0, 4])] = g.choice(bad)
+    elif kind == "center":
+        message.k[g.choice([2, 5])] = g.choice(bad[2:])
+    elif kind == "size":
+        setattr(message, g.choice(["width", "height"]), 0)
+    else:
+        setattr(message, g.choice(["binning_x", "binning_y"]), g.choice([65, 2**32 - 1]))
+    message.d = [g.choice([*bad, 1e300]) for _ in range(g.randrange(40))]
+    message.distortion_model = g.choice(["", "plumb_bob", "equidistant", "?" * 500])
+    return message
+
+
+def publish_info(setup: Setup, message: CameraInfo) -> None:
+    """Send a camera_info and wait until the node has it."""
+    setup.infos.publish(message)
+    source, size = setup.node._source, (message.width, message.height)
+    setup.graph.spin_until(
+        lambda: (source.intrinsics._from_info.width, source.intrinsics._from_info.height) == size, "camera_info"
+    )
+
+
+def status_of(reports: list[Any]) -> DiagnosticStatus:
+    """The node's last status."""
+    found = values_of(reports[-1], "/perception_node") if reports else None
+    return found[0] if found else DiagnosticStatus()
+
+
+def test_nonsense_at_start_is_refused_with_the_allowed_range(graph: Graph) -> None:
+    overrides = [Parameter("min_score", value=7.0)]
+    with pytest.raises(ConfigurationError, match=r"min_score: expected a number from 0\.0 to 1\.0, got 7\.0"):
+        PerceptionNode(context=graph.context, parameter_overrides=overrides)
