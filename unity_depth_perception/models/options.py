@@ -19,11 +19,14 @@ class DepthOptions:
             that the network was made for.
         precision: arithmetic of the network; auto takes what is fastest on the device within 0.5 % of depth.
         acceleration: compile (torch.compile) or cuda_graph; a back end that cannot goes on without and says so.
+        correct_focal: multiply the metres of Depth Anything V2 indoor by the camera's focal length over that of the one
+            camera that it was trained with, both relative to the image's shorter side; first order, not verified.
     """
 
     size_px: int = 0
     precision: str = "auto"
     acceleration: str = "none"
+    correct_focal: bool = False
 
     def __post_init__(self) -> None:
         if self.size_px != 0 and not 28 <= self.size_px <= 4096:

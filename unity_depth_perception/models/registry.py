@@ -14,6 +14,7 @@ from unity_depth_perception.models.compact import (
     CompactSegmenter,
     embedded_segmenter,
 )
+from unity_depth_perception.models.da2_variants import DA2_VARIANTS
 from unity_depth_perception.models.options import DepthOptions
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
 
@@ -38,9 +39,16 @@ def _floor_plane(name: str, device: torch.device, weights: Path | None, options:
     return FloorPlaneEstimator(device)
 
 
+def _da2(name: str, device: torch.device, weights: Path | None, options: DepthOptions) -> DepthEstimator:
+    from unity_depth_perception.models.da2 import create_da2
+
+    return create_da2(name, device, weights, options)
+
+
 _DEPTH: dict[str, DepthFactory] = {
     "compact": _compact,
     "floor-plane": _floor_plane,
+    **dict.fromkeys(DA2_VARIANTS, _da2),
 }
 _SEGMENTATION = ("compact",)
 _DEFAULTS = DepthOptions()
