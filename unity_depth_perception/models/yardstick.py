@@ -17,6 +17,7 @@ from unity_depth_perception.models.blocks import conv_block
 
 CROP_PX = 64
 _MARGIN = 1.5  # side of a crop over the longer side of the cube's box
+_SHARPNESS = 6.0  # of the weights: the surest sightings decide, as the errors of the doubtful ones do not average out
 _TYPICAL_LOG = (-2.0, -2.6)  # of depth and of height, times the crop's size: where an untrained network starts
 
 
@@ -38,7 +39,7 @@ class Sightings:
 
     def agreed(self) -> tuple[Tensor, Tensor]:
         """Normal (3,) and log height (), the cubes' mean weighted by how sure they are."""
-        weight = functional.softmax(-2 * self.log_error, dim=0)
+        weight = functional.softmax(-_SHARPNESS * self.log_error, dim=0)
         normal = functional.normalize((weight[:, None] * self.floor_normal).sum(dim=0), dim=0)
         return normal, (weight * self.log_height).sum()
 
