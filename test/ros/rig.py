@@ -22,10 +22,12 @@ MakeNode = Callable[..., PerceptionNode]
 class Setup:
     """A node, a camera that feeds it, and its distances."""
 
-    def __init__(self, graph: Graph, node: Any, qos: QoSProfile = OUTPUT_QOS) -> None:
+    def __init__(
+        self, graph: Graph, node: Any, qos: QoSProfile = OUTPUT_QOS, topic: str = "image_raw", kind: type[Any] = Image
+    ) -> None:
         self.graph, self.node = graph, node
         assert node.autostart()
-        self.images = graph.node.create_publisher(Image, "image_raw", qos)
+        self.images = graph.node.create_publisher(kind, topic, qos)
         self.infos = graph.node.create_publisher(CameraInfo, "camera_info", qos)
         self.distances = graph.collect(ObjectDistanceArray, "objects/distances")
         graph.spin_until(lambda: self._connected, "the node to be connected")
@@ -46,7 +48,7 @@ class Setup:
         self.graph.spin_until(lambda: self.node.counts[outcome] >= count, f"{count} frames {outcome}")
         assert self.node.counts[outcome] == count
 
-    def process(self, message: Image) -> ObjectDistanceArray:
+    def process(self, message: Any) -> ObjectDistanceArray:
         """Publish an image and wait for its distances."""
         count = len(self.distances)
         self.images.publish(message)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 
+import cv2
 import numpy as np
 import torch
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 from torch import Tensor
 
@@ -19,13 +20,14 @@ from unity_depth_perception.ros.results import time_message
 
 WIDTH, HEIGHT, DEPTH_M = 64, 48, 2.0
 FRAME_ID = "unity_camera_optical"
+CPU = torch.device("cpu")
 
 
 class PlaneDepth:
     """The same depth everywhere. With a gate, each real frame waits until the test opens it."""
 
     name = "plane"
-    device = torch.device("cpu")
+    device = CPU
 
     def __init__(self, gate: threading.Semaphore | None = None) -> None:
         self._gate = gate
@@ -53,7 +55,7 @@ class RedSegmenter:
     """One object: whatever is red."""
 
     name = "red"
-    device = torch.device("cpu")
+    device = CPU
     categories = ("red_cube",)
 
     def infer(self, image: Tensor) -> Segmentation:
@@ -87,3 +89,8 @@ def image(stamp_ns: int = 1, width: int = WIDTH, height: int = HEIGHT) -> Image:
 
 def camera_info(stamp_ns: int = 1, width: int = WIDTH, height: int = HEIGHT) -> CameraInfo:
     return camera_info_message(header(stamp_ns), camera(width, height))
+
+
+def compressed(rgb: np.ndarray, suffix: str) -> CompressedImage:
+    bgr = rgb[..., ::-1] if rgb.ndim == 3 else rgb
+    return CompressedImage(header=header(), format=suffix[1:], data=cv2.imencode(suffix, bgr)[1].tobytes())

@@ -9,7 +9,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
 import cv2
 from sensor_msgs.msg import CompressedImage, Image
-from stand_ins import header, image, picture
+from stand_ins import compressed, header, image, picture
 
 from unity_depth_perception.core.errors import ImageError
 from unity_depth_perception.ros.colours import rgb_of
@@ -149,11 +149,6 @@ def message_of(pixels: np.ndarray, encoding: str, big_endian: bool) -> Image:
     message = image_message(header(), ordered, encoding)
     message.is_bigendian = int(big_endian)
     return message
-
-
-def compressed(rgb: np.ndarray, suffix: str) -> CompressedImage:
-    bgr = rgb[..., ::-1] if rgb.ndim == 3 else rgb
-    return CompressedImage(header=header(), format=suffix[1:], data=cv2.imencode(suffix, bgr)[1].tobytes())
 
 
 def padded(message: Image, padding: int) -> Image:

@@ -79,8 +79,8 @@ def test_out_of_gpu_memory_skips_the_frame_and_goes_on(graph: Graph, make_node: 
     setup.expect("refused", 1)
     said = "the GPU ran out of memory on a frame of 640 x 480 px, which is skipped"
     assert said in setup.node.counts.last_reason
-    graph.spin_until(lambda: status_of(reports).level == DiagnosticStatus.WARN, "a warning")
-    assert said in status_of(reports).message
+    graph.spin_until(lambda: said in status_of(reports).message, "diagnostics to say so")
+    assert status_of(reports).level == DiagnosticStatus.WARN
     setup.process(image(3))
     graph.spin_until(lambda: status_of(reports).level == DiagnosticStatus.OK, "the warning to end")
 

@@ -55,6 +55,18 @@ def test_the_newest_wins_and_the_rest_is_dropped() -> None:
     assert bench.worker.stop(DEADLINE_S)
 
 
+def test_what_waits_can_be_forgotten_and_counts_as_dropped() -> None:
+    bench = Bench()
+    bench.offer_in_flight(1)
+    bench.worker.offer(2)
+    bench.worker.clear()
+    bench.worker.clear()
+    bench.let_pass(1)
+    bench.offer_in_flight(3)
+    bench.let_pass(1)
+    assert (bench.processed, bench.dropped) == ([1, 3], [2])
+
+
 def test_an_error_does_not_end_the_thread() -> None:
     bench = Bench()
     bench.offer_in_flight(-1)

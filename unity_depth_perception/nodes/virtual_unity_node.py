@@ -1,46 +1,54 @@
-"""virtual_unity_node: publishes synthetic scenes with their ground truth, as a Unity camera would."""
+"""virtual_unity_node: publishes scenes, a dataset or a video as a Unity camera would, with what truth is known."""
 
 from __future__ import annotations
 
+import random
 import time
+from collections.abc import Iterable
 from typing import Any, NoReturn
 
 import torch
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from rclpy.timer import Timer
-from sensor_msgs.msg import CameraInfo, Image
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.msg import ObjectDistanceArray
 from unity_depth_perception.ros.configuration import VirtualUnityConfig
 from unity_depth_perception.ros.diagnostics import DiagnosticsPublisher
+from unity_depth_perception.ros.ground_truth import ImageForm, SampleMessages
 from unity_depth_perception.ros.lifecycle import ConfiguredNode, run_node
 from unity_depth_perception.ros.qos import OUTPUT_QOS
 from unity_depth_perception.ros.results import time_message
-from unity_depth_perception.ros.scene_feed import SceneFeed, scene_renderer
+from unity_depth_perception.ros.samples import open_samples
+from unity_depth_perception.ros.scene_feed import SceneFeed
 
 _DIAGNOSTICS_PERIOD_S = 0.5
 _STOP_TIMEOUT_S = 1.0
+_LOG_PERIOD_S = 5.0
 
 
 class VirtualUnityNode(ConfiguredNode[VirtualUnityConfig]):
-    """A camera that looks at one random scene after another; its stamps start near 0, like Unity's Time."""
+    """A camera that looks at one picture after another; its stamps start near 0, like Unity's Time."""
 
     def __init__(self, **node_arguments: Any) -> None:
         """`node_arguments` go to rclpy's Node."""
         super().__init__("virtual_unity_node", VirtualUnityConfig, **node_arguments)
+        compressed = self.config.image_transport == "compressed"
         topics = {  # in the order of SampleMessages
             "camera_info": CameraInfo,
             "camera_pose": PoseStamped,
             "ground_truth/objects": ObjectDistanceArray,
-            "image_raw": Image,
+            "image_raw/compressed" if compressed else "image_raw": CompressedImage if compressed else Image,
             "ground_truth/depth": Image,
             "ground_truth/instances": Image,
         }
         self._publishers_out = [
-            self.create_lifecycle_publisher(message_type, topic, OUTPUT_QOS) for topic, message_type in topics.items()
+            self.create_lifecycle_publisher(message_type, topic, OUTPUT_QOS)
+            for topic, message_type in topics.items()
+            if topic != "camera_info" or self.config.camera_info
         ]
         self.sent = 0
         self._origin_unix_ns = 0
@@ -50,9 +58,12 @@ class VirtualUnityNode(ConfiguredNode[VirtualUnityConfig]):
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
 
     def set_up(self) -> None:
-        """Render the first scene."""
+        """Read or render the first sample."""
         c = self.config
-        self._feed = SceneFeed(scene_renderer(c.width, c.height, c.vertical_fov_deg), c.seed)
+        form = ImageForm(c.encoding, c.image_transport == "compressed", c.flip_vertical)
+        self._feed = SceneFeed(open_samples(c), form)
+        self._frames_per_sample = c.frames_per_scene if c.source == "synthetic" else 1
+        self._random = random.Random(c.seed)
 
     def start(self) -> None:
         """Start the clock and publish."""
@@ -75,16 +86,27 @@ class VirtualUnityNode(ConfiguredNode[VirtualUnityConfig]):
         return feed is None or feed.close(_STOP_TIMEOUT_S)
 
     def _publish_frame(self) -> None:
-        if self._feed is None or 0 < self.config.frames <= self.sent:
+        if self._feed is None or self._timer is None or 0 < self.config.frames <= self.sent:
             return
-        if self.sent > 0 and self.sent % self.config.frames_per_scene == 0:
-            self._feed.advance()
+        spread = self.config.jitter * self._random.uniform(-1, 1)
+        self._timer.timer_period_ns = round((1 + spread) / self.config.rate_hz * 1e9)
+        if self.sent > 0 and self.sent % self._frames_per_sample == 0:
+            self._advance(self._feed)
         stamp = time_message(time.time_ns() - self._origin_unix_ns)
         self._feed.current.stamp(Header(stamp=stamp, frame_id=self.config.frame_id))
-        for publisher, message in zip(self._publishers_out, self._feed.current, strict=True):
-            if publisher.get_subscription_count() > 0:
+        for publisher, message in self._outgoing(self._feed.current):
+            if message is not None and publisher.get_subscription_count() > 0:
                 publisher.publish(message)
         self.sent += 1
+
+    def _outgoing(self, messages: SampleMessages) -> Iterable[tuple[Any, Any]]:
+        return zip(self._publishers_out, messages[0 if self.config.camera_info else 1 :], strict=True)
+
+    def _advance(self, feed: SceneFeed) -> None:
+        try:
+            feed.advance()
+        except PerceptionError as error:  # an image of the dataset that cannot be decoded: the one before stays
+            self.get_logger().warning(str(error), throttle_duration_sec=_LOG_PERIOD_S)
 
     def _publish_diagnostics(self) -> None:
         level = DiagnosticStatus.ERROR if self.failure else DiagnosticStatus.OK

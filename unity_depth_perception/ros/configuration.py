@@ -12,6 +12,8 @@ from unity_depth_perception.ros.parameters import parameter
 DEPTH_ENCODINGS = ("32FC1", "16UC1")
 RELIABILITIES = ("auto", "reliable", "best_effort")
 TRANSPORTS = ("raw", "compressed")
+SOURCES = ("synthetic", "dataset", "video")
+COLOUR_ENCODINGS = ("rgb8", "rgba8", "bgr8", "bgra8")
 _OUTPUTS_HELP = "topics to offer; one that is left out is not computed even for its subscribers"
 
 
@@ -161,13 +163,29 @@ class VirtualUnityConfig:
     """Parameters of virtual_unity_node."""
 
     autostart: bool = parameter(True, "configure and activate at start, without a lifecycle manager")
-    width: int = parameter(1024, "image width [px]", minimum=16, maximum=8192)
-    height: int = parameter(1024, "image height [px]", minimum=16, maximum=8192)
+    source: str = parameter(
+        "synthetic", "synthetic: random scenes; dataset: the folder `path`; video: the file `path`", choices=SOURCES
+    )
+    path: str = parameter("", "dataset folder or video file; both start again at their end")
+    width: int = parameter(1024, "image width [px] of synthetic scenes", minimum=16, maximum=8192)
+    height: int = parameter(1024, "image height [px] of synthetic scenes", minimum=16, maximum=8192)
     vertical_fov_deg: float = parameter(
-        0.0, "vertical field of view [deg]; 0: each scene draws its own", minimum=0.0, maximum=120.0
+        0.0,
+        "vertical field of view [deg] of synthetic scenes and of videos; 0: each scene draws its own",
+        minimum=0.0,
+        maximum=120.0,
     )
     rate_hz: float = parameter(10.0, "frames per second", minimum=0.1, maximum=120.0)
+    jitter: float = parameter(
+        0.0, "how much longer or shorter a frame's interval may be, as a part of it", minimum=0.0, maximum=0.9
+    )
     seed: int = parameter(0, "seed of the first scene; the next scene has the next seed", minimum=0, maximum=2**31 - 1)
     frames: int = parameter(0, "frames to publish before falling silent; 0: endless", minimum=0, maximum=10**9)
-    frames_per_scene: int = parameter(10, "frames that show the same scene", minimum=1, maximum=10**6)
+    frames_per_scene: int = parameter(10, "frames that show the same synthetic scene", minimum=1, maximum=10**6)
     frame_id: str = parameter("unity_camera_optical", "frame_id of everything that is published")
+    image_transport: str = parameter(
+        "raw", "raw: image_raw; compressed: image_raw/compressed (JPEG)", choices=TRANSPORTS
+    )
+    encoding: str = parameter("rgb8", "encoding of raw images", choices=COLOUR_ENCODINGS)
+    flip_vertical: bool = parameter(False, "send the bottom row first, as the raw bytes of a Unity texture are")
+    camera_info: bool = parameter(True, "publish camera_info; some Unity projects don't")

@@ -74,7 +74,8 @@ class FrameNode(ConfiguredNode[Config]):
         self._worker = NewestWorker(
             process, lambda _: self.counts.count("dropped"), lambda e: self.refuse("refused", e)
         )
-        self.get_logger().info(", ".join(f"{key} {value}" for key, value in self._models().items()))
+        models = "".join(f"{key} {value}, " for key, value in self._models().items())
+        self.get_logger().info(f"{models}device {self._pipeline.device}")
 
     def start(self) -> None:
         """Listen."""

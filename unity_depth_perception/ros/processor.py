@@ -89,6 +89,8 @@ def _out_of_memory(camera: Camera, reason: str) -> ModelError:
 
 
 def warm_up(pipeline: PerceptionPipeline) -> None:
-    """Run one blank frame, so that the first real one does not wait for lazy initialisation."""
+    """Run one blank frame through the models, so that the first real one does not wait for lazy initialisation."""
+    if pipeline.depth_estimator is None or pipeline.segmenter is None:
+        return
     camera = Camera.from_vertical_fov(1.0, 640, 480)
     pipeline.process(Frame(np.zeros((camera.height, camera.width, 3), dtype=np.uint8), camera))

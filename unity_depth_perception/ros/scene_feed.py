@@ -1,36 +1,26 @@
-"""Scenes rendered ahead of time, so that publishing keeps its rate."""
+"""Samples read or rendered ahead of time, so that publishing keeps its rate."""
 
 from __future__ import annotations
 
-import math
 import os
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from unity_depth_perception.dataset.sample import Sample
-from unity_depth_perception.ros.ground_truth import SampleMessages, sample_messages
-from unity_depth_perception.synthetic.samples import render_samples
-
-RenderScene = Callable[[int], Sample]
-
-
-def scene_renderer(width: int, height: int, vertical_fov_deg: float) -> RenderScene:
-    """Seed -> sample of this size; a field of view of 0 lets each scene draw its own."""
-    fov_rad = math.radians(vertical_fov_deg) if vertical_fov_deg > 0 else None
-
-    def render(seed: int) -> Sample:
-        return render_samples(seeds=[seed], width=width, height=height, fov_rad=fov_rad)[0]
-
-    return render
+from unity_depth_perception.ros.ground_truth import ImageForm, SampleMessages, sample_messages
+from unity_depth_perception.ros.samples import ReadSample
 
 
 class SceneFeed:
-    """The messages of one scene after another, the next one rendered in the background."""
+    """The messages of one sample after another, the next one made in the background."""
 
-    def __init__(self, render: RenderScene, first_seed: int) -> None:
-        """Renders the first scene before it returns."""
-        self._render = render
-        self._seed = first_seed
+    def __init__(self, read: ReadSample, form: ImageForm) -> None:
+        """Makes the first sample's messages before it returns.
+
+        Raises:
+            PerceptionError: the first sample cannot be read.
+        """
+        self._read = read
+        self._form = form
+        self._number = 0
         # Linux counts niceness per thread: rendering ahead gives way to whatever looks at the images.
         self._pool = ThreadPoolExecutor(max_workers=1, initializer=lambda: os.nice(10))
         self._next = self._submit()
@@ -38,18 +28,22 @@ class SceneFeed:
         self._next = self._submit()
 
     def advance(self) -> bool:
-        """Go to the next scene if it is ready; whether it was."""
+        """Go to the next sample if it is ready; whether it was.
+
+        Raises:
+            PerceptionError: it cannot be read; the next call tries the one after it.
+        """
         if not self._next.done():
             return False
-        self.current = self._next.result()
-        self._next = self._submit()
+        made, self._next = self._next, self._submit()
+        self.current = made.result()
         return True
 
     def close(self, timeout_s: float) -> bool:
-        """Render no further; whether the rendering thread ended in time."""
+        """Make no further one; whether the thread ended in time."""
         self._pool.shutdown(wait=False, cancel_futures=True)
         return not wait([self._next], timeout_s).not_done
 
     def _submit(self) -> Future[SampleMessages]:
-        seed, self._seed = self._seed, self._seed + 1
-        return self._pool.submit(lambda: sample_messages(self._render(seed)))
+        number, self._number = self._number, self._number + 1
+        return self._pool.submit(lambda: sample_messages(self._read(number), self._form))

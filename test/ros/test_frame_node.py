@@ -1,0 +1,210 @@
+"""A node that is at work still answers: parameters, lifecycle, diagnostics; and what it may change at run time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
+
+from conftest import Graph
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState
+from rcl_interfaces.srv import GetParameters, SetParameters
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
+from rig import BEST_EFFORT_QOS, MakeNode, Setup
+from sensor_msgs.msg import CompressedImage, Image, PointCloud2
+from stand_ins import HEIGHT, compressed, image, picture
+from vision_msgs.msg import LabelInfo
+
+from unity_depth_perception.nodes.perception_node import PerceptionNode
+from unity_depth_perception.ros.diagnostics import FrameCounts, values_of
+from unity_depth_perception.ros.images import single_channel_of
+from unity_depth_perception.ros.qos import LATCHED_QOS
+
+
+class Busy:
+    """A node whose worker holds a frame until `gate` opens, and the services that it offers."""
+
+    def __init__(self, graph: Graph, make_node: MakeNode) -> None:
+        self.gate = threading.Semaphore(0)
+        self.setup = Setup(graph, make_node(self.gate))
+        self.setup.send_info()
+        self.setup.images.publish(image(1))
+        self.setup.expect("received", 1)
+        graph.spin_until(lambda: self.setup.node._worker._waiting is None, "the frame to be in flight")
+
+    def call(self, service_type: type[Any], name: str, **request: Any) -> Any:
+        graph = self.setup.graph
+        client = graph.node.create_client(service_type, f"/perception_node/{name}")
+        graph.spin_until(client.service_is_ready, name)
+        future = client.call_async(service_type.Request(**request))
+        graph.spin_until(future.done, f"an answer of {name}")
+        return future.result()
+
+    def set(self, **values: Any) -> Any:
+        messages = [Parameter(name, value=value).to_parameter_msg() for name, value in values.items()]
+        return self.call(SetParameters, "set_parameters", parameters=messages).results[0]
+
+
+@pytest.fixture
+def busy(graph: Graph, make_node: MakeNode) -> Iterator[Busy]:
+    busy = Busy(graph, make_node)
+    yield busy
+    busy.gate.release(10)
+
+
+def test_a_busy_node_answers(busy: Busy) -> None:
+    node, counts = busy.setup.node, busy.setup.node.counts
+    assert busy.set(min_score=0.5).successful
+    assert node.config.min_score == 0.5
+    (value,) = busy.call(GetParameters, "get_parameters", names=["min_score"]).values
+    assert value.double_value == 0.5
+    reports = busy.setup.graph.collect(DiagnosticArray, "/diagnostics")
+    busy.setup.graph.spin_until(lambda: bool(reports), "diagnostics")
+    deactivate = Transition(id=Transition.TRANSITION_DEACTIVATE)
+    assert busy.call(ChangeState, "change_state", transition=deactivate).success
+    assert (counts["processed"], busy.setup.distances) == (0, []), "the frame is still in flight"
+
+
+def test_nonsense_is_refused_with_what_is_allowed(busy: Busy) -> None:
+    for values, said in (
+        ({"min_score": 7.0}, "Min: 0.0, Max: 1.0, value: 7.0"),
+        ({"depth_encoding": "mono8"}, "expected one of 32FC1, 16UC1, got 'mono8'"),
+        ({"outputs": ["depth/points", "smell"]}, "expected a list of one or more of objects/distances, "),
+        ({"depth_model": "other"}, "read-only"),
+    ):
+        result = busy.set(**values)
+        assert not result.successful
+        assert said in result.reason
+
+
+def test_a_frame_in_flight_at_deactivation_is_not_published_and_the_node_starts_again(busy: Busy) -> None:
+    setup = busy.setup
+    setup.images.publish(image(2))
+    setup.expect("received", 2)
+    assert setup.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert setup.node.counts["dropped"] == 1, "the waiting frame"
+    busy.gate.release(2)
+    setup.expect("processed", 1)
+    assert setup.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    setup.graph.spin_until(lambda: setup._connected, "the node to be connected again")
+    setup.expect_good_frame_processed(3)
+    assert len(setup.distances) == 1
+
+
+def test_score_range_outputs_and_orientation_change_at_run_time(setup: Setup) -> None:
+    graph, node = setup.graph, setup.node
+    depth, points = graph.collect(Image, "depth/image_rect"), graph.collect(PointCloud2, "depth/points")
+    graph.spin_until(lambda: node._publishers_out.wants("depth/points"), "the cloud to be watched")
+    setup.send_info()
+    (item,) = setup.process(image(1)).objects
+    assert item.bbox.y_offset == 20
+    graph.spin_until(lambda: len(depth) == len(points) == 1, "depth and cloud")
+    change(node, flip_vertical=True, max_depth_m=1.0, outputs=["objects/distances", "depth/image_rect"])
+    (item,) = setup.process(image(2)).objects
+    assert item.bbox.y_offset == HEIGHT - 30
+    graph.spin_until(lambda: len(depth) == 2, "depth")
+    assert np.isinf(single_channel_of(depth[1])).all()
+    change(node, min_score=0.95, max_depth_m=0.0, depth_encoding="16UC1")
+    assert setup.process(image(3)).objects == []
+    graph.spin_until(lambda: len(depth) == 3, "depth")
+    assert single_channel_of(depth[2])[0, 0] == 2000
+    assert len(points) == 1, "the cloud is no longer offered"
+
+
+def change(node: PerceptionNode, **values: Any) -> None:
+    for result in node.set_parameters([Parameter(name, value=value) for name, value in values.items()]):
+        assert result.successful, result.reason
+
+
+def test_compressed_images_are_heard_below_the_remapped_name(graph: Graph, make_node: MakeNode) -> None:
+    setup = Setup(graph, make_node(image_transport="compressed"), topic="image_raw/compressed", kind=CompressedImage)
+    setup.send_info()
+    (item,) = setup.process(compressed(picture(), ".png")).objects
+    assert item.pixel_count == 100
+    setup.images.publish(CompressedImage(format="png", data=b"no image"))
+    setup.expect("refused", 1)
+    assert "expected a JPEG or PNG image" in setup.node.counts.last_reason
+
+
+def test_label_info_is_kept_for_those_who_come_later(setup: Setup) -> None:
+    first = setup.graph.collect(LabelInfo, "objects/label_info")
+    setup.graph.spin_until(lambda: setup.node._publishers_out.wants("objects/label_info"), "a subscription")
+    setup.expect_good_frame_processed()
+    setup.graph.spin_until(lambda: bool(first), "label_info")
+    later: list[LabelInfo] = []
+    setup.graph.node.create_subscription(LabelInfo, "objects/label_info", later.append, LATCHED_QOS)
+    setup.graph.spin_until(lambda: bool(later), "the last label_info")
+
+
+def test_qos_overrides_of_outputs_are_taken(graph: Graph, make_node: MakeNode) -> None:
+    name = "qos_overrides./depth/points.publisher"
+    node = make_node(**{f"{name}.reliability": "best_effort", f"{name}.depth": 2})
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    (info,) = node.get_publishers_info_by_topic("/depth/points")
+    assert info.qos_profile.reliability == ReliabilityPolicy.BEST_EFFORT
+    (other,) = node.get_publishers_info_by_topic("/depth/image_rect")
+    assert other.qos_profile.reliability == ReliabilityPolicy.RELIABLE, "only the topic that was named"
+    assert node.get_parameter("qos_overrides./depth/image_rect.publisher.depth").value == 5
+
+
+def test_a_qos_mismatch_is_seen(graph: Graph, make_node: MakeNode) -> None:
+    node = make_node(image_reliability="reliable")
+    assert node.autostart()
+    graph.node.create_publisher(Image, "image_raw", BEST_EFFORT_QOS)
+    wish = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+    graph.node.create_subscription(PointCloud2, "depth/points", print, wish)
+    graph.spin_until(lambda: node.mismatches.count >= 2, "both mismatches")
+    reports = graph.collect(DiagnosticArray, "/diagnostics")
+    graph.spin_until(lambda: bool(reports), "diagnostics")
+    _, values = values_of(reports[-1], "/perception_node")
+    assert int(values["QoS mismatches"]) >= 2
+    assert values["last QoS mismatch"] in (
+        "a publisher of /image_raw does not fit in RELIABILITY",
+        "a subscription of /depth/points does not fit in DURABILITY",
+    )
+
+
+def test_diagnostics_hold_rates_stages_memory_and_the_age_of_camera_info(setup: Setup) -> None:
+    reports = setup.graph.collect(DiagnosticArray, "/diagnostics")
+    setup.graph.spin_until(lambda: bool(reports), "diagnostics")
+    status, values = values_of(reports[-1], "/perception_node")
+    assert (status.level, status.message) == (DiagnosticStatus.WARN, "no image yet on /image_raw")
+    assert values["camera_info age [s]"] == "none yet"
+    setup.send_info()
+    setup.process(image(1))
+    reports.clear()
+    setup.graph.spin_until(lambda: bool(reports), "newer diagnostics")
+    _, values = values_of(reports[-1], "/perception_node")
+    for stage in ("wait", "convert", "upload", "depth", "segmentation", "objects", "publish", "latency"):
+        assert 0 <= float(values[f"{stage} p50 [ms]"]) <= float(values[f"{stage} p95 [ms]"]), stage
+    assert "stamp to publish p50 [ms]" not in values, "Unity's stamps are not this machine's time"
+    assert float(values["camera_info age [s]"]) >= 0
+    assert values["intrinsics"] == "camera_info 64 x 48"
+    assert float(values["memory [MB]"]) > 50
+    assert (values["device"], values["depth model"], values["segmentation model"]) == ("cpu", "compact", "compact")
+
+
+def test_latency_counts_from_the_stamp_where_both_clocks_agree(setup: Setup) -> None:
+    setup.send_info()
+    setup.process(image(time.time_ns() - 2_000_000_000))
+    setup.expect("processed", 1)
+    assert float(setup.node.counts.values()["stamp to publish p50 [ms]"]) >= 2000
+
+
+def test_rates_are_those_of_the_last_five_seconds() -> None:
+    counts = FrameCounts()
+    assert (counts.rate_hz("received"), counts.silent_s("received")) == (0.0, None)
+    for _ in range(5):
+        counts.count("received")
+    assert counts.rate_hz("received") in (0.0, 1.0), "0 if this machine slept for five seconds in between"
+    assert counts.rate_hz("processed") == 0.0

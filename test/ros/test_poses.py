@@ -1,0 +1,130 @@
+"""Which pose an image gets: the one of its own stamp, from camera_pose or from tf."""
+
+from __future__ import annotations
+
+import sys
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
+
+from geometry_msgs.msg import PoseStamped, Quaternion, Vector3
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.time import Time
+from rig import MakeNode
+from stand_ins import FRAME_ID, header
+
+from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.ros.poses import PoseBuffer, TfPoses
+
+
+def pose(stamp_ns: int, x: float) -> PoseStamped:
+    message = PoseStamped(header=header(stamp_ns))
+    message.pose.position.x = x
+    return message
+
+
+def test_an_image_gets_the_pose_of_its_own_stamp_or_none() -> None:
+    poses = PoseBuffer()
+    for stamp_ns in (10, 20):
+        poses.update(pose(stamp_ns, x=stamp_ns / 10))
+    found = poses.at(header(10))
+    assert found is not None
+    assert found[:3, 3].tolist() == [1.0, 0.0, 0.0]
+    assert poses.at(header(15)) is None
+
+
+def test_a_pose_that_comes_again_replaces_the_first() -> None:
+    poses = PoseBuffer()
+    for x in (1.0, 2.0):
+        poses.update(pose(10, x))
+    assert poses.at(header(10))[0, 3] == 2.0
+
+
+def test_a_simulation_that_starts_again_does_not_get_old_poses() -> None:
+    poses = PoseBuffer()
+    for stamp_ns in (10, 20, 30, 5):
+        poses.update(pose(stamp_ns, 0.0))
+    assert [poses.at(header(stamp)) is not None for stamp in (5, 10, 20, 30)] == [True, False, False, False]
+
+
+def test_only_the_newest_poses_are_kept() -> None:
+    poses = PoseBuffer(size=2)
+    for stamp_ns in (1, 2, 3):
+        poses.update(pose(stamp_ns, 0.0))
+    assert [poses.at(header(stamp)) is not None for stamp in (1, 2, 3)] == [False, True, True]
+
+
+def test_a_bad_pose_changes_nothing() -> None:
+    poses = PoseBuffer()
+    poses.update(pose(10, 1.0))
+    with pytest.raises(InputError, match="expected a position"):
+        poses.update(pose(5, float("nan")))
+    assert poses.at(header(10)) is not None
+
+
+class FakeTf(ModuleType):
+    """Stands in for tf2_ros, which is in no wheel: what is called, and with what. It does not test tf itself."""
+
+    class TransformException(Exception):  # noqa: N818 - tf2_ros' own name
+        pass
+
+    def __init__(self) -> None:
+        super().__init__("tf2_ros")
+        self.listeners: list[Any] = []
+        self.asked: list[tuple[str, str, int]] = []
+        self.known = True
+
+    def Buffer(self) -> FakeTf:  # noqa: N802
+        return self
+
+    def TransformListener(self, buffer: Any, node: Any) -> Any:  # noqa: N802
+        self.listeners.append(node)
+        return SimpleNamespace(unregister=lambda: self.listeners.remove(node))
+
+    def lookup_transform(self, target: str, source: str, at: Time) -> Any:
+        self.asked.append((target, source, at.nanoseconds))
+        if not self.known:
+            raise self.TransformException("extrapolation into the future")
+        return SimpleNamespace(
+            transform=SimpleNamespace(translation=Vector3(x=1.0, y=2.0, z=3.0), rotation=Quaternion(w=1.0))
+        )
+
+
+@pytest.fixture
+def tf(monkeypatch: pytest.MonkeyPatch) -> FakeTf:
+    fake = FakeTf()
+    monkeypatch.setitem(sys.modules, "tf2_ros", fake)
+    return fake
+
+
+def test_tf_is_asked_for_the_camera_in_the_world_at_the_stamp(tf: FakeTf) -> None:
+    found = TfPoses("map").at(header(5))
+    assert found is not None
+    assert found[:3, 3].tolist() == [1.0, 2.0, 3.0]
+    assert tf.asked == [("map", FRAME_ID, 5)]
+
+
+def test_what_tf_does_not_know_is_no_pose(tf: FakeTf) -> None:
+    tf.known = False
+    assert TfPoses("map").at(header(5)) is None
+
+
+def test_a_node_listens_to_tf_while_it_is_active(tf: FakeTf, make_node: MakeNode) -> None:
+    node = make_node(world_frame="map")
+    assert node.autostart()
+    assert tf.listeners == [node]
+    assert [s.topic for s in node._source.subscriptions] == ["/image_raw", "/camera_info"], "camera_pose is not needed"
+    assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert tf.listeners == []
+
+
+def test_without_tf2_ros_the_transition_fails_and_says_what_to_install(
+    make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "tf2_ros", None)
+    node = make_node(world_frame="map")
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert "world_frame: 'map' needs tf2_ros" in node.failure

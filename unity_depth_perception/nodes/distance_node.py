@@ -1,0 +1,40 @@
+"""distance_node: depth images and instance images of any origin in, object distances out."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn
+
+import torch
+
+from unity_depth_perception.models.device import resolve_device
+from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros.configuration import DistanceConfig
+from unity_depth_perception.ros.frame_node import FrameNode
+from unity_depth_perception.ros.lifecycle import run_node
+from unity_depth_perception.ros.pair_source import PairSource
+
+
+def create_pipeline(config: DistanceConfig) -> PerceptionPipeline:
+    """No models: each frame brings its depth and its instances along.
+
+    Raises:
+        ConfigurationError: the device is not there.
+    """
+    return PerceptionPipeline(None, None, resolve_device(config.device, torch.cuda.is_available()))
+
+
+class DistanceNode(FrameNode[DistanceConfig]):
+    """Distances, positions and parents of the objects in each pair of depth and instance image."""
+
+    def __init__(self, **node_arguments: Any) -> None:
+        """`node_arguments` go to rclpy's Node."""
+        super().__init__("distance_node", DistanceConfig, create_pipeline, PairSource, **node_arguments)
+
+
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run the node until it is interrupted."""
+    run_node(DistanceNode, args)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,47 @@
+"""segmentation_node: camera images in, object instances out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import torch
+
+from unity_depth_perception.models.absent import AbsentDepth
+from unity_depth_perception.models.device import resolve_device
+from unity_depth_perception.models.registry import create_segmenter
+from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros.configuration import SegmentationConfig
+from unity_depth_perception.ros.frame_node import FrameNode
+from unity_depth_perception.ros.lifecycle import run_node
+from unity_depth_perception.ros.sources import ImageSource
+
+
+def create_pipeline(config: SegmentationConfig) -> PerceptionPipeline:
+    """The segmentation that the parameters name, on its device.
+
+    Raises:
+        ModelError: the model is unknown, or its weights cannot be used.
+        ConfigurationError: the device is not there.
+    """
+    device = resolve_device(config.device, torch.cuda.is_available())
+    return PerceptionPipeline(AbsentDepth(device), create_segmenter(config.segmentation_model, device))
+
+
+class SegmentationNode(FrameNode[SegmentationConfig]):
+    """Instances of each image."""
+
+    def __init__(
+        self, make_pipeline: Callable[[SegmentationConfig], PerceptionPipeline] = create_pipeline, **node_arguments: Any
+    ) -> None:
+        """`make_pipeline` is called by the configure transition; `node_arguments` go to rclpy's Node."""
+        super().__init__("segmentation_node", SegmentationConfig, make_pipeline, ImageSource, **node_arguments)
+
+
+def main(args: list[str] | None = None) -> NoReturn:
+    """Run the node until it is interrupted."""
+    run_node(SegmentationNode, args)
+
+
+if __name__ == "__main__":
+    main()
