@@ -1,67 +1,130 @@
-"""perception_node for one camera.
+"""perception_node for one camera or for several, RViz on request.
 
-    ros2 launch unity_depth_perception perception.launch.py camera:=/unity/camera vertical_fov_deg:=60.0
-
-Several cameras at once: launch it several times with other values of `camera` and `namespace`.
+ros2 launch unity_depth_perception perception.launch.py camera:=/unity/camera vertical_fov_deg:=60.0
+ros2 launch unity_depth_perception perception.launch.py camera:=/unity/left,/unity/right
 """
 
-from launch.actions import DeclareLaunchArgument, SetEnvironmentVariable
+import shutil
+from pathlib import Path
+
+from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
+from launch.launch_context import LaunchContext
+from launch.launch_description_entity import LaunchDescriptionEntity
 from launch.substitutions import LaunchConfiguration, NotEqualsSubstitution, PathJoinSubstitution
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchDescription
 
-CONFIG = PathJoinSubstitution([FindPackageShare("unity_depth_perception"), "config"])
-INPUTS = ("image_raw", "camera_info", "camera_pose")
+PACKAGE = "unity_depth_perception"
+CONFIG = PathJoinSubstitution([FindPackageShare(PACKAGE), "config"])
+PROFILE = PathJoinSubstitution([CONFIG, "fastdds_profile.xml"])
+SHARED_MEMORY = Path("/dev/shm")
+SHARED_MEMORY_BYTES = 3 * 2**28  # a segment of 256 MiB for each of three processes
+
+INPUTS = ("image_raw", "image_raw/compressed", "camera_info", "camera_pose")
+# As they stand in config/perception.rviz.
+RVIZ_CAMERA, RVIZ_NAMESPACE = "/unity/camera", "/unity/perception"
+RVIZ_OUTPUTS = ("debug/overlay", "depth/points", "objects/markers")
+
+# Parameters of the node with their types. Left empty they are what params_file says.
+OVERRIDES = {
+    "depth_model": (str, "depth back end by name, or weights by path"),
+    "segmentation_model": (str, "segmentation by name, or path to a checkpoint"),
+    "device": (str, "auto, cpu, cuda, cuda:1, ..."),
+    "camera_intrinsics_file": (str, "camera_intrinsics.json, used where no camera_info arrives"),
+    "vertical_fov_deg": (float, "field of view [deg] where neither camera_info nor a file is there"),
+    "image_reliability": (str, "auto adopts what the publisher offers; reliable, best_effort"),
+}
+
+
+def profile_default() -> PathJoinSubstitution | str:
+    """The shipped profile where shared memory has room for it; Docker gives 64 MB unless asked for more."""
+    room = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > SHARED_MEMORY_BYTES
+    return PROFILE if room else ""
+
 
 ARGUMENTS = [
-    DeclareLaunchArgument("camera", default_value="/unity/camera", description="namespace of the camera's topics"),
-    DeclareLaunchArgument("namespace", default_value="/unity/perception", description="namespace of the results"),
+    DeclareLaunchArgument(
+        "camera", default_value=RVIZ_CAMERA, description="namespace of the camera's topics; several: /unity/a,/unity/b"
+    ),
+    DeclareLaunchArgument(
+        "namespace",
+        default_value=RVIZ_NAMESPACE,
+        description="namespace of the results; of several cameras each has its own below it: /unity/perception/a",
+    ),
     DeclareLaunchArgument(
         "params_file",
         default_value=PathJoinSubstitution([CONFIG, "perception.yaml"]),
-        description="parameters of perception_node; the arguments below win over it",
+        description="parameters of perception_node",
     ),
-    DeclareLaunchArgument("depth_model", default_value="compact", description="depth back end by name"),
-    DeclareLaunchArgument(
-        "segmentation_model", default_value="compact", description="segmentation by name, or path to a checkpoint"
+    *(
+        DeclareLaunchArgument(name, default_value="", description=f"{text}; empty: as params_file says")
+        for name, (_, text) in OVERRIDES.items()
     ),
-    DeclareLaunchArgument("device", default_value="auto", description="auto, cpu, cuda, cuda:1, ..."),
+    DeclareLaunchArgument("rviz", default_value="false", description="true: show everything in RViz"),
     DeclareLaunchArgument(
-        "vertical_fov_deg", default_value="0.0", description="field of view [deg] where no camera_info arrives"
+        "fixed_frame", default_value="unity_camera_optical", description="frame that RViz shows: the images' frame_id"
     ),
     DeclareLaunchArgument(
         "dds_profile",
-        default_value=PathJoinSubstitution([CONFIG, "fastdds_profile.xml"]),
-        description="Fast DDS profile with large shared memory; empty: leave DDS as it is",
+        default_value=profile_default(),
+        description="Fast DDS profile with large shared memory, for every node here; empty: leave DDS as it is "
+        "(the default where /dev/shm has less than 768 MiB)",
     ),
 ]
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Arguments, the DDS profile, the node."""
+    """Arguments, the DDS profile, then the nodes of each camera."""
     profile = LaunchConfiguration("dds_profile")
-    overrides = {
-        name: ParameterValue(LaunchConfiguration(name), value_type=str)
-        for name in ("depth_model", "segmentation_model", "device")
-    }
-    overrides["vertical_fov_deg"] = ParameterValue(LaunchConfiguration("vertical_fov_deg"), value_type=float)
     return LaunchDescription(
         [
             *ARGUMENTS,
             SetEnvironmentVariable(
                 "FASTRTPS_DEFAULT_PROFILES_FILE", profile, condition=IfCondition(NotEqualsSubstitution(profile, ""))
             ),
-            Node(
-                package="unity_depth_perception",
-                executable="perception_node",
-                namespace=LaunchConfiguration("namespace"),
-                parameters=[LaunchConfiguration("params_file"), overrides],
-                remappings=[(name, [LaunchConfiguration("camera"), f"/{name}"]) for name in INPUTS],
-                output="screen",
-            ),
+            OpaqueFunction(function=nodes_of_cameras),
         ]
+    )
+
+
+def nodes_of_cameras(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """perception_node, and RViz if asked for, of every camera."""
+    cameras = [name.strip() for name in LaunchConfiguration("camera").perform(context).split(",")]
+    namespace = LaunchConfiguration("namespace").perform(context)
+    nodes = []
+    for camera in cameras:
+        results = namespace if len(cameras) == 1 else f"{namespace}/{camera.rsplit('/', 1)[-1]}"
+        nodes += [perception(context, camera, results), rviz(camera, results)]
+    return nodes
+
+
+def perception(context: LaunchContext, camera: str, namespace: str) -> Node:
+    """The node; of its parameters only those are overridden that were given."""
+    given = {name: LaunchConfiguration(name).perform(context) for name in OVERRIDES}
+    overrides = {name: OVERRIDES[name][0](text) for name, text in given.items() if text}
+    return Node(
+        package=PACKAGE,
+        executable="perception_node",
+        namespace=namespace,
+        parameters=[LaunchConfiguration("params_file"), overrides],
+        remappings=[(name, f"{camera}/{name}") for name in INPUTS],
+        output="screen",
+    )
+
+
+def rviz(camera: str, namespace: str) -> Node:
+    """RViz with the shipped displays, looking at this camera's topics."""
+    return Node(
+        package="rviz2",
+        executable="rviz2",
+        namespace=namespace,
+        arguments=["-d", PathJoinSubstitution([CONFIG, "perception.rviz"]), "-f", LaunchConfiguration("fixed_frame")],
+        remappings=[
+            (f"{RVIZ_CAMERA}/image_raw", f"{camera}/image_raw"),
+            *((f"{RVIZ_NAMESPACE}/{name}", f"{namespace}/{name}") for name in RVIZ_OUTPUTS),
+        ],
+        condition=IfCondition(LaunchConfiguration("rviz")),
     )

@@ -1,79 +1,116 @@
-"""Proof of life of the launch files, by the real launch packages where they are installed."""
+"""The launch files, run by the real launch packages where they are installed."""
 
 from __future__ import annotations
 
+import itertools
 import os
-import signal
-import subprocess
-import sys
-import time
+import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 pytest.importorskip("launch_ros", reason="needs launch and launch_ros (an installed ROS 2)")
 
+from endpoint import free_port
 from launch.actions import DeclareLaunchArgument
 from launch.launch_description_sources import get_launch_description_from_python_launch_file
+from launched import LAUNCH, Launched
 
-LAUNCH = Path(__file__).parents[2] / "launch"
-DEADLINE_S = 180.0
+pytestmark = pytest.mark.slow
 
-_RUN = """
-import sys
-from launch import LaunchDescription, LaunchService
-from launch.actions import IncludeLaunchDescription
-from launch.launch_description_sources import PythonLaunchDescriptionSource
+FILES = ["demo.launch.py", "perception.launch.py", "replay.launch.py", "unity.launch.py"]
+OF_PERCEPTION = {"camera", "namespace", "params_file", "depth_model", "device", "rviz", "dds_profile"}
+PROFILE = LAUNCH.parent / "config" / "fastdds_profile.xml"
+SMALL_SCENE = ("width:=64", "height:=64", "rate_hz:=10.0")
+LISTENING = r"listening to (\S+)/image_raw"
 
-arguments = [argument.split(":=") for argument in sys.argv[2:]]
-service = LaunchService()
-source = PythonLaunchDescriptionSource(sys.argv[1])
-service.include_launch_description(
-    LaunchDescription([IncludeLaunchDescription(source, launch_arguments=arguments)])
-)
-sys.exit(service.run())
-"""
+_domains = itertools.count(os.getpid())
+
+Launch = Callable[..., Launched]
 
 
-@pytest.mark.parametrize("name", ["perception.launch.py", "demo.launch.py"])
+@pytest.fixture
+def launch(tmp_path: Path) -> Iterator[Launch]:
+    started: list[Launched] = []
+
+    def run(name: str, *arguments: str, **options: Any) -> Launched:
+        started.append(Launched(name, *arguments, folder=tmp_path, domain_id=next(_domains) % 100 + 1, **options))
+        return started[-1]
+
+    yield run
+    for launched in started:
+        launched.end()
+
+
+def profiles(launched: Launched, processes: int) -> list[str]:
+    """The Fast DDS profile in the environment of each process."""
+    pids = launched.wait_for(r"process started with pid \[(\d+)\]", processes)
+    environments = [Path(f"/proc/{pid}/environ").read_bytes().decode().split("\0") for pid in pids]
+    return [line.partition("=")[2] for lines in environments for line in lines if line.startswith("FASTRTPS_")]
+
+
+def test_all_are_tested() -> None:
+    assert sorted(path.name for path in LAUNCH.glob("*.py")) == FILES
+
+
+@pytest.mark.parametrize("name", FILES)
 def test_every_argument_is_described(name: str) -> None:
     arguments = get_launch_description_from_python_launch_file(str(LAUNCH / name)).get_launch_arguments()
-    assert {"camera", "namespace", "depth_model", "device"} <= {argument.name for argument in arguments}
+    assert {argument.name for argument in arguments} >= OF_PERCEPTION
     for argument in arguments:
         assert isinstance(argument, DeclareLaunchArgument)
         assert argument.description != "no description given", argument.name
 
 
-def test_the_demo_starts_both_nodes_and_ends_them(tmp_path: Path) -> None:
-    log = tmp_path / "launch.log"
-    arguments = ["width:=64", "height:=64", "rate_hz:=10.0"]
-    domain_id = os.getpid() % 100 + 1
-    environment = os.environ | {"ROS_DOMAIN_ID": str(domain_id), "ROS_LOG_DIR": str(tmp_path)}
-    command = [sys.executable, "-c", _RUN, str(LAUNCH / "demo.launch.py"), *arguments]
-    with log.open("wb") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, env=environment, start_new_session=True)
-    try:
-        wait_for("listening to /unity/camera/image_raw", log, process)
-        os.killpg(process.pid, signal.SIGINT)
-        process.wait(timeout=30)
-    finally:
-        kill_group(process)
-    text = log.read_text()
+def test_the_demo_starts_both_nodes_and_ends_them(launch: Launch) -> None:
+    demo = launch("demo.launch.py", *SMALL_SCENE)
+    assert demo.wait_for(LISTENING) == ["/unity/camera"]
+    text = demo.interrupt()
     assert "Traceback" not in text, text
     assert text.count("process has finished cleanly") == 2, text
 
 
-def wait_for(text: str, log: Path, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + DEADLINE_S
-    while text not in log.read_text():
-        if process.poll() is not None or time.monotonic() > end:
-            pytest.fail(f"waited in vain for {text!r}:\n{log.read_text()}")
-        time.sleep(0.1)
+def test_the_parameter_file_counts_where_no_argument_is_given(launch: Launch, tmp_path: Path) -> None:
+    parameters = tmp_path / "mine.yaml"
+    parameters.write_text("/**:\n  ros__parameters:\n    depth_model: floor-plane\n    segmentation_model: compact\n")
+    launched = launch("perception.launch.py", f"params_file:={parameters}")
+    assert launched.wait_for(r"depth (\S+), segmentation (\S+) on cpu") == [("floor-plane", "compact")]
 
 
-def kill_group(process: subprocess.Popen[bytes]) -> None:
-    try:
-        os.killpg(process.pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
-    process.wait()
+def test_an_argument_wins_over_the_parameter_file(launch: Launch) -> None:
+    launched = launch("perception.launch.py", "depth_model:=floor-plane", "vertical_fov_deg:=60.0", "device:=cpu")
+    assert launched.wait_for(r"depth (\S+), segmentation (\S+) on cpu") == [("floor-plane", "compact")]
+
+
+def test_several_cameras_have_a_node_each(launch: Launch) -> None:
+    launched = launch("perception.launch.py", "camera:=/unity/left,/unity/right", "namespace:=/robot")
+    assert sorted(launched.wait_for(LISTENING, 2)) == ["/unity/left", "/unity/right"]
+    names = sorted(launched.wait_for(r"\[(robot\.\S+)\]: listening", 2))
+    assert names == ["robot.left.perception_node", "robot.right.perception_node"]
+
+
+def test_unity_finds_its_endpoint_on_this_machine_alone(launch: Launch) -> None:
+    pytest.importorskip("ros_tcp_endpoint", reason="needs ros_tcp_endpoint")
+    port = free_port()
+    launched = launch("unity.launch.py", f"ros_tcp_port:={port}", f"dds_profile:={PROFILE}")
+    assert launched.wait_for(r"Starting server on (\S+)") == [f"127.0.0.1:{port}"]
+    launched.wait_for(LISTENING)
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as unity:
+        assert b"__handshake" in unity.recv(1000)
+    assert [Path(profile).name for profile in profiles(launched, 2)] == ["fastdds_profile.xml"] * 2
+    text = launched.interrupt()
+    assert text.count("process has finished cleanly") == 2, text
+
+
+def test_the_bag_is_played_when_perception_listens(launch: Launch, tmp_path: Path) -> None:
+    """With a stand-in for `ros2`, which is not to be had without an installed ROS 2."""
+    ros2 = tmp_path / "ros2"
+    ros2.write_text('#!/bin/sh\necho "played: $*"\n')
+    ros2.chmod(0o755)
+    arguments = ("bag:=somewhere", "rate:=0.5", "loop:=true", "camera:=/a,/b")
+    launched = launch("replay.launch.py", *arguments, path=str(tmp_path))
+    assert launched.wait_for(r"played: (.*)") == ["bag play somewhere --rate 0.5 --clock 100.0 --loop"]
+    before = launched.text.partition("played:")[0]
+    assert before.count("listening to") == 2, before

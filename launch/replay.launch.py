@@ -1,0 +1,64 @@
+"""A recorded bag and perception: the bag starts to play when every camera's node listens.
+
+ros2 launch unity_depth_perception replay.launch.py bag:=recording rate:=0.5 rviz:=true
+
+The newest frame wins, as live: at a rate that is too high frames are dropped.
+"""
+
+from pathlib import Path
+
+from launch.actions import (
+    DeclareLaunchArgument,
+    ExecuteProcess,
+    IncludeLaunchDescription,
+    OpaqueFunction,
+    RegisterEventHandler,
+)
+from launch.event_handlers import OnProcessIO
+from launch.events.process import ProcessIO
+from launch.launch_context import LaunchContext
+from launch.launch_description_entity import LaunchDescriptionEntity
+from launch.launch_description_sources import PythonLaunchDescriptionSource
+from launch.substitutions import LaunchConfiguration
+
+from launch import LaunchDescription
+
+LISTENING = b"listening to "  # perception_node's log when it is active
+
+
+def generate_launch_description() -> LaunchDescription:
+    """Perception with all its arguments, and the player that waits for it."""
+    # A plain path, unlike a substitution, lets `--show-args` list the arguments of the included file too.
+    perception = PythonLaunchDescriptionSource(str(Path(__file__).with_name("perception.launch.py")))
+    return LaunchDescription(
+        [
+            DeclareLaunchArgument("bag", description="the recorded bag: a folder, or an .mcap or .db3 file"),
+            DeclareLaunchArgument("rate", default_value="1.0", description="speed; 0.5 plays at half speed"),
+            DeclareLaunchArgument("clock_hz", default_value="100.0", description="rate of /clock, for use_sim_time"),
+            DeclareLaunchArgument("loop", default_value="false", description="true: start again at the end"),
+            IncludeLaunchDescription(perception),
+            OpaqueFunction(function=play_when_all_listen),
+        ]
+    )
+
+
+def play_when_all_listen(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Loading the models takes seconds, which a bag that starts at once would play to nobody."""
+    missing = len(LaunchConfiguration("camera").perform(context).split(","))
+
+    def hear(event: ProcessIO) -> ExecuteProcess | None:
+        nonlocal missing
+        if not event.process_name.startswith("perception_node") or LISTENING not in event.text:
+            return None
+        missing -= 1
+        return player(context) if missing == 0 else None
+
+    return [RegisterEventHandler(OnProcessIO(on_stdout=hear, on_stderr=hear))]
+
+
+def player(context: LaunchContext) -> ExecuteProcess:
+    """`ros2 bag play` as the arguments say."""
+    value = {name: LaunchConfiguration(name).perform(context) for name in ("bag", "rate", "clock_hz", "loop")}
+    command = ["ros2", "bag", "play", value["bag"], "--rate", value["rate"], "--clock", value["clock_hz"]]
+    loop = ["--loop"] if value["loop"].lower() in ("true", "1") else []
+    return ExecuteProcess(cmd=command + loop, output="screen")
