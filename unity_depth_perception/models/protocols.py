@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
@@ -20,17 +22,45 @@ class DepthPrediction:
         depth_m: (H, W) float32 planar depth at the image's size; NaN invalid, +Inf sky. Metres if `is_metric`.
         is_metric: whether `depth_m` is in metres.
         confidence: (H, W) float32, larger is surer.
-        camera: intrinsics that the back end predicted, for the image's size.
+        intrinsics: (3, 3) float32 [px] that the back end predicted, for the image's size and with pixel centres at
+            integers; still on the device, so that it costs nothing where nobody looks.
     """
 
     depth_m: Tensor
     is_metric: bool
     confidence: Tensor | None = None
-    camera: Camera | None = None
+    intrinsics: Tensor | None = None
 
     def __post_init__(self) -> None:
         if self.depth_m.ndim != 2 or self.depth_m.dtype != torch.float32:
             raise InputError(f"expected depth (H, W) float32, got {tuple(self.depth_m.shape)} {self.depth_m.dtype}")
+
+    def predicted_camera(self) -> Camera | None:
+        """The camera of `intrinsics`, if the back end predicts one; downloads it."""
+        if self.intrinsics is None:
+            return None
+        height, width = self.depth_m.shape
+        return Camera.from_k(self.intrinsics.flatten().tolist(), width, height)
+
+
+@dataclass(frozen=True)
+class ViewsPrediction:
+    """Depth and cameras of N images of one scene, consistent with each other.
+
+    Attributes:
+        depth_m: (N, H, W) float32 planar depth on the model's device; NaN invalid, +Inf sky. Metres if `is_metric`.
+        confidence: (N, H, W) float32, larger is surer.
+        cameras: N intrinsics for the images' size: those that were given, or predicted ones.
+        world_from_camera: (N, 4, 4) float64 poses of the optical frames: those that were given, or predicted ones, in
+            the unit of `depth_m` and in a world of the network's own.
+        is_metric: whether depth and poses are in metres.
+    """
+
+    depth_m: Tensor
+    confidence: Tensor
+    cameras: tuple[Camera, ...]
+    world_from_camera: NDArray[np.float64]
+    is_metric: bool
 
 
 @dataclass(frozen=True)

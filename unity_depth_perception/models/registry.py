@@ -15,6 +15,7 @@ from unity_depth_perception.models.compact import (
     embedded_segmenter,
 )
 from unity_depth_perception.models.da2_variants import DA2_VARIANTS
+from unity_depth_perception.models.da3_variants import DA3_VARIANTS
 from unity_depth_perception.models.options import DepthOptions
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
 
@@ -45,10 +46,17 @@ def _da2(name: str, device: torch.device, weights: Path | None, options: DepthOp
     return create_da2(name, device, weights, options)
 
 
+def _da3(name: str, device: torch.device, weights: Path | None, options: DepthOptions) -> DepthEstimator:
+    from unity_depth_perception.models.da3 import create_da3
+
+    return create_da3(name, device, weights, options)
+
+
 _DEPTH: dict[str, DepthFactory] = {
     "compact": _compact,
     "floor-plane": _floor_plane,
     **dict.fromkeys(DA2_VARIANTS, _da2),
+    **dict.fromkeys(DA3_VARIANTS, _da3),
 }
 _SEGMENTATION = ("compact",)
 _DEFAULTS = DepthOptions()

@@ -45,6 +45,11 @@ def resize_depth(depth_m: Tensor, width: int, height: int) -> Tensor:
     return torch.where(smooth.index_select(1, columns).index_select(0, rows), blended, nearest)
 
 
+def resize_map(values: Tensor, width: int, height: int) -> Tensor:
+    """A map (H, W) float of something other than depth, such as confidence, resized to (height, width): bilinear."""
+    return functional.interpolate(values[None, None], (height, width), mode="bilinear", align_corners=False)[0, 0]
+
+
 def _on_one_surface(depth_m: Tensor) -> Tensor:
     """Whether the 2 x 2 pixels right of and below each one lie on one surface: (H, W) bool; False with NaN or Inf."""
     padded = functional.pad(depth_m[None, None], (0, 1, 0, 1), mode="replicate")[0, 0]

@@ -1,0 +1,116 @@
+"""Which arithmetic a network runs in, and whether it is compiled or replayed as a CUDA graph.
+
+Nothing here changes what a network says beyond rounding. What a machine cannot do is left out, with a line in the log.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils import _pytree as pytree
+
+_LOG = logging.getLogger(__name__)
+_WORTH_IT = 1.5  # times as fast: below it, rounding to 8 bits buys nothing
+_GRAPHS = 4  # image sizes that graphs are kept for
+
+Network = Callable[[Tensor], Any]
+
+
+def resolve_precision(requested: str, device: torch.device) -> torch.dtype:
+    """The arithmetic for `auto`, `float32`, `bfloat16` or `float16`.
+
+    auto: bfloat16 on a GPU, as the networks' own code has it (float16 on one without bfloat16); on a CPU bfloat16 where
+    it multiplies matrices at least 1.5 times as fast, else float32.
+    """
+    if requested != "auto":
+        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[requested]
+    if device.type == "cuda":
+        return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if device.type == "cpu" and _bfloat16_gain() >= _WORTH_IT:
+        return torch.bfloat16
+    return torch.float32
+
+
+def accelerated(network: Network, acceleration: str, device: torch.device) -> Network:
+    """`network` as asked for (`none`, `compile` or `cuda_graph`), or as it is where that cannot be."""
+    if acceleration == "compile":
+        return _Fallback(torch.compile(network, dynamic=False), network, "torch.compile")
+    if acceleration == "cuda_graph" and device.type == "cuda":
+        return _Fallback(_Graphs(network), network, "CUDA graph")
+    if acceleration == "cuda_graph":
+        _LOG.warning("CUDA graphs need a GPU: running on %s without", device)
+    return network
+
+
+class _Fallback:
+    """Calls `fast` until it fails, then `plain` for good."""
+
+    def __init__(self, fast: Network, plain: Network, name: str) -> None:
+        self._fast: Network | None = fast
+        self._plain = plain
+        self._name = name
+
+    def __call__(self, image: Tensor) -> Any:
+        if self._fast is not None:
+            try:
+                return self._fast(image)
+            except torch.OutOfMemoryError:
+                raise
+            except (RuntimeError, OSError, ImportError, TypeError, AttributeError) as error:  # compilers raise anything
+                first = (str(error).splitlines() or [""])[0]
+                _LOG.warning("%s failed (%s: %s): running without", self._name, type(error).__name__, first)
+                self._fast = None
+        return self._plain(image)
+
+
+class _Graphs:
+    """Replays one CUDA graph for each image size: the whole network in one launch."""
+
+    def __init__(self, network: Network) -> None:
+        self._capture = functools.lru_cache(maxsize=_GRAPHS)(functools.partial(_captured, network))
+
+    def __call__(self, image: Tensor) -> Any:
+        graph, static_in, static_out = self._capture(tuple(image.shape), image.dtype, image.device)
+        static_in.copy_(image)
+        graph.replay()
+        # The next replay writes over the outputs, which a caller may still hold.
+        return pytree.tree_map_only(Tensor, torch.clone, static_out)
+
+
+def _captured(
+    network: Network, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
+) -> tuple[torch.cuda.CUDAGraph, Tensor, Any]:
+    """A graph, its input and its output; after three runs aside, as torch's manual asks: cuDNN chooses, caches fill."""
+    static_in = torch.zeros(shape, dtype=dtype, device=device)
+    aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    aside.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(aside):
+        for _ in range(3):
+            network(static_in)
+    torch.cuda.current_stream(device).wait_stream(aside)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        static_out = network(static_in)
+    return graph, static_in, static_out
+
+
+@functools.lru_cache(maxsize=1)
+def _bfloat16_gain() -> float:
+    """How many times as fast as in float32 this CPU multiplies matrices in bfloat16 (about 0.1 s to find out)."""
+    return _matmul_s(torch.float32) / _matmul_s(torch.bfloat16)
+
+
+def _matmul_s(dtype: torch.dtype) -> float:
+    a = torch.ones(1024, 1024, dtype=dtype)
+    times_s = []
+    for _ in range(3):
+        start_s = time.perf_counter()
+        a @ a
+        times_s.append(time.perf_counter() - start_s)
+    return min(times_s)

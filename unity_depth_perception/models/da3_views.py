@@ -1,0 +1,174 @@
+"""Several views of one scene through an any-view network of Depth Anything 3: consistent depth, poses, intrinsics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, InputError
+from unity_depth_perception.models.da3_alignment import metres_from, metric_scale, pose_scale, with_sky
+from unity_depth_perception.models.da3_network import RawDepth
+from unity_depth_perception.models.protocols import ViewsPrediction
+from unity_depth_perception.ops.resize import resize_depth, resize_map
+
+REFERENCE_VIEWS = ("saddle_balanced", "saddle_sim_range", "first", "middle")
+_MIN_BASELINE = 0.1
+
+Matrices = NDArray[np.float64]
+
+
+class ViewNetwork(Protocol):
+    """Branch, as far as views need it."""
+
+    def __call__(self, image: Tensor) -> RawDepth: ...
+
+    def views(self, images: Tensor, **conditions: Any) -> Any:
+        """The reference's dictionary (depth, depth_conf, extrinsics, intrinsics) for images (1, N, 3, h, w)."""
+        ...
+
+
+@dataclass(frozen=True)
+class Views:
+    """N images of one size and what is known about their cameras; checked once, here.
+
+    Attributes:
+        seen: (N, 3, h, w) float32 as the network sees them.
+        width, height: of the images themselves [px].
+        cameras: intrinsics of the images, if known.
+        world_from_camera: (N, 4, 4) poses, if known; only with cameras.
+        use_ray_pose: poses from the predicted rays (slower, more exact) instead of the camera decoder.
+        reference_view: how the network chooses the view that the others are related to, from three views on.
+        seed: of the sampling in the ray poses.
+    """
+
+    seen: Tensor
+    width: int
+    height: int
+    cameras: Sequence[Camera] | None = None
+    world_from_camera: Matrices | None = None
+    use_ray_pose: bool = False
+    reference_view: str = REFERENCE_VIEWS[0]
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        count = len(self.seen)
+        if self.reference_view not in REFERENCE_VIEWS:
+            raise ConfigurationError(
+                f"expected reference_view one of {', '.join(REFERENCE_VIEWS)}, got {self.reference_view!r}"
+            )
+        for camera in self.cameras or ():
+            if (camera.width, camera.height) != (self.width, self.height):
+                raise CameraError(
+                    f"expected cameras of {self.width} x {self.height} px like the images, "
+                    f"got {camera.width} x {camera.height}"
+                )
+        if self.cameras is not None and len(self.cameras) != count:
+            raise InputError(f"expected a camera for each of {count} images, got {len(self.cameras)}")
+        if self.world_from_camera is None:
+            return
+        if self.world_from_camera.shape != (count, 4, 4):
+            raise InputError(f"expected poses ({count}, 4, 4), got {self.world_from_camera.shape}")
+        if self.cameras is None or count < 2:
+            raise InputError(f"poses need cameras and two views or more, got {count} and cameras {self.cameras}")
+
+    @property
+    def seen_cameras(self) -> list[Camera]:
+        """The cameras of the images as the network sees them."""
+        return [camera.resized(self.seen.shape[3], self.seen.shape[2]) for camera in self.cameras or ()]
+
+
+def stacked(images: Sequence[Tensor]) -> Tensor:
+    """(N, 3, h, w) of seen images (1, 3, h, w).
+
+    Raises:
+        ImageError: there are none, or their sizes differ.
+    """
+    sizes = {tuple(image.shape[2:]) for image in images}
+    if len(sizes) != 1:
+        raise ImageError(f"expected images of one size, at least one, got {len(images)} of {len(sizes)} sizes")
+    return torch.cat(list(images))
+
+
+def estimate_views(views: Views, network: ViewNetwork, metric: ViewNetwork | None) -> ViewsPrediction:
+    """Depth and cameras of the views; in metres with a `metric` network (nested) or with poses.
+
+    Raises:
+        InputError: the given poses tell no scale.
+        ModelError: the predicted ones do not.
+    """
+    with torch.random.fork_rng(devices=[views.seen.device] if views.seen.is_cuda else []):
+        torch.manual_seed(views.seed)
+        out = network.views(
+            views.seen[None],
+            use_ray_pose=views.use_ray_pose,
+            ref_view_strategy=views.reference_view,
+            **_conditions(views),
+        )
+    depth, confidence, intrinsics = out["depth"][0], out["depth_conf"][0], out["intrinsics"][0]
+    poses = _inverted(out["extrinsics"][0].double().cpu().numpy())
+    if metric is not None:
+        depth, poses = _in_metres(views, metric, depth, confidence, intrinsics, poses)
+    if views.world_from_camera is not None:
+        depth = depth / pose_scale(views.world_from_camera[:, :3, 3], poses[:, :3, 3])
+        poses = views.world_from_camera
+    return ViewsPrediction(
+        torch.stack([resize_depth(plane, views.width, views.height) for plane in depth]),
+        torch.stack([resize_map(plane, views.width, views.height) for plane in confidence]),
+        tuple(views.cameras) if views.cameras is not None else _cameras(intrinsics, views),
+        poses,
+        is_metric=metric is not None or views.world_from_camera is not None,
+    )
+
+
+def _in_metres(
+    views: Views, metric: ViewNetwork, depth: Tensor, confidence: Tensor, intrinsics: Tensor, poses: Matrices
+) -> tuple[Tensor, Matrices]:
+    """Depth (N, h, w) and poses scaled to what the metric network says of each view, and the sky that it sees."""
+    raw = [metric(image[None]) for image in views.seen]
+    sky = torch.stack([view.sky for view in raw if view.sky is not None])
+    focal_px = (intrinsics[:, 0, 0] + intrinsics[:, 1, 1]) / 2
+    if views.cameras is not None:
+        focal_px = focal_px.new_tensor([camera.focal_px for camera in views.seen_cameras])
+    metres = metres_from(torch.stack([view.depth for view in raw]), focal_px[:, None, None])
+    scale = metric_scale(depth, confidence, metres, sky)
+    poses = poses.copy()
+    poses[:, :3, 3] *= float(scale)
+    return with_sky(depth * scale, sky), poses
+
+
+def _conditions(views: Views) -> dict[str, Tensor]:
+    """Given cameras as the network takes them: relative to the first, in units of their median distance from it."""
+    if views.world_from_camera is None:
+        return {}
+    relative = np.linalg.inv(views.world_from_camera[0]) @ views.world_from_camera
+    distances = np.sort(np.linalg.norm(relative[:, :3, 3], axis=1))
+    relative[:, :3, 3] /= max(float(distances[(len(distances) - 1) // 2]), _MIN_BASELINE)  # torch.median: the lower one
+    k = np.stack([camera.k for camera in views.seen_cameras])
+    k[:, :2, 2] += 0.5  # the network counts from the image's corner
+    return {
+        "extrinsics": torch.from_numpy(np.linalg.inv(relative))[None].to(views.seen),
+        "intrinsics": torch.from_numpy(k)[None].to(views.seen),
+    }
+
+
+def _inverted(camera_from_world: Matrices) -> Matrices:
+    """(N, 4, 4) inverses of rigid transforms (N, 3 or 4, 4)."""
+    full = np.tile(np.eye(4), (len(camera_from_world), 1, 1))
+    full[:, :3] = camera_from_world[:, :3]
+    return np.linalg.inv(full)
+
+
+def _cameras(intrinsics: Tensor, views: Views) -> tuple[Camera, ...]:
+    """Predicted cameras for the images' size; the network counts the principal point from the image's corner."""
+    height, width = views.seen.shape[2:]
+    return tuple(
+        Camera(width, height, k[0][0], k[1][1], k[0][2] - 0.5, k[1][2] - 0.5).resized(views.width, views.height)
+        for k in intrinsics.tolist()
+    )
