@@ -32,7 +32,9 @@ def generate_launch_description() -> LaunchDescription:
                 DeclareLaunchArgument(name, default_value=default, description=description)
                 for name, (_, default, description) in SCENE.items()
             ),
-            # First: it declares `camera` and sets the DDS profile for both nodes.
+            # Before perception's own: the demo needs no download.
+            DeclareLaunchArgument("depth_model", default_value="compact", description="depth back end by name"),
+            # Before the camera: it declares `camera` and sets the DDS profile for both nodes.
             IncludeLaunchDescription(perception),
             Node(
                 package="unity_depth_perception",

@@ -13,10 +13,11 @@ from torch import Tensor
 
 from unity_depth_perception.core.association import ParentLink, find_parents
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, ModelError
+from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError
 from unity_depth_perception.core.floor import fit_floor, up_from_pose
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
 from unity_depth_perception.models.protocols import DepthEstimator, DepthPrediction, Segmentation, Segmenter
+from unity_depth_perception.models.scale import DepthScale
 from unity_depth_perception.ops.geometry import background_points, require_size
 from unity_depth_perception.ops.statistics import ObjectStatistics, object_statistics
 from unity_depth_perception.ops.validity import within
@@ -90,6 +91,7 @@ class PerceptionResult:
 
 
 _NO_LIMITS = Limits()
+_NO_SCALE = DepthScale()
 
 
 class PerceptionPipeline:
@@ -103,8 +105,11 @@ class PerceptionPipeline:
         depth_estimator: DepthEstimator | None,
         segmenter: Segmenter | None,
         device: torch.device | None = None,
+        scale: DepthScale = _NO_SCALE,
     ) -> None:
         """`device` is for a pipeline without models; otherwise the models' own, on which they must agree.
+
+        `scale` makes metres of relative depth; without one it is refused.
 
         Raises:
             ConfigurationError: the models are on different devices.
@@ -117,6 +122,7 @@ class PerceptionPipeline:
         self.depth_estimator = depth_estimator
         self.segmenter = segmenter
         self.device = devices[0] if devices else device or torch.device("cpu")
+        self.scale = scale
 
     @torch.inference_mode()
     def process(
@@ -136,9 +142,9 @@ class PerceptionPipeline:
             limits: leaves out objects by score, and depth by range.
 
         Raises:
-            ModelError: the depth is relative, so it holds no distances.
+            ModelError: the depth is relative, so it holds no distances, and there is no source of scale.
             ConfigurationError: a stage has neither a model nor a given result.
-            InputError: what is given does not fit the image.
+            InputError: what is given does not fit the image, or the frame does not tell the scale of relative depth.
         """
         clock = _StageClock(self.device)
         image = torch.from_numpy(np.require(frame.image, requirements=["C", "W"])).to(
@@ -146,11 +152,13 @@ class PerceptionPipeline:
         )  # torch wants it writable
         clock.lap("upload")
         depth_model = "given" if depth is not None else getattr(self.depth_estimator, "name", "")
-        depth = _in_range(self._depth(image, frame.camera, depth), limits)
+        depth = self._depth(image, frame.camera, depth)
         clock.lap("depth")
         segmentation_model = "given" if segmentation is not None else getattr(self.segmenter, "name", "")
         segmentation = _sure(self._segmentation(image, frame.camera, segmentation), limits)
         clock.lap("segmentation")
+        depth = self.scale.in_metres(depth, segmentation.instances, frame.camera, frame.world_from_camera)
+        depth = _in_range(depth, limits)
         segmentation, objects, links = relate(depth.depth_m, segmentation, frame.camera, frame.world_from_camera)
         clock.lap("objects")
         return PerceptionResult(
@@ -164,10 +172,6 @@ class PerceptionPipeline:
                     "this pipeline has no depth model: hand in the depth of each frame, or name a model"
                 )
             given = self.depth_estimator.infer(image, camera)
-        if not given.is_metric:
-            raise ModelError(
-                "expected metric depth for distances, got relative depth; choose a metric model: da3metric-large"
-            )
         require_size(given.depth_m, camera, "depth")
         return replace(given, depth_m=given.depth_m.to(self.device))
 

@@ -20,7 +20,7 @@ from unity_depth_perception.core.errors import CameraError, ConfigurationError, 
 from unity_depth_perception.models.acceleration import accelerated, resolve_precision
 from unity_depth_perception.models.da3 import AnyViewDepth, MetricDepth, MonoDepth, NestedDepth, seen_image
 from unity_depth_perception.models.da3_alignment import pose_scale
-from unity_depth_perception.models.da3_network import RawDepth
+from unity_depth_perception.models.da3_network import RawDepth, build_network, without_gaussians
 from unity_depth_perception.models.da3_variants import DA3_VARIANTS
 from unity_depth_perception.models.options import DepthOptions
 from unity_depth_perception.models.registry import create_depth_estimator, depth_model_names
@@ -328,6 +328,21 @@ def test_every_model_of_the_family_has_a_name() -> None:
     assert set(DA3_VARIANTS) <= set(depth_model_names())
     restricted = {name for name, variant in DA3_VARIANTS.items() if variant.published.is_non_commercial}
     assert restricted == {"da3nested-giant-large-1.1", "da3-large-1.1", "da3-giant-1.1"}
+
+
+@pytest.mark.parametrize("architecture", ["da3-giant", "da3nested-giant-large"])
+def test_the_gaussian_heads_are_left_out(architecture: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are a tenth of the giant networks, and nothing here renders."""
+    built = []
+    monkeypatch.setattr(
+        "depth_anything_3.cfg.create_object", lambda config: built.append(config) or torch.nn.Identity()
+    )
+    build_network(architecture)
+    any_view = built[0].get("anyview", built[0])
+    assert {"net", "head", "cam_enc", "cam_dec"} <= set(any_view)
+    assert not {"gs_head", "gs_adapter"} & set(any_view)
+    state = {"model.da3.gs_head.a": torch.ones(1), "model.da3.head.a": torch.ones(1)}
+    assert list(without_gaussians(state)) == ["model.da3.head.a"]
 
 
 def test_weights_that_do_not_fit_are_named_with_the_first_mismatch(tmp_path: Path) -> None:

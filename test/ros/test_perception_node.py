@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,12 @@ from rclpy.parameter import Parameter
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from rig import Setup
 from sensor_msgs.msg import Image
-from stand_ins import FRAME_ID, HEIGHT, WIDTH, PlaneDepth, camera_info, header, image, stand_in_pipeline
+from stand_ins import FRAME_ID, HEIGHT, WIDTH, PlaneDepth, RedSegmenter, camera_info, header, image, stand_in_pipeline
+from torch import Tensor
 
+from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.nodes import perception_node
 from unity_depth_perception.nodes.perception_node import PerceptionNode, create_pipeline
 from unity_depth_perception.ros import outputs
@@ -202,13 +206,42 @@ def test_a_bad_model_name_or_file_fails_the_transition(
     graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameter: str, value: str
 ) -> None:
     if parameter == "segmentation_model":  # so that its own failure comes first
-        monkeypatch.setattr(perception_node, "create_depth_estimator", lambda name, device: PlaneDepth())
+        monkeypatch.setattr(perception_node, "create_depth_estimator", lambda *arguments: PlaneDepth())
     (tmp_path / "corrupt.safetensors").write_bytes(b"\xff" * 200)
     value = str(tmp_path / value) if value.endswith(".safetensors") else value
     overrides = [Parameter(parameter, value=value), Parameter("device", value="cpu")]
     node = graph.add(PerceptionNode(create_pipeline, context=graph.context, parameter_overrides=overrides))
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
     assert value in node.failure
+
+
+def test_weights_that_are_not_there_fail_the_transition_and_are_named(graph: Graph) -> None:
+    values = {"depth_model": "da3metric-large", "depth_weights": "/no/such/folder", "device": "cpu"}
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    node = graph.add(PerceptionNode(create_pipeline, context=graph.context, parameter_overrides=overrides))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    for said in ("depth-anything/DA3METRIC-LARGE", "/no/such/folder", "model.safetensors", "HF_HOME"):
+        assert said in node.failure
+
+
+class RelativeDepth(PlaneDepth):
+    """Depth in a unit of its own."""
+
+    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+        return replace(super().infer(image, camera), is_metric=False)
+
+
+@pytest.mark.parametrize(("scale", "works"), [("none", False), ("fixed", True), ("median_to_pose", True)])
+def test_relative_depth_needs_a_source_of_scale(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch, scale: str, works: bool
+) -> None:
+    monkeypatch.setattr(perception_node, "create_depth_estimator", lambda *arguments: RelativeDepth())
+    monkeypatch.setattr(perception_node, "create_segmenter", lambda *arguments: RedSegmenter())
+    overrides = [Parameter("scale", value=scale), Parameter("device", value="cpu")]
+    node = graph.add(PerceptionNode(create_pipeline, context=graph.context, parameter_overrides=overrides))
+    result = node.trigger_configure()
+    assert (result == TransitionCallbackReturn.SUCCESS) == works
+    assert ("got relative depth" in node.failure) != works
 
 
 def test_a_missing_intrinsics_file_fails_the_transition(make_node: Callable[..., PerceptionNode]) -> None:

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unity_depth_perception.cli.options import DepthModelOption, DeviceOption, SegmentationModelOption
+from unity_depth_perception.cli.options import (
+    DepthModelOption,
+    DepthWeightsOption,
+    DeviceOption,
+    SegmentationModelOption,
+)
 from unity_depth_perception.cli.progress import track
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError, ImageError, InputError
@@ -31,6 +36,7 @@ def estimate(
         float | None, typer.Option(metavar="DEG", help="Or its vertical field of view (Unity: Camera.fieldOfView).")
     ] = None,
     depth_model: DepthModelOption = "compact",
+    depth_weights: DepthWeightsOption = None,
     segmentation_model: SegmentationModelOption = "compact",
     device: DeviceOption = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results of an earlier call.")] = False,
@@ -47,7 +53,7 @@ def estimate(
     _refuse_missing(images)
     chosen = resolve_device(device, torch.cuda.is_available())
     pipeline = PerceptionPipeline(
-        create_depth_estimator(depth_model, chosen), create_segmenter(segmentation_model, chosen)
+        create_depth_estimator(depth_model, chosen, depth_weights), create_segmenter(segmentation_model, chosen)
     )
     failures: list[str] = []
     with ResultFolder(output, images, overwrite=overwrite) as folder:

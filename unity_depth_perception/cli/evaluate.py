@@ -10,7 +10,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from unity_depth_perception.cli.options import DepthModelOption, DeviceOption, SegmentationModelOption
+from unity_depth_perception.cli.options import (
+    DepthModelOption,
+    DepthWeightsOption,
+    DeviceOption,
+    SegmentationModelOption,
+)
 from unity_depth_perception.cli.progress import track
 
 
@@ -25,6 +30,7 @@ def evaluate(
     dataset: Annotated[Path, typer.Argument(help="Dataset folder.")],
     output: Annotated[Path, typer.Option(help="Folder for report.json, report.md and pictures.")],
     depth_model: DepthModelOption = "compact",
+    depth_weights: DepthWeightsOption = None,
     segmentation_model: SegmentationModelOption = "compact",
     masks: Annotated[Source, typer.Option(help="truth replaces the segmentation model by the dataset's masks.")] = (
         Source.MODEL
@@ -50,7 +56,7 @@ def evaluate(
     data = UnityDataset(dataset)
     chosen = resolve_device(device, torch.cuda.is_available())
     evaluator = Evaluator(
-        create_depth_estimator(depth_model, chosen) if depth is Source.MODEL else None,
+        create_depth_estimator(depth_model, chosen, depth_weights) if depth is Source.MODEL else None,
         create_segmenter(segmentation_model, chosen) if masks is Source.MODEL else None,
         chosen,
         use_camera_pose=camera_pose,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, NamedTuple
 
 import typer
@@ -32,6 +33,9 @@ def parse_size(text: str) -> Size:
 SizeOption = Annotated[Size, typer.Option("--size", parser=parse_size, metavar="WxH", help="Image size in pixels.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 DepthModelOption = Annotated[str, typer.Option("--depth-model", help="Name of the depth model.")]
+DepthWeightsOption = Annotated[
+    Path | None, typer.Option("--depth-weights", help="File or folder of the depth model's weights, not the hub's.")
+]
 SegmentationModelOption = Annotated[
     str, typer.Option("--segmentation-model", help="Name of the segmentation model, or the path of a checkpoint.")
 ]

@@ -84,10 +84,9 @@ class Branch(nn.Module):
 
     def _intrinsics(self, camera_token: Tensor, height: int, width: int) -> Tensor:
         """(3, 3) of the field of view that the camera decoder reads from its token (1, 1, C)."""
-        fov = self.net.cam_dec(camera_token)[0, 0, 7:9]  # vertical, horizontal [rad]
-        focal = fov.new_tensor([height / 2, width / 2]) / torch.tan(fov / 2).clamp(min=1e-6)
-        matrix = torch.zeros(3, 3, device=fov.device)
-        matrix[0, 0], matrix[1, 1] = focal[1], focal[0]
+        slope = torch.tan(self.net.cam_dec(camera_token)[0, 0, 7:9] / 2).clamp(min=1e-6)  # vertical, horizontal
+        matrix = torch.zeros(3, 3, device=slope.device)
+        matrix[0, 0], matrix[1, 1] = width / 2 / slope[1], height / 2 / slope[0]
         matrix[0, 2], matrix[1, 2], matrix[2, 2] = width / 2, height / 2, 1.0
         return matrix
 

@@ -21,11 +21,12 @@ def create_pipeline(config: DepthConfig) -> PerceptionPipeline:
     """The depth model that the parameters name, on its device.
 
     Raises:
-        ModelError: the model is unknown, or its weights cannot be used.
-        ConfigurationError: the device is not there.
+        ModelError: the model is unknown, or its weights cannot be had or used.
+        ConfigurationError: the device is not there, or an option does not fit.
     """
     device = resolve_device(config.device, torch.cuda.is_available())
-    return PerceptionPipeline(create_depth_estimator(config.depth_model, device), AbsentSegmenter(device))
+    depth = create_depth_estimator(config.depth_model, device, config.weights, config.depth_options)
+    return PerceptionPipeline(depth, AbsentSegmenter(device), scale=config.depth_scale)
 
 
 class DepthNode(FrameNode[DepthConfig]):

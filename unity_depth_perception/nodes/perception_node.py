@@ -8,7 +8,12 @@ from typing import Any, NoReturn
 import torch
 
 from unity_depth_perception.models.device import resolve_device
-from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
+from unity_depth_perception.models.registry import (
+    create_depth_estimator,
+    create_segmenter,
+    require_known_depth_model,
+    require_known_segmenter,
+)
 from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.configuration import PerceptionConfig
 from unity_depth_perception.ros.frame_node import FrameNode
@@ -20,12 +25,16 @@ def create_pipeline(config: PerceptionConfig) -> PerceptionPipeline:
     """The models that the parameters name, on their device.
 
     Raises:
-        ModelError: a model is unknown, or its weights cannot be used.
-        ConfigurationError: the device is not there.
+        ModelError: a model is unknown, or its weights cannot be had or used.
+        ConfigurationError: the device is not there, or an option does not fit.
     """
+    require_known_depth_model(config.depth_model)
+    require_known_segmenter(config.segmentation_model)
     device = resolve_device(config.device, torch.cuda.is_available())
     return PerceptionPipeline(
-        create_depth_estimator(config.depth_model, device), create_segmenter(config.segmentation_model, device)
+        create_depth_estimator(config.depth_model, device, config.weights, config.depth_options),
+        create_segmenter(config.segmentation_model, device),
+        scale=config.depth_scale,
     )
 
 

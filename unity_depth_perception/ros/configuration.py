@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
 
+from unity_depth_perception.models.options import ACCELERATIONS, PRECISIONS, DepthOptions
+from unity_depth_perception.models.scale import SCALES, DepthScale
 from unity_depth_perception.pipeline import Limits
 from unity_depth_perception.ros.outputs import DEPTH_OUTPUTS, DISTANCE_OUTPUTS, OUTPUTS, SEGMENTATION_OUTPUTS
 from unity_depth_perception.ros.parameters import parameter
@@ -89,9 +92,45 @@ class DepthModelConfig:
     """The depth back end and what it publishes."""
 
     depth_model: str = parameter("compact", "depth back end by name; compact is embedded and needs no download")
+    depth_weights: str = parameter(
+        "", "file or folder of the depth model's weights; empty: embedded, or from the Hugging Face cache or hub"
+    )
+    depth_size_px: int = parameter(
+        0,
+        "side of the image that the depth model sees [px] (Depth Anything 3: longest, V2: shortest); 0: its own; "
+        "otherwise at least 28",
+        minimum=0,
+        maximum=4096,
+    )
+    depth_precision: str = parameter("auto", "arithmetic of the depth model", choices=PRECISIONS)
+    depth_acceleration: str = parameter(
+        "none", "torch.compile or CUDA graph of the depth model; it runs without where it cannot", choices=ACCELERATIONS
+    )
+    scale: str = parameter(
+        "none",
+        "metres of a depth model that knows none: none refuses it; median_to_pose puts the floor as far below the "
+        "camera as camera_pose is above z = 0; fixed takes metres_per_unit",
+        choices=SCALES,
+    )
+    metres_per_unit: float = parameter(1.0, "factor of scale fixed", minimum=1e-6, maximum=1e6)
     depth_encoding: str = parameter(
         "32FC1", "depth/image_rect in metres (32FC1) or millimetres (16UC1)", choices=DEPTH_ENCODINGS, read_only=False
     )
+
+    @property
+    def weights(self) -> Path | None:
+        """Where the depth model's weights are, if they are not where they usually are."""
+        return Path(self.depth_weights).expanduser() if self.depth_weights else None
+
+    @property
+    def depth_options(self) -> DepthOptions:
+        """How the depth model runs."""
+        return DepthOptions(self.depth_size_px, self.depth_precision, self.depth_acceleration)
+
+    @property
+    def depth_scale(self) -> DepthScale:
+        """Where relative depth gets its metres from."""
+        return DepthScale(self.scale, self.metres_per_unit)
 
 
 @dataclass(frozen=True)
@@ -116,8 +155,13 @@ class PerceptionConfig(SegmentationModelConfig, DepthModelConfig, DepthRangeConf
 
 @dataclass(frozen=True)
 class DepthConfig(DepthModelConfig, DepthRangeConfig, ImageConfig):
-    """Parameters of depth_node."""
+    """Parameters of depth_node, which hears of no camera pose."""
 
+    scale: str = parameter(
+        "none",
+        "metres of a depth model that knows none: none refuses it; fixed takes metres_per_unit",
+        choices=("none", "fixed"),
+    )
     outputs: tuple[str, ...] = parameter(DEPTH_OUTPUTS, _OUTPUTS_HELP, choices=DEPTH_OUTPUTS, read_only=False)
 
     @property

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.core.errors import InputError, ModelError
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline
 from unity_depth_perception.ros.diagnostics import FrameCounts
@@ -89,8 +90,13 @@ def _out_of_memory(camera: Camera, reason: str) -> ModelError:
 
 
 def warm_up(pipeline: PerceptionPipeline) -> None:
-    """Run one blank frame through the models, so that the first real one does not wait for lazy initialisation."""
+    """Run one blank frame through the models, so that the first real one does not wait for lazy initialisation.
+
+    Raises:
+        ModelError: the models cannot work together: relative depth without a source of scale.
+    """
     if pipeline.depth_estimator is None or pipeline.segmenter is None:
         return
     camera = Camera.from_vertical_fov(1.0, 640, 480)
-    pipeline.process(Frame(np.zeros((camera.height, camera.width, 3), dtype=np.uint8), camera))
+    with contextlib.suppress(InputError):  # a blank frame shows no floor, which median_to_pose asks for
+        pipeline.process(Frame(np.zeros((camera.height, camera.width, 3), dtype=np.uint8), camera))
