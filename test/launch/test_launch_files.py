@@ -85,7 +85,9 @@ def test_an_argument_wins_over_the_parameter_file(launch: Launch) -> None:
 
 
 def test_several_cameras_have_a_node_each(launch: Launch) -> None:
-    launched = launch("perception.launch.py", "camera:=/unity/left,/unity/right", "namespace:=/robot")
+    launched = launch(
+        "perception.launch.py", "camera:=/unity/left,/unity/right", "namespace:=/robot", "depth_model:=compact"
+    )
     assert sorted(launched.wait_for(LISTENING, 2)) == ["/unity/left", "/unity/right"]
     names = sorted(launched.wait_for(r"\[(robot\.\S+)\]: listening", 2))
     assert names == ["robot.left.perception_node", "robot.right.perception_node"]
@@ -94,7 +96,7 @@ def test_several_cameras_have_a_node_each(launch: Launch) -> None:
 def test_unity_finds_its_endpoint_on_this_machine_alone(launch: Launch) -> None:
     pytest.importorskip("ros_tcp_endpoint", reason="needs ros_tcp_endpoint")
     port = free_port()
-    launched = launch("unity.launch.py", f"ros_tcp_port:={port}", f"dds_profile:={PROFILE}")
+    launched = launch("unity.launch.py", "depth_model:=compact", f"ros_tcp_port:={port}", f"dds_profile:={PROFILE}")
     assert launched.wait_for(r"Starting server on (\S+)") == [f"127.0.0.1:{port}"]
     launched.wait_for(LISTENING)
     with socket.create_connection(("127.0.0.1", port), timeout=10) as unity:
@@ -109,7 +111,7 @@ def test_the_bag_is_played_when_perception_listens(launch: Launch, tmp_path: Pat
     ros2 = tmp_path / "ros2"
     ros2.write_text('#!/bin/sh\necho "played: $*"\n')
     ros2.chmod(0o755)
-    arguments = ("bag:=somewhere", "rate:=0.5", "loop:=true", "camera:=/a,/b")
+    arguments = ("bag:=somewhere", "rate:=0.5", "loop:=true", "camera:=/a,/b", "depth_model:=compact")
     launched = launch("replay.launch.py", *arguments, path=str(tmp_path))
     assert launched.wait_for(r"played: (.*)") == ["bag play somewhere --rate 0.5 --clock 100.0 --loop"]
     before = launched.text.partition("played:")[0]
