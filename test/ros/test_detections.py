@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
@@ -15,6 +16,8 @@ from visualization_msgs.msg import Marker
 
 from unity_depth_perception.core.objects import DistanceStatistics
 from unity_depth_perception.pipeline import Frame, PerceptionResult
+from unity_depth_perception.ros import outputs
+from unity_depth_perception.ros.colours import rgb_of
 from unity_depth_perception.ros.detections import detections_2d_message, detections_3d_message, label_info_message
 from unity_depth_perception.ros.markers import markers_message
 from unity_depth_perception.ros.results import stamp_ns_of
@@ -107,3 +110,13 @@ def test_every_part_carries_the_stamp_and_frame_of_the_image(result: PerceptionR
     parts = [part for m in messages[:2] for part in m.detections] + markers_message(result).markers
     headers: list[Header] = [part.header for part in messages + parts]
     assert {(stamp_ns_of(h), h.frame_id) for h in headers} == {(STAMP_NS, FRAME_ID)}
+
+
+def test_the_overlay_shows_any_view_of_the_pixels(result: PerceptionResult) -> None:
+    """An RGBA image with its bottom row first is read as a view with gaps and a negative stride."""
+    overlay = outputs._OUTPUTS["debug/overlay"].convert
+    rgba = np.dstack([picture(), np.full(picture().shape[:2], 9, dtype=np.uint8)])[::-1].copy()
+    view = replace(result, frame=replace(result.frame, image=rgba[::-1, :, :3]))
+    plain = rgb_of(overlay(result, None))
+    assert np.array_equal(rgb_of(overlay(view, None)), plain)
+    assert not np.array_equal(plain, picture()), "something is drawn"

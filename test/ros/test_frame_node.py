@@ -22,7 +22,7 @@ from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from rig import BEST_EFFORT_QOS, MakeNode, Setup
 from sensor_msgs.msg import CompressedImage, Image, PointCloud2
-from stand_ins import HEIGHT, compressed, image, picture
+from stand_ins import HEIGHT, compressed, image, picture, stand_in_pipeline
 from vision_msgs.msg import LabelInfo
 
 from unity_depth_perception.nodes.perception_node import PerceptionNode
@@ -101,6 +101,17 @@ def test_a_frame_in_flight_at_deactivation_is_not_published_and_the_node_starts_
     assert len(setup.distances) == 1
 
 
+def test_a_node_that_is_still_computing_cannot_be_cleaned_up_until_it_has_ended(busy: Busy) -> None:
+    node = busy.setup.node
+    assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert node.trigger_cleanup() == TransitionCallbackReturn.FAILURE
+    assert "clean up again when it has ended" in node.failure
+    busy.gate.release(1)
+    busy.setup.expect("processed", 1)
+    assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
+    assert node.failure == ""
+
+
 def test_score_range_outputs_and_orientation_change_at_run_time(setup: Setup) -> None:
     graph, node = setup.graph, setup.node
     depth, points = graph.collect(Image, "depth/image_rect"), graph.collect(PointCloud2, "depth/points")
@@ -126,8 +137,16 @@ def change(node: PerceptionNode, **values: Any) -> None:
         assert result.successful, result.reason
 
 
-def test_compressed_images_are_heard_below_the_remapped_name(graph: Graph, make_node: MakeNode) -> None:
-    setup = Setup(graph, make_node(image_transport="compressed"), topic="image_raw/compressed", kind=CompressedImage)
+def test_compressed_images_are_heard_below_the_remapped_name(graph: Graph) -> None:
+    node = graph.add(
+        PerceptionNode(
+            lambda _: stand_in_pipeline(),
+            context=graph.context,
+            cli_args=["--ros-args", "-r", "image_raw:=/unity/camera/image_raw"],
+            parameter_overrides=[Parameter("image_transport", value="compressed")],
+        )
+    )
+    setup = Setup(graph, node, topic="/unity/camera/image_raw/compressed", kind=CompressedImage)
     setup.send_info()
     (item,) = setup.process(compressed(picture(), ".png")).objects
     assert item.pixel_count == 100

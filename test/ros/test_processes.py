@@ -118,6 +118,22 @@ def test_a_bad_parameter_ends_the_process_with_a_message(
     assert said in (tmp_path / "process.log").read_text()
 
 
+def test_the_stages_are_executables_too(start: Start, tmp_path: Path) -> None:
+    """Each refuses its own parameter: it starts, and it is wired to its own table."""
+    overrides = {
+        "depth_node": ("min_score:=0.5", "unknown parameter min_score"),
+        "segmentation_node": ("depth_model:=compact", "unknown parameter depth_model"),
+        "distance_node": ("sync_tolerance_s:=60.0", "sync_tolerance_s: expected a number from 0.0 to 10.0, got 60.0"),
+    }
+    processes = [
+        start("-m", f"unity_depth_perception.nodes.{name}", "--ros-args", "-p", override)
+        for name, (override, _) in overrides.items()
+    ]
+    assert [process.wait(timeout=START_S) for process in processes] == [2, 2, 2]
+    log = (tmp_path / "process.log").read_text()
+    assert all(said in log for _, said in overrides.values())
+
+
 def test_a_demo_that_cannot_succeed_says_why_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
     process = start("-m", "unity_depth_perception.nodes.demo", "--output", str(tmp_path), "--depth-model", "nonsense")
     assert process.wait(timeout=2 * START_S) == 1
