@@ -1,39 +1,47 @@
-"""`unity-depth doctor`: what of this machine the package can use."""
+"""`unity-depth doctor`: what of this machine the package can use, and what is wrong in a running graph."""
 
 from __future__ import annotations
 
 import importlib
+import os
 import platform
+import shutil
 import sys
 from collections.abc import Callable
 from importlib import metadata, resources
-from typing import NamedTuple
+from pathlib import Path
+from typing import Annotated
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
-OK, NOTE, PROBLEM = "ok", "note", "problem"
+from unity_depth_perception.cli import graph_checks
+from unity_depth_perception.cli.findings import NOTE, OK, PROBLEM, Finding
+
 _COLOURS = {OK: "green", NOTE: "yellow", PROBLEM: "red"}
 _MESSAGES = ("sensor_msgs.msg", "geometry_msgs.msg", "vision_msgs.msg", "unity_depth_perception.msg")
+_PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+_SHARED_MEMORY = Path("/dev/shm")
+_SHARED_MEMORY_BYTES = 3 * 2**28  # a segment of 256 MiB for each of three processes
 
 
-class Finding(NamedTuple):
-    """One line of the doctor's table; a PROBLEM makes the command fail."""
-
-    subject: str
-    state: str
-    detail: str
-
-
-def doctor() -> None:
-    """Check Python, torch, the device, ROS and the embedded weights; exit code 1 if something must be mended."""
+def doctor(
+    graph: Annotated[bool, typer.Option(help="Look at the running ROS graph too.")] = False,
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long to look at the graph.")] = 6.0,
+) -> None:
+    """Check what of this machine the package can use, and a running graph; exit code 1 if something must be mended."""
     findings = [finding for check in CHECKS for finding in check()]
+    if graph:
+        findings += check_graph(seconds)
     table = Table(box=None, pad_edge=False)
     for title in ("", "state", "detail"):
         table.add_column(title, overflow="fold")
     for finding in findings:
-        table.add_row(finding.subject, f"[{_COLOURS[finding.state]}]{finding.state}", finding.detail)
+        table.add_row(finding.subject, f"[{_COLOURS[finding.state]}]{finding.state}", escape(finding.detail))
     Console().print(table)
     if any(finding.state == PROBLEM for finding in findings):
         raise typer.Exit(1)
@@ -84,6 +92,46 @@ def check_weights() -> list[Finding]:
     return [Finding(item.name, OK, f"{len(item.read_bytes()) / 1e6:.1f} MB") for item in weights]
 
 
+def check_dds() -> list[Finding]:
+    """Whether DDS has the shared memory that large images want; the launch files see to it themselves."""
+    room = shutil.disk_usage(_SHARED_MEMORY).free if _SHARED_MEMORY.is_dir() else 0
+    findings = []
+    if room < _SHARED_MEMORY_BYTES:
+        detail = f"{room / 2**20:.0f} MiB free, the DDS profile wants 768: docker run --shm-size=1g"
+        findings.append(Finding(str(_SHARED_MEMORY), NOTE, detail))
+    named = next((os.environ[name] for name in _PROFILE_VARIABLES if os.environ.get(name)), "")
+    if os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp") != "rmw_fastrtps_cpp":
+        finding = Finding("DDS", NOTE, f"{os.environ['RMW_IMPLEMENTATION']}: the profile is for Fast DDS alone")
+    elif not named:
+        detail = f"no Fast DDS profile: export {_PROFILE_VARIABLES[0]}=config/fastdds_profile.xml for nodes run by hand"
+        finding = Finding("DDS", NOTE, detail)
+    elif not Path(named).is_file():
+        finding = Finding("DDS", PROBLEM, f"the profile {named} is not there, and large images take twice as long")
+    else:
+        finding = Finding("DDS", OK, named)
+    return [*findings, finding]
+
+
+def check_graph(seconds: float) -> list[Finding]:
+    """The running graph: nodes, topics that nobody publishes, QoS, images."""
+    try:
+        from unity_depth_perception.ros.graph import look
+    except ImportError as error:
+        return [Finding("graph", PROBLEM, f"{error}; it takes ROS 2 to look at one")]
+    view = look(seconds)
+    checks = (graph_checks.check_nodes, graph_checks.check_silent_topics, graph_checks.check_qos)
+    return [f for check in checks for f in check(view)] + graph_checks.check_images(view, _found_in)
+
+
+def _found_in(image: NDArray[np.uint8]) -> float:
+    """How much the embedded segmentation finds in an image: the sum of its scores."""
+    import torch
+
+    from unity_depth_perception.models.compact import CompactSegmenter
+
+    return sum(CompactSegmenter(torch.device("cpu")).infer(torch.from_numpy(image.copy())).scores)
+
+
 def _version(distribution: str) -> str:
     try:
         return metadata.version(distribution)
@@ -91,4 +139,4 @@ def _version(distribution: str) -> str:
         return "of the system"
 
 
-CHECKS: tuple[Callable[[], list[Finding]], ...] = (check_python, check_torch, check_ros, check_weights)
+CHECKS: tuple[Callable[[], list[Finding]], ...] = (check_python, check_torch, check_ros, check_dds, check_weights)

@@ -1,0 +1,158 @@
+"""What the doctor says about a running graph: the judgements, and a look at a real graph with something wrong in it."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
+
+from conftest import Graph
+from rclpy.qos import QoSProfile, ReliabilityPolicy
+from sensor_msgs.msg import CameraInfo, Image
+from stand_ins import HEIGHT, WIDTH, header, image, stand_in_pipeline
+from unity_depth_perception.msg import ObjectDistanceArray
+
+from unity_depth_perception.cli.findings import NOTE, OK, PROBLEM
+from unity_depth_perception.cli.graph_checks import check_images, check_nodes, check_qos, check_silent_topics
+from unity_depth_perception.nodes.perception_node import PerceptionNode
+from unity_depth_perception.ros.graph import End, GraphView, Status, Topic, look
+from unity_depth_perception.ros.images import image_message
+
+NODE, IMAGE, INFO = "/unity/perception_node", "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
+RELIABLE, BEST_EFFORT = End("/unity/camera", "RELIABLE", "VOLATILE"), End("/unity/camera", "BEST_EFFORT", "VOLATILE")
+LATCHED = End("/unity/camera", "RELIABLE", "TRANSIENT_LOCAL")
+HEARS = End(NODE, "RELIABLE", "VOLATILE")
+
+
+def view(*topics: Topic, level: int = 0, text: str = "processing", images: Any = None, **values: str) -> GraphView:
+    return GraphView(7, topics, {f"{NODE}: frames": Status(level, text, values)}, images or {}, {})
+
+
+def topic(name: str, kind: str, publishers: tuple[End, ...], *subscriptions: End) -> Topic:
+    return Topic(name, kind, publishers, subscriptions or (HEARS,))
+
+
+@pytest.mark.parametrize(("level", "state"), [(0, OK), (1, NOTE), (2, PROBLEM), (3, PROBLEM)])
+def test_a_nodes_own_report_is_passed_on(level: int, state: str) -> None:
+    [finding] = check_nodes(view(level=level, received="9", processed="7", **{"last reason": "too small"}))
+    assert finding == (NODE, state, "processing; received 9, processed 7; last refused: too small")
+
+
+def test_a_graph_without_our_nodes_is_a_problem() -> None:
+    [finding] = check_nodes(GraphView(7, (), {"/motor: temperature": Status(0, "", {})}, {}, {}))
+    assert finding.state == PROBLEM
+    assert "domain 7" in finding.detail
+
+
+def test_an_image_that_nobody_publishes_is_a_problem_and_the_likely_one_is_named() -> None:
+    other = topic("/camera/image", IMAGE, (RELIABLE,), End("/rviz", "RELIABLE", "VOLATILE"))
+    [finding] = check_silent_topics(view(topic("/unity/image_raw", IMAGE, ()), other))
+    assert (finding.subject, finding.state) == ("/unity/image_raw", PROBLEM)
+    assert finding.detail == "nobody publishes it; published with this type: /camera/image"
+
+
+def test_camera_info_that_nobody_publishes_is_worth_a_note() -> None:
+    [finding] = check_silent_topics(view(topic("/camera_info", INFO, ()), topic("/image_raw", IMAGE, (RELIABLE,))))
+    assert (finding.subject, finding.state) == ("/camera_info", NOTE)
+
+
+def test_what_others_miss_is_none_of_our_business() -> None:
+    assert check_silent_topics(view(topic("/their/image", IMAGE, (), End("/rviz", "RELIABLE", "VOLATILE")))) == []
+
+
+@pytest.mark.parametrize(
+    ("publisher", "subscription", "why"),
+    [
+        (BEST_EFFORT, HEARS, "best effort"),
+        (RELIABLE, End(NODE, "RELIABLE", "TRANSIENT_LOCAL"), "volatile"),
+        (RELIABLE, HEARS, None),
+        (LATCHED, HEARS, None),
+        (RELIABLE, End(NODE, "BEST_EFFORT", "VOLATILE"), None),
+    ],
+)
+def test_qos_that_does_not_fit(publisher: End, subscription: End, why: str | None) -> None:
+    findings = check_qos(view(topic("/image_raw", IMAGE, (publisher,), subscription)))
+    if why is None:
+        assert findings == []
+    else:
+        assert findings[0].state == PROBLEM
+        assert why in findings[0].detail
+        assert NODE in findings[0].detail
+
+
+def judged(pixels: np.ndarray, seen: Callable[[np.ndarray], float] = lambda _: 1.0) -> tuple[str, str]:
+    [finding] = check_images(view(images={"/image_raw": pixels}), seen)
+    return finding.state, finding.detail
+
+
+@pytest.mark.parametrize(
+    ("value", "state", "said"), [(255, PROBLEM, "over-exposed"), (0, PROBLEM, "black"), (120, OK, "120")]
+)
+def test_exposure(value: int, state: str, said: str) -> None:
+    found = judged(np.full((HEIGHT, WIDTH, 3), value, np.uint8))
+    assert found[0] == state
+    assert said in found[1]
+
+
+def test_an_image_in_which_more_is_found_when_it_is_turned_seems_flipped() -> None:
+    pixels = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
+    pixels[0] = 200  # what belongs to the bottom is at the top
+    state, detail = judged(pixels, lambda image: float(image[-1].mean() > 100))
+    assert state == NOTE
+    assert "flip_vertical" in detail
+    assert judged(pixels[::-1], lambda image: float(image[-1].mean() > 100))[0] == OK
+
+
+def test_an_unreadable_image_is_a_problem() -> None:
+    seen = GraphView(7, (), {}, {}, {"/image_raw": "expected an encoding"})
+    assert check_images(seen, lambda _: 1.0) == [("/image_raw", PROBLEM, "expected an encoding")]
+
+
+@pytest.fixture
+def spinning(graph: Graph) -> Iterator[Graph]:
+    """The test's graph, spun by a thread while the doctor looks at it."""
+    done = threading.Event()
+
+    def spin() -> None:
+        while not done.is_set():
+            graph.executor.spin_once(timeout_sec=0.05)
+
+    thread = threading.Thread(target=spin)
+    thread.start()
+    yield graph
+    done.set()
+    thread.join()
+
+
+def test_a_look_at_a_real_graph(graph: Graph, spinning: Graph) -> None:
+    node = graph.add(PerceptionNode(lambda _: stand_in_pipeline(), context=graph.context, namespace="/unity"))
+    assert node.autostart()
+    best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+    images = graph.node.create_publisher(Image, "/unity/image_raw", QoSProfile(depth=5))
+    graph.node.create_publisher(CameraInfo, "/elsewhere/camera_info", 1)
+    graph.node.create_publisher(ObjectDistanceArray, "/unity/clash", best_effort)
+    graph.node.create_subscription(ObjectDistanceArray, "/unity/clash", lambda _: None, QoSProfile(depth=1))
+    graph.node.create_timer(0.2, lambda: images.publish(image()))
+    seen = look(8.0, graph.domain_id)
+    assert seen.nodes == [NODE]
+    assert seen.images["/unity/image_raw"].shape == (HEIGHT, WIDTH, 3)
+    silent = {finding.subject: finding for finding in check_silent_topics(seen)}
+    assert silent["/unity/camera_info"].state == NOTE
+    assert "/elsewhere/camera_info" in silent["/unity/camera_info"].detail
+    assert "/unity/image_raw" not in silent
+    assert [finding.subject for finding in check_qos(seen)] == ["/unity/clash"]
+    assert check_nodes(seen)[0].subject == NODE
+
+
+def test_an_image_that_cannot_be_read_is_reported(graph: Graph, spinning: Graph) -> None:
+    node = graph.add(PerceptionNode(lambda _: stand_in_pipeline(), context=graph.context))
+    assert node.autostart()
+    images = graph.node.create_publisher(Image, "image_raw", QoSProfile(depth=5))
+    broken = image_message(header(), np.zeros((4, 4), np.uint8), "mystery")
+    graph.node.create_timer(0.2, lambda: images.publish(broken))
+    assert "mystery" in look(6.0, graph.domain_id).unreadable["/image_raw"]
