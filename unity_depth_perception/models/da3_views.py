@@ -75,8 +75,10 @@ class Views:
             return
         if self.world_from_camera.shape != (count, 4, 4):
             raise InputError(f"expected poses ({count}, 4, 4), got {self.world_from_camera.shape}")
-        if self.cameras is None or count < 2:
-            raise InputError(f"poses need cameras and two views or more, got {count} and cameras {self.cameras}")
+        if self.cameras is None:
+            raise InputError("poses need cameras: expected the intrinsics of each image beside its pose, got none")
+        if count < 2:
+            raise InputError("poses need two views or more: a single one tells no scale; leave its pose out")
 
     @property
     def seen_cameras(self) -> list[Camera]:
