@@ -53,7 +53,7 @@ class Square:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the image a.png and its intrinsics; the models are the two above."""
-    monkeypatch.setattr(registry, "create_depth_estimator", lambda name, device: Ramp())
+    monkeypatch.setattr(registry, "create_depth_estimator", lambda name, device, weights: Ramp())
     monkeypatch.setattr(registry, "create_segmenter", lambda name, device: Square())
     monkeypatch.chdir(tmp_path)
     write_image(Path("a.png"), 80, 60)
@@ -228,3 +228,19 @@ def test_the_embedded_models_estimate_an_image(tmp_path: Path) -> None:
     data = json.loads((tmp_path / "out/results.json").read_text())
     assert (data["depth_model"], data["segmentation_model"]) == ("compact", "compact")
     assert np.isfinite(np.load(tmp_path / "out/noise_depth.npy")).all()
+
+
+def test_weights_that_are_not_there_are_told(tmp_path: Path) -> None:
+    write_image(tmp_path / "noise.png", 96, 64)
+    arguments = (
+        "--depth-model",
+        "da2-metric-indoor-small",
+        "--depth-weights",
+        "no/such/folder",
+        "--vertical-fov",
+        "60",
+    )
+    result = unity_depth("estimate", tmp_path / "noise.png", *arguments, "--output", tmp_path / "out")
+    assert result.returncode == 2
+    assert "no/such/folder" in result.stderr
+    assert not (tmp_path / "out").exists()

@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from unity_depth_perception.cli import benchmark_depth
 from unity_depth_perception.cli.options import (
     DepthModelOption,
     DeviceOption,
@@ -41,6 +42,7 @@ _MEASURES = (
 _SEED = 900_000_000  # far from what `synthesize` takes by default
 
 app = typer.Typer(help="Speed on this machine, accuracy of the embedded models.", no_args_is_help=True)
+app.command("depth")(benchmark_depth.depth)
 
 
 @app.command()
