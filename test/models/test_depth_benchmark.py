@@ -109,14 +109,15 @@ def test_the_reference_has_the_weights_of_our_back_end(tiny_da2: None, tmp_path:
     write_random_weights(DA2, tmp_path)
     image = torch.randint(0, 256, (140, 140, 3), dtype=torch.uint8).numpy()
     expected = load_reference(DA2, tmp_path, CPU, size_px=140).infer(image)
-    model = create_depth_estimator(DA2, CPU, tmp_path, DepthOptions(size_px=140))
+    model = create_depth_estimator(DA2, CPU, tmp_path, DepthOptions(size_px=140, precision="float32"))
     ours = whole_call(model, image, Camera.from_vertical_fov(1.0, 140, 140))()
     torch.testing.assert_close(ours, expected, rtol=1e-3, atol=0)
     assert 10 < float(expected.mean()) < 70  # of 80 m  # type: ignore[attr-defined]
 
 
 def test_the_table_has_time_memory_and_the_floor(tiny_da2: None) -> None:
-    options = ("--size", "64x48", "--frames", "2", "--processing-size", "140", "--weights", "random")
+    size = ("--size", "64x48", "--processing-size", "140", "--frames", "2")
+    options = (*size, "--weights", "random", "--precision", "float32")
     result = unity_depth("benchmark", "depth", "--model", DA2, *options, "--device", "cpu")
     assert result.returncode == 0, result.stderr
     for words in (

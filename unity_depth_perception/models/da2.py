@@ -14,6 +14,7 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.models.acceleration import accelerated, resolve_precision
 from unity_depth_perception.models.da2_network import PATCH_PX, DepthAnythingV2Network
 from unity_depth_perception.models.da2_variants import DA2_VARIANTS, Variant
 from unity_depth_perception.models.da2_weights import load_da2_weights
@@ -24,7 +25,6 @@ from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.ops.resize import resize_depth
 
 _SIDE_PX = 518
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class DepthAnythingV2:
@@ -46,8 +46,8 @@ class DepthAnythingV2:
         self.device = device
         self._variant = variant
         self._options = options
-        self._network = network.to(device)
-        self._network.set_precision(_precision(options.precision, device))
+        network.to(device).set_precision(resolve_precision(options.precision, device))
+        self._network = accelerated(network, options.acceleration, device)
 
     def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
         """Depth of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
@@ -96,10 +96,3 @@ def network_size(width: int, height: int, side_px: int) -> tuple[int, int]:
     scale = by_width if abs(1 - by_width) < abs(1 - by_height) else by_height
     w, h = (max(1, round(scale * side / PATCH_PX)) * PATCH_PX for side in (width, height))
     return w, h
-
-
-def _precision(requested: str, device: torch.device) -> torch.dtype:
-    """auto: bfloat16 on a GPU, float32 on a CPU."""
-    if requested == "auto":
-        return torch.bfloat16 if device.type == "cuda" else torch.float32
-    return _DTYPES[requested]
