@@ -18,6 +18,7 @@ from unity_depth_perception.core.floor import fit_floor, up_from_pose
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
 from unity_depth_perception.models.protocols import DepthEstimator, DepthPrediction, Segmentation, Segmenter
 from unity_depth_perception.models.scale import DepthScale
+from unity_depth_perception.ops.borders import lower_borders
 from unity_depth_perception.ops.geometry import background_points, require_size
 from unity_depth_perception.ops.statistics import ObjectStatistics, object_statistics
 from unity_depth_perception.ops.validity import within
@@ -207,7 +208,10 @@ def relate(
     up = None if world_from_camera is None else up_from_pose(world_from_camera)
     floor = fit_floor(background, points.reshape(-1, 3), up)
     categories = segmentation.categories
-    links = tuple(find_parents(list(points), categories, floor)) if floor else (None,) * len(categories)
+    if floor is None:
+        return segmentation, _objects(statistics, segmentation, (None,) * len(categories)), (None,) * len(categories)
+    borders = lower_borders(depth_m, segmentation.instances, len(categories), (-floor.up[0], -floor.up[1]))
+    links = tuple(find_parents(list(points), categories, floor, borders, camera.focal_px))
     return segmentation, _objects(statistics, segmentation, links), links
 
 

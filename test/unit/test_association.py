@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from unity_depth_perception.core.association import find_parents
+from unity_depth_perception.core.association import LowerBorders, find_parents
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.floor import Floor, fit_floor, up_from_pose
@@ -21,7 +21,7 @@ WALL_M = 1.0  # behind the origin
 
 @dataclass(frozen=True)
 class Box:
-    """An upright box: middle of its foot (x, y), height of its foot, size, yaw. World: x right, y away, z up."""
+    """A box: middle (x, y), height of its foot, size, yaw; tilted about its middle. World: x right, y away, z up."""
 
     x: float
     y: float
@@ -29,6 +29,7 @@ class Box:
     size: tuple[float, float, float]
     yaw_deg: float = 20.0
     shape: str = "parallelepiped"
+    tilt_deg: float = 0.0  # raises its right end
 
 
 def cube(x: float = 0.0, y: float = 0.0, edge: float = 1.0, yaw_deg: float = 20.0) -> Box:
@@ -61,7 +62,21 @@ SCENES: dict[str, tuple[list[Box], list[int | None]]] = {
         [None, 0, 0],
     ),
     "cubes of two sizes": ([CUBE, cube(1.5, 0, edge=0.6), Box(1.5, 0, 0.6, (0.3, 0.2, 0.5))], [None, None, 1]),
-    "a cube never has a parent": ([CUBE, replace(cube(0, 0, 0.5), foot=1.0)], [None, None]),
+    "a cube on a cube": ([CUBE, replace(cube(0, 0, 0.5), foot=1.0)], [None, 0]),
+    "a tower": ([CUBE, Box(0, 0, 1, (0.7, 0.6, 0.4)), Box(0.05, 0, 1.4, (0.3, 0.3, 0.7), 50)], [None, 0, 1]),
+    "on one of two that stand on the cube": (
+        [
+            CUBE,
+            Box(-0.22, 0, 1, (0.4, 0.5, 0.6), 20),
+            Box(0.3, 0, 1, (0.3, 0.4, 0.9), 20),
+            Box(-0.2, 0, 1.6, (0.3,) * 3),
+        ],
+        [None, 0, 0, 1],
+    ),
+    "leaning against the cube's side": (
+        [cube(yaw_deg=0), Box(-0.97, 0, 0.4, (1.2, 0.4, 0.15), 0, tilt_deg=54)],
+        [None, None],
+    ),
 }
 
 
@@ -76,8 +91,17 @@ def look(pitch_deg: float, distance: float, scale: float, aside: float = 0.0) ->
     return pose
 
 
-def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA) -> tuple[list[Array], Array]:
-    """Points (K, 3) of each box and of floor and wall, in the optical frame, on a grid of pixels."""
+@dataclass(frozen=True)
+class View:
+    """Points (K, 3) of each box and of floor and wall, in the optical frame, and what is seen below each box."""
+
+    points: list[Array]
+    background: Array
+    borders: LowerBorders
+
+
+def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA) -> View:
+    """The boxes on a grid of pixels."""
     v, u = np.mgrid[: seen_by.height, : seen_by.width]
     rays = seen_by.unproject(np.stack([u.ravel(), v.ravel()], axis=-1), np.ones(u.size)) @ pose[:3, :3].T
     eye = pose[:3, 3]
@@ -90,13 +114,32 @@ def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA
             owner = np.where(near < depth, k, owner)
             depth = np.minimum(near, depth)
     points = (rays * depth[:, None]) @ pose[:3, :3]
-    return [points[owner == k] for k in range(len(boxes))], points[owner == -1]
+    grids = owner.reshape(v.shape), depth.reshape(v.shape)
+    return View([points[owner == k] for k in range(len(boxes))], points[owner == -1], _borders(*grids, len(boxes)))
+
+
+def _borders(owner: Array, depth: Array, count: int) -> LowerBorders:
+    """Pixel by pixel what ops.borders does at once."""
+    free, touching, length = np.zeros(count), np.zeros((count, count)), np.full(count, 1e-9)
+    for y, x in zip(*np.nonzero(owner >= 0), strict=True):
+        k = owner[y, x]
+        below = owner[y + 1, x] if y + 1 < len(owner) else None
+        if below == k:
+            continue
+        length[k] += 1
+        nearer = below is not None and depth[y + 1, x] < 0.98 * depth[y, x]
+        if below == -1 or (below is not None and not nearer and depth[y + 1, x] > 1.02 * depth[y, x]):
+            free[k] += 1
+        elif below is not None and not nearer:
+            touching[k, below] += 1
+    return LowerBorders(free / length, touching / length[:, None])
 
 
 def _entry(box: Box, eye: Array, rays: Array, scale: float) -> Array:
     """Where rays enter a box (slab test), inf where they miss it."""
     c, s = math.cos(math.radians(box.yaw_deg)), math.sin(math.radians(box.yaw_deg))
-    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]])
+    up, along = math.sin(math.radians(box.tilt_deg)), math.cos(math.radians(box.tilt_deg))
+    turn = np.array([[c, -s, 0], [s, c, 0], [0, 0, 1]]) @ np.array([[along, 0, -up], [0, 1, 0], [up, 0, along]])
     half = np.array(box.size) * scale / 2
     origin = (eye - np.array([box.x, box.y, box.foot]) * scale - [0, 0, half[2]]) @ turn
     ways = rays @ turn
@@ -108,10 +151,10 @@ def _entry(box: Box, eye: Array, rays: Array, scale: float) -> Array:
 def parents_of(
     boxes: list[Box], pose: Array, scale: float, know_up: bool = True, camera: Camera = CAMERA
 ) -> list[int | None]:
-    points, background = render(boxes, pose, scale, camera)
-    floor = fit_floor(background[::7], np.concatenate(points), up_from_pose(pose) if know_up else None)
+    view = render(boxes, pose, scale, camera)
+    floor = fit_floor(view.background[::7], np.concatenate(view.points), up_from_pose(pose) if know_up else None)
     assert floor is not None
-    links = find_parents(points, [f"red_{box.shape}" for box in boxes], floor)
+    links = find_parents(view.points, [f"red_{box.shape}" for box in boxes], floor, view.borders, camera.focal_px)
     return [None if link is None else link.parent for link in links]
 
 
@@ -123,10 +166,10 @@ def test_parents(boxes: list[Box], parents: list[int | None], pitch_deg: float) 
 
 def test_its_lower_end_and_most_of_the_cube_are_hidden() -> None:
     boxes, pose = [CUBE, ON_TOP, Box(0.05, -1.3, 0, (0.9, 0.2, 1.45), 0)], look(18, 7, 0.07)
-    points, _ = render(boxes, pose, 0.07)
+    points = render(boxes, pose, 0.07).points
     floor = Floor(up_from_pose(pose), -pose[2, 3])
     assert floor.heights(points[1]).min() > 1.1 * 0.07
-    assert len(points[0]) < 0.5 * len(render([CUBE, ON_TOP], pose, 0.07)[0][0])
+    assert len(points[0]) < 0.5 * len(render([CUBE, ON_TOP], pose, 0.07).points[0])
     assert parents_of(boxes, pose, 0.07) == [None, 0, None]
 
 
@@ -144,9 +187,9 @@ def test_the_floor_need_not_be_known() -> None:
 @pytest.mark.parametrize("aside", [-1.9, 1.9])
 def test_cut_by_the_images_border(aside: float) -> None:
     narrow = CAMERA.cropped(55, 0, 130, 180)
-    points, _ = render([CUBE, ON_TOP], look(30, 6, 0.07, aside), 0.07, narrow)
-    whole, _ = render([CUBE, ON_TOP], look(30, 6, 0.07, aside), 0.07)
-    assert len(points[0]) < len(whole[0])
+    cut = render([CUBE, ON_TOP], look(30, 6, 0.07, aside), 0.07, narrow)
+    whole = render([CUBE, ON_TOP], look(30, 6, 0.07, aside), 0.07)
+    assert len(cut.points[0]) < len(whole.points[0])
     assert parents_of([CUBE, ON_TOP], look(30, 6, 0.07, aside), 0.07, camera=narrow) == [None, 0]
 
 
@@ -155,45 +198,50 @@ def test_cut_by_the_images_border(aside: float) -> None:
 def test_depth_of_a_wrong_scale_with_noise(name: str, scale_error: float) -> None:
     boxes, parents = SCENES[name]
     pose, rng = look(35, 7, 0.07), np.random.default_rng(1)
-    points, background = render(boxes, pose, 0.07)
-    noisy = [p * scale_error * rng.normal(1, 0.01, (len(p), 1)) for p in [*points, background]]
+    view = render(boxes, pose, 0.07)
+    noisy = [p * scale_error * rng.normal(1, 0.01, (len(p), 1)) for p in [*view.points, view.background]]
     floor = fit_floor(noisy[-1][::7], np.concatenate(noisy[:-1]), up_from_pose(pose))
     assert floor is not None
-    links = find_parents(noisy[:-1], [f"red_{box.shape}" for box in boxes], floor)
+    links = find_parents(noisy[:-1], [f"red_{box.shape}" for box in boxes], floor, view.borders, CAMERA.focal_px)
     assert [None if link is None else link.parent for link in links] == parents
 
 
 def test_a_link_says_how_sure_it_is() -> None:
     pose = look(35, 7, 0.07)
-    points, _ = render([CUBE, ON_TOP], pose, 0.07)
-    floor = Floor(up_from_pose(pose), -pose[2, 3])
-    link = find_parents(points, ["a_cube", "a_parallelepiped"], floor)[1]
+    view, floor = render([CUBE, ON_TOP], pose, 0.07), Floor(up_from_pose(pose), -pose[2, 3])
+    link = find_parents(view.points, PAIR, floor, view.borders, CAMERA.focal_px)[1]
     assert link is not None
     assert 0.9 < link.score <= 1
+    vague = replace(floor, spread_m=0.03)  # depth that scatters by half an edge tells little
+    doubtful = find_parents(view.points, PAIR, vague, view.borders, CAMERA.focal_px)[1]
+    assert doubtful is None or doubtful.score < link.score
+
+
+PAIR = ["a_cube", "a_parallelepiped"]
 
 
 def test_objects_without_points_have_no_parent() -> None:
     pose = look(35, 7, 0.07)
-    points, _ = render([CUBE, ON_TOP], pose, 0.07)
-    floor = Floor(up_from_pose(pose), -pose[2, 3])
+    view, floor = render([CUBE, ON_TOP], pose, 0.07), Floor(up_from_pose(pose), -pose[2, 3])
     nothing = np.full((512, 3), np.nan)
-    categories = ["a_cube", "a_parallelepiped"]
-    assert find_parents([points[0], nothing], categories, floor) == [None, None]
-    assert find_parents([nothing, points[1]], categories, floor) == [None, None]
-    assert find_parents([points[0], points[1][:1]], categories, floor) == [None, None]
-    assert find_parents([], [], floor) == []
+    for points in ([view.points[0], nothing], [nothing, view.points[1]], [view.points[0], view.points[1][:1]]):
+        assert find_parents(points, PAIR, floor, view.borders, CAMERA.focal_px) == [None, None]
+    assert find_parents([], [], floor, LowerBorders(np.zeros(0), np.zeros((0, 0))), CAMERA.focal_px) == []
 
 
-def test_points_of_every_object_are_needed() -> None:
+def test_points_and_borders_of_every_object_are_needed() -> None:
+    floor = Floor(np.array([0.0, -1.0, 0.0]), -1.0)
     with pytest.raises(InputError, match="each of 2 objects, got 1"):
-        find_parents([np.zeros((4, 3))], ["a_cube", "b_cube"], Floor(np.array([0.0, -1.0, 0.0]), -1.0))
+        find_parents([np.zeros((4, 3))], PAIR, floor, LowerBorders(np.zeros(2), np.zeros((2, 2))), 100)
+    with pytest.raises(InputError, match=r"\(N,\) and \(N, N\)"):
+        LowerBorders(np.zeros(2), np.zeros((2, 3)))
 
 
 @pytest.mark.parametrize("pitch_deg", [15, 40, 60])
 def test_the_floor_is_found_though_a_wall_is_larger(pitch_deg: float) -> None:
     pose = look(pitch_deg, 7, 0.07)
-    points, background = render([CUBE], pose, 0.07)
-    floor = fit_floor(background[::5], points[0])
+    view = render([CUBE], pose, 0.07)
+    floor = fit_floor(view.background[::5], view.points[0])
     assert floor is not None
     assert floor.up == pytest.approx(up_from_pose(pose), abs=4e-3)
     assert floor.offset_m == pytest.approx(-pose[2, 3], abs=1e-3)

@@ -1,14 +1,19 @@
-"""Which cube a parallelepiped stands on, decided by 3D contact: from a few points per object, and the floor.
+"""What carries each object: the floor or another object, from a few points per object, the floor, and who borders whom.
 
-A cube stands on the floor, so the height of its top is its edge, and its footprint is a square of that edge. The sides
-that the camera sees fix where the square lies, even where its top is covered or its back is hidden. An object stands on
-the cube if it does not reach below the cube's top and if it touches that top. Two things tell where it touches, and
-each fails where the other holds:
+An object at rest is carried by what lies under its middle and reaches up to its lower end. So every object that might
+carry it, and the floor, is a hypothesis that predicts two things: how high the lower end is, and that the middle lies
+over the carrier. How far the object is from that, in units of what depth errs, is the hypothesis's cost.
 
-- its visible surface lies over the square: true even if its lower end is hidden, but needs its own depth to be right;
-- the lowest rays to it pass through the square: true even if its depth is wrong, but needs its lower end to be seen.
+- Height: the carrier's top against the object's lower end. The depth of an object may be wrong along its rays, so the
+  error is measured as a ratio of depths, and the object is moved along its rays to where its lower end meets the
+  carrier before its place is judged. Where another object may hide the lower end, what is seen is only a bound.
+- Place: the middle of the object's footprint against that of the carrier; and it must not lie inside anything that is
+  higher than the carrier.
+- An object that lies on two things, as a plank from a cube's edge down to the floor, is carried by the one that is
+  nearer to its middle: by the law of the lever that one bears more of its weight.
 
-All tolerances are parts of the cube's own edge, and grow with the scatter of the depth, which the floor shows.
+The parent of an object is what carries it directly, be it a cube or a parallelepiped; None is the floor. "Belongs to a
+cube" then means: the chain of parents leads to that cube.
 """
 
 from __future__ import annotations
@@ -22,142 +27,176 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.floor import Floor
+from unity_depth_perception.core.footprint import Body, Points, make_body
 from unity_depth_perception.core.objects import shape_of
 
-Points = NDArray[np.float64]
-
-_MIN_POINTS = 4
-_MOST_POINTS = 192  # per object: more cost time and decide nothing
-_MIN_SCORE = 0.5
-_YAWS = np.radians(np.arange(0.0, 90.0, 5.0))
-_AXES = np.stack([[np.cos(_YAWS), np.sin(_YAWS)], [-np.sin(_YAWS), np.cos(_YAWS)]]).transpose(2, 0, 1)  # (Y, 2, 2)
-
-# In edges of the cube:
-_REACH_BELOW = 0.4  # a bottom that seems this far below the top is as likely on the floor as on the cube
-_REACH_SOFTNESS = 0.3
-_FLOATING = 0.35  # a lower end this far above the top is hidden: what is seen must lie over the square itself
-_FLOATING_OVERHANG = 0.05
-_OVERHANG = 0.3  # how far a surface may hang over towards the camera
-_BACK = 0.93  # beyond this part of the square an object no longer stands on it, but behind it
-_TOLERANCE = 0.3  # distance from the square that makes a link 1/e as likely, with exact depth
-_TOLERANCE_PER_SPREAD = 20.0  # what is added to it per scatter of the floor's depth
+_EXACT = 0.004  # relative error of an object's depth against the floor's, where depth is exact: half a pixel's slant
+_PER_SCATTER = 3.0  # what is added to it per relative scatter of the floor's depth
+_MOST_SHIFT = 3.0  # an object is moved along its rays by at most so many of these errors
+_PLACE_TOLERANCE = 0.1  # of the middle against a footprint, in sizes of the smaller of the two
+_MOST_COST = 8.0  # of a wrong height where the lower end is seen; beyond, all is equally impossible
+_HIDDEN_COST = 1.0  # where it is hidden: standing lower than what is seen needs no other explanation
+_BLUR = 1.0  # what the place errs per relative error of the depth, in distances
+_CARRIED_CUBE_COST = 4.0  # as a rule cubes stand on the floor
+_LEAST_OVER = 0.1  # part of an object's points over a carrier that tells how high it passes there
 
 
 @dataclass(frozen=True)
 class ParentLink:
-    """What an object stands on: the index of its parent, and how sure that is, 0..1."""
+    """What carries an object: the index of its parent, and how sure that is against all alternatives, 0..1."""
 
     parent: int
     score: float
 
 
 @dataclass(frozen=True)
-class _Surface:
-    """An object's seen points: horizontal coordinates (K, 2) from the camera, heights (K,) above the floor [m]."""
+class LowerBorders:
+    """What is seen just below each of N objects in the image, as parts of its lower border's length.
 
-    ground: Points
-    heights: Points
+    Attributes:
+        free: (N,) background, or an object farther away: the object really ends there.
+        touching: (N, N) another object's surface, at the same depth: [a, b] = b below a.
+    """
 
-    @property
-    def bottom_m(self) -> float:
-        """Lowest height seen. The rim of the mask is missing, so it is extrapolated from the lowest 5 %."""
-        low, middle = np.percentile(self.heights, (5, 50))
-        return float(low - (middle - low) / 9)
+    free: NDArray[np.float64]
+    touching: NDArray[np.float64]
 
-    def crossings(self, eye_m: float, level_m: float) -> Points:
-        """Where the rays to the points cross the height `level_m`: (K, 2); far away where they never do."""
-        drop = np.maximum(eye_m - self.heights, 1e-6)
-        return np.asarray(self.ground * (max(eye_m - level_m, 0.0) / drop)[:, None])
+    def __post_init__(self) -> None:
+        count = len(self.free)
+        if self.free.shape != (count,) or self.touching.shape != (count, count):
+            raise InputError(f"expected borders (N,) and (N, N), got {self.free.shape} and {self.touching.shape}")
 
 
 @dataclass(frozen=True)
-class _Cube:
-    """An upright cube on the floor: `origin` is the footprint's corner in the axes (2, 2) turned by its yaw."""
+class _Hypothesis:
+    """One carrier of an object: None is the floor."""
 
-    axes: Points
-    origin: Points
-    edge_m: float
-
-    def within(self, ground: Points) -> Points:
-        """Horizontal coordinates (..., 2) as parts of the edge: 0..1 over the footprint."""
-        return np.asarray((ground @ self.axes.T - self.origin) / self.edge_m)
+    carrier: int | None
+    cost: float
 
 
-def find_parents(points: Sequence[Points], categories: Sequence[str], floor: Floor) -> list[ParentLink | None]:
-    """The cube that each parallelepiped stands on; None for cubes and for what stands on the floor.
+def find_parents(
+    points: Sequence[Points], categories: Sequence[str], floor: Floor, borders: LowerBorders, focal_px: float
+) -> list[ParentLink | None]:
+    """What carries each object; None for the floor.
 
     Args:
         points: per object (K, 3) points [m] of its visible surface in the optical frame; rows with NaN are left out.
         categories: per object `<colour>_<shape>`.
-        floor: the plane that the cubes stand on.
+        floor: the plane that the lowest objects stand on.
+        borders: what is seen below the objects.
+        focal_px: focal length of the image.
+
+    Raises:
+        InputError: the inputs are not of the same objects.
     """
-    if len(points) != len(categories):
-        raise InputError(f"expected points for each of {len(categories)} objects, got {len(points)}")
-    surfaces = [_surface(p, floor) for p in points]
-    shapes = [shape_of(category) for category in categories]
-    cubes = {
-        k: cube
-        for k, (surface, shape) in enumerate(zip(surfaces, shapes, strict=True))
-        if shape == "cube" and surface is not None and (cube := _fit_cube(surface)) is not None
+    if not len(points) == len(categories) == len(borders.free):
+        raise InputError(
+            f"expected points and borders for each of {len(categories)} objects, got {len(points)} and "
+            f"{len(borders.free)}"
+        )
+    seen = borders.free + borders.touching.sum(axis=1)
+    bodies = {
+        k: body
+        for k, category in enumerate(categories)
+        if (body := make_body(points[k], floor, shape_of(category) == "cube", float(seen[k]), 1 / focal_px)) is not None
     }
-    return [
-        _best(surface, cubes, floor) if shape == "parallelepiped" and surface is not None else None
-        for surface, shape in zip(surfaces, shapes, strict=True)
-    ]
+    links = {k: _best(_hypotheses(k, bodies, floor, borders)) for k in bodies}
+    _open_circles(links)
+    return [links.get(k) for k in range(len(points))]
 
 
-def _surface(points: Points, floor: Floor) -> _Surface | None:
-    seen = points[np.isfinite(points).all(axis=-1)]
-    if len(seen) < _MIN_POINTS:
-        return None
-    seen = seen[:: -(-len(seen) // _MOST_POINTS)]
-    return _Surface(floor.ground(seen), floor.heights(seen))
+def _best(hypotheses: Sequence[_Hypothesis]) -> ParentLink | None:
+    costs = np.array([hypothesis.cost for hypothesis in hypotheses])
+    weights = np.exp(costs.min() - costs)
+    best = int(weights.argmax())
+    carrier = hypotheses[best].carrier
+    return None if carrier is None else ParentLink(carrier, float(weights[best] / weights.sum()))
 
 
-def _best(surface: _Surface, cubes: dict[int, _Cube], floor: Floor) -> ParentLink | None:
-    links = [ParentLink(k, _contact(surface, cube, floor)) for k, cube in cubes.items()]
-    best = max(links, key=lambda link: link.score, default=None)
-    return best if best is not None and best.score >= _MIN_SCORE else None
+def _hypotheses(index: int, bodies: dict[int, Body], floor: Floor, borders: LowerBorders) -> list[_Hypothesis]:
+    body, others = bodies[index], {k: other for k, other in bodies.items() if k != index}
+    eye_m = -floor.offset_m
+    error = _error(body, floor)
+    free = float(borders.free[index])
+    lever_m = 0.0
+    found = []
+    for k, other in others.items():
+        level = other.top_m
+        touching = float(borders.touching[index, k])
+        ends_at = body.bottom_m
+        inside = other.footprint.depth_inside(body.ground) > 0
+        if inside.mean() >= _LEAST_OVER:
+            passes_at = float(np.percentile(body.heights[inside], 3))
+            if abs(passes_at - level) < abs(ends_at - level):
+                ends_at = passes_at
+                if abs(_log_ratio(eye_m, level, passes_at)) < 2 * error:
+                    lever_m = max(lever_m, float(np.linalg.norm(body.footprint.center - body.foot)))
+        seen = min(free + touching, 1.0)
+        shift = _log_ratio(eye_m, level, ends_at)
+        middles = _moved(body, shift, error, seen)
+        outside_m = -float(other.footprint.depth_inside(middles).max())
+        if touching > 0 and not other.is_cube:  # what the object hides of its carrier may reach under it
+            outside_m -= body.footprint.size_m / 2
+        cost = _CARRIED_CUBE_COST if body.is_cube else 0.0
+        cost += _height_cost(shift, error, seen) + max(0.0, outside_m) / _tolerance_m(body, other, error)
+        found.append(_Hypothesis(k, cost + _buried(body, middles, level, others, k, error)))
+    shift = _log_ratio(eye_m, 0.0, body.bottom_m)
+    middles = _moved(body, shift, error, free)
+    cost = _height_cost(shift, error, free) + lever_m / (_PLACE_TOLERANCE * body.footprint.size_m + 1e-9)
+    found.append(_Hypothesis(None, cost + _buried(body, middles, 0.0, others, None, error)))
+    return found
 
 
-def _contact(surface: _Surface, cube: _Cube, floor: Floor) -> float:
-    """How well the object fits one on the cube's top, 0..1."""
-    below = 1 - surface.bottom_m / cube.edge_m
-    standing = min(max(0.5 + (_REACH_BELOW - below) / _REACH_SOFTNESS, 0.0), 1.0)
-    if standing == 0:
-        return 0.0
-    place = cube.within(surface.ground)
-    if below < -_FLOATING:
-        distance = float(_outside(place, _FLOATING_OVERHANG).mean())
-    else:
-        by_surface = float(np.median(_outside(place)))
-        crossings = cube.within(surface.crossings(-floor.offset_m, cube.edge_m))
-        lower_end = np.argsort(crossings.max(axis=1))[: max(3, len(crossings) // 8)]  # the nearest to the camera
-        by_sight = float(np.median(_outside(crossings[lower_end])))
-        distance = min(by_surface, by_sight) + 0.15 * (by_surface + by_sight)
-    tolerance = _TOLERANCE + _TOLERANCE_PER_SPREAD * floor.spread_m / cube.edge_m
-    return standing * math.exp(-distance / tolerance)
+def _error(body: Body, floor: Floor) -> float:
+    """Relative error of the object's depth against the floor's, as far as it matters for heights."""
+    eye_m = max(-floor.offset_m, 1e-9)
+    below_eye_m = max(eye_m - body.bottom_m, 0.05 * eye_m)
+    return _EXACT + _PER_SCATTER * floor.spread_m / eye_m + body.pixel_m / below_eye_m
 
 
-def _outside(place: Points, overhang: float = _OVERHANG) -> Points:
-    """How far (...) places (..., A), in edges, lie outside the square: less in front of it than behind it."""
-    return np.asarray(np.maximum(-overhang - place, place - _BACK).clip(0, None).max(axis=-1))
+def _log_ratio(eye_m: float, level_m: float, height_m: float) -> float:
+    """Log of the factor that moves a point at `height_m` along its ray from the eye to `level_m`."""
+    least = 0.05 * max(eye_m, 1e-9)  # near or above the eye's height depth tells little about height
+    return math.log(max(eye_m - level_m, least) / max(eye_m - height_m, least))
 
 
-def _fit_cube(surface: _Surface) -> _Cube | None:
-    """The cube whose visible sides and top the points lie on: the best of some yaws."""
-    heights = surface.heights
-    edge = float(np.percentile(heights, 95))
-    if edge <= 0:
-        return None
-    turned = surface.ground @ _AXES.transpose(0, 2, 1)  # (Y, K, 2)
-    away = np.where(turned.mean(axis=1, keepdims=True) < 0, -1.0, 1.0)  # axes lead away from the camera, at the origin
-    turned = turned * away
-    nearest = int(0.03 * len(heights))  # a low percentile instead of the minimum
-    origin = np.partition(turned, nearest, axis=1)[:, [nearest]]  # (Y, 1, 2) the corner nearest to the camera
-    place = (turned - origin) / edge
-    to_side = np.abs(place).min(axis=2)
-    outside = np.clip(np.abs(place - 0.5) - 0.5, 0, None).sum(axis=2)
-    errors = np.where(heights < 0.85 * edge, to_side, outside).mean(axis=1)  # sides, top
-    best = int(errors.argmin())
-    return _Cube(_AXES[best] * away[best].T, origin[best, 0], edge)
+def _moved(body: Body, shift: float, error: float, seen: float) -> Points:
+    most = _MOST_SHIFT * error
+    return body.middles * math.exp(min(max(shift, -most), most) * seen)
+
+
+def _height_cost(shift: float, error: float, seen: float) -> float:
+    """Of a lower end that must move by `shift` to meet its carrier; if it is hidden, moving away is no surprise."""
+    cost = abs(shift) / error
+    if shift < 0:  # it reaches below the carrier's top: that is seen
+        return min(cost, 2 * _MOST_COST)
+    return min(cost, seen * _MOST_COST + (1 - seen) * _HIDDEN_COST)
+
+
+def _tolerance_m(body: Body, other: Body, error: float) -> float:
+    blur_m = _BLUR * (error - _EXACT) * float(np.linalg.norm(body.footprint.center))
+    return _PLACE_TOLERANCE * min(body.footprint.size_m, other.footprint.size_m) + blur_m + body.pixel_m + 1e-9
+
+
+def _buried(
+    body: Body, middles: Points, level_m: float, others: dict[int, Body], carrier: int | None, error: float
+) -> float:
+    """Cost of a middle that lies inside something that reaches higher than the carrier, but not over the object."""
+    cost = 0.0
+    for k, other in others.items():
+        if k == carrier or not level_m + 2 * body.pixel_m < other.top_m < (body.bottom_m + body.top_m) / 2:
+            continue
+        cost = max(cost, float(other.core.depth_inside(middles).min()) / _tolerance_m(body, other, error))
+    return cost
+
+
+def _open_circles(links: dict[int, ParentLink | None]) -> None:
+    """Where objects seem to carry each other, the least sure link is dropped."""
+    for start in list(links):
+        path = [start]
+        while (link := links.get(path[-1])) is not None and link.parent not in path:
+            path.append(link.parent)
+        if link is not None:
+            circle = path[path.index(link.parent) :]
+            links[min(circle, key=lambda k: links[k].score)] = None  # type: ignore[union-attr]
