@@ -30,11 +30,12 @@ _SHARED_MEMORY_BYTES = 3 * 2**28  # a segment of 256 MiB for each of three proce
 
 
 def doctor(
+    dataset: Annotated[Path | None, typer.Argument(help="Look at this dataset folder instead of the machine.")] = None,
     graph: Annotated[bool, typer.Option(help="Look at the running ROS graph too.")] = False,
     seconds: Annotated[float, typer.Option(min=0.5, help="How long to look at the graph.")] = 6.0,
 ) -> None:
-    """Check what of this machine the package can use, and a running graph; exit code 1 if something must be mended."""
-    findings = [finding for check in CHECKS for finding in check()]
+    """Check what of this machine the package can use, a running graph or a dataset; exit code 1 if it needs mending."""
+    findings = check_dataset(dataset) if dataset else [finding for check in CHECKS for finding in check()]
     if graph:
         findings += check_graph(seconds)
     table = Table(box=None, pad_edge=False)
@@ -45,6 +46,16 @@ def doctor(
     Console().print(table)
     if any(finding.state == PROBLEM for finding in findings):
         raise typer.Exit(1)
+
+
+def check_dataset(path: Path) -> list[Finding]:
+    """Everything that is wrong with a dataset folder."""
+    from unity_depth_perception.dataset.examination import examine
+
+    found = examine(path)
+    problems = [Finding(str(path), PROBLEM, text) for text in found.problems]
+    good = [Finding(str(path), OK, f"{found.images} images, {found.objects} objects")]
+    return (problems or good) + [Finding(str(path), NOTE, text) for text in found.notes]
 
 
 def check_python() -> list[Finding]:

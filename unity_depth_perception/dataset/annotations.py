@@ -57,6 +57,17 @@ class Annotations:
         Raises:
             DatasetError: it is missing, not JSON, of another version, or inconsistent; names every problem found.
         """
+        annotations, problems = cls.examine(path)
+        refuse(str(path), problems)
+        return annotations
+
+    @classmethod
+    def examine(cls, path: Path) -> tuple[Annotations, list[str]]:
+        """What can be read of the file, and every problem in it.
+
+        Raises:
+            DatasetError: it is missing, not JSON, or of another version.
+        """
         data = _load(path)
         if data.get("version") != VERSION:
             raise DatasetError(f"{path}: expected version {VERSION}, got {data.get('version')!r}")
@@ -70,8 +81,7 @@ class Annotations:
             problems += [f"{annotation.image}: {problem}" for problem in object_problems(annotation.objects)]
         used = {o.category for a in images for o in a.objects}
         categories = _categories(data, used, problems)
-        refuse(str(path), problems)
-        return cls(tuple(images), categories)
+        return cls(tuple(images), categories), problems
 
 
 def refuse(source: str, problems: Sequence[str]) -> None:

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, DatasetError
@@ -59,7 +60,9 @@ class UnityDataset:
         self.categories = annotations.categories
         self.names = tuple(image.image for image in annotations.images)
         self._images = annotations.images
-        refuse(str(self.path), [problem for image in self._images for problem in self._problems(image)])
+        refuse(
+            str(self.path), [line for image in self._images for line in file_problems(self.path, self.camera, image)]
+        )
 
     def __len__(self) -> int:
         return len(self._images)
@@ -80,41 +83,50 @@ class UnityDataset:
             image=read_image(self.path / "images" / annotation.image),
             camera=self.camera,
             objects=annotation.objects,
-            depth_m=read_depth(depth) if (depth := self._depth_path(annotation.image)) else None,
+            depth_m=read_depth(depth) if (depth := _depth_path(self.path, annotation.image)) else None,
             instances=read_mask(mask) if (mask := self.path / "masks" / annotation.image).is_file() else None,
             world_from_camera=annotation.world_from_camera,
         )
-        if sample.instances is not None:
-            strangers = set(np.unique(sample.instances).tolist()) - {0} - {o.id + 1 for o in sample.objects}
-            if strangers:
-                raise DatasetError(
-                    f"{mask}: holds the values {sorted(strangers)}, but annotations.json has no objects with the ids "
-                    f"{sorted(v - 1 for v in strangers)} (value = id + 1)"
-                )
+        if sample.instances is not None and (strangers := stranger_problem(sample.instances, annotation)):
+            raise DatasetError(f"{mask}: {strangers}")
         return sample
 
-    def _problems(self, annotation: ImageAnnotation) -> Iterator[str]:
-        image, mask = (self.path / folder / annotation.image for folder in ("images", "masks"))
-        depth = self._depth_path(annotation.image)
-        if not image.is_file():
-            yield f"images/{annotation.image}: named in annotations.json, but there is no such file"
-        if annotation.objects and not mask.is_file():
-            yield f"masks/{annotation.image}: its image has objects, but there is no such file"
-        expected = (self.camera.width, self.camera.height)
-        for path in (image, mask, depth):
-            if path is None or not path.is_file():
-                continue
-            try:
-                size = depth_size(path) if path is depth else png_size(path)
-            except DatasetError as error:
-                yield str(error)
-                continue
-            if size != expected:
-                yield (
-                    f"{path.relative_to(self.path)}: expected {expected[0]} x {expected[1]} px as in "
-                    f"camera_intrinsics.json, got {size[0]} x {size[1]}"
-                )
 
-    def _depth_path(self, image: str) -> Path | None:
-        candidates = (self.path / "depth" / (Path(image).stem + suffix) for suffix in DEPTH_SUFFIXES)
-        return next((path for path in candidates if path.is_file()), None)
+def file_problems(root: Path, camera: Camera, annotation: ImageAnnotation) -> Iterator[str]:
+    """What is wrong with the files of one image: all that shows without decoding them."""
+    image, mask = (root / folder / annotation.image for folder in ("images", "masks"))
+    depth = _depth_path(root, annotation.image)
+    if not image.is_file():
+        yield f"images/{annotation.image}: named in annotations.json, but there is no such file"
+    if annotation.objects and not mask.is_file():
+        yield f"masks/{annotation.image}: its image has objects, but there is no such file"
+    expected = (camera.width, camera.height)
+    for path in (image, mask, depth):
+        if path is None or not path.is_file():
+            continue
+        try:
+            size = depth_size(path) if path is depth else png_size(path)
+        except DatasetError as error:
+            yield str(error)
+            continue
+        if size != expected:
+            yield (
+                f"{path.relative_to(root)}: expected {expected[0]} x {expected[1]} px as in "
+                f"camera_intrinsics.json, got {size[0]} x {size[1]}"
+            )
+
+
+def stranger_problem(instances: NDArray[np.uint16], annotation: ImageAnnotation) -> str | None:
+    """What the values of a mask (H, W) that belong to no annotated object are, if there are any."""
+    strangers = set(np.unique(instances).tolist()) - {0} - {o.id + 1 for o in annotation.objects}
+    if not strangers:
+        return None
+    return (
+        f"holds the values {sorted(strangers)}, but annotations.json has no objects with the ids "
+        f"{sorted(v - 1 for v in strangers)} (value = id + 1)"
+    )
+
+
+def _depth_path(root: Path, image: str) -> Path | None:
+    candidates = (root / "depth" / (Path(image).stem + suffix) for suffix in DEPTH_SUFFIXES)
+    return next((path for path in candidates if path.is_file()), None)

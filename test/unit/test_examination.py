@@ -1,0 +1,119 @@
+"""`doctor DATASET`: each thing that is wrong with a folder is named with its file, all at once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from unity_depth_perception.cli.main import app
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.objects import ObjectDistance
+from unity_depth_perception.dataset.examination import examine
+from unity_depth_perception.dataset.files import write_mask
+from unity_depth_perception.dataset.sample import Sample
+from unity_depth_perception.dataset.writer import DatasetWriter
+
+CAMERA = Camera.from_vertical_fov(1.0, 20, 12)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two images with a cube and what stands on it."""
+    path = tmp_path / "set"
+    instances = np.zeros((12, 20), np.uint16)
+    instances[6:10, 4:9], instances[2:6, 5:8] = 1, 2
+    objects = (
+        ObjectDistance(0, "red_cube", (4, 6, 9, 10)),
+        ObjectDistance(1, "blue_parallelepiped", (5, 2, 8, 6), parent_id=0),
+    )
+    with DatasetWriter(path, CAMERA) as writer:
+        for name in ("00000.png", "00001.png"):
+            writer.add(Sample(name, np.zeros((12, 20, 3), np.uint8), CAMERA, objects, None, instances))
+    return path
+
+
+def change(folder: Path, edit: Callable[[dict[str, Any]], None]) -> None:
+    """Edit the second image's entry in annotations.json."""
+    path = folder / "annotations.json"
+    data = json.loads(path.read_text())
+    edit(data["images"][1])
+    path.write_text(json.dumps(data))
+
+
+def set_object(index: int, **values: Any) -> Callable[[dict[str, Any]], None]:
+    return lambda image: image["objects"][index].update(values)
+
+
+def test_a_good_folder_has_no_problem(folder: Path) -> None:
+    found = examine(folder)
+    assert (found.images, found.objects, found.problems, found.notes) == (2, 4, (), ())
+
+
+@pytest.mark.parametrize(
+    ("edit", "text"),
+    [
+        (set_object(1, id=0, parent_id=None), "annotations.json: 00001.png: id 0 occurs more than once"),
+        (set_object(1, parent_id=7), "annotations.json: 00001.png: object 1 stands on object 7, which does not exist"),
+        (set_object(0, parent_id=1), "annotations.json: 00001.png: object 0 stands, through its parents, on itself"),
+        (set_object(1, bbox=[5, 5, 5, 5]), "annotations.json: 00001.png, objects[1]"),
+    ],
+    ids=["duplicate id", "no such parent", "circle of parents", "empty box"],
+)
+def test_contradictions_in_the_annotations(folder: Path, edit: Callable[[dict[str, Any]], None], text: str) -> None:
+    change(folder, edit)
+    assert any(problem.startswith(text) for problem in examine(folder).problems)
+
+
+def test_an_object_without_a_pixel(folder: Path) -> None:
+    write_mask(folder / "masks" / "00001.png", np.zeros((12, 20), np.uint16))
+    assert examine(folder).problems == (
+        "masks/00001.png: object 0 (red_cube) has no pixel",
+        "masks/00001.png: object 1 (blue_parallelepiped) has no pixel",
+    )
+
+
+def test_a_mask_of_another_size(folder: Path) -> None:
+    write_mask(folder / "masks" / "00000.png", np.zeros((6, 10), np.uint16))
+    (problem,) = examine(folder).problems
+    assert problem.startswith("masks/00000.png: expected 20 x 12 px")
+
+
+def test_files_that_are_missing_broken_or_hold_strangers(folder: Path) -> None:
+    """Everything is listed, not only the first ten problems or those of the first image."""
+    (folder / "images" / "00000.png").unlink()
+    mask = np.full((12, 20), 9, np.uint16)
+    mask[0, :2] = 1, 2
+    write_mask(folder / "masks" / "00001.png", mask)
+    first, second = examine(folder).problems
+    assert first.startswith("images/00000.png: named in annotations.json")
+    assert second.startswith("masks/00001.png: holds the values [9]")
+
+
+def test_a_category_with_one_object_is_noted(folder: Path) -> None:
+    change(folder, set_object(0, category="green_cube"))
+    found = examine(folder)
+    assert found.problems == ()
+    assert [note.split(":")[1].strip() for note in found.notes] == [
+        "1 object of category green_cube",
+        "1 object of category red_cube",
+    ]
+
+
+def test_what_is_no_dataset(tmp_path: Path) -> None:
+    assert "no such folder" in examine(tmp_path / "none").problems[0]
+    assert "no such file" in examine(tmp_path).problems[0]
+
+
+def test_doctor_lists_the_problems_and_fails(folder: Path) -> None:
+    runner = CliRunner()
+    assert runner.invoke(app, ["doctor", str(folder)]).exit_code == 0
+    change(folder, set_object(1, parent_id=7))
+    result = runner.invoke(app, ["doctor", str(folder)])
+    assert result.exit_code == 1
+    assert "does not exist" in " ".join(result.output.split())
