@@ -9,6 +9,7 @@ over the carrier. How far the object is from that, in units of what depth errs, 
   carrier before its place is judged. Where another object may hide the lower end, what is seen is only a bound.
 - Place: the middle of the object's footprint against that of the carrier; and it must not lie inside anything that is
   higher than the carrier.
+- Border: where the depth is vague, what the masks say counts too: which object is seen just below this one.
 - An object that lies on two things, as a plank from a cube's edge down to the floor, is carried by the one that is
   nearer to its middle: by the law of the lever that one bears more of its weight.
 
@@ -37,7 +38,9 @@ _PLACE_TOLERANCE = 0.1  # of the middle against a footprint, in sizes of the sma
 _MOST_COST = 8.0  # of a wrong height where the lower end is seen; beyond, all is equally impossible
 _HIDDEN_COST = 1.0  # where it is hidden: standing lower than what is seen needs no other explanation
 _BLUR = 1.0  # what the place errs per relative error of the depth, in distances
-_CARRIED_CUBE_COST = 4.0  # as a rule cubes stand on the floor
+_CARRIED_CUBE_COST = 5.0  # as a rule cubes stand on the floor
+_BORDER_COST = 3.0  # where depth is vague: of a carrier that is not seen below the object
+_VAGUE_SCATTER = 0.01  # of the floor's depth, in heights of the camera, from which on depth is vague
 _LEAST_OVER = 0.1  # part of an object's points over a carrier that tells how high it passes there
 
 
@@ -119,6 +122,7 @@ def _hypotheses(index: int, bodies: dict[int, Body], floor: Floor, borders: Lowe
     eye_m = -floor.offset_m
     error = _error(body, floor)
     free = float(borders.free[index])
+    vague = _BORDER_COST * min(1.0, floor.spread_m / max(eye_m, 1e-9) / _VAGUE_SCATTER)
     lever_m = 0.0
     found = []
     for k, other in others.items():
@@ -138,12 +142,16 @@ def _hypotheses(index: int, bodies: dict[int, Body], floor: Floor, borders: Lowe
         outside_m = -float(other.footprint.depth_inside(middles).max())
         if touching > 0 and not other.is_cube:  # what the object hides of its carrier may reach under it
             outside_m -= body.footprint.size_m / 2
-        cost = _CARRIED_CUBE_COST if body.is_cube else 0.0
+        cost = (_CARRIED_CUBE_COST if body.is_cube else 0.0) + vague * (1 - touching)
         cost += _height_cost(shift, error, seen) + max(0.0, outside_m) / _tolerance_m(body, other, error)
         found.append(_Hypothesis(k, cost + _buried(body, middles, level, others, k, error)))
     shift = _log_ratio(eye_m, 0.0, body.bottom_m)
     middles = _moved(body, shift, error, free)
-    cost = _height_cost(shift, error, free) + lever_m / (_PLACE_TOLERANCE * body.footprint.size_m + 1e-9)
+    cost = (
+        vague * (1 - free)
+        + _height_cost(shift, error, free)
+        + lever_m / (_PLACE_TOLERANCE * body.footprint.size_m + 1e-9)
+    )
     found.append(_Hypothesis(None, cost + _buried(body, middles, 0.0, others, None, error)))
     return found
 
