@@ -63,8 +63,8 @@ def test_metres_grow_with_the_focal_length_that_a_known_network_sees() -> None:
         with torch.inference_mode():
             depth_m = model.infer(image, Camera(512, 512, focal_px, focal_px, 255.5, 255.5)).depth_m
         canonical_m = ((0.6 / math.exp(-0.8)) ** 2 + FAR_M**-2) ** -0.5
-        at_256_px = focal_px / 2  # the focal length there
-        assert depth_m[255:257, 255:257].mean().item() == pytest.approx(canonical_m * at_256_px / 256, rel=1e-3)
+        seen_px = focal_px * compact.DEPTH_AREA_PX**0.5 / 512  # the focal length at the network's resolution
+        assert depth_m[255:257, 255:257].mean().item() == pytest.approx(canonical_m * seen_px / 256, rel=1e-3)
 
 
 def test_the_floor_is_the_plane_that_its_normal_and_height_say() -> None:

@@ -110,10 +110,18 @@ class CompactSegmenter:
         )
 
     def _categories(self, small: Tensor, found: Detections, soft: Tensor) -> list[int]:
-        """Indices of the categories that the box head and the second look together find most likely."""
-        indexed = torch.cat([torch.zeros_like(found.boxes[:, :1]), found.boxes], dim=1)
-        second = self.second_look(small, indexed, soft).log_softmax(dim=1)
-        chosen: list[int] = (found.log_odds + second).argmax(dim=1).tolist()
+        """Indices of the categories that the second look finds most likely, in the image and in its mirror image."""
+
+        def odds(image: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
+            of_image = torch.cat([torch.zeros_like(boxes[:, :1]), boxes], dim=1)
+            probability: Tensor = self.second_look(image, of_image, masks).softmax(dim=1)
+            return probability
+
+        x_min, y_min, x_max, y_max = found.boxes.unbind(dim=1)
+        width = small.shape[3]
+        mirrored = torch.stack([width - x_max, y_min, width - x_min, y_max], dim=1)
+        both = odds(small, found.boxes, soft) + odds(small.flip(3), mirrored, soft.flip(2))
+        chosen: list[int] = both.argmax(dim=1).tolist()
         return chosen
 
     def detections(self, image: Tensor) -> tuple[Tensor, Detections]:

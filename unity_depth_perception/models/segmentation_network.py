@@ -86,7 +86,6 @@ class Detections:
         boxes: (N, 4) x_min, y_min, x_max, y_max [px].
         labels: (N,) int64 category, counted from 1.
         scores: (N,) probability that there is an object at all.
-        log_odds: (N, C) log probability of each category, if there is one.
         features: levels of the pyramid, for `masks`.
         size: height and width of the image.
     """
@@ -94,7 +93,6 @@ class Detections:
     boxes: Tensor
     labels: Tensor
     scores: Tensor
-    log_odds: Tensor
     features: dict[str, Tensor]
     size: tuple[int, int]
 
@@ -111,14 +109,13 @@ def detect(network: MaskRCNN, image: Tensor, least_score: float) -> Detections:
     features = network.backbone(images.tensors)
     proposals, _ = network.rpn(images, features)
     logits, regression = heads.box_predictor(heads.box_head(heads.box_roi_pool(features, proposals, [size])))
-    log_odds = logits[:, 1:].log_softmax(dim=1)  # (P, C)
-    labels = log_odds.argmax(dim=1) + 1
+    labels = logits[:, 1:].argmax(dim=1) + 1
     of_label = heads.box_coder.decode(regression, proposals)[torch.arange(len(labels), device=image.device), labels]
     boxes = torch.stack([of_label[:, k].clamp(0, size[1 - k % 2]) for k in range(4)], dim=1)
     scores = 1 - logits.softmax(dim=1)[:, 0]
     kept = (scores >= least_score).nonzero().squeeze(1)
     kept = kept[nms(boxes[kept], scores[kept], _NMS_IOU)][: heads.detections_per_img]
-    return Detections(boxes[kept], labels[kept], scores[kept], log_odds[kept], features, size)
+    return Detections(boxes[kept], labels[kept], scores[kept], features, size)
 
 
 def masks(network: MaskRCNN, found: Detections) -> Tensor:

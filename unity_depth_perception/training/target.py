@@ -10,7 +10,7 @@ from torchvision.ops import masks_to_boxes
 from unity_depth_perception.synthetic.scene import LEAST_VISIBLE_RATIO
 from unity_depth_perception.training.batches import Batch
 
-_JITTER = 0.08  # boxes found at use are not exact: standard deviation of their borders, of the box's size
+_JITTER = 0.05  # boxes found at use are not exact: standard deviation of their borders, of the box's size
 
 
 def target(batch: Batch, index: int) -> dict[str, Tensor]:
