@@ -48,3 +48,24 @@ def test_no_object_and_an_object_without_a_pixel() -> None:
     depth, instances = scene()
     assert lower_borders(depth, instances * 0, 0, DOWN).touching.shape == (0, 0)
     assert lower_borders(depth, instances, 3, DOWN).free[2] == 0
+
+
+def test_masks_that_nearly_touch_border_each_other() -> None:
+    """Predicted masks leave a gap where one object stands on another."""
+    depth, instances = (
+        torch.nn.functional.interpolate(image[None, None].float(), scale_factor=10)[0, 0] for image in scene()
+    )
+    instances[99] = 0  # a row of a gap between the objects, of 200
+    borders = lower_borders(depth, instances.to(torch.uint8), 2, DOWN)
+    assert borders.below.tolist() == [[0, 1], [0, 0]]
+    assert borders.open.tolist() == [0, 1]
+    instances[92:100] = 0  # far apart
+    assert lower_borders(depth, instances.to(torch.uint8), 2, DOWN).open.tolist() == [1, 1]
+
+
+def test_what_lies_below_is_seen_at_any_depth() -> None:
+    depth, instances = scene()
+    depth[10:16, 2:10] = 1.5
+    borders = lower_borders(depth, instances, 2, DOWN)
+    assert borders.below[0].tolist() == [0, 1]
+    assert borders.open[0] == 0

@@ -118,21 +118,30 @@ def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA
     return View([points[owner == k] for k in range(len(boxes))], points[owner == -1], _borders(*grids, len(boxes)))
 
 
+def no_borders(count: int) -> LowerBorders:
+    return LowerBorders(np.zeros(count), np.zeros((count, count)), np.zeros(count), np.zeros((count, count)))
+
+
 def _borders(owner: Array, depth: Array, count: int) -> LowerBorders:
     """Pixel by pixel what ops.borders does at once."""
     free, touching, length = np.zeros(count), np.zeros((count, count)), np.full(count, 1e-9)
+    background, others = np.zeros(count), np.zeros((count, count))
     for y, x in zip(*np.nonzero(owner >= 0), strict=True):
         k = owner[y, x]
         below = owner[y + 1, x] if y + 1 < len(owner) else None
         if below == k:
             continue
         length[k] += 1
+        if below == -1:
+            background[k] += 1
+        elif below is not None:
+            others[k, below] += 1
         nearer = below is not None and depth[y + 1, x] < 0.98 * depth[y, x]
         if below == -1 or (below is not None and not nearer and depth[y + 1, x] > 1.02 * depth[y, x]):
             free[k] += 1
         elif below is not None and not nearer:
             touching[k, below] += 1
-    return LowerBorders(free / length, touching / length[:, None])
+    return LowerBorders(free / length, touching / length[:, None], background / length, others / length[:, None])
 
 
 def _entry(box: Box, eye: Array, rays: Array, scale: float) -> Array:
@@ -223,15 +232,15 @@ def test_objects_without_points_have_no_parent() -> None:
     nothing = np.full((512, 3), np.nan)
     for points in ([view.points[0], nothing], [nothing, view.points[1]], [view.points[0], view.points[1][:1]]):
         assert find_parents(points, PAIR, floor, view.borders, CAMERA.focal_px) == [None, None]
-    assert find_parents([], [], floor, LowerBorders(np.zeros(0), np.zeros((0, 0))), CAMERA.focal_px) == []
+    assert find_parents([], [], floor, no_borders(0), CAMERA.focal_px) == []
 
 
 def test_points_and_borders_of_every_object_are_needed() -> None:
     floor = Floor(np.array([0.0, -1.0, 0.0]), -1.0)
     with pytest.raises(InputError, match="each of 2 objects, got 1"):
-        find_parents([np.zeros((4, 3))], PAIR, floor, LowerBorders(np.zeros(2), np.zeros((2, 2))), 100)
-    with pytest.raises(InputError, match=r"\(N,\) and \(N, N\)"):
-        LowerBorders(np.zeros(2), np.zeros((2, 3)))
+        find_parents([np.zeros((4, 3))], PAIR, floor, no_borders(2), 100)
+    with pytest.raises(InputError, match=r"touching of shape \(2, 2\), got \(2, 3\)"):
+        LowerBorders(np.zeros(2), np.zeros((2, 3)), np.zeros(2), np.zeros((2, 2)))
 
 
 @pytest.mark.parametrize("pitch_deg", [15, 40, 60])

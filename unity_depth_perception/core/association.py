@@ -13,6 +13,10 @@ over the carrier. How far the object is from that, in units of what depth errs, 
 - An object that lies on two things, as a plank from a cube's edge down to the floor, is carried by the one that is
   nearer to its middle: by the law of the lever that one bears more of its weight.
 
+Beside these costs the masks alone tell something, whatever the depth: what is seen below an object, in the image, is
+as a rule what carries it. The vaguer the depth, which the floor's scatter shows, the less the costs count, and the more
+it takes to believe in what is rare.
+
 The parent of an object is what carries it directly, be it a cube or a parallelepiped; None is the floor. "Belongs to a
 cube" then means: the chain of parents leads to that cube.
 """
@@ -38,8 +42,12 @@ _PLACE_TOLERANCE = 0.1  # of the middle against a footprint, in sizes of the sma
 _MOST_COST = 8.0  # of a wrong height where the lower end is seen; beyond, all is equally impossible
 _HIDDEN_COST = 1.0  # where it is hidden: standing lower than what is seen needs no other explanation
 _BLUR = 1.0  # what the place errs per relative error of the depth, in distances
-_CARRIED_CUBE_COST = 5.0  # as a rule cubes stand on the floor
-_BORDER_COST = 3.0  # where depth is vague: of a carrier that is not seen below the object
+_EXACT_ODDS, _VAGUE_ODDS = 1.0, 0.3  # log odds for each unit of cost, where depth is exact and where it is vague
+_LEAST_COST, _MOST_MORE_COST = -10.0, 20.0  # beyond, costs tell nothing new
+_BORDER_ODDS, _FLOOR_ODDS = 8.0, 3.0  # log odds of a carrier that is all that is seen below; of the floor if nothing is
+_UNSEEN = 0.4  # what a border counts that something else hides: it tells nothing
+_CARRIED_CUBE_ODDS = 2.0  # against a cube that does not stand on the floor, which is rare
+_VAGUE_CUBE_ODDS, _VAGUE_OTHER_ODDS = 6.0, 5.0  # more against that, and against a carrier that is no cube, if vague
 _VAGUE_SCATTER = 0.01  # of the floor's depth, in heights of the camera, from which on depth is vague
 _LEAST_OVER = 0.1  # part of an object's points over a carrier that tells how high it passes there
 
@@ -59,15 +67,25 @@ class LowerBorders:
     Attributes:
         free: (N,) background, or an object farther away: the object really ends there.
         touching: (N, N) another object's surface, at the same depth: [a, b] = b below a.
+        open: (N,) background.
+        below: (N, N) another object, at whichever depth: what masks alone tell, where depth is vague.
     """
 
     free: NDArray[np.float64]
     touching: NDArray[np.float64]
+    open: NDArray[np.float64]
+    below: NDArray[np.float64]
 
     def __post_init__(self) -> None:
         count = len(self.free)
-        if self.free.shape != (count,) or self.touching.shape != (count, count):
-            raise InputError(f"expected borders (N,) and (N, N), got {self.free.shape} and {self.touching.shape}")
+        for name, shape in (
+            ("free", (count,)),
+            ("touching", (count,) * 2),
+            ("open", (count,)),
+            ("below", (count,) * 2),
+        ):
+            if getattr(self, name).shape != shape:
+                raise InputError(f"expected borders {name} of shape {shape}, got {getattr(self, name).shape}")
 
 
 @dataclass(frozen=True)
@@ -104,17 +122,36 @@ def find_parents(
         for k, category in enumerate(categories)
         if (body := make_body(points[k], floor, shape_of(category) == "cube", float(seen[k]), 1 / focal_px)) is not None
     }
-    links = {k: _best(_hypotheses(k, bodies, floor, borders)) for k in bodies}
+    links = {k: _best(k, _hypotheses(k, bodies, floor, borders), bodies, borders, _vagueness(floor)) for k in bodies}
     _open_circles(links)
     return [links.get(k) for k in range(len(points))]
 
 
-def _best(hypotheses: Sequence[_Hypothesis]) -> ParentLink | None:
-    costs = np.array([hypothesis.cost for hypothesis in hypotheses])
-    weights = np.exp(costs.min() - costs)
+def _vagueness(floor: Floor) -> float:
+    """How little an object's depth tells about what it touches, 0..1."""
+    return min(1.0, floor.spread_m / max(-floor.offset_m, 1e-9) / _VAGUE_SCATTER)
+
+
+def _best(
+    index: int, hypotheses: Sequence[_Hypothesis], bodies: dict[int, Body], borders: LowerBorders, vague: float
+) -> ParentLink | None:
+    """The likeliest carrier. Geometry and the masks' borders err independently of each other: their log odds add up."""
+    carriers = {h.carrier: h.cost for h in hypotheses if h.carrier is not None}
+    floor_cost = next(h.cost for h in hypotheses if h.carrier is None)
+    per_cost = _EXACT_ODDS + vague * (_VAGUE_ODDS - _EXACT_ODDS)
+    against_cube = (_CARRIED_CUBE_ODDS + vague * _VAGUE_CUBE_ODDS) if bodies[index].is_cube else 0.0
+    against_other = vague * _VAGUE_OTHER_ODDS
+    beside = vague * borders.below[index] + (1 - vague) * borders.touching[index]
+    open_end = vague * float(borders.open[index]) + (1 - vague) * float(borders.free[index])
+    odds = [0.0]  # of the floor
+    for k, cost in carriers.items():
+        seen = float(beside[k]) + _UNSEEN * max(0.0, 1 - float(beside[k]) - open_end)
+        by_cost = per_cost * min(max(cost - floor_cost, _LEAST_COST), _MOST_MORE_COST)
+        rare = against_cube + (0.0 if bodies[k].is_cube else against_other)
+        odds.append(_BORDER_ODDS * seen - _FLOOR_ODDS - by_cost - rare)
+    weights = np.exp(np.array(odds) - max(odds))
     best = int(weights.argmax())
-    carrier = hypotheses[best].carrier
-    return None if carrier is None else ParentLink(carrier, float(weights[best] / weights.sum()))
+    return None if best == 0 else ParentLink(list(carriers)[best - 1], float(weights[best] / weights.sum()))
 
 
 def _hypotheses(index: int, bodies: dict[int, Body], floor: Floor, borders: LowerBorders) -> list[_Hypothesis]:
@@ -122,7 +159,6 @@ def _hypotheses(index: int, bodies: dict[int, Body], floor: Floor, borders: Lowe
     eye_m = -floor.offset_m
     error = _error(body, floor)
     free = float(borders.free[index])
-    vague = _BORDER_COST * min(1.0, floor.spread_m / max(eye_m, 1e-9) / _VAGUE_SCATTER)
     lever_m = 0.0
     found = []
     for k, other in others.items():
@@ -142,16 +178,11 @@ def _hypotheses(index: int, bodies: dict[int, Body], floor: Floor, borders: Lowe
         outside_m = -float(other.footprint.depth_inside(middles).max())
         if touching > 0 and not other.is_cube:  # what the object hides of its carrier may reach under it
             outside_m -= body.footprint.size_m / 2
-        cost = (_CARRIED_CUBE_COST if body.is_cube else 0.0) + vague * (1 - touching)
-        cost += _height_cost(shift, error, seen) + max(0.0, outside_m) / _tolerance_m(body, other, error)
+        cost = _height_cost(shift, error, seen) + max(0.0, outside_m) / _tolerance_m(body, other, error)
         found.append(_Hypothesis(k, cost + _buried(body, middles, level, others, k, error)))
     shift = _log_ratio(eye_m, 0.0, body.bottom_m)
     middles = _moved(body, shift, error, free)
-    cost = (
-        vague * (1 - free)
-        + _height_cost(shift, error, free)
-        + lever_m / (_PLACE_TOLERANCE * body.footprint.size_m + 1e-9)
-    )
+    cost = _height_cost(shift, error, free) + lever_m / (_PLACE_TOLERANCE * body.footprint.size_m + 1e-9)
     found.append(_Hypothesis(None, cost + _buried(body, middles, 0.0, others, None, error)))
     return found
 

@@ -27,7 +27,7 @@ from unity_depth_perception.ops.geometry import pixel_rays
 DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
 DEPTH_AREA_PX = 288 * 288
-SEGMENTATION_AREA_PX = 448 * 448
+SEGMENTATION_AREA_PX = 560 * 560
 _SCORE_THRESHOLD = 0.5
 _LEAST_UNCOVERED = 0.5  # of a mask: else it is another guess at an object that a surer mask covers
 

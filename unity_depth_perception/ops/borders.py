@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unity_depth_perception.core.association import LowerBorders
 
 _SAME_DEPTH = 0.02  # relative: a surface that slants by up to 80 degrees changes by less from pixel to pixel
+_GAP_RATIO = 0.01  # of the image's longer side: predicted masks end so far from each other where objects touch
 
 
 def lower_borders(depth_m: Tensor, instances: Tensor, count: int, down: tuple[float, float]) -> LowerBorders:
@@ -19,33 +22,44 @@ def lower_borders(depth_m: Tensor, instances: Tensor, count: int, down: tuple[fl
         count: number of objects.
         down: x and y of gravity in the image; the nearer of rows and columns is taken.
     """
-    upper, lower = _neighbours(instances, down)
-    rim = ((upper != lower) & (upper > 0)).nonzero(as_tuple=True)
-    above, below = upper[rim].to(torch.int64), lower[rim].to(torch.int64)
-    upper_m, lower_m = (depth[rim] for depth in _neighbours(depth_m, down))
-    nearer = lower_m < upper_m * (1 - _SAME_DEPTH)
-    farther = lower_m > upper_m * (1 + _SAME_DEPTH)
-    seen_as = torch.where(nearer, count + 1, torch.where(farther, 0, below))  # count + 1: hidden
-    seen_as = torch.where(below == 0, 0, seen_as)
-    cut = _last(instances, down).to(torch.int64)  # beyond the image's border anything may follow
-    pairs = torch.cat([above * (count + 2) + seen_as, cut * (count + 2) + count + 1])
-    table = torch.bincount(pairs, minlength=(count + 1) * (count + 2))
+    numbers, depth_m = _upright(instances, down).to(torch.int64), _upright(depth_m, down)
+    row, column = ((numbers[:-1] != numbers[1:]) & (numbers[:-1] > 0)).nonzero(as_tuple=True)
+    above = numbers[row, column]
+    below, at = _first_below(numbers, row, column)
+    upper_m, lower_m = depth_m[row, column], depth_m[at, column]
+    nearer, farther = lower_m < upper_m * (1 - _SAME_DEPTH), lower_m > upper_m * (1 + _SAME_DEPTH)
+    hidden = torch.full_like(below, count + 1)
+    touched = torch.where((below == 0) | farther, 0, torch.where(nearer, hidden, below))
+    cut = numbers[-1]  # beyond the image's border anything may follow
+    seen, touching = (
+        _shares(torch.cat([above, cut]), torch.cat([what, torch.full_like(cut, count + 1)]), count)
+        for what in (below, touched)
+    )
+    return LowerBorders(touching[:, 0], touching[:, 1:], seen[:, 0], seen[:, 1:])
+
+
+def _upright(image: Tensor, down: tuple[float, float]) -> Tensor:
+    """The image turned by quarters until gravity points to larger rows."""
+    if abs(down[0]) > abs(down[1]):
+        return image.T if down[0] > 0 else image.T.flip(0)
+    return image if down[1] >= 0 else image.flip(0)
+
+
+def _first_below(numbers: Tensor, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
+    """The next object below pixels (R,) across a gap between masks, 0 for none, and its row."""
+    gap = max(1, round(_GAP_RATIO * max(numbers.shape)))
+    rows = row[:, None] + torch.arange(1, gap + 1, device=row.device)
+    rows = rows.clamp(max=numbers.shape[0] - 1)  # (R, gap)
+    found = numbers[rows, column[:, None]]
+    other = (found > 0) & (found != numbers[row, column][:, None])
+    first = other.to(torch.uint8).argmax(dim=1, keepdim=True)  # 0 where there is none: the pixel below
+    below = torch.where(other.any(dim=1), found.gather(1, first)[:, 0], 0)
+    return below, rows.gather(1, first)[:, 0]
+
+
+def _shares(above: Tensor, what: Tensor, count: int) -> NDArray[np.float64]:
+    """Which part of each object's border has the background, objects 1..count, or what hides it below it."""
+    table = torch.bincount(above * (count + 2) + what, minlength=(count + 1) * (count + 2))
     table = table.view(count + 1, count + 2)[1:].to(torch.float64)
-    shares = (table / table.sum(dim=1, keepdim=True).clamp(min=1)).cpu().numpy()
-    return LowerBorders(shares[:, 0], shares[:, 1:-1])
-
-
-def _neighbours(image: Tensor, down: tuple[float, float]) -> tuple[Tensor, Tensor]:
-    """Each pixel and the one below it."""
-    if abs(down[0]) > abs(down[1]):
-        first, second = image[:, :-1], image[:, 1:]
-        return (first, second) if down[0] > 0 else (second, first)
-    first, second = image[:-1], image[1:]
-    return (first, second) if down[1] >= 0 else (second, first)
-
-
-def _last(image: Tensor, down: tuple[float, float]) -> Tensor:
-    """The pixels below which the image ends."""
-    if abs(down[0]) > abs(down[1]):
-        return image[:, -1] if down[0] > 0 else image[:, 0]
-    return image[-1] if down[1] >= 0 else image[0]
+    shares = table / table.sum(dim=1, keepdim=True).clamp(min=1)
+    return np.asarray(shares[:, :-1].cpu().numpy())
