@@ -97,7 +97,8 @@ def make_body(points: Points, floor: Floor, is_cube: bool, bottom_seen: float, p
     footprint = core = _bounding(ground)
     if is_cube and top > 0:
         raised = bottom_seen > 0.5 and bottom > _RAISED * top and footprint.size_m < _NARROW * top
-        footprint, core = _square(ground, heights, top - bottom if raised else top, top)
+        edge = top - bottom if raised and top - bottom > pixel_m else top  # lying flat it shows no edge to go by
+        footprint, core = _square(ground, heights, edge, top)
     middles = _middles(footprint, top, -floor.offset_m, is_cube)
     return Body(ground, heights, bottom, top, pixel_m, is_cube, footprint, core, middles)
 
