@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import weakref
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from unity_depth_perception.ops.geometry import pixel_rays
 
 DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
-DEPTH_AREA_PX = 288 * 288
+DEPTH_AREA_PX = 256 * 256
 SEGMENTATION_AREA_PX = 560 * 560
 _SCORE_THRESHOLD = 0.5
 _LEAST_UNCOVERED = 0.5  # of a mask: else it is another guess at an object that a surer mask covers
@@ -47,34 +48,59 @@ class CompactDepth:
         self.device = device
 
     def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
-        """Depth of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
+        """Depth of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size).
+
+        The geometric mean of what the network sees in the image and in its mirror image.
+        """
         width, height = processing_size(camera.width, camera.height, DEPTH_AREA_PX)
         seen = camera.resized(width, height)
         x, y = pixel_rays(seen, self.device)
         rays = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
-        encoding = self.network.encode(_resized(image, width, height), rays)
-        floor = encoding.floor_normal, encoding.log_height
+        small = _resized(image, width, height)
+        rays = torch.cat([rays, rays.flip(3) * rays.new_tensor([-1.0, 1.0])[:, None, None]])
+        encoding = self.network.encode(torch.cat([small, small.flip(3)]), rays)
+        normals, log_heights = encoding.floor_normal, encoding.log_height
         sightings = self._sightings(image, camera)
         if sightings is not None:
             normal, log_height = sightings.agreed()
-            floor = normal[None], (log_height + math.log(CANONICAL_FOCAL_PX / seen.focal_px))[None]
-        log_canonical, _ = self.network.decode(encoding, rays, *floor)
-        metres = log_canonical.exp() * (seen.focal_px / CANONICAL_FOCAL_PX)
+            normals = torch.stack([normal, normal * _mirror(normal)])
+            log_heights = (log_height + math.log(CANONICAL_FOCAL_PX / seen.focal_px)).expand(2)
+        log_canonical, _ = self.network.decode(encoding, rays, normals, log_heights)
+        both = (log_canonical[:1] + log_canonical[1:].flip(2)) / 2
+        metres = both.exp() * (seen.focal_px / CANONICAL_FOCAL_PX)
         size = (camera.height, camera.width)
         depth_m = functional.interpolate(metres[None], size=size, mode="bilinear", align_corners=False)[0, 0]
         return DepthPrediction(depth_m, is_metric=True)
 
     def _sightings(self, image: Tensor, camera: Camera) -> Sightings | None:
-        """What the cubes in `image` say; None if there is none."""
+        """What the cubes in `image` and in its mirror image say; None if there is none."""
         small, found = self._finder.detections(image)
         count = len(found.boxes)
         if not count:
             return None
-        seen = camera.resized(small.shape[3], small.shape[2])
-        indexed = torch.cat([torch.zeros(count, 1, device=self.device), found.boxes], dim=1)
-        intrinsics = torch.tensor([[seen.fx, seen.fy, seen.cx, seen.cy]], device=self.device).expand(count, 4)
-        sightings: Sightings = self.yardstick(small, indexed, intrinsics)
-        return sightings
+        width = small.shape[3]
+        seen = camera.resized(width, small.shape[2])
+        boxes = torch.cat([found.boxes, _mirrored(found.boxes, width)])
+        image_of = torch.arange(2, device=self.device).repeat_interleave(count)[:, None]
+        intrinsics = boxes.new_tensor(
+            [[seen.fx, seen.fy, seen.cx, seen.cy], [seen.fx, seen.fy, width - 1 - seen.cx, seen.cy]]
+        )
+        said: Sightings = self.yardstick(
+            torch.cat([small, small.flip(3)]), torch.cat([image_of, boxes], dim=1), intrinsics[image_of[:, 0]]
+        )
+        back = torch.where(image_of == 1, _mirror(said.floor_normal), 1.0)
+        return replace(said, floor_normal=said.floor_normal * back)
+
+
+def _mirror(vectors: Tensor) -> Tensor:
+    """(3,) what a mirrored camera sees vectors of the optical frame multiplied by."""
+    return vectors.new_tensor([-1.0, 1.0, 1.0])
+
+
+def _mirrored(boxes: Tensor, width: int) -> Tensor:
+    """Boxes (N, 4) in the mirror image of an image `width` px wide."""
+    x_min, y_min, x_max, y_max = boxes.unbind(dim=1)
+    return torch.stack([width - x_max, y_min, width - x_min, y_max], dim=1)
 
 
 class CompactSegmenter:
@@ -117,9 +143,7 @@ class CompactSegmenter:
             probability: Tensor = self.second_look(image, of_image, masks).softmax(dim=1)
             return probability
 
-        x_min, y_min, x_max, y_max = found.boxes.unbind(dim=1)
-        width = small.shape[3]
-        mirrored = torch.stack([width - x_max, y_min, width - x_min, y_max], dim=1)
+        mirrored = _mirrored(found.boxes, small.shape[3])
         both = odds(small, found.boxes, soft) + odds(small.flip(3), mirrored, soft.flip(2))
         chosen: list[int] = both.argmax(dim=1).tolist()
         return chosen
