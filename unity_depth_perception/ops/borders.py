@@ -22,15 +22,17 @@ def lower_borders(depth_m: Tensor, instances: Tensor, count: int, down: tuple[fl
         count: number of objects.
         down: x and y of gravity in the image; the nearer of rows and columns is taken.
     """
-    numbers, depth_m = _upright(instances, down).to(torch.int64), _upright(depth_m, down)
-    row, column = ((numbers[:-1] != numbers[1:]) & (numbers[:-1] > 0)).nonzero(as_tuple=True)
-    above = numbers[row, column]
+    numbers, depth_m = _upright(instances, down), _upright(depth_m, down)
+    row, column = (numbers[:-1] != numbers[1:]).nonzero(as_tuple=True)
+    is_object = numbers[row, column] > 0
+    row, column = row[is_object], column[is_object]
+    above = numbers[row, column].to(torch.int64)
     below, at = _first_below(numbers, row, column)
     upper_m, lower_m = depth_m[row, column], depth_m[at, column]
     nearer, farther = lower_m < upper_m * (1 - _SAME_DEPTH), lower_m > upper_m * (1 + _SAME_DEPTH)
     hidden = torch.full_like(below, count + 1)
     touched = torch.where((below == 0) | farther, 0, torch.where(nearer, hidden, below))
-    cut = numbers[-1]  # beyond the image's border anything may follow
+    cut = numbers[-1].to(torch.int64)  # beyond the image's border anything may follow
     seen, touching = (
         _shares(torch.cat([above, cut]), torch.cat([what, torch.full_like(cut, count + 1)]), count)
         for what in (below, touched)
@@ -50,7 +52,7 @@ def _first_below(numbers: Tensor, row: Tensor, column: Tensor) -> tuple[Tensor, 
     gap = max(1, round(_GAP_RATIO * max(numbers.shape)))
     rows = row[:, None] + torch.arange(1, gap + 1, device=row.device)
     rows = rows.clamp(max=numbers.shape[0] - 1)  # (R, gap)
-    found = numbers[rows, column[:, None]]
+    found = numbers[rows, column[:, None]].to(torch.int64)
     other = (found > 0) & (found != numbers[row, column][:, None])
     first = other.to(torch.uint8).argmax(dim=1, keepdim=True)  # 0 where there is none: the pixel below
     below = torch.where(other.any(dim=1), found.gather(1, first)[:, 0], 0)
