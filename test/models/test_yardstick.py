@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from unity_depth_perception.models.yardstick import CROP_PX, Sightings, YardstickNetwork, _crop_rays
+from unity_depth_perception.models.crops import CROP_PX
+from unity_depth_perception.models.yardstick import Sightings, YardstickNetwork, _crop_rays
 
 
 def sighting(log_height: float, normal: tuple[float, float, float], log_error: float) -> Sightings:

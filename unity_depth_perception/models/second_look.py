@@ -9,11 +9,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import roi_align
 
 from unity_depth_perception.models.blocks import ResidualBlock, conv_block
+from unity_depth_perception.models.crops import CROP_PX, square_crops
 
-CROP_PX = 64
 MASK_PX = 28
 _MARGIN = 1.4  # side of a crop over the longer side of the object's box
 
@@ -44,11 +43,9 @@ class SecondLookNetwork(nn.Module):
             boxes: (N, 5) index of the image, and the object's box x_min, y_min, x_max, y_max [px], max exclusive.
             masks: (N, MASK_PX, MASK_PX) float 0..1, each stretched over its box.
         """
-        center, size = (boxes[:, 1:3] + boxes[:, 3:5]) / 2, boxes[:, 3:5] - boxes[:, 1:3]
-        side = _MARGIN * size.amax(dim=1, keepdim=True)
-        square = torch.cat([boxes[:, :1], center - side / 2, center + side / 2], dim=1)
-        crops = roi_align(image, square, (CROP_PX, CROP_PX), sampling_ratio=2)
-        logits: Tensor = self.head(self.features(torch.cat([(crops - 0.5) / 0.25, _placed(masks, side / size)], dim=1)))
+        crops, _, side = square_crops(image, boxes, _MARGIN)
+        placed = _placed(masks, side[:, None] / (boxes[:, 3:5] - boxes[:, 1:3]))
+        logits: Tensor = self.head(self.features(torch.cat([crops, placed], dim=1)))
         return logits
 
 

@@ -11,11 +11,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.ops import roi_align
 
 from unity_depth_perception.models.blocks import conv_block
+from unity_depth_perception.models.crops import CROP_PX, square_crops
 
-CROP_PX = 64
 _MARGIN = 1.5  # side of a crop over the longer side of the cube's box
 _SHARPNESS = 6.0  # of the weights: the surest sightings decide, as the errors of the doubtful ones do not average out
 _TYPICAL_LOG = (-2.0, -2.6)  # of depth and of height, times the crop's size: where an untrained network starts
@@ -70,12 +69,10 @@ class YardstickNetwork(nn.Module):
             boxes: (N, 5) index of the image, and the cube's box x_min, y_min, x_max, y_max [px], max exclusive.
             intrinsics: (N, 4) fx, fy, cx, cy [px] of the cube's image.
         """
-        center, side = (boxes[:, 1:3] + boxes[:, 3:5]) / 2, _MARGIN * (boxes[:, 3:5] - boxes[:, 1:3]).amax(dim=1)
-        square = torch.cat([boxes[:, :1], center - side[:, None] / 2, center + side[:, None] / 2], dim=1)
-        crops = roi_align(image, square, (CROP_PX, CROP_PX), sampling_ratio=2)
+        crops, center, side = square_crops(image, boxes, _MARGIN)
         size = side / intrinsics[:, :2].mean(dim=1)  # of the crop, at a depth of one metre [m]
         rays = _crop_rays(center, side, intrinsics)
-        raw = self.head(self.features(torch.cat([(crops - 0.5) / 0.25, rays], dim=1)))
+        raw = self.head(self.features(torch.cat([crops, rays], dim=1)))
         mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)
         return Sightings(
             log_depth=0.2 * raw[:, 0] + _TYPICAL_LOG[0] - size.log(),
