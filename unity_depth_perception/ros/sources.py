@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -36,7 +37,7 @@ class Host(Protocol):
         ...
 
 
-class Source:
+class Source(ABC):
     """Intrinsics and, where the node's table asks for it, poses; subclasses add what the frames are made of.
 
     The first subscription is the one that frames are counted by.
@@ -75,17 +76,17 @@ class Source:
         if isinstance(self.poses, TfPoses):
             self.poses.close()
 
+    @abstractmethod
     def subscribe_frames(self) -> None:
         """Subscribe to what the frames are made of."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, messages: Any) -> Work:
         """Make work of what was offered; called in the worker thread.
 
         Raises:
             PerceptionError: it cannot be used.
         """
-        raise NotImplementedError
 
     def subscribe(
         self, message_type: type[Any], topic: str, take: Callable[[Any], None], reliability: str = "auto"
