@@ -8,14 +8,14 @@ import pytest
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
 from unity_depth_perception.export.colour_scale import INFINITE_COLOUR, NAN_COLOUR, ColourScale
+from unity_depth_perception.export.comparison import View, comparison_picture
 from unity_depth_perception.export.pictures import (
-    comparison_picture,
     depth_picture,
     error_picture,
     object_colour,
     overlay_picture,
 )
-from unity_depth_perception.export.text import Box, place_labels
+from unity_depth_perception.export.text import DARK, Box, place_labels
 
 
 def ramp(height: int = 64, width: int = 96) -> np.ndarray:
@@ -153,10 +153,25 @@ def test_labels_of_neighbours_do_not_overlap_and_stay_inside() -> None:
     assert all(b.x_min >= 0 and b.y_min >= 0 and b.x_max <= 400 and b.y_max <= 400 for b in placed)
 
 
-def test_comparison_adds_truth_and_error_when_the_truth_is_known() -> None:
+def test_comparison_shows_truth_and_error_beside_the_prediction_when_they_are_known() -> None:
     image, instances, objects = scene()
     depth = ramp(200, 240)
-    short = comparison_picture(image, instances, objects, depth, panel_height=100)
-    full = comparison_picture(image, instances, objects, depth, depth * 1.1, panel_height=100)
-    assert short.shape[0] == full.shape[0]
-    assert full.shape[1] > 1.5 * short.shape[1]
+    predicted = View(instances, objects, depth, {1: "wrong parent"})
+    alone = comparison_picture(image, predicted, View(None, (), None), panel_height=100)
+    with_depth = comparison_picture(image, predicted, View(None, (), depth * 1.1), panel_height=100)
+    full = comparison_picture(image, predicted, View(instances, objects, depth * 1.1), panel_height=100)
+    assert alone.shape[0] == with_depth.shape[0] == full.shape[0] == 2 * 120
+    assert with_depth.shape[1] > 1.4 * alone.shape[1]
+    assert (with_depth[:120, -90:] == DARK).all()  # no panel of true objects
+    assert not (full[:120, -90:] == DARK).all()
+
+
+def test_a_noted_object_has_a_red_label_and_the_others_keep_theirs() -> None:
+    image, instances, objects = scene()
+    plain = overlay_picture(image, instances, objects)
+    noted = overlay_picture(image, instances, objects, notes={1: "missed"})
+    changed = (plain != noted).any(axis=2)
+    assert changed.any()
+    redder = noted[changed].astype(int)
+    assert (redder[:, 0] > redder[:, 2]).mean() > 0.7
+    assert np.array_equal(plain, overlay_picture(image, instances, objects, notes={7: "nobody"}))

@@ -1,4 +1,4 @@
-"""Objects of one frame against the truth: who was found, how far they are, what they stand on."""
+"""Objects of one frame against the truth: who was found, as what, how far they are, what they stand on."""
 
 from __future__ import annotations
 
@@ -29,6 +29,24 @@ class LinkScore:
     def __add__(self, other: LinkScore) -> LinkScore:
         return LinkScore(self.correct + other.correct, self.predicted + other.predicted, self.true + other.true)
 
+    @property
+    def errors(self) -> int:
+        """Links invented, and links missed; one to the wrong parent is both."""
+        return self.predicted + self.true - 2 * self.correct
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Who is who: pairs (predicted, true) of positions in the two lists of objects.
+
+    Attributes:
+        same: pairs of the same category whose masks' IoU is at least 0.5: the objects that were found.
+        any: pairs of whatever categories, by IoU alone: they tell a wrong name from an object that was not seen.
+    """
+
+    same: tuple[tuple[int, int], ...]
+    any: tuple[tuple[int, int], ...]
+
 
 @dataclass(frozen=True)
 class ObjectScore:
@@ -38,6 +56,7 @@ class ObjectScore:
         predicted: categories of the predicted objects.
         true: categories of the annotated objects.
         matched: categories of the matched pairs.
+        taken_for: (true, predicted) categories of the pairs by IoU alone; None on the side where there is no object.
         distance_errors: |median - truth| / truth of the matched pairs whose medians are both known.
         links: what stands on what.
     """
@@ -45,34 +64,54 @@ class ObjectScore:
     predicted: tuple[str, ...]
     true: tuple[str, ...]
     matched: tuple[str, ...]
+    taken_for: tuple[tuple[str | None, str | None], ...]
     distance_errors: tuple[float, ...]
     links: LinkScore
 
     @property
     def errors(self) -> int:
         """Objects missed, objects invented, and wrong or missed links: what makes a frame worse than another."""
-        wrong_links = self.links.predicted + self.links.true - 2 * self.links.correct
-        return len(self.predicted) + len(self.true) - 2 * len(self.matched) + wrong_links
+        return len(self.predicted) + len(self.true) - 2 * len(self.matched) + self.links.errors
 
 
-def score_objects(result: PerceptionResult, truth: TrueObjects) -> ObjectScore:
-    """Match by mask IoU >= 0.5 and category, then compare distances and links."""
+def match_result(result: PerceptionResult, truth: TrueObjects) -> Matches:
+    """Match the objects of a frame by the IoU of their masks."""
     iou = iou_matrix(
         result.segmentation.instances,
         truth.segmentation.instances,
         len(result.objects),
         len(truth.objects),
     )
+    overlaps, scores = iou.cpu().numpy(), result.segmentation.scores
+    predicted = [item.category for item in result.objects]
+    true = [item.category for item in truth.objects]
+    nameless = match_objects(overlaps, [""] * len(predicted), [""] * len(true), scores)
+    return Matches(tuple(match_objects(overlaps, predicted, true, scores)), tuple(nameless))
+
+
+def score_objects(result: PerceptionResult, truth: TrueObjects) -> ObjectScore:
+    """Match by mask IoU >= 0.5 and category, then compare distances and links."""
+    matches = match_result(result, truth)
     predicted = tuple(item.category for item in result.objects)
     true = tuple(item.category for item in truth.objects)
-    pairs = match_objects(iou.cpu().numpy(), predicted, true, result.segmentation.scores)
     return ObjectScore(
         predicted=predicted,
         true=true,
-        matched=tuple(true[match] for _, match in pairs),
-        distance_errors=_distance_errors(pairs, result.objects, truth.median_m),
-        links=score_links(pairs, result.objects, truth.objects),
+        matched=tuple(true[match] for _, match in matches.same),
+        taken_for=_taken_for(matches.any, predicted, true),
+        distance_errors=_distance_errors(matches.same, result.objects, truth.median_m),
+        links=score_links(matches.same, result.objects, truth.objects),
     )
+
+
+def _taken_for(
+    pairs: Sequence[tuple[int, int]], predicted: Sequence[str], true: Sequence[str]
+) -> tuple[tuple[str | None, str | None], ...]:
+    """Every object of both sides once: pairs, then what was missed, then what was invented."""
+    found, seen = {k for k, _ in pairs}, {m for _, m in pairs}
+    missed = [(category, None) for m, category in enumerate(true) if m not in seen]
+    invented = [(None, category) for k, category in enumerate(predicted) if k not in found]
+    return (*((true[m], predicted[k]) for k, m in pairs), *missed, *invented)
 
 
 def _distance_errors(
@@ -86,10 +125,17 @@ def score_links(
     pairs: Sequence[tuple[int, int]], predicted: Sequence[ObjectDistance], true: Sequence[ObjectDistance]
 ) -> LinkScore:
     """Count the links of matched children; ids are positions in `predicted` and `true`."""
+    return sum(links_of_matched(pairs, predicted, true), LinkScore())
+
+
+def links_of_matched(
+    pairs: Sequence[tuple[int, int]], predicted: Sequence[ObjectDistance], true: Sequence[ObjectDistance]
+) -> list[LinkScore]:
+    """The link, if any, of each matched child, in the order of `pairs`."""
     match_of = dict(pairs)
-    score = LinkScore()
+    scores = []
     for index, match in pairs:
         parent, true_parent = predicted[index].parent_id, true[match].parent_id
         correct = parent is not None and true_parent is not None and match_of.get(parent) == true_parent
-        score += LinkScore(int(correct), int(parent is not None), int(true_parent is not None))
-    return score
+        scores.append(LinkScore(int(correct), int(parent is not None), int(true_parent is not None)))
+    return scores

@@ -1,4 +1,4 @@
-"""How the errors are spread: the picture of a report."""
+"""How the errors are spread, and which categories are taken for which: the plots of a report."""
 
 from __future__ import annotations
 
@@ -10,8 +10,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from unity_depth_perception.evaluation.confusion import Confusion, axes
+
 _COLOUR = "#2a6f97"
-_MARKS = ((50, "#6c757d"), (95, "#bc4749"))
+_MARKS = ((50, "#6c757d"), (90, "#e09f3e"), (95, "#bc4749"))
+_ON = {True: "white", False: "#1b263b"}  # text on a dark and on a light cell
 
 
 def save_error_plot(path: Path, abs_rel: Sequence[float], distance_errors: Sequence[float]) -> None:
@@ -26,6 +29,26 @@ def save_error_plot(path: Path, abs_rel: Sequence[float], distance_errors: Seque
     left, right = figure.subplots(1, 2)
     _percentiles(left, abs_rel, "depth: AbsRel of a frame [%]", "frames")
     _percentiles(right, distance_errors, "objects: relative error of the distance [%]", "matched objects")
+    figure.savefig(path)
+
+
+def save_confusion_plot(path: Path, table: Confusion) -> None:
+    """Write a PNG: true categories as rows, predicted ones as columns, counts, and as colour the share of the row."""
+    rows, columns = axes(table)
+    counts = np.array([[table.get(row, {}).get(column, 0) for column in columns] for row in rows])
+    shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    side = 0.42 * len(rows) + 2.2
+    figure = Figure(figsize=(side + 0.4, side), dpi=110, layout="constrained")
+    FigureCanvasAgg(figure)
+    plot = figure.subplots()
+    plot.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for row, column in np.argwhere(counts):
+        dark = shares[row, column] > 0.5
+        plot.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8, color=_ON[dark])
+    plot.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
+    plot.set_yticks(range(len(rows)), rows, fontsize=8)
+    plot.set_xlabel("predicted")
+    plot.set_ylabel("true")
     figure.savefig(path)
 
 

@@ -11,11 +11,13 @@ from typing import Any
 import numpy as np
 
 from unity_depth_perception.core.metrics import DepthMetrics, mean_metrics
+from unity_depth_perception.evaluation.confusion import confusion
 from unity_depth_perception.evaluation.evaluator import Evaluation
 from unity_depth_perception.evaluation.objects import LinkScore, ObjectScore
 
 _NO_DEPTH_TRUTH = "no image has true depth with a valid pixel"
 _NO_OBJECT_TRUTH = "no image has masks"
+_PERCENTILES = {"median": 50, "p90": 90, "p95": 95}  # of the distance errors
 
 
 def summarise(evaluation: Evaluation) -> dict[str, Any]:
@@ -57,17 +59,22 @@ def summarise_objects(scores: Sequence[ObjectScore]) -> dict[str, Any] | None:
     true = Counter(category for score in scores for category in score.true)
     matched = Counter(category for score in scores for category in score.matched)
     errors = [error for score in scores for error in score.distance_errors]
+    taken_for = [pair for score in scores for pair in score.taken_for]
     return {
         "frames": len(scores),
         **_found(predicted.total(), true.total(), matched.total()),
+        "recall_any_category": _ratio(sum(None not in pair for pair in taken_for), true.total()),
         "distances_compared": len(errors),
-        "distance_median_rel_error": float(np.median(errors)) if errors else None,
-        "distance_p95_rel_error": float(np.percentile(errors, 95)) if errors else None,
+        **{
+            f"distance_{name}_rel_error": float(np.percentile(errors, percent)) if errors else None
+            for name, percent in _PERCENTILES.items()
+        },
         **_links(sum((score.links for score in scores), LinkScore())),
         "per_category": {
             category: _found(predicted[category], true[category], matched[category])
             for category in sorted(predicted.keys() | true.keys())
         },
+        "confusion": confusion(taken_for),
     }
 
 

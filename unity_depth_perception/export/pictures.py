@@ -1,9 +1,9 @@
-"""Pictures for people: depth in colour, objects over the image, prediction beside truth."""
+"""Pictures for people: depth in colour, objects over the image."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import cv2
@@ -28,6 +28,7 @@ from unity_depth_perception.export.text import (
 
 _MASK_OPACITY = 0.3
 _ERROR_LIMIT_PERCENT = 30.0  # relative error at the ends of the error colours
+_NOTED: Colour = (150, 20, 30)  # behind the label of an object that something is to be said about
 _NEAREST_M = 1e-3  # a logarithmic colour scale cannot start at 0
 
 Depth = NDArray[np.float32]
@@ -93,7 +94,12 @@ def _check_depth(depth_m: Depth) -> None:
 
 
 def overlay_picture(
-    image: Picture, instances: Instances, objects: Sequence[ObjectDistance], *, label_px: int | None = None
+    image: Picture,
+    instances: Instances,
+    objects: Sequence[ObjectDistance],
+    *,
+    notes: Mapping[int, str] | None = None,
+    label_px: int | None = None,
 ) -> Picture:
     """Objects drawn over the image: masks, contours, boxes, `category  0.83 m`, and an arrow to what each stands on.
 
@@ -101,6 +107,7 @@ def overlay_picture(
         image: (H, W, 3) uint8 RGB.
         instances: (H, W) integer instance image; an object's value is its id + 1.
         objects: what is known about the instances; the label shows the median distance, else the centre's.
+        notes: what else the label of an object says, by id; such a label is red.
         label_px: height of the labels [px]; follows the picture's size if None.
 
     Returns:
@@ -118,7 +125,7 @@ def overlay_picture(
         _draw_mask(picture, instances, item, line)
     for child, parent in _links(objects):
         _draw_arrow(picture, _inside(instances, child), _inside(instances, parent), line)
-    _draw_labels(picture, instances, objects, px)
+    _draw_labels(picture, instances, objects, notes or {}, px)
     return picture
 
 
@@ -180,56 +187,19 @@ def _label(item: ObjectDistance) -> str:
     return f"{item.category}  {distance_m:.2f} m" if math.isfinite(distance_m) else f"{item.category}  - m"
 
 
-def _draw_labels(picture: Picture, instances: Instances, objects: Sequence[ObjectDistance], px: int) -> None:
+def _draw_labels(
+    picture: Picture, instances: Instances, objects: Sequence[ObjectDistance], notes: Mapping[int, str], px: int
+) -> None:
     """Labels on dark plates whose left edge has the object's colour."""
     pad, strip = max(px // 4, 2), max(px // 4, 2)
-    names = [_label(item) for item in objects]
+    names = [f"{_label(item)}  {notes.get(item.id, '')}".rstrip() for item in objects]
     sizes = [(text_size(name, px)[0] + strip + 2 * pad, text_size(name, px)[1] + pad) for name in names]
     boxes = place_labels(sizes, [Box(*item.bbox) for item in objects], instances > 0)
     texts = []
     for item, name, box in zip(objects, names, boxes, strict=True):
         plate = picture[box.y_min : box.y_max, box.x_min : box.x_max]
-        plate[:] = (plate * 0.25 + np.array(DARK) * 0.75).astype(np.uint8)
+        ground = _NOTED if item.id in notes else DARK
+        plate[:] = (plate * 0.25 + np.array(ground) * 0.75).astype(np.uint8)
         plate[:, :strip] = object_colour(item)
         texts.append((name, box.x_min + strip + pad, box.y_min + pad // 2))
     draw_text(picture, texts, px)
-
-
-def comparison_picture(
-    image: Picture,
-    instances: Instances,
-    objects: Sequence[ObjectDistance],
-    depth_m: Depth,
-    true_depth_m: Depth | None = None,
-    *,
-    panel_height: int = 480,
-) -> Picture:
-    """image | overlay | depth | true depth | error in one row; the last two only if the truth is known.
-
-    Both depth panels share one colour range: the truth's where it is known.
-
-    Returns:
-        (panel_height + title, W', 3) uint8 RGB.
-    """
-    px = max(round(0.036 * panel_height), 10)
-    label_px = max(round(px * image.shape[0] / panel_height), 1)
-    near, far = depth_range(depth_m if true_depth_m is None else true_depth_m)
-    panels = [
-        ("image", image),
-        ("objects", overlay_picture(image, instances, objects, label_px=label_px)),
-        ("depth", depth_picture(depth_m, near_m=near, far_m=far, label_px=label_px)),
-    ]
-    if true_depth_m is not None:
-        panels.append(("true depth", depth_picture(true_depth_m, near_m=near, far_m=far, label_px=label_px)))
-        panels.append(("relative error", error_picture(depth_m, true_depth_m, label_px=label_px)))
-    return np.hstack([_titled(title, panel, panel_height, px) for title, panel in panels])
-
-
-def _titled(title: str, panel: Picture, height: int, px: int) -> Picture:
-    width = max(round(panel.shape[1] * height / panel.shape[0]), 1)
-    interpolation = cv2.INTER_AREA if height < panel.shape[0] else cv2.INTER_LINEAR
-    scaled = cv2.resize(panel, (width, height), interpolation=interpolation)
-    head = np.full((2 * px, width, 3), DARK, dtype=np.uint8)
-    draw_text(head, [(title, px // 2, px // 3)], px)
-    gap = np.full((height + 2 * px, max(px // 3, 1), 3), DARK, dtype=np.uint8)
-    return np.hstack([np.vstack([head, scaled]), gap])

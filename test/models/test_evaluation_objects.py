@@ -1,0 +1,159 @@
+"""Links, categories and distances of objects against truths that are stated by hand."""
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+import pytest
+from evaluation_scenes import (
+    CPU,
+    ChangedMasks,
+    halve_red,
+    invent_another,
+    lose_red,
+    make_sample,
+    rename_red,
+    shrink_red,
+)
+
+from unity_depth_perception.core.objects import ObjectDistance
+from unity_depth_perception.evaluation.confusion import axes, confusion, mistakes
+from unity_depth_perception.evaluation.evaluator import Evaluator
+from unity_depth_perception.evaluation.objects import (
+    LinkScore,
+    Matches,
+    ObjectScore,
+    match_result,
+    score_links,
+    score_objects,
+)
+from unity_depth_perception.evaluation.summary import summarise_objects
+from unity_depth_perception.evaluation.truth import true_objects
+from unity_depth_perception.evaluation.worst import remarks
+
+
+def link_objects(parents: Sequence[int | None]) -> list[ObjectDistance]:
+    return [ObjectDistance(k, "red_cube", (0, 0, 1, 1), parent_id=parent) for k, parent in enumerate(parents)]
+
+
+@pytest.mark.parametrize(
+    ("predicted", "true", "pairs", "expected"),
+    [
+        ([None, 0], [None, 0], [(0, 0), (1, 1)], LinkScore(1, 1, 1)),
+        ([1, None], [None, 0], [(0, 1), (1, 0)], LinkScore(1, 1, 1)),
+        ([None, None], [None, 0], [(0, 0), (1, 1)], LinkScore(0, 0, 1)),
+        ([None, 0], [None, None], [(0, 0), (1, 1)], LinkScore(0, 1, 0)),
+        ([None, 0, None], [None, 2, None], [(0, 0), (1, 1), (2, 2)], LinkScore(0, 1, 1)),
+        ([None, 0], [None, 0], [(1, 1)], LinkScore(0, 1, 1)),
+        ([None, 0], [None, 0], [(0, 0)], LinkScore(0, 0, 0)),
+        ([], [], [], LinkScore(0, 0, 0)),
+    ],
+    ids=[
+        "correct",
+        "correct in another order",
+        "missed",
+        "invented",
+        "to the wrong parent",
+        "parent not matched",
+        "child not matched: not counted",
+        "nothing",
+    ],
+)
+def test_links(
+    predicted: list[int | None], true: list[int | None], pairs: list[tuple[int, int]], expected: LinkScore
+) -> None:
+    assert score_links(pairs, link_objects(predicted), link_objects(true)) == expected
+
+
+def test_ratios_of_nothing_are_null() -> None:
+    summary = summarise_objects([ObjectScore((), (), (), (), (), LinkScore())])
+    assert summary is not None
+    assert all(summary[name] is None for name in ("precision", "recall", "parent_f1", "distance_median_rel_error"))
+
+
+def swap_names(instances: np.ndarray, categories: list[str]) -> None:
+    categories.reverse()
+
+
+def leave(instances: np.ndarray, categories: list[str]) -> None:
+    """Nothing is wrong."""
+
+
+Change = Callable[[np.ndarray, list[str]], None]
+RIGHT = {"red_cube": {"red_cube": 1}, "blue_cube": {"blue_cube": 1}}
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (leave, RIGHT),
+        (halve_red, RIGHT),
+        (swap_names, {"red_cube": {"blue_cube": 1}, "blue_cube": {"red_cube": 1}}),
+        (rename_red, RIGHT | {"red_cube": {"orange_cube": 1}}),
+        (lose_red, RIGHT | {"red_cube": {"missed": 1}}),
+        (invent_another, RIGHT | {"invented": {"red_cube": 1}}),
+        (shrink_red, RIGHT | {"red_cube": {"missed": 1}, "invented": {"red_cube": 1}}),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_confusion_has_each_object_in_the_row_of_what_it_is_and_the_column_of_what_it_is_taken_for(
+    change: Change, expected: dict[str, dict[str, int]]
+) -> None:
+    sample = make_sample(0)
+    score = score_objects(Evaluator(None, ChangedMasks(change), CPU).process(sample), true_objects(sample, CPU))
+    table = confusion(score.taken_for)
+    assert table == expected
+    assert sum(sum(row.values()) for true, row in table.items() if true != "invented") == len(score.true)
+    assert sum(row[name] for row in table.values() for name in row if name != "missed") == len(score.predicted)
+
+
+def test_a_wrong_name_costs_recall_but_not_recall_of_any_category() -> None:
+    sample = make_sample(0)
+    score = score_objects(Evaluator(None, ChangedMasks(swap_names), CPU).process(sample), true_objects(sample, CPU))
+    summary = summarise_objects([score])
+    assert summary is not None
+    assert (summary["recall"], summary["recall_any_category"]) == (0.0, 1.0)
+
+
+def test_the_matrix_has_all_categories_on_both_axes_and_the_frequent_mistakes_come_first() -> None:
+    pairs = [("b", "b")] * 5 + [("b", "a")] * 2 + [("c", None)] * 3 + [(None, "d")]
+    table = confusion(pairs)
+    assert axes(table) == (["a", "b", "c", "d", "invented"], ["a", "b", "c", "d", "missed"])
+    assert mistakes(table) == [("c", "missed", 3), ("b", "a", 2), ("invented", "d", 1)]
+    assert mistakes(confusion([("a", "a")])) == []
+
+
+def test_distance_percentiles_are_those_of_all_frames_together() -> None:
+    frames = [
+        ObjectScore((), (), (), (), tuple(k / 100 for k in part), LinkScore()) for part in (range(51), range(51, 101))
+    ]
+    summary = summarise_objects(frames)
+    assert summary is not None
+    assert [summary[f"distance_{name}_rel_error"] for name in ("median", "p90", "p95")] == pytest.approx(
+        [0.5, 0.9, 0.95]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "predicted", "true"),
+    [
+        (leave, {}, {}),
+        (rename_red, {0: "wrong category"}, {}),
+        (lose_red, {}, {0: "missed"}),
+        (invent_another, {2: "invented"}, {}),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_what_is_wrong_has_a_remark_and_nothing_else(
+    change: Change, predicted: dict[int, str], true: dict[int, str]
+) -> None:
+    sample = make_sample(0)
+    result, truth = Evaluator(None, ChangedMasks(change), CPU).process(sample), true_objects(sample, CPU)
+    assert remarks(result.objects, truth.objects, match_result(result, truth)) == (predicted, true)
+
+
+def test_a_child_with_another_parent_than_in_the_truth_has_a_remark() -> None:
+    matches = Matches(((0, 0), (1, 1)), ((0, 0), (1, 1)))
+    for parents, true_parents in (([None, 0], [None, None]), ([None, None], [None, 0])):
+        wrong = remarks(link_objects(parents), link_objects(true_parents), matches)
+        assert wrong == ({1: "wrong parent"}, {})
+    assert remarks(link_objects([None, 0]), link_objects([None, 0]), matches) == ({}, {})

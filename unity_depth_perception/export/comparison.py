@@ -1,0 +1,102 @@
+"""Prediction beside truth: what a person looks at to see why a frame went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+
+from unity_depth_perception.core.objects import ObjectDistance
+from unity_depth_perception.export.pictures import (
+    Depth,
+    Instances,
+    depth_picture,
+    depth_range,
+    error_picture,
+    overlay_picture,
+)
+from unity_depth_perception.export.text import DARK, Picture, draw_text
+
+
+@dataclass(frozen=True)
+class View:
+    """What is said about an image, by a prediction or by the truth; None where nothing is.
+
+    Attributes:
+        instances: (H, W) integer instance image; an object's value is its id + 1.
+        objects: what is known about the instances.
+        depth_m: (H, W) float32 planar depth [m].
+        notes: remarks on objects, by id.
+    """
+
+    instances: Instances | None
+    objects: Sequence[ObjectDistance]
+    depth_m: Depth | None
+    notes: Mapping[int, str] = field(default_factory=dict)
+
+
+def comparison_picture(image: Picture, predicted: View, true: View, *, panel_height: int = 480) -> Picture:
+    """Two rows of panels: image, true objects, predicted objects; true depth, predicted depth, relative error.
+
+    Panels of what is not known are left out. Both depth panels share one colour range: the truth's where it is known.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        predicted, true: of the image's size.
+        panel_height: height of a panel without its title [px].
+
+    Returns:
+        (H', W', 3) uint8 RGB.
+    """
+    px = max(round(0.036 * panel_height), 10)
+    label_px = max(round(px * image.shape[0] / panel_height), 1)
+    rows = [
+        [("image", image), *_object_panels(image, predicted, true, label_px)],
+        _depth_panels(predicted.depth_m, true.depth_m, label_px),
+    ]
+    titled = [[_titled(title, panel, panel_height, px) for title, panel in row] for row in rows if row]
+    columns = max(len(row) for row in titled)
+    widths = [max(row[k].shape[1] for row in titled if k < len(row)) for k in range(columns)]
+    return np.vstack([_row(row, widths) for row in titled])
+
+
+def _object_panels(image: Picture, predicted: View, true: View, label_px: int) -> list[tuple[str, Picture]]:
+    return [
+        (title, overlay_picture(image, view.instances, view.objects, notes=view.notes, label_px=label_px))
+        for title, view in (("true objects", true), ("predicted objects", predicted))
+        if view.instances is not None
+    ]
+
+
+def _depth_panels(predicted_m: Depth | None, true_m: Depth | None, label_px: int) -> list[tuple[str, Picture]]:
+    known = [(title, depth) for title, depth in (("true depth", true_m), ("predicted depth", predicted_m))]
+    panels = []
+    for title, depth_m in known:
+        if depth_m is not None:
+            near, far = depth_range(depth_m if true_m is None else true_m)
+            panels.append((title, depth_picture(depth_m, near_m=near, far_m=far, label_px=label_px)))
+    if predicted_m is not None and true_m is not None:
+        panels.append(("relative error of the depth", error_picture(predicted_m, true_m, label_px=label_px)))
+    return panels
+
+
+def _titled(title: str, panel: Picture, height: int, px: int) -> Picture:
+    width = max(round(panel.shape[1] * height / panel.shape[0]), 1)
+    interpolation = cv2.INTER_AREA if height < panel.shape[0] else cv2.INTER_LINEAR
+    scaled = cv2.resize(panel, (width, height), interpolation=interpolation)
+    head = np.full((2 * px, width, 3), DARK, dtype=np.uint8)
+    draw_text(head, [(title, px // 2, px // 3)], px)
+    gap = np.full((height + 2 * px, max(px // 3, 1), 3), DARK, dtype=np.uint8)
+    return np.hstack([np.vstack([head, scaled]), gap])
+
+
+def _row(panels: Sequence[Picture], widths: Sequence[int]) -> Picture:
+    """Panels side by side, each in its column; columns without a panel stay dark."""
+    row = np.full((panels[0].shape[0], sum(widths), 3), DARK, dtype=np.uint8)
+    left = 0
+    for panel, width in zip(panels, widths, strict=False):
+        row[:, left : left + panel.shape[1]] = panel
+        left += width
+    return row
