@@ -85,6 +85,8 @@ def test_no_two_images_share_a_seed_and_none_is_of_a_training() -> None:
         (["synthesize", "x", "--vertical-fov", "180"], "field of view"),
         (["evaluate", "no/such/folder", "--output", "x"], "no/such/folder"),
         (["evaluate", "no/such/folder", "--output", "x", "--masks", "guess"], "masks"),
+        (["train-depth", "no/such/folder", "--output", "x"], "no/such/folder"),
+        (["train-segmentation", "no/such/folder", "--output", "x"], "no/such/folder"),
         (["frobnicate"], "frobnicate"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -9,7 +9,15 @@ import sys
 
 import typer
 
-from unity_depth_perception.cli import benchmark, doctor, estimate, evaluate, synthesize, train
+from unity_depth_perception.cli import (
+    benchmark,
+    doctor,
+    estimate,
+    evaluate,
+    synthesize,
+    train_depth,
+    train_segmentation,
+)
 from unity_depth_perception.core.errors import PerceptionError
 
 app = typer.Typer(
@@ -22,8 +30,8 @@ app = typer.Typer(
 app.command()(estimate.estimate)
 app.command()(evaluate.evaluate)
 app.command()(synthesize.synthesize)
-app.command()(train.train_depth)
-app.command()(train.train_segmentation)
+app.command()(train_depth.train_depth)
+app.command()(train_segmentation.train_segmentation)
 app.add_typer(benchmark.app, name="benchmark")
 app.command()(doctor.doctor)
 

@@ -67,6 +67,10 @@ class UnityDataset:
     def __len__(self) -> int:
         return len(self._images)
 
+    def size(self, index: int) -> tuple[int, int]:
+        """Width and height [px] of an image, without reading it: all have the camera's."""
+        return self.camera.width, self.camera.height
+
     def __iter__(self) -> Iterator[Sample]:
         return (self[k] for k in range(len(self)))
 

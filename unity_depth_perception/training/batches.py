@@ -1,4 +1,4 @@
-"""Batches from a pool of virtual scenes: cropped, resized, mirrored and recoloured, with their cameras kept right."""
+"""Batches from virtual scenes or a dataset: cropped, resized, mirrored, recoloured; their cameras are kept right."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
 
 from unity_depth_perception.models.processing import processing_size
-from unity_depth_perception.training.pool import SHARD_IMAGES, Shard
+from unity_depth_perception.training.shards import Shard
 
 
 @dataclass(frozen=True)
@@ -20,11 +20,12 @@ class Batch:
 
     Attributes:
         image: (B, 3, H, W) float32 RGB 0..1.
-        depth_m: (B, H, W) float32.
-        instances: (B, H, W) uint8, 0 = background.
-        category: (B, 32) int64 category index of each object, -1 for none.
+        depth_m: (B, H, W) float32; NaN where it is not known, +Inf beyond range.
+        instances: (B, H, W) uint8 or int32, 0 = background.
+        category: (B, K) int64 category index of each object, -1 for none.
         intrinsics: (B, 4) float32 fx, fy, cx, cy [px].
-        floor: (B, 4) float32 unit normal of the floor in the optical frame, pointing down, and the camera's height [m].
+        floor: (B, 4) float32 unit normal of the floor in the optical frame, pointing down, and the camera's height [m];
+            NaN where the camera's pose is not known.
     """
 
     image: Tensor
@@ -40,7 +41,8 @@ def draw_batch(
 ) -> Batch:
     """`size` images of one shard, cropped to at least `least_crop` of each side and resized to about `area_px`."""
     shard = shards[rng.integers(len(shards))]
-    index = np.sort(rng.choice(SHARD_IMAGES, size=min(size, SHARD_IMAGES), replace=False))
+    count = len(shard.image)
+    index = np.sort(rng.choice(count, size=min(size, count), replace=False))
     height, width = shard.image.shape[1:3]
     keep = rng.uniform(least_crop, 1.0)
     w, h = round(width * keep), round(height * keep)
@@ -49,6 +51,7 @@ def draw_batch(
     target_w, target_h = processing_size(w, h, area_px)
     image = torch.from_numpy(shard.image[window]).to(device).permute(0, 3, 1, 2)  # channels last, as resize likes it
     image = transforms.resize(image, [target_h, target_w], antialias=True).float() / 255
+    instances = torch.from_numpy(shard.instances[window]).to(device)
     scale = torch.tensor([target_w / w, target_h / h], device=device).repeat(2)
     intrinsics = torch.from_numpy(shard.intrinsics[index]).to(device)
     corner = torch.tensor([0.0, 0.0, x - 0.5, y - 0.5], device=device)
@@ -56,7 +59,7 @@ def draw_batch(
     batch = Batch(
         image=_recolour(image, rng),
         depth_m=_nearest(torch.from_numpy(shard.depth_m[window]).to(device).float(), target_h, target_w),
-        instances=_nearest(torch.from_numpy(shard.instances[window]).to(device).float(), target_h, target_w).byte(),
+        instances=_nearest(instances.float(), target_h, target_w).to(instances.dtype),
         category=torch.from_numpy(shard.category[index].astype(np.int64)).to(device),
         intrinsics=(intrinsics - corner) * scale - half,
         floor=torch.from_numpy(shard.floor[index]).to(device),

@@ -11,7 +11,7 @@ from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CLAS
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.batches import Batch, draw_batch, ray_channels
 from unity_depth_perception.training.loop import TrainingConfig, fit, fit_parts
-from unity_depth_perception.training.pool import ScenePool
+from unity_depth_perception.training.shards import ShardSource
 from unity_depth_perception.training.yardstick import train_yardstick
 
 _AREAS_PX = ((0.4, 192 * 192), (1.0, 256 * 256))
@@ -36,9 +36,9 @@ def train_dense(config: TrainingConfig) -> dict[str, Tensor]:
     network = CompactDepthNetwork().to(config.device).to(memory_format=torch.channels_last)
     network.train()
 
-    def step_loss(pool: ScenePool, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
+    def step_loss(source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         area = next(area for until, area in _AREAS_PX if progress <= until)
-        batch = draw_batch(pool.available(), rng, config.batch, area, config.device, least_crop=0.7)
+        batch = draw_batch(source.available(), rng, config.batch, area, config.device, least_crop=0.7)
         height, width = batch.depth_m.shape[1:]
         rays = ray_channels(batch.intrinsics, height, width)
         canonical = CANONICAL_FOCAL_PX / batch.intrinsics[:, :2].mean(dim=1)

@@ -14,7 +14,9 @@ import torch
 from torch import Tensor, nn
 
 from unity_depth_perception.models.weights import fill_network, load_weights
+from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.pool import ScenePool
+from unity_depth_perception.training.shards import ShardSource
 
 _LOG_EVERY = 50
 _SAVE_EVERY = 500
@@ -24,7 +26,7 @@ _AVERAGE_DECAY = 0.998
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train an embedded model on virtual Unity.
+    """How to train a model.
 
     Attributes:
         output: folder of checkpoints, log and final weights.
@@ -36,6 +38,7 @@ class TrainingConfig:
         learning_rate: its peak.
         seed: of initial weights and of the draws.
         start: weights to start from instead of random ones.
+        source: what to draw from instead of virtual scenes: a dataset.
     """
 
     output: Path
@@ -48,14 +51,20 @@ class TrainingConfig:
     seed: int = 0
     start: Path | None = None
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
+    source: ShardSource | None = None
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Names of what the images show."""
+        return CATEGORIES if self.source is None else self.source.categories
 
 
-StepLoss = Callable[[ScenePool, np.random.Generator, float], dict[str, Tensor]]
+StepLoss = Callable[[ShardSource, np.random.Generator, float], dict[str, Tensor]]
 Training = Callable[[TrainingConfig], dict[str, Tensor]]
 
 
 def fit(config: TrainingConfig, network: nn.Module, step_loss: StepLoss, part: str = "") -> dict[str, Tensor]:
-    """Minimise the sum of the losses that `step_loss(pool, rng, progress)` returns; gives the averaged weights.
+    """Minimise the sum of the losses that `step_loss(source, rng, progress)` returns; gives the averaged weights.
 
     Resumes from `config.output / "checkpoint.pt"` where that exists.
 
@@ -65,15 +74,15 @@ def fit(config: TrainingConfig, network: nn.Module, step_loss: StepLoss, part: s
     config.output.mkdir(parents=True, exist_ok=True)
     if config.start is not None:
         fill_network(network, _part_of(load_weights(config.start)[0], part), config.start)
-    pool = ScenePool(config.pool, config.images)
+    source = config.source or ScenePool(config.pool, config.images)
     run = _Run(config, network)
     try:
-        pool.wait()
+        source.wait()
         while run.progress < 1:
-            run.advance(step_loss(pool, run.rng(), run.progress))
+            run.advance(step_loss(source, run.rng(), run.progress))
     finally:  # after Ctrl-C too: the next call goes on from here
         run.save()
-        pool.close()
+        source.close()
     return run.average
 
 

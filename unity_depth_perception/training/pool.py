@@ -13,7 +13,6 @@ import os
 import shutil
 import tempfile
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -24,37 +23,20 @@ from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.synthetic.layout import random_scene
 from unity_depth_perception.synthetic.render import render
-from unity_depth_perception.synthetic.scene import CATEGORIES, Scene
+from unity_depth_perception.synthetic.scene import CATEGORIES, LEAST_VISIBLE_RATIO, Scene
 from unity_depth_perception.synthetic.seeds import FIRST_TRAINING_SEED
+from unity_depth_perception.training.shards import Shard, load_shard, save_shard
 
 SHARD_IMAGES = 32
 _IMAGE_AREA = 384 * 384
 _ASPECTS = ((1, 1), (4, 3), (16, 9), (1, 1), (4, 3), (3, 4))
 
 
-@dataclass(frozen=True)
-class Shard:
-    """Rendered images of one size.
-
-    Attributes:
-        image: (N, H, W, 3) uint8 RGB.
-        depth_m: (N, H, W) float16.
-        instances: (N, H, W) uint8, 0 = background, k = object k - 1.
-        category: (N, 32) int8 index into `CATEGORIES` of each object, -1 for none.
-        intrinsics: (N, 4) float32 fx, fy, cx, cy [px].
-        floor: (N, 4) float32 the floor in the optical frame: unit normal, pointing down, and the camera's height [m].
-    """
-
-    image: NDArray[np.uint8]
-    depth_m: NDArray[np.float16]
-    instances: NDArray[np.uint8]
-    category: NDArray[np.int8]
-    intrinsics: NDArray[np.float32]
-    floor: NDArray[np.float32]
-
-
 class ScenePool:
     """Shards of `count` images or more in a folder, rendered in the background by a process of its own."""
+
+    categories = CATEGORIES
+    least_visible_ratio = LEAST_VISIBLE_RATIO
 
     def __init__(self, folder: Path, count: int) -> None:
         if count < SHARD_IMAGES:
@@ -84,7 +66,7 @@ class ScenePool:
         """All shards rendered so far, memory-mapped."""
         for index in range(self.shards):
             if index not in self._loaded and self._path(index).exists():
-                self._loaded[index] = _load(self._path(index))
+                self._loaded[index] = load_shard(self._path(index))
         return list(self._loaded.values())
 
     def close(self) -> None:
@@ -105,7 +87,7 @@ def fill(folder: Path, shards: int) -> None:
         if target.exists():
             continue
         partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
-        _save(render_shard(int(index)), partial)
+        save_shard(render_shard(int(index)), partial)
         try:
             partial.rename(target)
         except OSError:  # the other filler was first
@@ -137,15 +119,3 @@ def _categories(scene: Scene) -> NDArray[np.int8]:
     row = np.full(32, -1, dtype=np.int8)
     row[: len(scene.boxes)] = [CATEGORIES.index(box.category) for box in scene.boxes]
     return row
-
-
-_FIELDS = ("image", "depth_m", "instances", "category", "intrinsics", "floor")
-
-
-def _save(shard: Shard, folder: Path) -> None:
-    for name in _FIELDS:
-        np.save(folder / f"{name}.npy", getattr(shard, name), allow_pickle=False)
-
-
-def _load(folder: Path) -> Shard:
-    return Shard(**{name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _FIELDS})

@@ -9,10 +9,10 @@ from torch.nn import functional
 from torchvision.ops import roi_align
 
 from unity_depth_perception.models.second_look import MASK_PX, SecondLookNetwork
-from unity_depth_perception.synthetic.scene import CATEGORIES
+from unity_depth_perception.synthetic.scene import LEAST_VISIBLE_RATIO
 from unity_depth_perception.training.batches import Batch, draw_batch
 from unity_depth_perception.training.loop import TrainingConfig, fit
-from unity_depth_perception.training.pool import ScenePool
+from unity_depth_perception.training.shards import ShardSource
 from unity_depth_perception.training.target import jittered, target
 
 _AREA_PX = 384 * 384
@@ -21,22 +21,27 @@ _AREA_PX = 384 * 384
 def train_second_look(config: TrainingConfig) -> dict[str, Tensor]:
     """Train from scratch (or resume) and return the averaged weights."""
     torch.manual_seed(config.seed)
-    network = SecondLookNetwork(len(CATEGORIES)).to(config.device).to(memory_format=torch.channels_last)
+    network = SecondLookNetwork(len(config.categories)).to(config.device).to(memory_format=torch.channels_last)
     network.train()
 
-    def step_loss(pool: ScenePool, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
-        batch = draw_batch(pool.available(), rng, config.batch, _AREA_PX, config.device, least_crop=0.6)
-        boxes, masks, labels = objects(batch, rng)
+    def step_loss(source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
+        while True:  # a small batch of a dataset may show no object
+            batch = draw_batch(source.available(), rng, config.batch, _AREA_PX, config.device, least_crop=0.6)
+            boxes, masks, labels = objects(batch, rng, source.least_visible_ratio)
+            if len(labels):
+                break
         return {"category": functional.cross_entropy(network(batch.image, boxes, masks), labels)}
 
     return fit(config, network, step_loss, part="second_look")
 
 
-def objects(batch: Batch, rng: np.random.Generator) -> tuple[Tensor, Tensor, Tensor]:
+def objects(
+    batch: Batch, rng: np.random.Generator, least_ratio: float = LEAST_VISIBLE_RATIO
+) -> tuple[Tensor, Tensor, Tensor]:
     """N objects of a batch: boxes (N, 5), the image's index first and a little wrong, masks in them, labels (N,)."""
     boxes, masks, labels = [], [], []
     for index in range(len(batch.image)):
-        found = target(batch, index)
+        found = target(batch, index, least_ratio)
         wrong = jittered(found["boxes"], rng)
         count = len(wrong)
         boxes.append(torch.cat([wrong.new_full((count, 1), index), wrong], dim=1))

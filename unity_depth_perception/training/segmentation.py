@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
-from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.batches import draw_batch
 from unity_depth_perception.training.loop import TrainingConfig, fit, fit_parts
-from unity_depth_perception.training.pool import ScenePool
 from unity_depth_perception.training.second_look import train_second_look
+from unity_depth_perception.training.shards import ShardSource
 from unity_depth_perception.training.target import target
 
 _AREAS_PX = ((0.5, 288 * 288), (1.0, 384 * 384))
@@ -29,14 +28,14 @@ def train_segmentation(config: TrainingConfig) -> dict[str, Tensor]:
 def train_detector(config: TrainingConfig) -> dict[str, Tensor]:
     """Train Mask R-CNN from scratch (or resume) and return the averaged weights."""
     torch.manual_seed(config.seed)
-    network = compact_mask_rcnn(len(CATEGORIES)).to(config.device, memory_format=torch.channels_last)
+    network = compact_mask_rcnn(len(config.categories)).to(config.device, memory_format=torch.channels_last)
     network.train()
 
-    def step_loss(pool: ScenePool, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
+    def step_loss(source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         area = next(area for until, area in _AREAS_PX if progress <= until)
-        batch = draw_batch(pool.available(), rng, config.batch, area, config.device, least_crop=0.6)
+        batch = draw_batch(source.available(), rng, config.batch, area, config.device, least_crop=0.6)
         losses: dict[str, Tensor] = network(
-            list(batch.image), [target(batch, index) for index in range(len(batch.image))]
+            list(batch.image), [target(batch, index, source.least_visible_ratio) for index in range(len(batch.image))]
         )
         return losses
 

@@ -13,11 +13,15 @@ from unity_depth_perception.training.batches import Batch
 _JITTER = 0.05  # boxes found at use are not exact: standard deviation of their borders, of the box's size
 
 
-def target(batch: Batch, index: int) -> dict[str, Tensor]:
-    """Boxes, labels (1-based) and masks of an image's objects, as torchvision's detection models take them."""
+def target(batch: Batch, index: int, least_ratio: float = LEAST_VISIBLE_RATIO) -> dict[str, Tensor]:
+    """Boxes, labels (1-based) and masks of an image's objects, as torchvision's detection models take them.
+
+    Args:
+        least_ratio: share of the image below which an object is left out.
+    """
     instances = batch.instances[index]
     counts = torch.bincount(instances.flatten().long(), minlength=batch.category.shape[1] + 1)[1:]
-    present = (counts >= max(4, LEAST_VISIBLE_RATIO * instances.numel())).nonzero().squeeze(1)
+    present = (counts >= max(4, least_ratio * instances.numel())).nonzero().squeeze(1)
     masks = instances[None] == (present + 1)[:, None, None]
     boxes = masks_to_boxes(masks).float()
     boxes[:, 2:] += 1  # max exclusive

@@ -12,7 +12,7 @@ from unity_depth_perception.models.yardstick import YardstickNetwork, sighting_l
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.batches import Batch, draw_batch
 from unity_depth_perception.training.loop import TrainingConfig, fit
-from unity_depth_perception.training.pool import ScenePool
+from unity_depth_perception.training.shards import ShardSource
 from unity_depth_perception.training.target import jittered, target
 
 _AREA_PX = 384 * 384
@@ -45,9 +45,9 @@ def train_yardstick(config: TrainingConfig) -> dict[str, Tensor]:
     network = YardstickNetwork().to(config.device).to(memory_format=torch.channels_last)
     network.train()
 
-    def step_loss(pool: ScenePool, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
+    def step_loss(source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         while True:  # a small batch may show no cube
-            batch = draw_batch(pool.available(), rng, config.batch, _AREA_PX, config.device, least_crop=0.7)
+            batch = draw_batch(source.available(), rng, config.batch, _AREA_PX, config.device, least_crop=0.7)
             found = candidates(batch, rng)
             if found.is_cube.any():
                 break

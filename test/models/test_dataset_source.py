@@ -1,0 +1,171 @@
+"""A dataset as a source of batches: what is drawn from it is what its files say, made smaller."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.dataset.reader import UnityDataset
+from unity_depth_perception.dataset.sample import Sample
+from unity_depth_perception.dataset.writer import DatasetWriter
+from unity_depth_perception.synthetic.samples import render_samples
+from unity_depth_perception.training.batches import draw_batch, ray_channels
+from unity_depth_perception.training.dataset_source import DatasetSource
+from unity_depth_perception.training.split import Split
+from unity_depth_perception.training.target import target
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(scope="module")
+def samples() -> list[Sample]:
+    return render_samples(range(40, 44), 128, 96, fov_rad=1.0)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory, samples: list[Sample]) -> UnityDataset:
+    folder = tmp_path_factory.mktemp("dataset") / "data"
+    with DatasetWriter(folder, samples[0].camera) as writer:
+        for sample in samples:
+            writer.add(sample)
+    return UnityDataset(folder)
+
+
+class InMemory:
+    """Samples of any sizes."""
+
+    def __init__(self, samples: list[Sample], categories: tuple[str, ...]) -> None:
+        self.samples, self.categories = samples, categories
+        self.names = [sample.name for sample in samples]
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.samples[index]
+
+    def size(self, index: int) -> tuple[int, int]:
+        return self.samples[index].camera.width, self.samples[index].camera.height
+
+
+def test_images_at_their_own_size_come_back_as_they_are(dataset: UnityDataset, tmp_path: Path) -> None:
+    source = DatasetSource(tmp_path / "data", dataset, range(4), 10**9)  # never enlarged
+    (shard,) = source.available()
+    for index, sample in enumerate(dataset):
+        assert sample.depth_m is not None
+        assert sample.instances is not None
+        assert np.array_equal(shard.image[index], sample.image)
+        assert np.allclose(shard.depth_m[index], sample.depth_m, rtol=1e-3)
+        for item in sample.objects:
+            (number,) = np.unique(shard.instances[index][sample.instances == item.id + 1])
+            assert source.categories[shard.category[index, number - 1]] == item.category
+        assert ((shard.instances[index] == 0) == (sample.instances == 0)).all()
+
+
+def test_a_smaller_image_with_its_camera_still_shows_a_flat_floor(dataset: UnityDataset, tmp_path: Path) -> None:
+    """Drawn, cropped and perhaps mirrored: points of the floor lie on the plane that pose and camera say.
+
+    Depth is that of the nearest pixel, so single points are off by half a pixel's slope: not so their median.
+    """
+    source = DatasetSource(tmp_path / "data", dataset, range(4), 72 * 54)
+    batch = draw_batch(source.available(), np.random.default_rng(1), 4, 64 * 48, CPU, least_crop=0.7)
+    rays = ray_channels(batch.intrinsics, *batch.depth_m.shape[1:])
+    points = torch.stack([rays[:, 0], rays[:, 1], torch.ones_like(rays[:, 0])], dim=1) * batch.depth_m[:, None]
+    below = (points * batch.floor[:, :3, None, None]).sum(dim=1)  # distance below the camera
+    ratio = below / batch.floor[:, 3, None, None]
+    for index in range(4):
+        on_floor = ratio[index][(ratio[index] - 1).abs() < 0.05]
+        assert len(on_floor) > 200
+        assert on_floor.median().item() == pytest.approx(1, abs=5e-3)
+
+
+def test_what_is_not_known_is_nan_and_an_image_may_be_empty(samples: list[Sample], tmp_path: Path) -> None:
+    bare = replace(samples[0], depth_m=None, instances=None, objects=(), world_from_camera=None)
+    source = DatasetSource(tmp_path / "data", InMemory([bare], ("thing",)), [0], 64 * 48)
+    (shard,) = source.available()
+    assert np.isnan(shard.depth_m).all()
+    assert np.isnan(shard.floor).all()
+    assert not shard.instances.any()
+    assert (shard.category == -1).all()
+    batch = draw_batch([shard], np.random.default_rng(0), 4, 64 * 48, CPU, least_crop=1.0)
+    assert len(target(batch, 0)["labels"]) == 0
+
+
+def test_more_objects_than_a_byte_counts_keep_their_categories(samples: list[Sample], tmp_path: Path) -> None:
+    camera = samples[0].camera
+    instances = (np.arange(96 * 128, dtype=np.uint16).reshape(96, 128) // 32) + 1  # 384 objects of 32 px
+    item = samples[0].objects[0]
+    objects = tuple(
+        replace(item, id=k, category=f"category {k}", bbox=(0, 0, 1, 1), parent_id=None) for k in range(384)
+    )
+    crowded = Sample("crowd.png", samples[0].image, camera, objects, None, instances)
+    categories = tuple(f"category {k}" for k in range(384))
+    source = DatasetSource(tmp_path / "data", InMemory([crowded], categories), [0], 10**9)
+    batch = draw_batch(source.available(), np.random.default_rng(0), 1, 96 * 128, CPU, least_crop=1.0)
+    found = target(batch, 0, 0.0)
+    assert found["labels"].tolist() == list(range(1, 385))
+
+
+def test_sizes_that_are_nearly_alike_share_a_shard_and_a_larger_one_is_drawn_more_often(
+    samples: list[Sample], tmp_path: Path
+) -> None:
+    other = render_samples([50], 96, 96, fov_rad=1.0)
+    near = render_samples([51], 124, 96, fov_rad=1.0)
+    many = [replace(samples[0], name=f"{k}.png") for k in range(40)]
+    source = DatasetSource(
+        tmp_path / "data",
+        InMemory(many + near + other, tuple(sorted({o.category for s in many + near + other for o in s.objects}))),
+        range(42),
+        64 * 48,
+    )
+    assert sorted(len(shard.image) for shard in source.available()) == [1, 41, 41]
+
+
+def test_shards_are_made_once_and_anew_for_other_images(dataset: UnityDataset, tmp_path: Path) -> None:
+    read = []
+
+    def watched(indices: object) -> Iterator[int]:
+        for index in indices:  # type: ignore[attr-defined]
+            read.append(index)
+            yield index
+
+    for expected in ([0, 1, 2], [0, 1, 2]):
+        DatasetSource(tmp_path / "data", dataset, [0, 1, 2], 64 * 48, watched)
+        assert read == expected
+    (shard,) = DatasetSource(tmp_path / "data", dataset, [3], 64 * 48, watched).available()
+    assert read == [0, 1, 2, 3]
+    assert len(shard.image) == 1
+
+
+def test_no_image_is_refused(dataset: UnityDataset, tmp_path: Path) -> None:
+    with pytest.raises(DatasetError, match="at least one image"):
+        DatasetSource(tmp_path / "data", dataset, [], 64 * 48)
+
+
+def test_a_split_covers_every_image_once_and_follows_its_seed() -> None:
+    names = [f"{k}.png" for k in range(20)]
+    split, again, other = (Split.draw(names, ("a",), seed) for seed in (1, 1, 2))
+    assert sorted(split.train + split.validation) == sorted(names)
+    assert len(split.validation) == 4
+    assert split == again
+    assert split.validation != other.validation
+
+
+def test_a_split_is_written_down_and_another_one_refused(tmp_path: Path) -> None:
+    path = tmp_path / "run" / "split.json"
+    split = Split.draw(["a.png", "b.png", "c.png"], ("thing",), 0)
+    split.keep(path)
+    split.keep(path)
+    assert set(json.loads(path.read_text())["train"]) == set(split.train)
+    with pytest.raises(DatasetError, match=r"split\.json: a training was started here"):
+        Split.draw(["a.png", "b.png", "d.png"], ("thing",), 0).keep(path)
+
+
+def test_one_image_cannot_be_split() -> None:
+    with pytest.raises(DatasetError, match="at least 2 images"):
+        Split.draw(["a.png"], ("thing",), 0)

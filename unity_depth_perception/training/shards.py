@@ -1,0 +1,72 @@
+"""What a training draws from: shards of arrays, rendered (`pool`) or made from a dataset (`dataset_source`)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True)
+class Shard:
+    """N images of one size, as a rule memory-mapped.
+
+    Attributes:
+        image: (N, H, W, 3) uint8 RGB.
+        depth_m: (N, H, W) float16; NaN where it is not known, +Inf beyond range.
+        instances: (N, H, W) uint8 or int32, 0 = background, k = object k - 1.
+        category: (N, K) integer index into the source's categories of each object, -1 for none.
+        intrinsics: (N, 4) float32 fx, fy, cx, cy [px].
+        floor: (N, 4) float32 the floor in the optical frame: unit normal, pointing down, and the camera's height [m];
+            NaN where the camera's pose is not known.
+    """
+
+    image: NDArray[np.uint8]
+    depth_m: NDArray[np.float16]
+    instances: NDArray[np.integer[Any]]
+    category: NDArray[np.integer[Any]]
+    intrinsics: NDArray[np.float32]
+    floor: NDArray[np.float32]
+
+
+class ShardSource(Protocol):
+    """What a training draws from."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Names that the shards' category indices mean."""
+        ...
+
+    @property
+    def least_visible_ratio(self) -> float:
+        """Share of an image below which an object is too small to be looked for."""
+        ...
+
+    def wait(self) -> None:
+        """Return when something can be drawn."""
+        ...
+
+    def available(self) -> list[Shard]:
+        """What can be drawn from now; each with equal odds, so one that is listed twice is drawn twice as often."""
+        ...
+
+    def close(self) -> None:
+        """Nothing will be drawn any more."""
+        ...
+
+
+_FIELDS = ("image", "depth_m", "instances", "category", "intrinsics", "floor")
+
+
+def save_shard(shard: Shard, folder: Path) -> None:
+    """Write the arrays of a shard into a folder."""
+    for name in _FIELDS:
+        np.save(folder / f"{name}.npy", getattr(shard, name), allow_pickle=False)
+
+
+def load_shard(folder: Path) -> Shard:
+    """The shard in a folder, memory-mapped."""
+    return Shard(**{name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _FIELDS})
