@@ -1,0 +1,68 @@
+"""Depth Anything 3's back ends with networks that return a known function."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.models.da3 import MetricDepth, NestedDepth
+from unity_depth_perception.models.da3_network import RawDepth
+from unity_depth_perception.models.options import DepthOptions
+
+CPU = torch.device("cpu")
+SMALL = DepthOptions(size_px=126, precision="float32")
+CAMERA = Camera.from_vertical_fov(math.radians(60), 160, 120)
+
+
+@dataclass
+class Known:
+    """A network whose depth is 1..3 with the image's brightness, with sky in the topmost part of the image."""
+
+    sky_part: float = 0.25
+    focal_px: float | None = None
+    unit: float = 1.0
+
+    def __call__(self, image: Tensor) -> RawDepth:
+        height, width = image.shape[2:]
+        depth = self.unit * (2 + image[0].mean(dim=0).clamp(-2, 2) / 2)
+        rows = torch.arange(height, device=image.device)[:, None].expand(height, width)
+        intrinsics = None
+        if self.focal_px is not None:
+            intrinsics = torch.tensor(
+                [[self.focal_px, 0, width / 2], [0, self.focal_px, height / 2], [0, 0, 1]], device=image.device
+            )
+        sky = torch.where(rows < self.sky_part * height, 1.0, 0.0)
+        return RawDepth(depth, torch.ones_like(depth), sky, intrinsics)
+
+    def views(self, images: Tensor, **conditions: Any) -> Any:
+        """As the reference: each view a step of 2 units to the right of the one before."""
+        raw = [self(image[None]) for image in images[0]]
+        extrinsics = torch.eye(4).repeat(len(raw), 1, 1)
+        extrinsics[:, 0, 3] = -2 * self.unit * torch.arange(len(raw))
+        return {
+            "depth": torch.stack([view.depth for view in raw])[None],
+            "depth_conf": torch.stack([view.depth for view in raw])[None],
+            "extrinsics": extrinsics[None],
+            "intrinsics": torch.stack([view.intrinsics for view in raw if view.intrinsics is not None])[None],
+        }
+
+
+def smooth(width: int = 160, height: int = 120) -> Tensor:
+    """A picture without edges."""
+    y, x = np.mgrid[:height, :width] / width
+    planes = [127 + 100 * np.sin(3 * x + phase) * np.cos(2 * y) for phase in (0, 1, 2)]
+    return torch.from_numpy(np.stack(planes, axis=-1).astype(np.uint8))
+
+
+def metric(network: Any = None, options: DepthOptions = SMALL) -> MetricDepth:
+    return MetricDepth("metric", CPU, network or Known(), options)
+
+
+def nested(focal_px: float = 100.0, sky_part: float = 0.25, unit: float = 1.0) -> NestedDepth:
+    return NestedDepth("nested", CPU, Known(0.0, focal_px, unit), Known(sky_part), SMALL)

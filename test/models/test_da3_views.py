@@ -1,0 +1,72 @@
+"""Depth Anything 3 over several views: the scale of given poses, and what cannot be related."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from da3_networks import CAMERA, CPU, SMALL, Known, nested, smooth
+
+from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, InputError, ModelError
+from unity_depth_perception.models.da3 import AnyViewDepth
+from unity_depth_perception.models.da3_alignment import pose_scale
+
+
+def test_views_with_poses_have_their_scale() -> None:
+    estimator = AnyViewDepth("any", CPU, Known(0.0, 90.0), SMALL)
+    frames = [smooth()] * 3
+    free = estimator.infer_views(frames)
+    assert not free.is_metric
+    poses = np.tile(np.eye(4), (3, 1, 1))
+    poses[:, 1, 3] = 0, 0.5, 1.0  # downwards in steps of half a metre, where the network sees steps of two units
+    result = estimator.infer_views(frames, [CAMERA] * 3, poses)
+    assert result.is_metric
+    torch.testing.assert_close(result.depth_m, free.depth_m / 4)
+    np.testing.assert_array_equal(result.world_from_camera, poses)
+    two = estimator.infer_views(frames[:2], [CAMERA] * 2, poses[:2])
+    torch.testing.assert_close(two.depth_m, free.depth_m[:2] / 4)
+
+
+def test_nested_views_are_in_metres_of_the_known_cameras() -> None:
+    frames = [smooth()] * 2
+    results = [nested(focal).infer_views(frames, [CAMERA] * 2) for focal in (80.0, 200.0)]
+    torch.testing.assert_close(results[0].depth_m, results[1].depth_m)
+    torch.testing.assert_close(results[0].depth_m[1], nested().infer(smooth(), CAMERA).depth_m)
+    assert results[0].is_metric
+    metres_per_unit = CAMERA.resized(126, 98).focal_px / 300  # both networks say the same of each pixel
+    assert results[0].world_from_camera[1, 0, 3] == pytest.approx(2 * metres_per_unit)
+
+
+POSES = np.tile(np.eye(4), (2, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ({"frames": []}, ImageError, "at least one"),
+        ({"frames": [smooth(), smooth(160, 90)]}, ImageError, "of one size.*2 sizes"),
+        ({"cameras": [CAMERA]}, InputError, "camera for each of 2 images, got 1"),
+        ({"cameras": [CAMERA.resized(80, 60)] * 2}, CameraError, "160 x 120 px like the images, got 80 x 60"),
+        ({"poses": POSES}, InputError, "poses need cameras"),
+        ({"cameras": [CAMERA] * 2, "poses": POSES[:1]}, InputError, r"expected poses \(2, 4, 4\), got \(1, 4, 4\)"),
+        ({"cameras": [CAMERA] * 2, "poses": POSES}, InputError, "several positions"),
+        ({"frames": [smooth()], "cameras": [CAMERA], "poses": POSES[:1]}, InputError, "two views or more"),
+        ({"reference_view": "best"}, ConfigurationError, "saddle_balanced.*got 'best'"),
+    ],
+)
+def test_views_that_cannot_be_related(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+    estimator = AnyViewDepth("any", CPU, Known(0.0, 90.0), SMALL)
+    with pytest.raises(error, match=message):
+        estimator.infer_views(**{"frames": [smooth()] * 2, **arguments})
+
+
+def test_pose_scale_is_found_whatever_the_rotation() -> None:
+    rng = np.random.default_rng(0)
+    given = rng.normal(size=(5, 3))
+    turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
+    turn *= np.sign(np.linalg.det(turn))
+    assert pose_scale(given, 7 * given @ turn.T + [1, 2, 3]) == pytest.approx(7)
+    with pytest.raises(ModelError, match="at one position"):
+        pose_scale(given, np.zeros((5, 3)))
