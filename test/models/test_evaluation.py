@@ -42,6 +42,8 @@ def test_truth_against_itself_is_flawless(dataset: UnityDataset) -> None:
     assert report["objects"]["recall"] == 1
     assert report["objects"]["distance_median_rel_error"] == 0
     assert report["objects"]["per_category"]["red_cube"]["matched"] == 3
+    assert report["objects"]["confusion"] == {"blue_cube": {"blue_cube": 3}, "red_cube": {"red_cube": 3}}
+    assert all(report["objects"][name] == pytest.approx(1) for name in ("mask_ap", "mask_ap50", "box_ap", "box_ap50"))
 
 
 @pytest.mark.parametrize(("factor", "delta1"), [(1.1, 1.0), (0.9, 1.0), (1.3, 0.0)])
@@ -77,6 +79,20 @@ def test_changed_masks_have_the_precision_and_recall_of_their_change(
     objects = summarise(Evaluator(None, ChangedMasks(change), CPU).evaluate(dataset))["objects"]
     assert objects["precision"] == pytest.approx(precision)
     assert objects["recall"] == pytest.approx(recall)
+
+
+@pytest.mark.parametrize(
+    ("change", "mask_ap", "mask_ap50"),
+    [(rename_red, 0.5, 0.5), (lose_red, 0.5, 0.5), (halve_red, 0.55, 1.0), (shrink_red, 0.5, 0.5)],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_average_precision_is_the_mean_over_categories_and_over_ten_thresholds_of_the_iou(
+    dataset: UnityDataset, change: Callable[[np.ndarray, list[str]], None], mask_ap: float, mask_ap50: float
+) -> None:
+    """The blue cube is found at every threshold; half of the red one at the lowest alone."""
+    objects = summarise(Evaluator(None, ChangedMasks(change), CPU).evaluate(dataset))["objects"]
+    assert objects["mask_ap"] == pytest.approx(mask_ap)
+    assert objects["mask_ap50"] == pytest.approx(mask_ap50)
 
 
 def test_a_part_without_truth_is_null_with_a_reason(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ import torch
 from unity_depth_perception.core.errors import DatasetError, InputError
 from unity_depth_perception.core.metrics import DepthMetrics, depth_metrics
 from unity_depth_perception.dataset.sample import Sample
+from unity_depth_perception.evaluation.coco_ap import CocoEvaluation
 from unity_depth_perception.evaluation.objects import ObjectScore, score_objects
 from unity_depth_perception.evaluation.truth import true_depth, true_objects
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
@@ -50,10 +51,12 @@ class Evaluation:
     Attributes:
         frames: scores of the frames that were processed.
         failures: (image, error) of those that were not.
+        coco: the masks of the frames that have true ones; average precision needs all frames at once.
     """
 
     frames: list[FrameScore] = field(default_factory=list)
     failures: list[tuple[str, str]] = field(default_factory=list)
+    coco: CocoEvaluation = field(default_factory=CocoEvaluation)
 
     @property
     def fps(self) -> float:
@@ -134,5 +137,7 @@ class Evaluator:
             depth = depth_metrics(result.depth.depth_m.cpu().numpy(), sample.depth_m)
         objects = None
         if sample.instances is not None:
-            objects = score_objects(result, true_objects(sample, self.device))
+            truth = true_objects(sample, self.device)
+            objects = score_objects(result, truth)
+            evaluation.coco.add(result.segmentation, truth.segmentation)
         evaluation.frames.append(FrameScore(index, sample.name, seconds, depth, objects))

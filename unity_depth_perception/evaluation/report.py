@@ -23,6 +23,8 @@ _MOST_MISTAKES = 10  # listed in report.md; report.json and the picture have all
 _DEFINITIONS = """## How it is measured
 
 Depth: each measure is the mean over the frames of its value over the pixels whose truth is finite.
+`mask_ap` and `mask_ap50`, `box_ap` and `box_ap50` are COCO's (pycocotools), of the objects that the pipeline gives:
+those above the model's least score, whose masks do not overlap.
 Objects: a predicted object matches a true one of the same category if their masks' IoU is at least 0.5.
 `recall_any_category` and the confusion of categories match by IoU alone: *missed* is a true object that no prediction
 covers, *invented* a prediction where there is no object.

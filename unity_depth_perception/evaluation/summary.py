@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from unity_depth_perception.core.metrics import DepthMetrics, mean_metrics
+from unity_depth_perception.evaluation.coco_ap import CocoScores
 from unity_depth_perception.evaluation.confusion import confusion
 from unity_depth_perception.evaluation.evaluator import Evaluation
 from unity_depth_perception.evaluation.objects import LinkScore, ObjectScore
@@ -21,7 +22,7 @@ _PERCENTILES = {"median": 50, "p90": 90, "p95": 95}  # of the distance errors
 
 
 def summarise(evaluation: Evaluation) -> dict[str, Any]:
-    """Depth as the mean over frames, objects as counts over all frames.
+    """Depth as the mean over frames, objects as counts and average precision over all frames.
 
     A part without ground truth is None, and `reasons` says why.
     """
@@ -32,6 +33,8 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
         reasons["depth"] = _NO_DEPTH_TRUTH
     if objects is None:
         reasons["objects"] = _NO_OBJECT_TRUTH
+    else:
+        objects = _average_precision(evaluation.coco.scores()) | objects
     return {
         "frames": len(evaluation.frames),
         "failed": [{"image": image, "error": error} for image, error in evaluation.failures],
@@ -76,6 +79,11 @@ def summarise_objects(scores: Sequence[ObjectScore]) -> dict[str, Any] | None:
         },
         "confusion": confusion(taken_for),
     }
+
+
+def _average_precision(scores: CocoScores) -> dict[str, float | None]:
+    values = {name: getattr(scores, name) for name in ("mask_ap", "mask_ap50", "box_ap", "box_ap50")}
+    return {name: value if math.isfinite(value) else None for name, value in values.items()}
 
 
 def _found(predicted: int, true: int, matched: int) -> dict[str, Any]:
