@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,11 +40,16 @@ class Floor:
 
     def ground(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Horizontal coordinates (..., 2) [m] of points (..., 3), with the camera at (0, 0); axes: right, forward."""
+        return np.asarray(points @ self._axes)
+
+    @functools.cached_property
+    def _axes(self) -> NDArray[np.float64]:
+        """(3, 2) right and forward, in the optical frame."""
         # The optical axis names "forward" unless the camera looks straight down; then the image's top does.
         axis = np.array([0.0, 0.0, 1.0]) if abs(self.up[2]) < 0.99 else np.array([0.0, -1.0, 0.0])
         forward = axis - (axis @ self.up) * self.up
         forward /= np.linalg.norm(forward)
-        return np.asarray(points @ np.stack([np.cross(forward, self.up), forward], axis=1))
+        return np.stack([np.cross(forward, self.up), forward], axis=1)
 
 
 def up_from_pose(world_from_camera: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -24,11 +25,23 @@ _AT_SIDE = 0.1  # of a cube's points lie on a side that is in sight
 
 @dataclass(frozen=True)
 class Footprint:
-    """A rectangle on the ground: from `low` to `high` (2,) [m] along the rows of `axes` (2, 2)."""
+    """A rectangle on the ground: from `low` to `high` (2,) [m] along the rows of `axes` (2, 2).
+
+    Or N of them: low and high (N, 1, 2), axes (N, 2, 2).
+    """
 
     axes: Points
     low: Points
     high: Points
+
+    @classmethod
+    def stack(cls, footprints: Sequence[Footprint]) -> Footprint:
+        """N rectangles as one value."""
+        return cls(
+            np.stack([one.axes for one in footprints]),
+            np.stack([one.low for one in footprints])[:, None],
+            np.stack([one.high for one in footprints])[:, None],
+        )
 
     @property
     def center(self) -> Points:
@@ -41,11 +54,15 @@ class Footprint:
         return float((self.high - self.low).max())
 
     def depth_inside(self, ground: Points) -> Points:
-        """How far (...) places (..., 2) lie inside the rectangle [m]; outside, minus the distance to it."""
-        place = ground @ self.axes.T
+        """How far (P,) places (P, 2) lie inside the rectangle [m]; outside, minus the distance to it.
+
+        N rectangles give (N, P), for places (P, 2) or (N, P, 2).
+        """
+        place = ground @ np.swapaxes(self.axes, -1, -2)
         margin = np.minimum(place - self.low, self.high - place)  # (..., 2)
-        outside = np.linalg.norm(np.minimum(margin, 0), axis=-1)
-        return np.where(outside > 0, -outside, margin.min(axis=-1))
+        across, along = margin[..., 0], margin[..., 1]
+        outside = np.hypot(np.minimum(across, 0), np.minimum(along, 0))
+        return np.where(outside > 0, -outside, np.minimum(across, along))
 
 
 @dataclass(frozen=True)
@@ -57,7 +74,7 @@ class Body:
         pixel_m: what a pixel covers at its distance.
         footprint: what it may cover of the ground.
         core: what it certainly covers: less, where other objects hide its sides.
-        middles: (M, 2) where its middle may be: one place, or several where its far side is out of sight.
+        middles: (3, 2) where its middle may be: thrice the same place, unless its far side is out of sight.
     """
 
     ground: Points
@@ -73,7 +90,7 @@ class Body:
     @property
     def foot(self) -> Points:
         """(2,) where its lowest points are."""
-        lowest = self.heights <= np.percentile(self.heights, 5)
+        lowest = self.heights <= quantiles(self.heights, (0.05,))[0]
         return np.asarray(self.ground[lowest].mean(axis=0))
 
 
@@ -91,9 +108,10 @@ def make_body(points: Points, floor: Floor, is_cube: bool, bottom_seen: float, p
     if len(seen) < _MIN_POINTS:
         return None
     pixel_m = float(np.median(seen[:, 2])) * pixel_rad
-    bottom, top = _reach(floor.heights(seen), pixel_m, floor.spread_m / max(-floor.offset_m, 1e-9))
-    seen = seen[:: -(-len(seen) // _MOST_POINTS)]
-    ground, heights = floor.ground(seen), floor.heights(seen)
+    heights = floor.heights(seen)
+    bottom, top = _reach(heights, pixel_m, floor.spread_m / max(-floor.offset_m, 1e-9))
+    step = -(-len(seen) // _MOST_POINTS)
+    ground, heights = floor.ground(seen[::step]), heights[::step]
     footprint = core = _bounding(ground)
     if is_cube and top > 0:
         raised = bottom_seen > 0.5 and bottom > _RAISED * top and footprint.size_m < _NARROW * top
@@ -110,7 +128,8 @@ def _reach(heights: Points, pixel_m: float, scatter: float) -> tuple[float, floa
     Exact depth shows the tip of a tilted object in few points; where depth scatters, few points tell nothing.
     """
     tail = _EXACT_TAIL + min(_TAIL_PER_SCATTER * max(0.0, scatter - _EXACT_SCATTER), _MOST_TAIL)
-    lowest, low, high, highest = (float(v) for v in np.percentile(heights, (tail, tail + 8, 92 - tail, 100 - tail)))
+    shares = np.array((tail, tail + 8, 92 - tail, 100 - tail)) / 100
+    lowest, low, high, highest = (float(value) for value in quantiles(heights, shares.tolist()))
     return lowest - min(pixel_m, low - lowest), highest + min(pixel_m, highest - high)
 
 
@@ -119,14 +138,13 @@ def _middles(footprint: Footprint, top_m: float, eye_m: float, is_cube: bool) ->
     center = footprint.center
     distance = float(np.linalg.norm(center))
     if is_cube or distance == 0 or eye_m - top_m > _LEVEL_VIEW * distance:
-        return center[None]
+        return np.tile(center, (3, 1))
     return np.asarray(center + np.array([[0.0], [0.25], [0.5]]) * footprint.size_m * (center / distance))
 
 
 def _bounding(ground: Points) -> Footprint:
     """The rectangle of least area around nearly all places (K, 2)."""
-    turned = ground @ _AXES.transpose(0, 2, 1)  # (Y, K, 2)
-    low, high = np.percentile(turned, (1, 99), axis=1)  # (Y, 2) each
+    low, high = quantiles(_AXES @ ground.T, (0.01, 0.99))  # (Y, 2) each
     sides = high - low
     best = int((sides.prod(axis=1) + 1e-6 * sides.sum(axis=1)).argmin())
     return Footprint(_AXES[best], low[best], high[best])
@@ -138,18 +156,30 @@ def _square(ground: Points, heights: Points, edge: float, top: float) -> tuple[F
     Where neither of two opposite sides is in sight and less than an edge is seen between them, the square may lie
     anywhere around what is seen: the first footprint holds all these squares, the second what they share.
     """
-    turned = ground @ _AXES.transpose(0, 2, 1)  # (Y, K, 2)
-    away = np.where(turned.mean(axis=1, keepdims=True) < 0, -1.0, 1.0)  # axes lead away from the camera, at the origin
-    turned = turned * away
+    turned = _AXES @ ground.T  # (Y, 2, K)
+    away = np.where(turned.mean(axis=2, keepdims=True) < 0, -1.0, 1.0)  # axes lead away from the camera, at the origin
+    turned *= away
     nearest = int(0.03 * len(heights))  # a low percentile instead of the minimum
-    origin = np.partition(turned, nearest, axis=1)[:, [nearest]]  # (Y, 1, 2) the corner nearest to the camera
+    origin = np.partition(turned, nearest, axis=2)[:, :, [nearest]]  # (Y, 2, 1) the corner nearest to the camera
     place = (turned - origin) / edge
     at_side = heights < top - 0.15 * edge
-    outside = np.clip(np.abs(place - 0.5) - 0.5, 0, None).sum(axis=2)
-    errors = np.where(at_side, np.abs(place).min(axis=2), outside).mean(axis=1)  # sides, top
-    best = int(errors.argmin())
-    axes, low, place = _AXES[best] * away[best].T, origin[best, 0], place[best]
-    in_sight = (at_side[:, None] & (np.abs(place) < 0.1)).mean(axis=0) > _AT_SIDE  # (2,)
-    reach = np.clip(np.percentile(place, 98, axis=0), 0, 1) * edge
+    to_side = np.abs(place)
+    outside = np.clip(np.abs(place - 0.5) - 0.5, 0, None)
+    errors = np.where(at_side, np.minimum(to_side[:, 0], to_side[:, 1]), outside[:, 0] + outside[:, 1])  # sides, top
+    best = int(errors.mean(axis=1).argmin())
+    axes, low = _AXES[best] * away[best], origin[best, :, 0]
+    in_sight = (at_side & (to_side[best] < 0.1)).mean(axis=1) > _AT_SIDE  # (2,)
+    reach = np.clip(quantiles(place[best], (0.98,))[0], 0, 1) * edge
     slack = np.where(in_sight, 0, edge - reach)
     return Footprint(axes, low - slack, low + edge), Footprint(axes, low, low + edge - slack)
+
+
+def quantiles(values: Points, shares: Sequence[float]) -> list[Points]:
+    """np.quantile along the last axis; for small arrays several times as fast."""
+    ordered = np.sort(values, axis=-1)
+    found = []
+    for share in shares:
+        below, part = divmod(share * (values.shape[-1] - 1), 1)
+        lower, upper = ordered[..., int(below)], ordered[..., min(int(below) + 1, values.shape[-1] - 1)]
+        found.append(lower + part * (upper - lower))
+    return found

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unity_depth_perception.core.association import LowerBorders
+from unity_depth_perception.ops.selection import set_pixels
 
 _SAME_DEPTH = 0.02  # relative: a surface that slants by up to 80 degrees changes by less from pixel to pixel
 _GAP_RATIO = 0.01  # of the image's longer side: predicted masks end so far from each other where objects touch
@@ -23,9 +24,9 @@ def lower_borders(depth_m: Tensor, instances: Tensor, count: int, down: tuple[fl
         down: x and y of gravity in the image; the nearer of rows and columns is taken.
     """
     numbers, depth_m = _upright(instances, down), _upright(depth_m, down)
-    row, column = (numbers[:-1] != numbers[1:]).nonzero(as_tuple=True)
-    is_object = numbers[row, column] > 0
-    row, column = row[is_object], column[is_object]
+    ends = set_pixels((numbers[:-1] != numbers[1:]) & (numbers[:-1] > 0))
+    row = torch.div(ends, numbers.shape[1], rounding_mode="floor")
+    column = ends - row * numbers.shape[1]
     above = numbers[row, column].to(torch.int64)
     below, at = _first_below(numbers, row, column)
     upper_m, lower_m = depth_m[row, column], depth_m[at, column]

@@ -12,6 +12,7 @@ from torch import Tensor
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.ops.geometry import require_size
+from unity_depth_perception.ops.selection import set_pixels
 from unity_depth_perception.ops.validity import is_valid
 
 _WINDOW_RADIUS = 2  # the window of `center` is 5 x 5 px
@@ -62,7 +63,7 @@ class _Pixels:
     def only(self, chosen: Tensor) -> _Pixels:
         if bool(chosen.all()):
             return self
-        kept = chosen.nonzero().squeeze(1)
+        kept = set_pixels(chosen)
         owner = self.owner.index_select(0, kept)
         per_object = torch.bincount(owner, minlength=len(self.per_object))
         return _Pixels(self.index.index_select(0, kept), owner, per_object)
@@ -106,7 +107,7 @@ def object_statistics(
 
 
 def _grouped(instances: Tensor, count: int) -> _Pixels:
-    index = instances.reshape(-1).nonzero().squeeze(1)
+    index = set_pixels(instances != 0)
     labels, order = torch.sort(instances.reshape(-1).index_select(0, index), stable=True)  # uint8: a radix sort
     if len(labels) and (int(labels[-1]) > count or int(labels[0]) < 0):
         raise InputError(
