@@ -16,6 +16,7 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.dataset.annotations import Annotations
 from unity_depth_perception.dataset.files import read_depth, read_image
 from unity_depth_perception.models import registry
+from unity_depth_perception.models.options import DepthOptions
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 
 CAMERA = Camera(80, 60, 100.0, 100.0, 30.5, 29.0)
@@ -28,6 +29,10 @@ class Ramp:
     name = "ramp"
     device = torch.device("cpu")
     is_metric = True
+    options: DepthOptions
+
+    def __init__(self, options: DepthOptions) -> None:
+        Ramp.options = options
 
     def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
         height, width = image.shape[:2]
@@ -53,7 +58,7 @@ class Square:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with the image a.png and its intrinsics; the models are the two above."""
-    monkeypatch.setattr(registry, "create_depth_estimator", lambda name, device, weights: Ramp())
+    monkeypatch.setattr(registry, "create_depth_estimator", lambda name, device, weights, options: Ramp(options))
     monkeypatch.setattr(registry, "create_segmenter", lambda name, device: Square())
     monkeypatch.chdir(tmp_path)
     write_image(Path("a.png"), 80, 60)
@@ -211,6 +216,21 @@ def test_an_output_that_is_no_folder_is_told(folder: Path) -> None:
     result = unity_depth("estimate", "a.png", "--vertical-fov", "60", "--output", "a.png")
     assert result.returncode == 2
     assert "a.png: cannot make the folder" in result.stderr
+
+
+def test_relative_depth_with_a_known_unit_gives_distances(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Ramp, "is_metric", False)
+    options = ("--intrinsics", "camera.json", "--output", "out", "--metres-per-unit", "2.5")
+    assert unity_depth("estimate", "a.png", *options).returncode == 0
+    (annotation,) = Annotations.read(Path("out/results.json")).images
+    assert annotation.objects[0].distance.median == pytest.approx(2.5 * (1 + 39 / 79))
+
+
+def test_the_focal_length_is_corrected_for_where_asked_for(folder: Path) -> None:
+    options = ("estimate", "a.png", "--intrinsics", "camera.json", "--output", "out", "--overwrite")
+    for wanted in ((), ("--correct-focal",)):
+        assert unity_depth(*options, *wanted).returncode == 0
+        assert Ramp.options.correct_focal == bool(wanted)
 
 
 def test_relative_depth_gives_no_distances(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

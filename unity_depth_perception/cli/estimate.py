@@ -37,6 +37,12 @@ def estimate(
     ] = None,
     depth_model: DepthModelOption = "compact",
     depth_weights: DepthWeightsOption = None,
+    correct_focal: Annotated[
+        bool, typer.Option("--correct-focal", help="Scale Depth Anything V2 indoor's metres to this focal length.")
+    ] = False,
+    metres_per_unit: Annotated[
+        float | None, typer.Option(min=1e-6, help="Makes metres of a model whose depth has no unit.")
+    ] = None,
     segmentation_model: SegmentationModelOption = "compact",
     device: DeviceOption = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results of an earlier call.")] = False,
@@ -46,14 +52,18 @@ def estimate(
 
     from unity_depth_perception.export.result_folder import ResultFolder
     from unity_depth_perception.models.device import resolve_device
+    from unity_depth_perception.models.options import DepthOptions
     from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
+    from unity_depth_perception.models.scale import DepthScale
     from unity_depth_perception.pipeline import PerceptionPipeline
 
     cameras = CameraSource(intrinsics, vertical_fov)
     _refuse_missing(images)
     chosen = resolve_device(device, torch.cuda.is_available())
     pipeline = PerceptionPipeline(
-        create_depth_estimator(depth_model, chosen, depth_weights), create_segmenter(segmentation_model, chosen)
+        create_depth_estimator(depth_model, chosen, depth_weights, DepthOptions(correct_focal=correct_focal)),
+        create_segmenter(segmentation_model, chosen),
+        scale=DepthScale() if metres_per_unit is None else DepthScale("fixed", metres_per_unit),
     )
     failures: list[str] = []
     with ResultFolder(output, images, overwrite=overwrite) as folder:

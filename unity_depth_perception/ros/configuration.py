@@ -106,6 +106,10 @@ class DepthModelConfig:
     depth_acceleration: str = parameter(
         "none", "torch.compile or CUDA graph of the depth model; it runs without where it cannot", choices=ACCELERATIONS
     )
+    depth_correct_focal: bool = parameter(
+        False,
+        "of Depth Anything V2 indoor, which knows one camera: scale its metres to this focal length (first order)",
+    )
     scale: str = parameter(
         "none",
         "metres of a depth model that knows none: none refuses it; median_to_pose puts the floor as far below the "
@@ -125,7 +129,7 @@ class DepthModelConfig:
     @property
     def depth_options(self) -> DepthOptions:
         """How the depth model runs."""
-        return DepthOptions(self.depth_size_px, self.depth_precision, self.depth_acceleration)
+        return DepthOptions(self.depth_size_px, self.depth_precision, self.depth_acceleration, self.depth_correct_focal)
 
     @property
     def depth_scale(self) -> DepthScale:
