@@ -18,10 +18,10 @@ from unity_depth_perception.models.compact import (
     SEGMENTATION_WEIGHTS,
     CompactDepth,
     CompactSegmenter,
-    _paste,
 )
 from unity_depth_perception.models.depth_network import FAR_M, ColumnAttention, CompactDepthNetwork, log_floor_depth
 from unity_depth_perception.models.device import resolve_device
+from unity_depth_perception.models.pasting import paste
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn, detect
@@ -165,7 +165,7 @@ def test_the_segmenter_finds_only_what_is_there() -> None:
 def test_masks_are_pasted_where_their_boxes_lie_and_the_surer_wins() -> None:
     masks = torch.ones(3, 28, 28)
     boxes = [[-4.0, 2.0, 6.0, 8.0], [4.0, 2.0, 12.0, 8.0], [5.0, 2.0, 11.0, 8.0]]
-    instances, kept = _paste(masks, boxes, 10, 20)
+    instances, kept = paste(masks, boxes, 10, 20)
     assert kept == [0, 1]  # the third guesses at the second's object
     assert (instances == 1).nonzero().aminmax().max == 7
     assert (instances == 1).sum() == 6 * 6
@@ -176,7 +176,7 @@ def test_masks_are_pasted_where_their_boxes_lie_and_the_surer_wins() -> None:
 def test_a_mask_is_cut_where_its_probability_is_one_half() -> None:
     mask = torch.zeros(1, 28, 28)
     mask[:, :, 14:] = 1
-    instances, _ = _paste(mask, [[0.0, 0.0, 280.0, 280.0]], 280, 280)
+    instances, _ = paste(mask, [[0.0, 0.0, 280.0, 280.0]], 280, 280)
     assert not instances[:, :139].any()
     assert instances[:, 141:].all()
 

@@ -7,21 +7,26 @@ import math
 import weakref
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-from torchvision.transforms.v2 import functional as transforms
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
+from unity_depth_perception.models.pasting import paste, resized
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.models.second_look import SecondLookNetwork
 from unity_depth_perception.models.segmentation_network import Detections, compact_mask_rcnn, detect, masks
-from unity_depth_perception.models.weights import EMBEDDED, fill_network, load_weights
+from unity_depth_perception.models.weights import (
+    EMBEDDED,
+    categories_of,
+    check_kind,
+    fill_network,
+    input_area_px,
+    load_weights,
+)
 from unity_depth_perception.models.yardstick import Sightings, YardstickNetwork
 from unity_depth_perception.ops.geometry import pixel_rays
 
@@ -29,8 +34,7 @@ DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
 DEPTH_AREA_PX = 256 * 256
 SEGMENTATION_AREA_PX = 560 * 560
-_SCORE_THRESHOLD = 0.5
-_LEAST_UNCOVERED = 0.5  # of a mask: else it is another guess at an object that a surer mask covers
+SCORE_THRESHOLD = 0.5
 
 
 class CompactDepth:
@@ -38,7 +42,7 @@ class CompactDepth:
 
     def __init__(self, device: torch.device, weights: Path = DEPTH_WEIGHTS) -> None:
         state, description = load_weights(weights)
-        _check_kind(description, "compact-depth", weights)
+        check_kind(description, "compact-depth", weights)
         self.network, self.yardstick = CompactDepthNetwork(), YardstickNetwork()
         both = nn.ModuleDict({"dense": self.network, "yardstick": self.yardstick})
         fill_network(both, state, weights)
@@ -56,7 +60,7 @@ class CompactDepth:
         seen = camera.resized(width, height)
         x, y = pixel_rays(seen, self.device)
         rays = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
-        small = _resized(image, width, height)
+        small = resized(image, width, height)
         rays = torch.cat([rays, rays.flip(3) * rays.new_tensor([-1.0, 1.0])[:, None, None]])
         encoding = self.network.encode(torch.cat([small, small.flip(3)]), rays)
         normals, log_heights = encoding.floor_normal, encoding.log_height
@@ -108,17 +112,16 @@ class CompactSegmenter:
 
     def __init__(self, device: torch.device, weights: Path = SEGMENTATION_WEIGHTS) -> None:
         state, description = load_weights(weights)
-        _check_kind(description, "compact-segmentation", weights)
-        categories = description.get("categories")
-        if not (isinstance(categories, list) and categories and all(isinstance(name, str) for name in categories)):
-            raise ModelError(f"{weights}: expected a list of category names in the metadata, got {categories!r}")
+        check_kind(description, "compact-segmentation", weights)
+        categories = categories_of(description, weights)
         self.network, self.second_look = compact_mask_rcnn(len(categories)), SecondLookNetwork(len(categories))
         both = nn.ModuleDict({"detector": self.network, "second_look": self.second_look})
         fill_network(both, state, weights)
         both.to(device).to(memory_format=torch.channels_last).eval()
         self.name = "compact" if weights == SEGMENTATION_WEIGHTS else str(weights)
         self.device = device
-        self.categories = tuple(categories)
+        self.categories = categories
+        self._area_px = input_area_px(description, weights, SEGMENTATION_AREA_PX)
         self._last: tuple[weakref.ref[Tensor], Tensor, Detections] | None = None
 
     def infer(self, image: Tensor) -> Segmentation:
@@ -127,7 +130,7 @@ class CompactSegmenter:
         small, found = self.detections(image)
         scale = torch.tensor([width / small.shape[3], height / small.shape[2]], device=self.device).repeat(2)
         soft = masks(self.network, found)
-        instances, kept = _paste(soft, (found.boxes * scale).tolist(), height, width)
+        instances, kept = paste(soft, (found.boxes * scale).tolist(), height, width)
         categories, scores = self._categories(small, found, soft), found.scores.tolist()
         return Segmentation(
             instances,
@@ -156,8 +159,8 @@ class CompactSegmenter:
         last = self._last
         if last is not None and last[0]() is image:
             return last[1], last[2]
-        small = _resized(image, *processing_size(image.shape[1], image.shape[0], SEGMENTATION_AREA_PX))
-        found = detect(self.network, small[0], _SCORE_THRESHOLD)
+        small = resized(image, *processing_size(image.shape[1], image.shape[0], self._area_px))
+        found = detect(self.network, small[0], SCORE_THRESHOLD)
         self._last = weakref.ref(image), small, found
         return small, found
 
@@ -166,45 +169,3 @@ class CompactSegmenter:
 def embedded_segmenter(device: torch.device) -> CompactSegmenter:
     """The one of the shipped weights, shared by all who use it on a device."""
     return CompactSegmenter(device)
-
-
-def _paste(masks: Tensor, boxes: list[list[float]], height: int, width: int) -> tuple[Tensor, list[int]]:
-    """Instance image (H, W) uint8 of soft masks (N, M, M) in their boxes, surest first, and the indices of those kept.
-
-    Only each box's own window is touched. A pixel belongs to the surest mask that claims it.
-    """
-    instances = torch.zeros((height, width), dtype=torch.uint8, device=masks.device)
-    kept: list[int] = []
-    for index, (mask, box) in enumerate(zip(masks, boxes, strict=True)):
-        x_min, y_min = max(0, round(box[0])), max(0, round(box[1]))
-        x_max, y_max = min(width, round(box[2])), min(height, round(box[3]))
-        if x_max <= x_min or y_max <= y_min or len(kept) == 255:
-            continue
-        claimed = _window(mask, box, (x_min, y_min, x_max, y_max)) > 0.5
-        window = instances[y_min:y_max, x_min:x_max]
-        free = claimed & (window == 0)
-        if int(free.sum()) <= _LEAST_UNCOVERED * int(claimed.sum()):
-            continue
-        kept.append(index)
-        window[free] = len(kept)
-    return instances, kept
-
-
-def _window(mask: Tensor, box: list[float], window: tuple[int, int, int, int]) -> Tensor:
-    """A soft mask (M, M), stretched over its box, sampled at the pixel centres of a window."""
-    x_min, y_min, x_max, y_max = window
-    x = (torch.arange(x_min, x_max, device=mask.device) + 0.5 - box[0]) / max(box[2] - box[0], 1e-3) * 2 - 1
-    y = (torch.arange(y_min, y_max, device=mask.device) + 0.5 - box[1]) / max(box[3] - box[1], 1e-3) * 2 - 1
-    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=2)[None]
-    return functional.grid_sample(mask[None, None], grid, padding_mode="border", align_corners=False)[0, 0]
-
-
-def _resized(image: Tensor, width: int, height: int) -> Tensor:
-    """(1, 3, height, width) float 0..1 from (H, W, 3) uint8, antialiased; channels-last in memory, as `image` is."""
-    small: Tensor = transforms.resize(image.permute(2, 0, 1)[None], [height, width], antialias=True)
-    return small.float() / 255
-
-
-def _check_kind(description: dict[str, Any], kind: str, source: Path) -> None:
-    if description.get("kind") != kind:
-        raise ModelError(f"{source}: expected weights of kind {kind}, got {description.get('kind')!r}")

@@ -18,6 +18,7 @@ from unity_depth_perception.models.da2_variants import DA2_VARIANTS
 from unity_depth_perception.models.da3_variants import DA3_VARIANTS
 from unity_depth_perception.models.options import DepthOptions
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
+from unity_depth_perception.models.weights import load_description
 
 
 class DepthFactory(Protocol):
@@ -99,7 +100,13 @@ def create_segmenter(name: str, device: torch.device) -> Segmenter:
         ModelError: unknown name, or weights that cannot be used.
     """
     require_known_segmenter(name)
-    return embedded_segmenter(device) if name in _SEGMENTATION else CompactSegmenter(device, Path(name))
+    if name in _SEGMENTATION:
+        return embedded_segmenter(device)
+    if load_description(Path(name)).get("kind") == "mask-rcnn":
+        from unity_depth_perception.models.torchvision_segmenter import load_mask_rcnn
+
+        return load_mask_rcnn(Path(name), device)
+    return CompactSegmenter(device, Path(name))
 
 
 def require_known_depth_model(name: str) -> None:

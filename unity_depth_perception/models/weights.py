@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +37,20 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         ModelError: the file is missing, truncated, not safetensors, or not written by `save_weights`.
     """
-    if not path.is_file():
-        raise ModelError(f"{path}: no such weights file; train one with unity-depth train-depth or train-segmentation")
-    try:
-        with safe_open(path, framework="pt") as file:
-            description = (file.metadata() or {}).get(_KEY)
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
-    except (SafetensorError, OSError, ValueError) as error:
-        raise ModelError(
-            f"{path}: expected a safetensors file, but it cannot be read ({error}); fetch or train it again"
-        ) from None
+    description = load_description(path)
+    with _opened(path) as file:
+        state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 (not a dict)
+    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}, description
+
+
+def load_description(path: Path) -> dict[str, Any]:
+    """The description alone, without reading the tensors.
+
+    Raises:
+        ModelError: as `load_weights`.
+    """
+    with _opened(path) as file:
+        description = (file.metadata() or {}).get(_KEY)
     if description is None:
         raise ModelError(f"{path}: expected weights written by this package's training, found other safetensors")
     try:
@@ -54,7 +59,22 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         raise ModelError(
             f"{path}: the description in the metadata is not JSON ({error}); train the weights again"
         ) from None
-    return {name: value.float() if value.is_floating_point() else value for name, value in state.items()}, parsed
+    if not isinstance(parsed, dict):
+        raise ModelError(f"{path}: expected a description by name in the metadata, got {parsed!r:.60}; train it again")
+    return parsed
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    if not path.is_file():
+        raise ModelError(f"{path}: no such weights file; train one with unity-depth train-depth or train-segmentation")
+    try:
+        with safe_open(path, framework="pt") as file:
+            yield file
+    except (SafetensorError, OSError, ValueError) as error:
+        raise ModelError(
+            f"{path}: expected a safetensors file, but it cannot be read ({error}); fetch or train it again"
+        ) from None
 
 
 def fill_network(network: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
@@ -87,3 +107,35 @@ def fill_network(network: nn.Module, state: Mapping[str, Tensor], source: Path) 
     if not all(torch.isfinite(value).all() for value in state.values() if value.is_floating_point()):
         raise ModelError(f"{source}: the weights hold NaN or infinity; fetch or train them again")
     network.load_state_dict(complete)
+
+
+def check_kind(description: Mapping[str, Any], kind: str, source: Path) -> None:
+    """Raise ModelError unless a description is of weights of a kind."""
+    if description.get("kind") != kind:
+        raise ModelError(f"{source}: expected weights of kind {kind}, got {description.get('kind')!r}")
+
+
+def categories_of(description: Mapping[str, Any], source: Path) -> tuple[str, ...]:
+    """Names of the categories that a segmentation tells apart.
+
+    Raises:
+        ModelError: the description has none.
+    """
+    categories = description.get("categories")
+    if not (isinstance(categories, list) and categories and all(isinstance(name, str) for name in categories)):
+        raise ModelError(f"{source}: expected a list of category names in the metadata, got {categories!r}")
+    return tuple(categories)
+
+
+def input_area_px(description: Mapping[str, Any], source: Path, otherwise: int) -> int:
+    """Pixels of the image that a segmentation looks at: `input_size` squared, where the description has it.
+
+    Raises:
+        ModelError: it has one that cannot be.
+    """
+    side = description.get("input_size")
+    if side is None:
+        return otherwise
+    if not isinstance(side, int) or not 32 <= side <= 4096:
+        raise ModelError(f"{source}: expected an input_size of 32 to 4096 px in the metadata, got {side!r}")
+    return side * side

@@ -1,0 +1,47 @@
+"""Between the image and the size at which Mask R-CNN looks at it: the image made smaller, the masks put back."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.transforms.v2 import functional as transforms
+
+_LEAST_UNCOVERED = 0.5  # of a mask: else it is another guess at an object that a surer mask covers
+
+
+def resized(image: Tensor, width: int, height: int) -> Tensor:
+    """(1, 3, height, width) float 0..1 from (H, W, 3) uint8, antialiased; channels-last in memory, as `image` is."""
+    small: Tensor = transforms.resize(image.permute(2, 0, 1)[None], [height, width], antialias=True)
+    return small.float() / 255
+
+
+def paste(masks: Tensor, boxes: list[list[float]], height: int, width: int) -> tuple[Tensor, list[int]]:
+    """Instance image (H, W) uint8 of soft masks (N, M, M) in their boxes, surest first, and the indices of those kept.
+
+    Only each box's own window is touched. A pixel belongs to the surest mask that claims it.
+    """
+    instances = torch.zeros((height, width), dtype=torch.uint8, device=masks.device)
+    kept: list[int] = []
+    for index, (mask, box) in enumerate(zip(masks, boxes, strict=True)):
+        x_min, y_min = max(0, round(box[0])), max(0, round(box[1]))
+        x_max, y_max = min(width, round(box[2])), min(height, round(box[3]))
+        if x_max <= x_min or y_max <= y_min or len(kept) == 255:
+            continue
+        claimed = _window(mask, box, (x_min, y_min, x_max, y_max)) > 0.5
+        window = instances[y_min:y_max, x_min:x_max]
+        free = claimed & (window == 0)
+        if int(free.sum()) <= _LEAST_UNCOVERED * int(claimed.sum()):
+            continue
+        kept.append(index)
+        window[free] = len(kept)
+    return instances, kept
+
+
+def _window(mask: Tensor, box: list[float], window: tuple[int, int, int, int]) -> Tensor:
+    """A soft mask (M, M), stretched over its box, sampled at the pixel centres of a window."""
+    x_min, y_min, x_max, y_max = window
+    x = (torch.arange(x_min, x_max, device=mask.device) + 0.5 - box[0]) / max(box[2] - box[0], 1e-3) * 2 - 1
+    y = (torch.arange(y_min, y_max, device=mask.device) + 0.5 - box[1]) / max(box[3] - box[1], 1e-3) * 2 - 1
+    grid = torch.stack(torch.meshgrid(x, y, indexing="xy"), dim=2)[None]
+    return functional.grid_sample(mask[None, None], grid, padding_mode="border", align_corners=False)[0, 0]
