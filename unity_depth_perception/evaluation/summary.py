@@ -34,7 +34,7 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
     if objects is None:
         reasons["objects"] = _NO_OBJECT_TRUTH
     else:
-        objects = _average_precision(evaluation.coco.scores()) | objects
+        objects = {"frames": objects["frames"]} | _average_precision(evaluation.coco.scores()) | objects
     return {
         "frames": len(evaluation.frames),
         "failed": [{"image": image, "error": error} for image, error in evaluation.failures],
