@@ -1,0 +1,186 @@
+"""The processes that benchmarks/latency.py compares: `python benchmarks/stages.py STAGE SCENE.npz`.
+
+`perception` is perception_node with the networks' results given. The other way round, `depth`, `segmentation`,
+`distances` and `cloud` are one process each, which pass depth and masks on over DDS, in NumPy: what one writes first.
+Both find the same distances, and both pack a cloud only if somebody subscribes to it.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rclpy
+import torch
+from rclpy.node import Node
+from sensor_msgs.msg import Image, PointCloud2, PointField
+from std_msgs.msg import Header
+from torch import Tensor
+from unity_depth_perception.msg import ObjectDistanceArray
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.evaluation.benchmark import plain_cloud, plain_statistics
+from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
+from unity_depth_perception.nodes.perception_node import PerceptionNode
+from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros.colours import rgb_of
+from unity_depth_perception.ros.images import byte_array, depth_message, image_message, single_channel_of
+from unity_depth_perception.ros.qos import OUTPUT_QOS
+from unity_depth_perception.ros.results import objects_message, stamp_ns_of
+
+IMAGE, DEPTH, MASKS = "image_raw", "usual/depth", "usual/masks"
+OBJECTS, CLOUD, SEEN = "objects/distances", "depth/points", "cloud_seen"
+
+
+class Scene:
+    """What the networks would have found in the one image that is sent again and again."""
+
+    def __init__(self, file: Path) -> None:
+        with np.load(file) as data:
+            self.image: np.ndarray = data["image"]
+            self.depth_m: np.ndarray = data["depth_m"]
+            self.instances: np.ndarray = data["instances"].astype(np.uint8)
+            self.categories = tuple(str(name) for name in data["categories"])
+            height, width = self.depth_m.shape
+            self.camera = Camera.from_k(data["k"], width, height)
+
+
+class GivenDepth:
+    """Stands in for a depth network that takes no time."""
+
+    name, device = "given", torch.device("cpu")
+
+    def __init__(self, scene: Scene) -> None:
+        self._depth_m = torch.from_numpy(scene.depth_m)
+
+    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+        """The scene's depth; of an image of another size (the warm-up) some depth."""
+        fits = image.shape[:2] == self._depth_m.shape
+        return DepthPrediction(self._depth_m if fits else torch.ones(image.shape[:2]), is_metric=True)
+
+
+class GivenMasks:
+    """Stands in for a segmentation network that takes no time."""
+
+    name, device = "given", torch.device("cpu")
+
+    def __init__(self, scene: Scene) -> None:
+        self.categories = scene.categories
+        self._instances = torch.from_numpy(scene.instances)
+
+    def infer(self, image: Tensor) -> Segmentation:
+        """The scene's instances; of an image of another size (the warm-up) none."""
+        if image.shape[:2] != self._instances.shape:
+            return Segmentation(torch.zeros(image.shape[:2], dtype=torch.uint8), (), ())
+        return Segmentation(self._instances, self.categories, (1.0,) * len(self.categories))
+
+
+def perception(scene: Scene) -> Node:
+    """Everything in one process."""
+    node = PerceptionNode(lambda _: PerceptionPipeline(GivenDepth(scene), GivenMasks(scene)))
+    if not node.autostart():
+        raise SystemExit(node.failure)
+    return node
+
+
+def depth(scene: Scene) -> Node:
+    """Image in, depth out."""
+    node = rclpy.create_node("depth")
+    publisher = node.create_publisher(Image, DEPTH, OUTPUT_QOS)
+    depth_m = torch.from_numpy(scene.depth_m)
+
+    def take(message: Image) -> None:
+        rgb_of(message)
+        publisher.publish(depth_message(message.header, depth_m, "32FC1"))
+
+    node.create_subscription(Image, IMAGE, take, OUTPUT_QOS)
+    return node
+
+
+def segmentation(scene: Scene) -> Node:
+    """Image in, instance image out."""
+    node = rclpy.create_node("segmentation")
+    publisher = node.create_publisher(Image, MASKS, OUTPUT_QOS)
+    instances = scene.instances.astype(np.uint16)
+
+    def take(message: Image) -> None:
+        rgb_of(message)
+        publisher.publish(image_message(message.header, instances, "16UC1"))
+
+    node.create_subscription(Image, IMAGE, take, OUTPUT_QOS)
+    return node
+
+
+def distances(scene: Scene) -> Node:
+    """Depth and instance image of one stamp in, objects out."""
+    node = rclpy.create_node("distances")
+    publisher = node.create_publisher(ObjectDistanceArray, OBJECTS, OUTPUT_QOS)
+
+    def relate(depth_image: Image, masks: Image) -> None:
+        found = plain_statistics(
+            single_channel_of(depth_image), single_channel_of(masks), scene.categories, scene.camera
+        )
+        publisher.publish(objects_message(masks.header, tuple(found), "given", "given"))
+
+    _pair(node, DEPTH, MASKS, relate)
+    return node
+
+
+def cloud(scene: Scene) -> Node:
+    """Depth and image of one stamp in, cloud out, packed by a structured array as sensor_msgs_py does."""
+    node = rclpy.create_node("cloud")
+    publisher = node.create_publisher(PointCloud2, CLOUD, OUTPUT_QOS)
+    names = ("x", "y", "z", "rgb")
+    fields = [PointField(name=n, offset=4 * i, datatype=PointField.FLOAT32, count=1) for i, n in enumerate(names)]
+
+    def pack(depth_image: Image, image: Image) -> None:
+        if publisher.get_subscription_count() == 0:
+            return
+        depth_m = single_channel_of(depth_image)
+        message = PointCloud2(header=image.header, height=image.height, width=image.width, fields=fields)
+        message.point_step, message.row_step = 16, 16 * image.width
+        message.data = byte_array(np.frombuffer(plain_cloud(depth_m, rgb_of(image), scene.camera), np.uint8))
+        publisher.publish(message)
+
+    _pair(node, DEPTH, IMAGE, pack)
+    return node
+
+
+def listener(_: Scene) -> Node:
+    """Tells when each cloud arrived: stamp of the cloud, arrival [ns since 1970] as frame_id."""
+    node = rclpy.create_node("listener")
+    publisher = node.create_publisher(Header, SEEN, OUTPUT_QOS)
+
+    def take(message: PointCloud2) -> None:
+        publisher.publish(Header(stamp=message.header.stamp, frame_id=str(time.time_ns())))
+
+    node.create_subscription(PointCloud2, CLOUD, take, OUTPUT_QOS)
+    return node
+
+
+def _pair(node: Node, first: str, second: str, use: Callable[[Image, Image], None]) -> None:
+    """Call `use` with each two messages of one stamp."""
+    waiting: dict[str, dict[int, Any]] = {first: {}, second: {}}
+
+    def keeper(topic: str) -> Callable[[Image], None]:
+        def keep(message: Image) -> None:
+            stamp_ns = stamp_ns_of(message.header)
+            waiting[topic] = {stamp_ns: message}
+            if all(stamp_ns in messages for messages in waiting.values()):
+                use(waiting[first][stamp_ns], waiting[second][stamp_ns])
+
+        return keep
+
+    for topic in (first, second):
+        node.create_subscription(Image, topic, keeper(topic), OUTPUT_QOS)
+
+
+STAGES = {stage.__name__: stage for stage in (perception, depth, segmentation, distances, cloud, listener)}
+
+if __name__ == "__main__":
+    rclpy.init()
+    rclpy.spin(STAGES[sys.argv[1]](Scene(Path(sys.argv[2]))))
