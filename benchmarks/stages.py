@@ -2,7 +2,7 @@
 
 `perception` is perception_node with the networks' results given. The other way round, `depth`, `segmentation`,
 `distances` and `cloud` are one process each, which pass depth and masks on over DDS, in NumPy: what one writes first.
-Both find the same distances, and both pack a cloud only if somebody subscribes to it.
+Both find the same distances and parents, and both pack a cloud only if somebody subscribes to it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +23,13 @@ from std_msgs.msg import Header
 from torch import Tensor
 from unity_depth_perception.msg import ObjectDistanceArray
 
+from unity_depth_perception.core.association import ParentLink, find_parents
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.floor import fit_floor
 from unity_depth_perception.evaluation.benchmark import plain_cloud, plain_statistics
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.nodes.perception_node import PerceptionNode
+from unity_depth_perception.ops.borders import lower_borders
 from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.colours import rgb_of
 from unity_depth_perception.ros.images import byte_array, depth_message, image_message, single_channel_of
@@ -121,13 +125,33 @@ def distances(scene: Scene) -> Node:
     publisher = node.create_publisher(ObjectDistanceArray, OBJECTS, OUTPUT_QOS)
 
     def relate(depth_image: Image, masks: Image) -> None:
-        found = plain_statistics(
-            single_channel_of(depth_image), single_channel_of(masks), scene.categories, scene.camera
-        )
+        depth_m, instances = single_channel_of(depth_image), single_channel_of(masks)
+        found = plain_statistics(depth_m, instances, scene.categories, scene.camera)
+        links = plain_parents(depth_m, instances, scene)
+        found = [replace(item, parent_id=link and link.parent) for item, link in zip(found, links, strict=True)]
         publisher.publish(objects_message(masks.header, tuple(found), "given", "given"))
 
     _pair(node, DEPTH, MASKS, relate)
     return node
+
+
+def plain_parents(depth_m: np.ndarray, instances: np.ndarray, scene: Scene) -> list[ParentLink | None]:
+    """What each object stands on: points by NumPy, one mask at a time; the rest is the package's own."""
+    camera, rng = scene.camera, np.random.default_rng(0)
+
+    def points(mask: np.ndarray, most: int) -> np.ndarray:
+        rows, columns = np.nonzero(mask)
+        chosen = np.sort(rng.choice(len(rows), min(most, len(rows)), replace=False))
+        pixels = np.stack([columns[chosen], rows[chosen]], axis=-1)
+        return camera.unproject(pixels, depth_m[rows[chosen], columns[chosen]])
+
+    each = [points(instances == k + 1, 512) for k in range(len(scene.categories))]
+    floor = fit_floor(points(instances == 0, 4096), np.concatenate(each))
+    if floor is None:
+        return [None] * len(each)
+    down = -floor.up[0], -floor.up[1]
+    borders = lower_borders(torch.from_numpy(depth_m), torch.from_numpy(instances.astype(np.uint8)), len(each), down)
+    return find_parents(each, scene.categories, floor, borders, camera.focal_px)
 
 
 def cloud(scene: Scene) -> Node:
