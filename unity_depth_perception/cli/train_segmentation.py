@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import math
+from collections.abc import Callable, Iterator, Sequence
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -12,9 +16,7 @@ from unity_depth_perception.cli.progress import track
 from unity_depth_perception.cli.training_options import (
     VIRTUAL,
     Batch,
-    Dataset,
     Images,
-    LearningRate,
     Minutes,
     Output,
     Pool,
@@ -23,64 +25,164 @@ from unity_depth_perception.cli.training_options import (
 )
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
+    from unity_depth_perception.evaluation.evaluator import SampleSource
     from unity_depth_perception.training.dataset_source import DatasetSource
+    from unity_depth_perception.training.loop import TrainingConfig
+    from unity_depth_perception.training.segmentation import Task
+
+_PRETRAINED = "pretrained"
+_INPUT_PX = {"compact": 560}  # the others: 800
+_VIRTUAL_STEPS, _STEPS = 20000, 4000
+_VIRTUAL_SCENES, _VIRTUAL_SEED = 50, 1  # that virtual Unity is judged by: never trained on
+
+
+class Network(StrEnum):
+    """What can be trained."""
+
+    COMPACT = "compact"
+    MOBILENET = "mobilenet_v3_large"
+    RESNET = "resnet50_fpn_v2"
+
+
+class _Data(NamedTuple):
+    """What to learn from (None: virtual Unity), and what to be judged by."""
+
+    source: DatasetSource | None
+    samples: SampleSource
+    validation: Sequence[int]
 
 
 def train_segmentation(
-    dataset: Dataset,
+    dataset: Annotated[
+        str,
+        typer.Argument(
+            metavar="DATASET",
+            help="Dataset folder, COCO instances .json, or the word virtual: scenes rendered on the fly.",
+        ),
+    ],
     output: Output,
+    network: Annotated[Network, typer.Option(help="The larger, the better and the slower.")] = Network.COMPACT,
     start: Annotated[
-        Path | None, typer.Option("--from", help="Weights (.safetensors) to start from instead of random ones.")
+        str | None,
+        typer.Option(
+            "--from",
+            help="Weights to start from instead of random ones: pretrained (the embedded ones for compact, "
+            "torchvision's of ImageNet or COCO for the others), or a file (.safetensors of this command, .pth of "
+            "torchvision).",
+        ),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 20000,
+    epochs: Annotated[float | None, typer.Option(min=0.01, help="Passes over a dataset, instead of --steps.")] = None,
+    steps: Annotated[
+        int | None,
+        typer.Option(min=1, help=f"Optimiser steps; {_STEPS}, of virtual Unity {_VIRTUAL_STEPS} if not given."),
+    ] = None,
     minutes: Minutes = None,
+    patience: Annotated[
+        int, typer.Option(min=0, help="End after so many of 20 judgements without a better one; 0: never early.")
+    ] = 6,
     batch: Batch = 4,
-    learning_rate: LearningRate = 8e-4,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=0, help="Its peak; 8e-4 for compact, else 1e-4 if not given.")
+    ] = None,
+    size: Annotated[
+        int | None,
+        typer.Option(min=64, max=2048, help="Side of a square of as many pixels as the network looks at: 560 or 800."),
+    ] = None,
     seed: Seed = 0,
+    images_dir: Annotated[Path | None, typer.Option(help="COCO JSON: folder of its images; else beside it.")] = None,
     pool: Pool = None,
     images: Images = 8192,
     device: DeviceOption = "auto",
 ) -> None:
-    """Train the compact Mask R-CNN; writes OUTPUT/compact_segmentation.safetensors."""
+    """Train Mask R-CNN on your own objects; ends with its average precision, pictures and a checkpoint."""
     import torch
 
     from unity_depth_perception.models.device import resolve_device
-    from unity_depth_perception.models.weights import save_weights
-    from unity_depth_perception.training import segmentation
+    from unity_depth_perception.training import workers
     from unity_depth_perception.training.loop import TrainingConfig
+    from unity_depth_perception.training.segmentation import Task
+    from unity_depth_perception.training.segmentation import train_segmentation as train
 
-    config = TrainingConfig(
-        output=output,
-        pool=pool or output / "pool",
-        images=images,
-        steps=steps,
-        minutes=minutes,
-        batch=batch,
-        learning_rate=learning_rate,
-        seed=seed,
-        start=start,
-        device=resolve_device(device, torch.cuda.is_available()),
-        source=None if dataset == VIRTUAL else _source(Path(dataset), output, seed),
-    )
-    path = output / "compact_segmentation.safetensors"
-    description = {
-        "kind": "compact-segmentation",
-        "categories": list(config.categories),
-        "training": {"images": images, "steps": steps, "batch": batch, "seed": seed},
-    }
-    save_weights(path, segmentation.train_segmentation(config), description)
-    typer.echo(f"weights: {path}")
+    input_px = size or _INPUT_PX.get(network, 800)
+    with workers.joined(resolve_device(device, torch.cuda.is_available())) as own_device:
+        with workers.first_goes_first():
+            weights = _start(start, network)
+            data = _virtual() if dataset == VIRTUAL else _of_dataset(Path(dataset), images_dir, output, seed, input_px)
+        config = TrainingConfig(
+            output=output,
+            pool=pool or output / "pool",
+            images=images,
+            steps=_steps(steps, epochs, data.source, batch * workers.count()),
+            minutes=minutes,
+            batch=batch,
+            learning_rate=learning_rate or (8e-4 if network is Network.COMPACT else 1e-4),
+            seed=seed,
+            start=weights,
+            device=own_device,
+            source=data.source,
+        )
+        judged = None if data.source is None else data.samples
+        task = Task(str(network), input_px, judged, data.validation, patience)
+        state = train(config, task)
+        if not workers.rank():
+            _finish(state, config, task, data)
 
 
-def _source(dataset: Path, output: Path, seed: int) -> DatasetSource:
-    from unity_depth_perception.models.compact import SEGMENTATION_AREA_PX
+def _start(start: str | None, network: Network) -> Path | None:
+    from unity_depth_perception.training.start import published_start
+
+    if start is None:
+        return None
+    return published_start(str(network)) if start == _PRETRAINED else Path(start)
+
+
+def _virtual() -> _Data:
+    from unity_depth_perception.evaluation.heldout import HeldOutScenes
+
+    return _Data(None, HeldOutScenes(_VIRTUAL_SCENES, _VIRTUAL_SEED), range(_VIRTUAL_SCENES))
+
+
+def _of_dataset(dataset: Path, images_dir: Path | None, output: Path, seed: int, input_px: int) -> _Data:
     from unity_depth_perception.training.dataset_source import DatasetSource
     from unity_depth_perception.training.split import Split
 
-    samples = open_dataset(dataset)
+    samples = open_dataset(dataset, images_dir)
     split = Split.draw(samples.names, samples.categories, seed)
     split.keep(output / "split.json")
-    indices = [index for index, name in enumerate(samples.names) if name in split.train]
-    return DatasetSource(
-        output / "data", samples, indices, SEGMENTATION_AREA_PX, lambda chosen: track(chosen, len(chosen), "reading")
+    index_of = {name: index for index, name in enumerate(samples.names)}
+    train = [index_of[name] for name in split.train]
+    source = DatasetSource(output / "data", samples, train, input_px**2, _bar("reading"))
+    return _Data(source, samples, [index_of[name] for name in split.validation])
+
+
+def _steps(steps: int | None, epochs: float | None, source: DatasetSource | None, images_per_step: int) -> int:
+    if epochs is None or source is None:
+        return steps or (_VIRTUAL_STEPS if source is None else _STEPS)
+    return max(1, math.ceil(epochs * len(source) / images_per_step))
+
+
+def _bar(description: str) -> Callable[[Sequence[int]], Iterator[int]]:
+    return lambda indices: track(indices, len(indices), description)
+
+
+def _finish(state: dict[str, Tensor], config: TrainingConfig, task: Task, data: _Data) -> None:
+    """Write the checkpoint, and what it is worth on images that it has not seen."""
+    from unity_depth_perception.models.registry import create_segmenter
+    from unity_depth_perception.training.checkpoint import described, save_segmentation
+    from unity_depth_perception.training.verdict import judge
+
+    path = config.output / f"{task.network}_segmentation.safetensors"
+    training = {"steps": config.steps, "batch": config.batch, "seed": config.seed}
+    save_segmentation(path, state, task, config.categories, training)
+    segmenter = create_segmenter(str(path), config.device)
+    scores = judge(segmenter, data.samples, data.validation, config.output, config.seed, _bar("judging"))
+    save_segmentation(path, state, task, config.categories, training, scores)
+    text = json.dumps(described(scores), indent=1)
+    (config.output / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    typer.echo(
+        f"{len(data.validation)} images: mask AP {scores.mask_ap:.3f}, AP50 {scores.mask_ap50:.3f}; "
+        f"box AP {scores.box_ap:.3f}, AP50 {scores.box_ap50:.3f}"
     )
+    typer.echo(f"weights: {path}")

@@ -14,7 +14,8 @@ VIRTUAL = "virtual"
 """The word that stands for virtual Unity where a dataset is asked for."""
 
 Dataset = Annotated[
-    str, typer.Argument(metavar="DATASET", help="Dataset folder, or the word virtual: scenes rendered on the fly.")
+    str,
+    typer.Argument(metavar="DATASET", help="Dataset folder, or the word virtual: scenes rendered on the fly."),
 ]
 Output = Annotated[
     Path, typer.Option("--output", help="Folder of weights, log and checkpoint; a started training goes on there.")
@@ -27,18 +28,23 @@ LearningRate = Annotated[float, typer.Option(min=0, help="Its peak.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the initial weights, of the draws and of the split.")]
 
 
-def open_dataset(path: Path) -> LabelledSamples:
-    """A dataset folder, after a look at every file of it; what is odd but allowed is said on stderr.
+def open_dataset(path: Path, images_dir: Path | None = None) -> LabelledSamples:
+    """A dataset folder or a COCO file, after a look at every file of it; what is odd but allowed is said on stderr.
+
+    Args:
+        images_dir: folder of the images of a COCO file.
 
     Raises:
         DatasetError: something is wrong with it; names every problem with its file.
     """
     from unity_depth_perception.dataset.annotations import refuse
+    from unity_depth_perception.dataset.coco import CocoDataset, examine_coco
     from unity_depth_perception.dataset.examination import examine
     from unity_depth_perception.dataset.reader import UnityDataset
 
-    found = examine(path)
+    is_coco = path.suffix == ".json"
+    found = examine_coco(path, images_dir) if is_coco else examine(path)
     refuse(str(path), found.problems)
     for note in found.notes:
         typer.echo(f"note: {note}", err=True)
-    return UnityDataset(path)
+    return CocoDataset(path, images_dir) if is_coco else UnityDataset(path)

@@ -76,7 +76,7 @@ class Annotations:
             raise DatasetError(f"{path}: expected a list of images under 'images', got {type(entries).__name__}")
         problems: list[str] = []
         images = [annotation for k, entry in enumerate(entries) if (annotation := _image(entry, k, problems))]
-        problems += [f"{name}: named more than once" for name in _repeated(a.image for a in images)]
+        problems += [f"{name}: named more than once" for name in repeated(a.image for a in images)]
         for annotation in images:
             problems += [f"{annotation.image}: {problem}" for problem in object_problems(annotation.objects)]
         used = {o.category for a in images for o in a.objects}
@@ -95,7 +95,7 @@ def refuse(source: str, problems: Sequence[str]) -> None:
 
 def object_problems(objects: Sequence[ObjectDistance]) -> list[str]:
     """What contradicts itself among the objects of one image: repeated ids, unknown parents, circles of parents."""
-    problems = [f"id {k} occurs more than once" for k in _repeated(o.id for o in objects)]
+    problems = [f"id {k} occurs more than once" for k in repeated(o.id for o in objects)]
     parents = {o.id: o.parent_id for o in objects}
     for o in objects:
         if o.id < 0:
@@ -168,6 +168,7 @@ def _categories(data: dict[str, Any], used: set[str], problems: list[str]) -> tu
     return tuple(listed)
 
 
-def _repeated(values: Iterable[Any]) -> list[Any]:
+def repeated(values: Iterable[Any]) -> list[Any]:
+    """What occurs more than once, sorted."""
     seen: set[Any] = set()
     return sorted({v for v in values if v in seen or seen.add(v)})  # type: ignore[func-returns-value]

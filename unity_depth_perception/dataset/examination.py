@@ -48,7 +48,9 @@ def examine(path: Path) -> Examination:
         of_files = [] if camera is None else list(file_problems(path, camera, annotation))
         problems += of_files or _pixel_problems(path, annotation)
     objects = [item for annotation in annotations.images for item in annotation.objects]
-    notes = tuple(_category_notes(annotations.categories, Counter(item.category for item in objects)))
+    notes = tuple(
+        category_notes("annotations.json", annotations.categories, Counter(item.category for item in objects))
+    )
     return Examination(len(annotations.images), len(objects), tuple(problems), notes)
 
 
@@ -77,10 +79,11 @@ def _pixel_problems(path: Path, annotation: ImageAnnotation) -> list[str]:
     return problems
 
 
-def _category_notes(categories: Sequence[str], counts: Counter[str]) -> Iterator[str]:
+def category_notes(source: str, categories: Sequence[str], counts: Counter[str]) -> Iterator[str]:
+    """Categories that have too few objects to learn from; `source` is the file that names them."""
     for category in categories:
         if counts[category] < 2:
             yield (
-                f"annotations.json: {counts[category] or 'no'} object of category {category}: "
+                f"{source}: {counts[category] or 'no'} object of category {category}: "
                 "a network needs some to learn from and others to be judged by"
             )

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from unity_depth_perception.core.metrics import match_objects
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.evaluation.truth import TrueObjects
+from unity_depth_perception.models.protocols import Segmentation
 from unity_depth_perception.ops.overlap import iou_matrix
 from unity_depth_perception.pipeline import PerceptionResult
 
@@ -76,17 +77,14 @@ class ObjectScore:
 
 def match_result(result: PerceptionResult, truth: TrueObjects) -> Matches:
     """Match the objects of a frame by the IoU of their masks."""
-    iou = iou_matrix(
-        result.segmentation.instances,
-        truth.segmentation.instances,
-        len(result.objects),
-        len(truth.objects),
-    )
-    overlaps, scores = iou.cpu().numpy(), result.segmentation.scores
-    predicted = [item.category for item in result.objects]
-    true = [item.category for item in truth.objects]
-    nameless = match_objects(overlaps, [""] * len(predicted), [""] * len(true), scores)
-    return Matches(tuple(match_objects(overlaps, predicted, true, scores)), tuple(nameless))
+    return match_segmentations(result.segmentation, truth.segmentation)
+
+
+def match_segmentations(found: Segmentation, true: Segmentation) -> Matches:
+    """Match the objects of two segmentations of a frame by the IoU of their masks."""
+    iou = iou_matrix(found.instances, true.instances, len(found.categories), len(true.categories)).cpu().numpy()
+    nameless = match_objects(iou, [""] * len(found.categories), [""] * len(true.categories), found.scores)
+    return Matches(tuple(match_objects(iou, found.categories, true.categories, found.scores)), tuple(nameless))
 
 
 def score_objects(result: PerceptionResult, truth: TrueObjects) -> ObjectScore:

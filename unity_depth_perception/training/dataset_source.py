@@ -77,8 +77,13 @@ class DatasetSource:
         if not _holds(folder, manifest):
             _write(folder, samples, progress(indices), _sizes(samples, indices, area_px))
             (folder / _MANIFEST).write_text(json.dumps(manifest) + "\n", encoding="utf-8")
+        self._count = len(indices)
         shards = [load_shard(path) for path in sorted(folder.iterdir()) if path.is_dir()]
         self._shards = [shard for shard in shards for _ in range(math.ceil(len(shard.image) / SHARD_IMAGES))]
+
+    def __len__(self) -> int:
+        """How many images there are to draw from."""
+        return self._count
 
     def wait(self) -> None:
         """Everything is there already."""

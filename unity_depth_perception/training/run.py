@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.training import workers
 from unity_depth_perception.training.journal import Journal
 from unity_depth_perception.training.validation import Judge, Validation
@@ -112,8 +113,14 @@ class Run:
 
     def _resume(self) -> None:
         state = torch.load(self._path, map_location=self.config.device, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        try:
+            self.network.load_state_dict(state["network"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError):
+            raise ModelError(
+                f"{self._path}: a training of another network or of other categories was started here; "
+                "choose another output folder"
+            ) from None
         self.average = state["average"]
         self.step, self._earlier_s = state["step"], state["seconds"]
         if self._judge is not None and "judge" in state:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,26 +15,33 @@ from unity_depth_perception.synthetic.scene import LEAST_VISIBLE_RATIO
 from unity_depth_perception.training.batches import Batch, draw_batch
 from unity_depth_perception.training.loop import TrainingConfig, fit
 from unity_depth_perception.training.shards import ShardSource
+from unity_depth_perception.training.start import begin_with
 from unity_depth_perception.training.target import jittered, target
 
 _AREA_PX = 384 * 384
 
 
-def train_second_look(config: TrainingConfig) -> dict[str, Tensor]:
-    """Train from scratch (or resume) and return the averaged weights."""
+def train_second_look(config: TrainingConfig, area_px: int = _AREA_PX) -> dict[str, Tensor]:
+    """Train from scratch or from `config.start` (or resume) and return the averaged weights.
+
+    Args:
+        area_px: pixels of the images that objects are cut out of.
+    """
     torch.manual_seed(config.seed)
     network = SecondLookNetwork(len(config.categories)).to(config.device).to(memory_format=torch.channels_last)
+    if config.start is not None:
+        begin_with(network, "second_look", config.start, config.categories)
     network.train()
 
     def step_loss(source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         while True:  # a small batch of a dataset may show no object
-            batch = draw_batch(source.available(), rng, config.batch, _AREA_PX, config.device, least_crop=0.6)
+            batch = draw_batch(source.available(), rng, config.batch, area_px, config.device, least_crop=0.6)
             boxes, masks, labels = objects(batch, rng, source.least_visible_ratio)
             if len(labels):
                 break
         return {"category": functional.cross_entropy(network(batch.image, boxes, masks), labels)}
 
-    return fit(config, network, step_loss, part="second_look")
+    return fit(replace(config, start=None), network, step_loss)
 
 
 def objects(

@@ -1,42 +1,119 @@
-"""`train-segmentation`: the compact Mask R-CNN on virtual Unity."""
+"""`train-segmentation`: Mask R-CNN on virtual Unity or on a dataset."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from torch import Tensor
+from torchvision.models.detection import MaskRCNN
 
+from unity_depth_perception.evaluation.coco_ap import CocoEvaluation
+from unity_depth_perception.evaluation.evaluator import SampleSource
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
+from unity_depth_perception.models.torchvision_segmenter import MaskRcnnSegmenter, torchvision_mask_rcnn
 from unity_depth_perception.training.batches import draw_batch
 from unity_depth_perception.training.loop import TrainingConfig, fit, fit_parts
 from unity_depth_perception.training.second_look import train_second_look
 from unity_depth_perception.training.shards import ShardSource
+from unity_depth_perception.training.start import begin_with
 from unity_depth_perception.training.target import target
+from unity_depth_perception.training.validation import State, Validation
+from unity_depth_perception.training.verdict import labelled_truth
 
-_AREAS_PX = ((0.5, 288 * 288), (1.0, 384 * 384))
-"""Coarse images first: (until this progress, size of the images)."""
+_SIDES = ((0.5, 0.75), (1.0, 1.0))
+"""Coarse images first: (until this progress, side of the images, of `Task.training_px`)."""
+_ZOOM = 384 / 560  # crops of 60 to 100 % of an image's sides, at this part of its size: objects as large as at use
+_JUDGED_IMAGES = 50  # at most, while a training goes on
+_LEAST_SCORE = 0.05  # of what is judged: average precision weighs the unsure by itself
 
 
-def train_segmentation(config: TrainingConfig) -> dict[str, Tensor]:
-    """Train Mask R-CNN and the second look, one after the other; the averaged weights of both.
+@dataclass(frozen=True)
+class Task:
+    """Which network learns, and what judges it.
 
-    The second look learns faster: it gets a fourth of the steps and of the time.
+    Attributes:
+        network: compact, mobilenet_v3_large or resnet50_fpn_v2.
+        input_px: side of a square of as many pixels as the network looks at.
+        samples: images to judge it by; None: it trains to the end unjudged.
+        validation: indices of those samples.
+        patience: see `Validation`.
     """
-    return fit_parts(config, {"detector": (0.75, train_detector), "second_look": (0.25, train_second_look)})
+
+    network: str = "compact"
+    input_px: int = 560
+    samples: SampleSource | None = None
+    validation: Sequence[int] = ()
+    patience: int = 6
+
+    @property
+    def training_px(self) -> int:
+        """Side of a square of as many pixels as the crops have that it learns from."""
+        return round(self.input_px * _ZOOM)
 
 
-def train_detector(config: TrainingConfig) -> dict[str, Tensor]:
-    """Train Mask R-CNN from scratch (or resume) and return the averaged weights."""
+_VIRTUAL = Task()
+
+
+def train_segmentation(config: TrainingConfig, task: Task = _VIRTUAL) -> dict[str, Tensor]:
+    """Train a network; the averaged weights, those that were judged the best.
+
+    The compact one has a second look, trained after Mask R-CNN. It learns faster: it gets a fourth of the steps and of
+    the time.
+    """
+    if task.network != "compact":
+        return train_detector(replace(config, output=config.output / "detector"), task)
+    parts = {
+        "detector": (0.75, lambda config: train_detector(config, task)),
+        "second_look": (0.25, lambda config: train_second_look(config, task.training_px**2)),
+    }
+    return fit_parts(config, parts)
+
+
+def train_detector(config: TrainingConfig, task: Task = _VIRTUAL) -> dict[str, Tensor]:
+    """Train Mask R-CNN from scratch or from `config.start` (or resume) and return the averaged weights."""
     torch.manual_seed(config.seed)
-    network = compact_mask_rcnn(len(config.categories)).to(config.device, memory_format=torch.channels_last)
+    network = _built(task.network, len(config.categories))
+    network = network.to(config.device, memory_format=torch.channels_last)
+    if config.start is not None:
+        begin_with(network, "detector", config.start, config.categories)
     network.train()
 
     def step_loss(source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
-        area = next(area for until, area in _AREAS_PX if progress <= until)
-        batch = draw_batch(source.available(), rng, config.batch, area, config.device, least_crop=0.6)
+        side = task.training_px * next(part for until, part in _SIDES if progress <= until)
+        batch = draw_batch(source.available(), rng, config.batch, round(side**2), config.device, least_crop=0.6)
         losses: dict[str, Tensor] = network(
             list(batch.image), [target(batch, index, source.least_visible_ratio) for index in range(len(batch.image))]
         )
         return losses
 
-    return fit(config, network, step_loss, part="detector")
+    return fit(replace(config, start=None), network, step_loss, validation=_validation(config, task))
+
+
+def _built(network: str, class_count: int) -> MaskRCNN:
+    return compact_mask_rcnn(class_count) if network == "compact" else torchvision_mask_rcnn(network, class_count)
+
+
+def _validation(config: TrainingConfig, task: Task) -> Validation | None:
+    """Average precision on the first validation images; the box head alone tells the category."""
+    samples = task.samples
+    if samples is None:
+        return None
+
+    def measure(state: State) -> dict[str, float]:
+        network = _built(task.network, len(config.categories))
+        network.load_state_dict(state)
+        network.to(config.device, memory_format=torch.channels_last)
+        segmenter = MaskRcnnSegmenter("", network, config.categories, task.input_px**2, _LEAST_SCORE)
+        evaluation = CocoEvaluation()
+        for index in task.validation[:_JUDGED_IMAGES]:
+            sample = samples[index]
+            with torch.inference_mode():
+                found = segmenter.infer(torch.from_numpy(sample.image).to(config.device))
+            evaluation.add(found, labelled_truth(sample, config.device).segmentation)
+        scores = evaluation.scores()
+        return {"mask AP": scores.mask_ap, "mask AP50": scores.mask_ap50, "box AP": scores.box_ap}
+
+    return Validation(measure, patience=task.patience)

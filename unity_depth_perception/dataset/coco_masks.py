@@ -1,0 +1,70 @@
+"""Masks of COCO: polygons or run-length codes in, one instance image out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pycocotools import mask as coco_mask
+
+from unity_depth_perception.core.objects import ObjectDistance
+
+Mask = NDArray[np.bool_]
+
+
+def decoded(segmentation: Any, width: int, height: int) -> Mask:
+    """The mask (H, W) of polygons or of a run-length code.
+
+    Raises:
+        ValueError: it is neither, or a code of another size.
+    """
+    if isinstance(segmentation, dict):
+        if list(segmentation.get("size", ())) != [height, width]:
+            raise ValueError(f"expected a run-length code of size {[height, width]}, got {segmentation.get('size')}")
+        counts = segmentation.get("counts")
+        if isinstance(counts, list) and sum(counts) != height * width:
+            raise ValueError(f"expected run lengths that sum to {height * width} px, got {sum(counts)}")
+        codes = segmentation if isinstance(counts, str | bytes) else _encoded(segmentation, width, height)
+    else:
+        if not (isinstance(segmentation, list) and all(_is_polygon(polygon) for polygon in segmentation)):
+            raise ValueError(
+                f"expected polygons [[x, y, x, y, x, y, ...]] or a run-length code, got {segmentation!r:.60}"
+            )
+        if not segmentation:
+            return np.zeros((height, width), dtype=bool)
+        codes = coco_mask.merge(_encoded(segmentation, width, height))
+    return np.asarray(coco_mask.decode(codes), dtype=bool)
+
+
+def _encoded(segmentation: Any, width: int, height: int) -> Any:
+    try:
+        return coco_mask.frPyObjects(segmentation, height, width)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise ValueError(f"expected polygons or a run-length code: {error}") from None
+
+
+def _is_polygon(points: Any) -> bool:
+    numbers = isinstance(points, list) and all(isinstance(v, int | float) and math.isfinite(v) for v in points)
+    return numbers and len(points) >= 6 and len(points) % 2 == 0
+
+
+def flattened(
+    found: Iterable[tuple[str, Mask]], width: int, height: int
+) -> tuple[NDArray[np.uint16], tuple[ObjectDistance, ...]]:
+    """Masks in one instance image, the smaller on top; what is hidden altogether is left out."""
+    layers = sorted(found, key=lambda layer: -int(layer[1].sum()))
+    stacked = np.zeros((height, width), dtype=np.uint16)
+    for k, (_, mask) in enumerate(layers):
+        stacked[mask] = k + 1
+    instances = np.zeros_like(stacked)
+    objects: list[ObjectDistance] = []
+    for k, (category, _) in enumerate(layers):
+        rows, columns = np.nonzero(stacked == k + 1)
+        if len(rows):
+            box = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
+            objects.append(ObjectDistance(len(objects), category, box))
+            instances[rows, columns] = len(objects)
+    return instances, tuple(objects)

@@ -1,0 +1,109 @@
+"""What a segmentation starts from: published weights, or a file of an earlier training, perhaps of other categories."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torchvision.models import MobileNet_V3_Large_Weights
+from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights
+
+from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.compact import SEGMENTATION_WEIGHTS
+from unity_depth_perception.models.hub import read_tensors
+from unity_depth_perception.models.weights import categories_of, fill_network, load_weights
+
+
+class _Rows(NamedTuple):
+    """Which rows of a tensor belong to a category: `each`, after those of the background where there is one."""
+
+    each: int
+    background: bool
+
+
+_OF_CATEGORIES = {
+    "roi_heads.box_predictor.cls_score": _Rows(1, True),
+    "roi_heads.box_predictor.bbox_pred": _Rows(4, True),
+    "roi_heads.mask_predictor.mask_fcn_logits": _Rows(1, True),
+    "head": _Rows(1, False),  # of the second look
+}
+_PUBLISHED = {
+    "mobilenet_v3_large": MobileNet_V3_Large_Weights.IMAGENET1K_V2,
+    "resnet50_fpn_v2": MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1,
+}
+
+
+def published_start(network: str) -> Path:
+    """File of the published weights of a network: the embedded ones of `compact`, ImageNet's or COCO's of torchvision.
+
+    torchvision downloads them once into its cache (TORCH_HOME).
+
+    Raises:
+        ModelError: they are not in the cache and cannot be downloaded.
+    """
+    if network == "compact":
+        return SEGMENTATION_WEIGHTS
+    weights = _PUBLISHED[network]
+    path = Path(torch.hub.get_dir()) / "checkpoints" / Path(weights.url).name
+    if not path.is_file():
+        try:
+            weights.get_state_dict(progress=True, check_hash=True)
+        except (OSError, RuntimeError) as error:  # RuntimeError: the hash does not fit
+            raise ModelError(
+                f"cannot download the published weights of {network} into {path} ({error}); fetch {weights.url} on "
+                "another machine and name the file with --from, or leave --from out to start from random weights"
+            ) from None
+    return path
+
+
+def begin_with(network: nn.Module, part: str, start: Path, categories: Sequence[str]) -> None:
+    """Fill a network from a file; what belongs to a category that the file does not know stays as it is.
+
+    Args:
+        part: the network's name within a model of several; its tensors are named `part.` in the file.
+        start: .safetensors of train-segmentation, or .pth of torchvision's published weights.
+        categories: what the network is to tell apart, in its order.
+
+    Raises:
+        ModelError: the file cannot be used, or is of another network.
+    """
+    expected = network.state_dict()
+    if start.suffix == ".safetensors":
+        state, description = load_weights(start)
+        known = categories_of(description, start)
+        given = {name.removeprefix(f"{part}."): v for name, v in state.items() if name.startswith(f"{part}.")} or state
+    else:
+        given, known = _of_torchvision(read_tensors(start), expected, start), ()
+    for name, value in given.items():
+        rows = _OF_CATEGORIES.get(name.rpartition(".")[0])
+        if rows is not None and name in expected and value.shape[1:] == expected[name].shape[1:]:
+            given[name] = _with_rows(expected[name], value, _pairs(rows, known, categories))
+    fill_network(network, given, start)
+
+
+def _of_torchvision(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], start: Path) -> dict[str, Tensor]:
+    """All of Mask R-CNN, or the backbone alone from a classifier; the rest stays as it is."""
+    named = {name.replace("features.", "backbone.body.", 1): value for name, value in state.items()}
+    found = {name: value for name, value in named.items() if name in expected}
+    if not any(name.startswith("backbone.body.") for name in found):
+        raise ModelError(f"{start}: expected weights that torchvision publishes for this network, got another's")
+    return {**expected, **found}
+
+
+def _pairs(rows: _Rows, known: Sequence[str], wanted: Sequence[str]) -> Iterator[tuple[slice, slice]]:
+    """Rows of the file and rows of the network that mean the same."""
+    each, first = rows.each, int(rows.background)
+    pairs = [(0, 0)] if rows.background else []
+    pairs += [(known.index(name) + first, k + first) for k, name in enumerate(wanted) if name in known]
+    for theirs, ours in pairs:
+        yield slice(theirs * each, (theirs + 1) * each), slice(ours * each, (ours + 1) * each)
+
+
+def _with_rows(own: Tensor, value: Tensor, pairs: Iterator[tuple[slice, slice]]) -> Tensor:
+    mixed = own.detach().clone()
+    for theirs, ours in pairs:
+        mixed[ours] = value[theirs].to(mixed)
+    return mixed
