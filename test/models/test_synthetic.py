@@ -157,3 +157,9 @@ def test_the_gpu_renders_what_the_cpu_renders() -> None:
     same = cpu.instances == gpu.instances
     assert np.allclose(cpu.depth_m[same], gpu.depth_m[same], rtol=1e-4)
     assert np.abs(cpu.image.astype(int) - gpu.image).mean() < 1
+
+
+def test_with_larger_cubes_everything_is_as_much_farther() -> None:
+    usual, large = (render([random_scene(3, 64, 48, edge_m=edge_m)]) for edge_m in (0.07, 0.5))
+    assert torch.equal(usual.boxes, large.boxes)
+    torch.testing.assert_close(large.depth_m, usual.depth_m * (0.5 / 0.07), rtol=1e-3, atol=0)

@@ -29,6 +29,9 @@ def synthesize(
     vertical_fov: Annotated[
         float | None, typer.Option(metavar="DEG", help="Vertical field of view; drawn from the seed if not given.")
     ] = None,
+    cube_edge: Annotated[
+        float | None, typer.Option(metavar="M", min=0.005, max=5, help="Edge of the cube prefab.", show_default="0.07")
+    ] = None,
 ) -> None:
     """Write images of virtual scenes with true depth, masks, objects, parents and camera poses."""
     from unity_depth_perception.core.camera import Camera
@@ -40,7 +43,7 @@ def synthesize(
     fov_rad = math.radians(vertical_fov) if vertical_fov is not None else _drawn_fov_rad(seed)
     camera = Camera.from_vertical_fov(fov_rad, size.width, size.height)
     with DatasetWriter(out, camera, categories=CATEGORIES) as writer:
-        for sample in track(_samples(count, seed, size, fov_rad), count, "rendering"):
+        for sample in track(_samples(count, seed, size, fov_rad, cube_edge), count, "rendering"):
             writer.add(sample)
     typer.echo(f"{count} images of {size} px, vertical field of view {math.degrees(fov_rad):.2f} deg: {out}")
 
@@ -54,10 +57,16 @@ def _drawn_fov_rad(seed: int) -> float:
     return random_fov_rad(np.random.default_rng(scene_seed(seed, 0)))
 
 
-def _samples(count: int, seed: int, size: Size, fov_rad: float) -> Iterator[Sample]:
+def _samples(count: int, seed: int, size: Size, fov_rad: float, edge_m: float | None) -> Iterator[Sample]:
     from unity_depth_perception.synthetic.samples import render_samples
+    from unity_depth_perception.synthetic.scene import CUBE_EDGE_M
 
     for index in range(count):
-        seeds = [scene_seed(seed, index)]
-        (sample,) = render_samples(seeds=seeds, width=size.width, height=size.height, fov_rad=fov_rad)
+        (sample,) = render_samples(
+            seeds=[scene_seed(seed, index)],
+            width=size.width,
+            height=size.height,
+            fov_rad=fov_rad,
+            edge_m=edge_m or CUBE_EDGE_M,
+        )
         yield replace(sample, name=f"{index:05d}.png")

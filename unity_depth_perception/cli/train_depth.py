@@ -1,65 +1,185 @@
-"""`unity-depth train-depth`: the embedded depth model, from virtual Unity rendered on the fly."""
+"""`unity-depth train-depth`: fine-tune a metric depth model on true depth, or train the embedded one from scratch."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from unity_depth_perception.cli.options import DeviceOption
+from unity_depth_perception.cli.progress import track
 from unity_depth_perception.cli.training_options import (
     VIRTUAL,
-    Batch,
     Dataset,
     Images,
-    LearningRate,
     Minutes,
     Output,
     Pool,
     Seed,
+    open_dataset,
 )
-from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.core.errors import DatasetError
+
+if TYPE_CHECKING:
+    from unity_depth_perception.core.metrics import DepthMetrics
+    from unity_depth_perception.training.fine_tuning import Judges, Measured
+    from unity_depth_perception.training.loop import TrainingConfig
+    from unity_depth_perception.training.shards import ShardSource
+
+_COMPACT = "compact"
+_HELD_OUT = 32  # virtual scenes to judge by
 
 
 def train_depth(
     dataset: Dataset,
     output: Output,
     start: Annotated[
-        Path | None, typer.Option("--from", help="Weights (.safetensors) to start from instead of random ones.")
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="NAME",
+            help="Model to start from: compact, da2-metric-..., da3metric-large or the path of weights of train-depth. "
+            "Without it: compact; with the dataset virtual, random weights.",
+        ),
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps.")] = 8000,
+    weights: Annotated[
+        Path | None, typer.Option(help="File or folder of the published weights to start from, not the hub's.")
+    ] = None,
+    backbone: Annotated[bool, typer.Option("--train-backbone", help="Train the backbone too.")] = False,
+    steps: Annotated[
+        int | None, typer.Option(min=1, help="Optimiser steps.", show_default="1000; from random weights 8000")
+    ] = None,
     minutes: Minutes = None,
-    batch: Batch = 16,
-    learning_rate: LearningRate = 1.5e-3,
+    batch: Annotated[
+        int | None, typer.Option(min=2, help="Images a step.", show_default="8; from random weights 16")
+    ] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-9, help="Its peak.", show_default="what suits the model")
+    ] = None,
     seed: Seed = 0,
     pool: Pool = None,
     images: Images = 8192,
     device: DeviceOption = "auto",
 ) -> None:
-    """Train the compact depth network; writes OUTPUT/compact_depth.safetensors."""
+    """Fine-tune a metric depth model on a dataset's true depth; writes OUTPUT/depth.safetensors.
+
+    On virtual Unity, compact is trained as a whole, from random weights or on from given ones; this writes
+    OUTPUT/compact_depth.safetensors.
+    """
     import torch
 
     from unity_depth_perception.models.device import resolve_device
-    from unity_depth_perception.models.weights import save_weights
-    from unity_depth_perception.training import depth
     from unity_depth_perception.training.loop import TrainingConfig
 
-    if dataset != VIRTUAL:
-        raise ConfigurationError(f"expected the word {VIRTUAL} as the dataset, got {dataset!r}")
+    whole = dataset == VIRTUAL and _is_compact(start)
     config = TrainingConfig(
         output=output,
         pool=pool or output / "pool",
         images=images,
-        steps=steps,
+        steps=steps or (8000 if whole else 1000),
         minutes=minutes,
-        batch=batch,
-        learning_rate=learning_rate,
+        batch=batch or (16 if whole else 8),
+        learning_rate=learning_rate or (1.5e-3 if whole else 0.0),
         seed=seed,
-        start=start,
         device=resolve_device(device, torch.cuda.is_available()),
     )
-    path = output / "compact_depth.safetensors"
-    training = {"images": images, "steps": steps, "batch": batch, "seed": seed}
-    save_weights(path, depth.train_depth(config), {"kind": "compact-depth", "training": training})
+    if whole:
+        _train_whole(config, start)
+    else:
+        _fine_tune(config, dataset, start or _COMPACT, weights, backbone)
+
+
+def _is_compact(start: str | None) -> bool:
+    from unity_depth_perception.models.trained import COMPACT_KIND
+    from unity_depth_perception.models.weights import load_description
+
+    if start is None or start == _COMPACT:
+        return True
+    return start.endswith(".safetensors") and load_description(Path(start)).get("kind") == COMPACT_KIND
+
+
+def _train_whole(config: TrainingConfig, start: str | None) -> None:
+    """Both networks of compact, with all that virtual Unity knows."""
+    from unity_depth_perception.models.compact import DEPTH_WEIGHTS
+    from unity_depth_perception.models.trained import COMPACT_KIND
+    from unity_depth_perception.models.weights import save_weights
+    from unity_depth_perception.training import depth
+
+    if start is not None:
+        config = replace(config, start=DEPTH_WEIGHTS if start == _COMPACT else Path(start))
+    path = config.output / "compact_depth.safetensors"
+    training = {"images": config.images, "steps": config.steps, "batch": config.batch, "seed": config.seed}
+    save_weights(path, depth.train_depth(config), {"kind": COMPACT_KIND, "training": training})
     typer.echo(f"weights: {path}")
+
+
+def _fine_tune(config: TrainingConfig, dataset: str, start: str, weights: Path | None, backbone: bool) -> None:
+    """Any metric back end, on what every dataset with depth knows."""
+    from unity_depth_perception.models.options import DepthOptions
+    from unity_depth_perception.models.registry import create_depth_estimator, require_known_depth_model
+    from unity_depth_perception.models.weights import save_weights
+    from unity_depth_perception.training.fine_tuning import fine_tune, prepare, validate
+    from unity_depth_perception.training.tunable import tunable
+
+    require_known_depth_model(start)
+    source_of, judges = _virtual(config) if dataset == VIRTUAL else _dataset(Path(dataset), config)
+    exact = DepthOptions(precision="float32")
+    estimator = create_depth_estimator(start, config.device, weights, exact)
+    model = tunable(estimator)
+    config = replace(config, learning_rate=config.learning_rate or model.learning_rate, source=source_of(model.area_px))
+    measured = prepare(estimator, model, config, judges, start, backbone)
+    fine_tune(model, config, backbone, lambda: validate(estimator, judges))
+    state, description = model.weights()
+    path = config.output / "depth.safetensors"
+    training = {"start": Path(start).name, "steps": config.steps, "batch": config.batch, "seed": config.seed}
+    save_weights(path, state, {**description, "training": {**training, "backbone": backbone}})
+    after = validate(create_depth_estimator(str(path), config.device, None, exact), judges)
+    measured.write(config.output, after)
+    _print(measured, after)
+    typer.echo(f"weights: {path}")
+
+
+def _virtual(config: TrainingConfig) -> tuple[Callable[[int], ShardSource], Judges]:
+    """The pool, whatever the size of the images, and scenes that no training uses."""
+    from unity_depth_perception.evaluation.heldout import HeldOutScenes
+    from unity_depth_perception.training.fine_tuning import Judges
+    from unity_depth_perception.training.pool import ScenePool
+
+    judges = Judges(HeldOutScenes(_HELD_OUT, config.seed), range(_HELD_OUT), _tracked("judging"))
+    return (lambda area_px: ScenePool(config.pool, config.images)), judges
+
+
+def _dataset(path: Path, config: TrainingConfig) -> tuple[Callable[[int], ShardSource], Judges]:
+    """The two sides of a dataset folder."""
+    from unity_depth_perception.training.dataset_source import DatasetSource
+    from unity_depth_perception.training.fine_tuning import Judges
+    from unity_depth_perception.training.split import Split
+
+    if path.suffix == ".json":
+        raise DatasetError(f"{path}: expected a dataset folder with depth/; a COCO file knows no depth")
+    samples = open_dataset(path, needs_depth=True)
+    split = Split.draw(samples.names, samples.categories, config.seed)
+    split.keep(config.output / "split.json")
+    train = [index for index, name in enumerate(samples.names) if name in split.train]
+    judges = [index for index, name in enumerate(samples.names) if name in split.validation]
+    return (
+        lambda area_px: DatasetSource(config.output / "data", samples, train, area_px, _tracked("reading")),
+        Judges(samples, judges, _tracked("judging")),
+    )
+
+
+def _tracked(what: str) -> Callable[[Sequence[int]], Iterator[int]]:
+    return lambda indices: track(indices, len(indices), what)
+
+
+def _print(measured: Measured, after: DepthMetrics) -> None:
+    table = Table("", "AbsRel", "RMSE, m", "delta1", box=None, title="on the validation images", title_justify="left")
+    rows = {"before": measured.before, f"scaled by {measured.factor:.4g}": measured.scaled, "after": after}
+    for name, metrics in rows.items():
+        table.add_row(name, *(f"{value:.4f}" for value in (metrics.abs_rel, metrics.rmse, metrics.delta1)))
+    Console().print(table)

@@ -28,11 +28,12 @@ LearningRate = Annotated[float, typer.Option(min=0, help="Its peak.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the initial weights, of the draws and of the split.")]
 
 
-def open_dataset(path: Path, images_dir: Path | None = None) -> LabelledSamples:
+def open_dataset(path: Path, images_dir: Path | None = None, needs_depth: bool = False) -> LabelledSamples:
     """A dataset folder or a COCO file, after a look at every file of it; what is odd but allowed is said on stderr.
 
     Args:
         images_dir: folder of the images of a COCO file.
+        needs_depth: an image without true depth is a problem.
 
     Raises:
         DatasetError: something is wrong with it; names every problem with its file.
@@ -43,7 +44,7 @@ def open_dataset(path: Path, images_dir: Path | None = None) -> LabelledSamples:
     from unity_depth_perception.dataset.reader import UnityDataset
 
     is_coco = path.suffix == ".json"
-    found = examine_coco(path, images_dir) if is_coco else examine(path)
+    found = examine_coco(path, images_dir) if is_coco else examine(path, needs_depth)
     refuse(str(path), found.problems)
     for note in found.notes:
         typer.echo(f"note: {note}", err=True)

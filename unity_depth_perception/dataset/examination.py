@@ -12,8 +12,8 @@ import numpy as np
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, DatasetError
 from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation
-from unity_depth_perception.dataset.files import read_image, read_mask
-from unity_depth_perception.dataset.reader import file_problems, stranger_problem
+from unity_depth_perception.dataset.files import read_depth, read_image, read_mask
+from unity_depth_perception.dataset.reader import depth_path, file_problems, stranger_problem
 
 
 @dataclass(frozen=True)
@@ -32,8 +32,12 @@ class Examination:
     notes: tuple[str, ...]
 
 
-def examine(path: Path) -> Examination:
-    """Look at every file of a dataset folder, pixels included; nothing is raised, everything is listed."""
+def examine(path: Path, needs_depth: bool = False) -> Examination:
+    """Look at every file of a dataset folder, pixels included; nothing is raised, everything is listed.
+
+    Args:
+        needs_depth: an image without a depth file is a problem too, as for a training of depth.
+    """
     if not path.is_dir():
         return Examination(0, 0, (f"{path}: expected a dataset folder, but there is no such folder",), ())
     try:
@@ -47,6 +51,10 @@ def examine(path: Path) -> Examination:
     for annotation in annotations.images:
         of_files = [] if camera is None else list(file_problems(path, camera, annotation))
         problems += of_files or _pixel_problems(path, annotation)
+        if needs_depth and depth_path(path, annotation.image) is None:
+            problems.append(
+                f"depth/{Path(annotation.image).stem}: expected true depth as .png, .exr or .npy, found none"
+            )
     objects = [item for annotation in annotations.images for item in annotation.objects]
     notes = tuple(
         category_notes("annotations.json", annotations.categories, Counter(item.category for item in objects))
@@ -68,6 +76,8 @@ def _pixel_problems(path: Path, annotation: ImageAnnotation) -> list[str]:
     try:
         read_image(path / "images" / annotation.image)
         instances = read_mask(mask) if mask.is_file() else None
+        if depth := depth_path(path, annotation.image):
+            read_depth(depth)
     except DatasetError as error:
         return [str(error)]
     if instances is not None:

@@ -87,7 +87,7 @@ class UnityDataset:
             image=read_image(self.path / "images" / annotation.image),
             camera=self.camera,
             objects=annotation.objects,
-            depth_m=read_depth(depth) if (depth := _depth_path(self.path, annotation.image)) else None,
+            depth_m=read_depth(depth) if (depth := depth_path(self.path, annotation.image)) else None,
             instances=read_mask(mask) if (mask := self.path / "masks" / annotation.image).is_file() else None,
             world_from_camera=annotation.world_from_camera,
         )
@@ -99,7 +99,7 @@ class UnityDataset:
 def file_problems(root: Path, camera: Camera, annotation: ImageAnnotation) -> Iterator[str]:
     """What is wrong with the files of one image: all that shows without decoding them."""
     image, mask = (root / folder / annotation.image for folder in ("images", "masks"))
-    depth = _depth_path(root, annotation.image)
+    depth = depth_path(root, annotation.image)
     if not image.is_file():
         yield f"images/{annotation.image}: named in annotations.json, but there is no such file"
     if annotation.objects and not mask.is_file():
@@ -131,6 +131,7 @@ def stranger_problem(instances: NDArray[np.uint16], annotation: ImageAnnotation)
     )
 
 
-def _depth_path(root: Path, image: str) -> Path | None:
+def depth_path(root: Path, image: str) -> Path | None:
+    """The depth file of an image, if it has one."""
     candidates = (root / "depth" / (Path(image).stem + suffix) for suffix in DEPTH_SUFFIXES)
     return next((path for path in candidates if path.is_file()), None)

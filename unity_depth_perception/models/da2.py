@@ -44,10 +44,11 @@ class DepthAnythingV2:
             )
         self.name = name
         self.device = device
-        self._variant = variant
+        self.variant = variant
+        self.network = network
         self._options = options
         network.to(device).set_precision(resolve_precision(options.precision, device))
-        self._network = accelerated(network, options.acceleration, device)
+        self._run = accelerated(network, options.acceleration, device)
 
     def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
         """Depth of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
@@ -56,9 +57,12 @@ class DepthAnythingV2:
 
     def depth_at_network_size(self, image: Tensor) -> Tensor:
         """(h, w) float32 [m] as the network gives it, uncorrected, for an image (H, W, 3) uint8 RGB."""
-        width, height = network_size(image.shape[1], image.shape[0], self._options.size_px or _SIDE_PX)
-        unit: Tensor = self._network(normalised(resized_bicubic(image, width, height)))
-        return unit * self._variant.max_depth_m
+        unit: Tensor = self._run(normalised(resized_bicubic(image, *self.seen_size(image.shape[1], image.shape[0]))))
+        return unit * self.variant.max_depth_m
+
+    def seen_size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height at which the network sees an image of width x height px."""
+        return network_size(width, height, self._options.size_px or _SIDE_PX)
 
     def _focal_factor(self, camera: Camera) -> float:
         """How much farther a thing is that this camera shows as large as the training camera shows it.
@@ -66,9 +70,9 @@ class DepthAnythingV2:
         First order: depth is proportional to the focal length for the same pixels; the network sees each image with
         its shorter side brought to the same length.
         """
-        if not self._options.correct_focal or self._variant.trained_focal is None:
+        if not self._options.correct_focal or self.variant.trained_focal is None:
             return 1.0
-        return camera.focal_px / min(camera.width, camera.height) / self._variant.trained_focal
+        return camera.focal_px / min(camera.width, camera.height) / self.variant.trained_focal
 
 
 def create_da2(name: str, device: torch.device, weights: Path | None, options: DepthOptions) -> DepthAnythingV2:

@@ -40,12 +40,16 @@ class DepthAnythingV2Network(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """(H, W) float32 of a normalised image (1, 3, H, W), H and W multiples of PATCH_PX."""
-        rows, columns = image.shape[2] // PATCH_PX, image.shape[3] // PATCH_PX
-        with torch.autocast(image.device.type, dtype=self._arithmetic, enabled=self._arithmetic != torch.float32):
-            tokens = self.net.backbone(image).feature_maps
+        return self.of_batch(image)[0]
+
+    def of_batch(self, images: Tensor) -> Tensor:
+        """(B, H, W) float32 of normalised images (B, 3, H, W), H and W multiples of PATCH_PX."""
+        rows, columns = images.shape[2] // PATCH_PX, images.shape[3] // PATCH_PX
+        with torch.autocast(images.device.type, dtype=self._arithmetic, enabled=self._arithmetic != torch.float32):
+            tokens = self.net.backbone(images).feature_maps
         levels = self.net.neck([level.float() for level in tokens], rows, columns)
         depth: Tensor = self.net.head(levels, rows, columns)
-        return depth[0]
+        return depth
 
 
 def _of_transformers(architecture: Architecture) -> nn.Module:

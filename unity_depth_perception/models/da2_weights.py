@@ -54,7 +54,16 @@ def load_da2_weights(network: nn.Module, path: Path, variant: Variant) -> None:
             that its output means other metres.
     """
     _require_same_scale(path.with_name("config.json"), variant)
-    published = hub_names(read_tensors(path))
+    fill_da2_network(network, read_tensors(path), path)
+
+
+def fill_da2_network(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
+    """Fill a network of transformers with tensors in any of the three namings, which came from `path`.
+
+    Raises:
+        ModelError: they are of another network; names the first mismatch.
+    """
+    published = hub_names(state)
     in_memory = {_renamed(name, _FROM_MEMORY): name for name in network.state_dict()}
     fill_network(network, {in_memory.get(name, name): value for name, value in published.items()}, path)
 

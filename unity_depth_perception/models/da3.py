@@ -54,7 +54,7 @@ def create_da3(name: str, device: torch.device, weights: Path | None, options: D
     _require_named(path.with_name("config.json"), variant)
     state = read_tensors(path)
     network = build_network(variant.architecture)
-    _fill(network, state, path)
+    fill_da3_network(network, state, path)
     return estimator_of(name, network, device, options)
 
 
@@ -88,6 +88,15 @@ class _Da3Depth:
 
 class MetricDepth(_Da3Depth):
     """DA3METRIC: metres from the focal length of the image as the network sees it; knows the sky."""
+
+    @property
+    def branch(self) -> ViewNetwork:
+        """Its network."""
+        return self._branch
+
+    def seen_size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height at which the network sees an image of width x height px."""
+        return seen_size(width, height, self._longest_px)
 
     def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
         """Depth [m] of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
@@ -182,9 +191,20 @@ def seen_image(image: Tensor, longest_px: int) -> Tensor:
 
     depth_anything_3.utils.io.input_processor: the longest side to `longest_px`, then each side to the nearest multiple.
     """
-    ratio = longest_px / max(image.shape[:2])
-    bounded = _resized(image, *(max(1, round(side * ratio)) for side in image.shape[1::-1]))
-    return normalised(_resized(bounded, *(nearest_multiple(side, PATCH_PX) for side in bounded.shape[1::-1])))
+    height, width = image.shape[:2]
+    bounded = _resized(image, *_bounded_size(width, height, longest_px))
+    return normalised(_resized(bounded, *seen_size(width, height, longest_px)))
+
+
+def seen_size(width: int, height: int, longest_px: int) -> tuple[int, int]:
+    """Width and height at which a network sees an image of width x height px: multiples of PATCH_PX."""
+    w, h = _bounded_size(width, height, longest_px)
+    return nearest_multiple(w, PATCH_PX), nearest_multiple(h, PATCH_PX)
+
+
+def _bounded_size(width: int, height: int, longest_px: int) -> tuple[int, int]:
+    ratio = longest_px / max(width, height)
+    return max(1, round(width * ratio)), max(1, round(height * ratio))
 
 
 def _resized(image: Tensor, width: int, height: int) -> Tensor:
@@ -218,8 +238,12 @@ def _rescaled(intrinsics: Tensor, x_ratio: float, y_ratio: float) -> Tensor:
     return scaled
 
 
-def _fill(network: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    """Load a checkpoint as the reference's front end saves it: its network is the attribute `model` there."""
+def fill_da3_network(network: nn.Module, state: dict[str, Tensor], path: Path) -> None:
+    """Load a checkpoint as the reference's front end saves it: its network is the attribute `model` there.
+
+    Raises:
+        ModelError: it is of another network; names the first mismatch.
+    """
     whole = nn.ModuleDict({"model": network})
     state = without_gaussians(state)
     unknown = sorted(state.keys() - whole.state_dict().keys())

@@ -65,14 +65,23 @@ class Branch(nn.Module):
     def forward(self, image: Tensor) -> RawDepth:
         """Depth of one normalised image (1, 3, H, W) float32, H and W multiples of PATCH_PX."""
         height, width = image.shape[2:]
-        with self._arithmetic(image.device):
-            features, _ = self.net.backbone(image[:, None], cam_token=None, export_feat_layers=[])
-        features = [(tokens.float(), camera.float()) for tokens, camera in features]
         if not hasattr(self.net.head, "head_aux"):
-            out = self.net.head(features, height, width, patch_start_idx=0)
-            return RawDepth(out["depth"].reshape(height, width), sky=out["sky"].reshape(height, width))
+            depth, sky = self.of_batch(image)
+            return RawDepth(depth[0], sky=sky[0])
+        features = self._features(image)
         depth, confidence = _dual_head_depth(self.net.head, [tokens[:, 0] for tokens, _ in features], height, width)
         return RawDepth(depth, confidence, intrinsics=self._intrinsics(features[-1][1], height, width))
+
+    def of_batch(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Depth and sky (B, H, W) of normalised images (B, 3, H, W), each by itself; metric and mono networks alone."""
+        out = self.net.head(self._features(images), *images.shape[2:], patch_start_idx=0)
+        return out["depth"].flatten(0, 1), out["sky"].flatten(0, 1)
+
+    def _features(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Tokens (B, 1, P, C) and camera token of each level that the head reads."""
+        with self._arithmetic(images.device):
+            features, _ = self.net.backbone(images[:, None], cam_token=None, export_feat_layers=[])
+        return [(tokens.float(), camera.float()) for tokens, camera in features]
 
     def views(self, images: Tensor, **conditions: Any) -> Any:
         """The reference's own dictionary for normalised images (1, N, 3, H, W); see DepthAnything3Net.forward."""

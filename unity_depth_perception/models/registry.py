@@ -18,6 +18,7 @@ from unity_depth_perception.models.da2_variants import DA2_VARIANTS
 from unity_depth_perception.models.da3_variants import DA3_VARIANTS
 from unity_depth_perception.models.options import DepthOptions
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
+from unity_depth_perception.models.trained import load_trained
 from unity_depth_perception.models.weights import load_description
 
 
@@ -90,7 +91,7 @@ def create_depth_estimator(
     require_known_depth_model(name)
     if name in _DEPTH:
         return _DEPTH[name](name, device, weights, options)
-    return CompactDepth(device, Path(name))
+    return load_trained(Path(name), device, options)
 
 
 def create_segmenter(name: str, device: torch.device) -> Segmenter:

@@ -36,6 +36,12 @@ class Sightings:
     floor_normal: Tensor
     log_error: Tensor
 
+    def of(self, chosen: Tensor) -> Sightings:
+        """Those of a mask (N,) bool."""
+        return Sightings(
+            self.log_depth[chosen], self.log_height[chosen], self.floor_normal[chosen], self.log_error[chosen]
+        )
+
     def agreed(self) -> tuple[Tensor, Tensor]:
         """Normal (3,) and log height (), the cubes' mean weighted by how sure they are."""
         weight = functional.softmax(-_SHARPNESS * self.log_error, dim=0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import colorsys
 import math
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,15 +44,18 @@ def random_fov_rad(rng: np.random.Generator) -> float:
 def random_scene(
     seed: int, width: int, height: int, fov_rad: float | None = None, edge_m: float = CUBE_EDGE_M
 ) -> Scene:
-    """The scene of a seed, seen by a centred camera of width x height px; the field of view is drawn unless given."""
+    """The scene of a seed, seen by a centred camera of width x height px; the field of view is drawn unless given.
+
+    With cubes of another edge everything grows along, room and camera included, but for the patterns on the surfaces.
+    """
     rng = np.random.default_rng(seed)
     camera = Camera.from_vertical_fov(fov_rad if fov_rad is not None else random_fov_rad(rng), width, height)
     while True:  # each draw succeeds with a probability of about one half
-        boxes = _place_boxes(rng, edge_m)
-        pose = _place_camera(rng, camera, boxes, edge_m)
+        boxes = _place_boxes(rng, CUBE_EDGE_M)
+        pose = _place_camera(rng, camera, boxes, CUBE_EDGE_M)
         if pose is not None:
             break
-    return Scene(
+    scene = Scene(
         seed=seed,
         camera=camera,
         world_from_camera=pose,
@@ -69,6 +73,14 @@ def random_scene(
             vignette=float(rng.uniform(0, 0.25)),
         ),
     )
+    return scene if edge_m == CUBE_EDGE_M else _grown(scene, edge_m / CUBE_EDGE_M)
+
+
+def _grown(scene: Scene, factor: float) -> Scene:
+    pose = scene.world_from_camera.copy()
+    pose[:3, 3] *= factor
+    boxes = tuple(replace(box, center_m=factor * box.center_m, size_m=factor * box.size_m) for box in scene.boxes)
+    return replace(scene, world_from_camera=pose, boxes=boxes, room=factor * scene.room)
 
 
 def _place_boxes(rng: np.random.Generator, edge_m: float) -> tuple[Box, ...]:

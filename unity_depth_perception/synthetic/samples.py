@@ -14,7 +14,7 @@ from unity_depth_perception.models.protocols import Segmentation
 from unity_depth_perception.pipeline import relate
 from unity_depth_perception.synthetic.layout import random_scene
 from unity_depth_perception.synthetic.render import render
-from unity_depth_perception.synthetic.scene import LEAST_VISIBLE_RATIO, Scene
+from unity_depth_perception.synthetic.scene import CUBE_EDGE_M, LEAST_VISIBLE_RATIO, Scene
 
 
 def render_samples(
@@ -23,9 +23,10 @@ def render_samples(
     height: int,
     fov_rad: float | None = None,
     device: torch.device | str = "cpu",
+    edge_m: float = CUBE_EDGE_M,
 ) -> list[Sample]:
     """The scenes of some seeds, each from a camera of width x height px; the field of view is drawn unless given."""
-    return [render_sample(random_scene(seed, width, height, fov_rad), device) for seed in seeds]
+    return [render_sample(random_scene(seed, width, height, fov_rad, edge_m), device) for seed in seeds]
 
 
 def render_sample(scene: Scene, device: torch.device | str = "cpu") -> Sample:

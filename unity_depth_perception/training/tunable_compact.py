@@ -1,0 +1,92 @@
+"""The compact depth back end, ready to learn from any dataset: no floor and no category need be known.
+
+The floor that the decoder is given is what the yardstick reads from the objects, as at use. Its unit stays that of the
+scenes that the network grew up with; the last layer alone turns it into metres, so that another size of the prefab is
+one number there.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.transforms.v2 import functional as transforms
+
+from unity_depth_perception.models.compact import DEPTH_AREA_PX, CompactDepth
+from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CLASSES, Encoding
+from unity_depth_perception.models.processing import processing_size
+from unity_depth_perception.models.trained import COMPACT_KIND
+from unity_depth_perception.training.batches import Batch, ray_channels
+from unity_depth_perception.training.silog import silog
+from unity_depth_perception.training.target import jittered, target
+
+
+class TunableCompact:
+    """See `Tunable`. Its backbone is the dense encoder and the yardstick; batch statistics stay as they are."""
+
+    area_px = 384 * 384
+    least_crop = 0.7
+    learning_rate = 3e-4
+
+    def __init__(self, estimator: CompactDepth) -> None:
+        self._dense, self._yardstick = estimator.network, estimator.yardstick
+
+    def parts(self, backbone: bool) -> nn.Module:
+        """The decoder and its head, or both networks."""
+        dense = self._dense
+        whole = nn.ModuleDict({"dense": dense, "yardstick": self._yardstick}).requires_grad_(False)
+        decoder = nn.ModuleDict({"merge": dense.merge, "columns": dense.columns, "head": dense.head})
+        return (whole if backbone else decoder).requires_grad_(True)
+
+    def losses(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
+        """SILog."""
+        return {"silog": silog(self.log_depth(batch, rng), batch.depth_m)}
+
+    def log_depth(self, batch: Batch, rng: np.random.Generator) -> Tensor:
+        """(B, H, W) log metres, upsampled from half of the network's size."""
+        height, width = batch.image.shape[2:]
+        w, h = processing_size(width, height, DEPTH_AREA_PX)
+        image = transforms.resize(batch.image, [h, w], antialias=True)
+        scale = batch.intrinsics.new_tensor([w / width, h / height]).repeat(2)
+        half = scale.new_tensor([0.0, 0.0, 0.5, 0.5])
+        intrinsics = (batch.intrinsics + half) * scale - half
+        rays = ray_channels(intrinsics, h, w)
+        log_unit = (intrinsics[:, :2].mean(dim=1) / CANONICAL_FOCAL_PX).log()
+        encoding = self._dense.encode(image, rays)
+        log_canonical, _ = self._dense.decode(encoding, rays, *self._floor(batch, encoding, log_unit, rng))
+        full = functional.interpolate(log_canonical[:, None], (height, width), mode="bilinear", align_corners=False)
+        return full[:, 0] + log_unit[:, None, None]
+
+    def multiply(self, factor: float) -> None:
+        """Log depth is the head's first channel (of four pixels each) plus what the floor gives: add to its bias."""
+        bias = self._dense.head.bias
+        assert bias is not None  # for mypy
+        with torch.no_grad():
+            bias[: len(bias) // (1 + len(CLASSES))] += math.log(factor)
+
+    def weights(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
+        """Both networks, as they are shipped."""
+        whole = nn.ModuleDict({"dense": self._dense, "yardstick": self._yardstick})
+        return whole.state_dict(), {"kind": COMPACT_KIND}
+
+    def _floor(
+        self, batch: Batch, guess: Encoding, log_unit: Tensor, rng: np.random.Generator
+    ) -> tuple[Tensor, Tensor]:
+        """Normal (B, 3) and log canonical height (B,): of the objects in each image, else the encoder's guess."""
+        found = [jittered(target(batch, index)["boxes"], rng) for index in range(len(batch.image))]
+        image_of = torch.cat([boxes.new_full((len(boxes),), index) for index, boxes in enumerate(found)])
+        boxes = torch.cat([image_of[:, None], torch.cat(found)], dim=1)
+        if not len(boxes):
+            return guess.floor_normal, guess.log_height
+        said = self._yardstick(batch.image, boxes, batch.intrinsics[image_of.long()])
+        normals, log_heights = list(guess.floor_normal), list(guess.log_height)
+        for index, unit in enumerate(log_unit):
+            if (of_image := image_of == index).any():
+                normals[index], log_height = said.of(of_image).agreed()
+                log_heights[index] = log_height - unit
+        return torch.stack(normals), torch.stack(log_heights)
