@@ -31,7 +31,7 @@ class TunableCompact:
 
     area_px = 384 * 384
     least_crop = 0.7
-    learning_rate = 3e-4
+    learning_rate = 1e-4
 
     def __init__(self, estimator: CompactDepth) -> None:
         self._dense, self._yardstick = estimator.network, estimator.yardstick
