@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from terminal import unity_depth
 
@@ -66,6 +67,16 @@ def test_a_given_field_of_view_is_the_camera_s(tmp_path: Path) -> None:
     result = unity_depth("synthesize", tmp_path, "--count", "1", "--size", "64x64", "--vertical-fov", "60")
     assert result.returncode == 0, result.stderr
     assert UnityDataset(tmp_path)[0].camera.fy == pytest.approx(55.4256, abs=1e-3)
+
+
+def test_a_given_edge_is_the_cubes(tmp_path: Path, dataset: Path) -> None:
+    result = unity_depth(
+        *("synthesize", tmp_path, "--count", "1", "--seed", "7", "--size", "96x64", "--cube-edge", "0.14")
+    )
+    assert result.returncode == 0, result.stderr
+    depths_m = [UnityDataset(folder)[0].depth_m for folder in (tmp_path, dataset)]
+    assert all(depth_m is not None for depth_m in depths_m)
+    np.testing.assert_allclose(depths_m[0] / depths_m[1], 2, rtol=1e-3)
 
 
 def test_no_two_images_share_a_seed_and_none_is_of_a_training() -> None:
