@@ -30,7 +30,9 @@ _SHARED_MEMORY_BYTES = 3 * 2**28  # a segment of 256 MiB for each of three proce
 
 
 def doctor(
-    dataset: Annotated[Path | None, typer.Argument(help="Look at this dataset folder instead of the machine.")] = None,
+    dataset: Annotated[
+        Path | None, typer.Argument(help="Look at this dataset folder or COCO .json instead of the machine.")
+    ] = None,
     graph: Annotated[bool, typer.Option(help="Look at the running ROS graph too.")] = False,
     seconds: Annotated[float, typer.Option(min=0.5, help="How long to look at the graph.")] = 6.0,
 ) -> None:
@@ -49,10 +51,11 @@ def doctor(
 
 
 def check_dataset(path: Path) -> list[Finding]:
-    """Everything that is wrong with a dataset folder."""
+    """Everything that is wrong with a dataset folder, or with a COCO file and the images beside it."""
+    from unity_depth_perception.dataset.coco import examine_coco
     from unity_depth_perception.dataset.examination import examine
 
-    found = examine(path)
+    found = examine_coco(path) if path.suffix == ".json" else examine(path)
     problems = [Finding(str(path), PROBLEM, text) for text in found.problems]
     good = [Finding(str(path), OK, f"{found.images} images, {found.objects} objects")]
     return (problems or good) + [Finding(str(path), NOTE, text) for text in found.notes]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -71,39 +71,32 @@ def begin_with(network: nn.Module, part: str, start: Path, categories: Sequence[
         ModelError: the file cannot be used, or is of another network.
     """
     expected = network.state_dict()
+    known: tuple[str, ...] = ()
     if start.suffix == ".safetensors":
         state, description = load_weights(start)
         known = categories_of(description, start)
         given = {name.removeprefix(f"{part}."): v for name, v in state.items() if name.startswith(f"{part}.")} or state
     else:
-        given, known = _of_torchvision(read_tensors(start), expected, start), ()
+        given = _of_torchvision(read_tensors(start), expected, start)
     for name, value in given.items():
         rows = _OF_CATEGORIES.get(name.rpartition(".")[0])
         if rows is not None and name in expected and value.shape[1:] == expected[name].shape[1:]:
-            given[name] = _with_rows(expected[name], value, _pairs(rows, known, categories))
-    fill_network(network, given, start)
+            given[name] = _rearranged(value, expected[name], rows, known, categories)
+    fill_network(network, given if start.suffix == ".safetensors" else {**expected, **given}, start)
 
 
 def _of_torchvision(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], start: Path) -> dict[str, Tensor]:
-    """All of Mask R-CNN, or the backbone alone from a classifier; the rest stays as it is."""
+    """All of Mask R-CNN, or from a classifier the backbone alone."""
     named = {name.replace("features.", "backbone.body.", 1): value for name, value in state.items()}
     found = {name: value for name, value in named.items() if name in expected}
     if not any(name.startswith("backbone.body.") for name in found):
         raise ModelError(f"{start}: expected weights that torchvision publishes for this network, got another's")
-    return {**expected, **found}
+    return found
 
 
-def _pairs(rows: _Rows, known: Sequence[str], wanted: Sequence[str]) -> Iterator[tuple[slice, slice]]:
-    """Rows of the file and rows of the network that mean the same."""
-    each, first = rows.each, int(rows.background)
-    pairs = [(0, 0)] if rows.background else []
-    pairs += [(known.index(name) + first, k + first) for k, name in enumerate(wanted) if name in known]
-    for theirs, ours in pairs:
-        yield slice(theirs * each, (theirs + 1) * each), slice(ours * each, (ours + 1) * each)
-
-
-def _with_rows(own: Tensor, value: Tensor, pairs: Iterator[tuple[slice, slice]]) -> Tensor:
-    mixed = own.detach().clone()
-    for theirs, ours in pairs:
-        mixed[ours] = value[theirs].to(mixed)
-    return mixed
+def _rearranged(value: Tensor, own: Tensor, rows: _Rows, known: Sequence[str], wanted: Sequence[str]) -> Tensor:
+    """The file's rows of the background and of the wanted categories; the network's own where the file knows none."""
+    first = int(rows.background)
+    theirs, ours = (tensor.reshape(-1, rows.each, *tensor.shape[1:]) for tensor in (value, own.to(value)))
+    chosen = [theirs[known.index(name) + first] if name in known else ours[k + first] for k, name in enumerate(wanted)]
+    return torch.stack([*theirs[:first], *chosen]).flatten(0, 1)

@@ -1,0 +1,158 @@
+"""COCO instances files: polygons and run-length codes as samples, and every problem with its place."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pycocotools import mask as coco_mask
+
+from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.dataset.coco import CocoDataset, examine_coco
+from unity_depth_perception.dataset.coco_masks import decoded
+from unity_depth_perception.dataset.files import write_image
+
+SQUARE = [[2.0, 2.0, 12.0, 2.0, 12.0, 12.0, 2.0, 12.0]]  # 10 x 10 px
+
+
+def run_length(mask: np.ndarray) -> dict[str, Any]:
+    code = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return {"size": code["size"], "counts": code["counts"].decode()}
+
+
+def content() -> dict[str, Any]:
+    """One image of 30 x 20 px with a cup, a plate partly under it, and a crowd."""
+    plate = np.zeros((20, 30), dtype=bool)
+    plate[5:18, 5:28] = True
+    return {
+        "images": [{"id": 7, "file_name": "a.png", "width": 30, "height": 20}],
+        "categories": [{"id": 9, "name": "plate"}, {"id": 3, "name": "cup"}],
+        "annotations": [
+            {"id": 1, "image_id": 7, "category_id": 3, "segmentation": SQUARE},
+            {"id": 2, "image_id": 7, "category_id": 9, "segmentation": run_length(plate)},
+            {"id": 3, "image_id": 7, "category_id": 3, "segmentation": SQUARE, "iscrowd": 1},
+        ],
+    }
+
+
+def write(folder: Path, data: Any) -> Path:
+    write_image(folder / "a.png", np.full((20, 30, 3), 80, dtype=np.uint8))
+    path = folder / "instances.json"
+    path.write_text(json.dumps(data), encoding="utf-8")
+    return path
+
+
+def test_masks_become_one_instance_image_with_the_smaller_on_top(tmp_path: Path) -> None:
+    dataset = CocoDataset(write(tmp_path, content()))
+    assert dataset.categories == ("cup", "plate")  # by id
+    assert dataset.names == ("a.png",)
+    assert dataset.size(0) == (30, 20)
+    sample = dataset[0]
+    assert sample.instances is not None
+    by_name = {item.category: item for item in sample.objects}
+    cup, plate = (sample.instances == by_name[name].id + 1 for name in ("cup", "plate"))
+    assert cup.sum() == 100
+    assert plate.sum() == 13 * 23 - 7 * 7  # what the cup covers
+    assert by_name["cup"].bbox == (2, 2, 12, 12)
+    assert len(sample.objects) == 2  # the crowd is none
+    assert sample.depth_m is None
+
+
+def test_images_may_lie_elsewhere(tmp_path: Path) -> None:
+    path = write(tmp_path, content())
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "a.png").rename(tmp_path / "photos" / "a.png")
+    assert CocoDataset(path, tmp_path / "photos")[0].image.shape == (20, 30, 3)
+    (problem,) = examine_coco(path).problems
+    assert str(tmp_path / "a.png") in problem
+
+
+def test_an_object_that_is_hidden_altogether_is_left_out(tmp_path: Path) -> None:
+    data = content()
+    same = {"id": 4, "image_id": 7, "category_id": 9, "segmentation": SQUARE}
+    data["annotations"] = [data["annotations"][0], same]
+    sample = CocoDataset(write(tmp_path, data))[0]
+    assert len(sample.objects) == 1
+    assert sample.instances is not None
+    assert sample.instances.max() == 1
+
+
+@pytest.mark.parametrize("form", ["polygons", "uncompressed", "compressed"])
+def test_every_form_of_a_mask_is_the_same_mask(form: str) -> None:
+    mask = np.zeros((20, 30), dtype=bool)
+    mask[2:12, 2:12] = True
+    runs = np.diff(np.flatnonzero(np.diff(np.r_[2, mask.ravel(order="F"), 2]))).tolist()
+    forms = {
+        "polygons": SQUARE,
+        "uncompressed": {"size": [20, 30], "counts": runs},
+        "compressed": run_length(mask),
+    }
+    assert np.array_equal(decoded(forms[form], 30, 20), mask)
+
+
+def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
+    found = examine_coco(write(tmp_path, content()))
+    assert found.problems == ()
+    assert (found.images, found.objects) == (1, 2)
+    assert len(found.notes) == 2  # one cup, one plate
+    assert "instances.json: 1 object of category cup" in found.notes[0]
+
+
+def _second(kind: str, **changes: Any) -> Any:
+    return lambda data: data[kind].append({**data[kind][0], **changes})
+
+
+def _set(kind: str, **changes: Any) -> Any:
+    return lambda data: data[kind][0].update(changes)
+
+
+PROBLEMS = {
+    "image id twice": (_second("images", file_name="b.png"), "images: id 7 occurs more than once"),
+    "file twice": (_second("images", id=8), r"images: file_name a\.png occurs more than once"),
+    "annotation id twice": (_second("annotations"), "annotations: id 1 occurs more than once"),
+    "category twice": (_second("categories", id=5), "categories: name plate occurs more than once"),
+    "no such image": (_set("annotations", image_id=5), "annotation 1: there is no image 5"),
+    "no such category": (_set("annotations", category_id=5), "annotation 1: there is no category 5"),
+    "no size": (_set("images", width=0), "a.png: expected width and height"),
+    "missing key": (lambda data: data["annotations"][0].pop("segmentation"), r"annotations\[0\]: expected the keys"),
+    "no images": (lambda data: data.update(images=[], annotations=[]), "at least one image"),
+    "another size": (_set("images", width=31), r"a\.png: expected 31 x 20 px as its entry says, got 30 x 20"),
+    "empty mask": (_set("annotations", segmentation=[]), r"annotation 1 \(a\.png\): its mask has no pixel"),
+    "no polygon": (_set("annotations", segmentation=[[1.0, 2.0, 3.0]]), r"annotation 1 \(a\.png\): expected polygons"),
+    "code of another size": (
+        _set("annotations", segmentation={"size": [5, 5], "counts": [25]}),
+        r"annotation 1 \(a\.png\): expected a run-length code of size \[20, 30\]",
+    ),
+    "runs that do not fit": (
+        _set("annotations", segmentation={"size": [20, 30], "counts": [5]}),
+        "expected run lengths that sum to 600 px, got 5",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PROBLEMS)
+def test_a_problem_is_named_with_its_place(tmp_path: Path, name: str) -> None:
+    spoil, message = PROBLEMS[name]
+    data = content()
+    spoil(data)
+    with pytest.raises(DatasetError, match=message):
+        raise DatasetError("; ".join(examine_coco(write(tmp_path, data)).problems))
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"images": []}', '{"images": 1, "annotations": [], "categories": []}'])
+def test_another_json_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "instances.json"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DatasetError, match="expected COCO instances"):
+        CocoDataset(path)
+    assert len(examine_coco(path).problems) == 1
+
+
+def test_a_file_that_contradicts_itself_cannot_be_opened(tmp_path: Path) -> None:
+    data = content()
+    _second("annotations")(data)
+    with pytest.raises(DatasetError, match="id 1 occurs more than once"):
+        CocoDataset(write(tmp_path, data))
