@@ -1,13 +1,14 @@
 # make setup   a fresh Linux machine to a working .venv (idempotent, goes on where it was interrupted)
 # make demo    virtual Unity -> DDS -> perception node -> results beside the truth, in demo/
 # make test    every test that this machine can run
+# make test-long   the tests that train networks for a while too
 # make check   ruff, mypy, tests: what .ci/run calls
 # make clean   remove what was built and measured; .venv stays
 #
 # PYTHON=/path/to/python3.12 chooses the Python of the environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check lint clean
+.PHONY: help setup demo test test-long check lint clean
 
 BIN := .venv/bin
 
@@ -29,6 +30,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+test-long: setup
+	$(BIN)/python -m pytest --long
 
 lint: setup
 	$(BIN)/ruff check

@@ -24,12 +24,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--weights", action="store_true", help="run tests that load published weights (from the hub or its cache)"
     )
+    parser.addoption("--long", action="store_true", help="run tests that train networks for a while")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     reasons = {}
     if not config.getoption("--weights"):
         reasons["weights"] = "needs published weights: run pytest with --weights"
+    if not config.getoption("--long"):
+        reasons["long"] = "takes long: run pytest with --long"
     if any(item.get_closest_marker("gpu") for item in items) and not _has_cuda():
         reasons["gpu"] = "needs a CUDA device"
     for item in items:

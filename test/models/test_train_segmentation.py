@@ -26,13 +26,13 @@ from unity_depth_perception.synthetic.seeds import scene_seed
 
 CPU = torch.device("cpu")
 ROOT = Path(__file__).parents[2]
-TOY = ("--size", "96", "--device", "cpu")
+TOY = ("--size", "128", "--device", "cpu")
 
 
 def write(folder: Path, count: int) -> Path:
     """A dataset of things that the embedded weights do not know by name: crates, and planks."""
     names = {"cube": "crate", "parallelepiped": "plank"}
-    samples = render_samples((scene_seed(5, k) for k in range(count)), 112, 84, fov_rad=0.9)
+    samples = render_samples((scene_seed(5, k) for k in range(count)), 144, 108, fov_rad=0.6)
     with DatasetWriter(folder, samples[0].camera, categories=("crate", "plank")) as writer:
         for k, sample in enumerate(samples):
             objects = tuple(replace(item, category=names[shape_of(item.category)]) for item in sample.objects)
@@ -45,16 +45,16 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("dataset") / "data", 60)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_dataset_of_sixty_images_trains_end_to_end_and_beats_its_start(dataset: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
-    options = ("--from", "pretrained", "--steps", "32", "--patience", "0", *TOY)
+    options = ("--from", "pretrained", "--steps", "48", "--patience", "0", *TOY)
     result = unity_depth("train-segmentation", dataset, "--output", output, *options)
     assert result.returncode == 0, result.stderr
     log = [json.loads(line) for line in (output / "detector" / "log.jsonl").read_text().splitlines()]
     start = next(entry["validation"]["mask AP50"] for entry in log if "validation" in entry)
     metrics = json.loads((output / "metrics.json").read_text())
-    assert metrics["mask_ap50"] > start + 0.05
+    assert metrics["mask_ap50"] > start + 0.1
     assert set(metrics["recall"]) == {"crate", "plank"}
     split = json.loads((output / "split.json").read_text())
     assert (len(split["train"]), len(split["validation"])) == (48, 12)
@@ -64,24 +64,24 @@ def test_a_dataset_of_sixty_images_trains_end_to_end_and_beats_its_start(dataset
     path = output / "compact_segmentation.safetensors"
     description = load_description(path)
     assert description["categories"] == ["crate", "plank"]
-    assert description["input_size"] == 96
+    assert description["input_size"] == 128
     assert description["metrics"] == metrics
     assert [len(colour) for colour in description["colours"]] == [3, 3]
     segmenter = create_segmenter(str(path), CPU)
     with torch.inference_mode():
         found = segmenter.infer(torch.from_numpy(UnityDataset(dataset)[0].image))
     assert set(found.categories) <= {"crate", "plank"}
-    again = unity_depth("train-segmentation", dataset, "--output", output, "--steps", "32", "--seed", "1", *TOY)
+    again = unity_depth("train-segmentation", dataset, "--output", output, "--seed", "1", *TOY)
     assert again.returncode == 2
     assert "split.json: a training was started here with another dataset or seed" in again.stderr
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_training_that_is_killed_ends_where_another_does(tmp_path: Path) -> None:
-    """SIGTERM ends it at once, without a word; SIGINT lets it write where it is."""
+    """SIGKILL ends it at once, after the last judgement was written; SIGINT lets it write where it is."""
     dataset = write(tmp_path / "data", 6)
     call = [sys.executable, "-m", "unity_depth_perception.cli.main", "train-segmentation", str(dataset), *TOY]
-    call += ["--steps", "16", "--batch", "2", "--output"]
+    call += ["--steps", "12", "--batch", "2", "--output"]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     for kill in (signal.SIGKILL, signal.SIGINT):
         output = tmp_path / kill.name
@@ -108,12 +108,12 @@ def _wait_for_steps(log: Path, steps: int) -> None:
     raise AssertionError(f"no step {steps} in {log}")
 
 
-@pytest.mark.slow
-def test_a_coco_file_trains_another_network_from_random_weights(tmp_path: Path) -> None:
+@pytest.mark.parametrize("network", ["compact", pytest.param("mobilenet_v3_large", marks=pytest.mark.long)])
+def test_a_coco_file_trains_a_network_from_random_weights(tmp_path: Path, network: str) -> None:
     data = UnityDataset(write(tmp_path / "data", 3))
     entries = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "crate"}, {"id": 2, "name": "plank"}]}
     for k, sample in enumerate(data):
-        entries["images"].append({"id": k, "file_name": sample.name, "width": 112, "height": 84})
+        entries["images"].append({"id": k, "file_name": sample.name, "width": 144, "height": 108})
         for item in sample.objects:
             x_min, y_min, x_max, y_max = item.bbox
             entries["annotations"].append(
@@ -126,10 +126,10 @@ def test_a_coco_file_trains_another_network_from_random_weights(tmp_path: Path) 
             )
     (tmp_path / "instances.json").write_text(json.dumps(entries), encoding="utf-8")
     call = ("train-segmentation", tmp_path / "instances.json", "--images-dir", tmp_path / "data" / "images")
-    options = ("--network", "mobilenet_v3_large", "--epochs", "1", "--batch", "2", "--size", "64", "--device", "cpu")
+    options = ("--network", network, "--epochs", "1", "--batch", "2", "--size", "64", "--device", "cpu")
     result = unity_depth(*call, "--output", tmp_path / "run", *options)
     assert result.returncode == 0, result.stderr
-    path = tmp_path / "run" / "mobilenet_v3_large_segmentation.safetensors"
+    path = tmp_path / "run" / f"{network}_segmentation.safetensors"
     assert create_segmenter(str(path), CPU).categories == ("crate", "plank")
     assert load_description(path)["training"]["steps"] == 1
 

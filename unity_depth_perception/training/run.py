@@ -85,13 +85,14 @@ class Run:
             self.save()
 
     def judge_if_due(self) -> None:
-        """Judge the averaged weights where it is time to."""
+        """Judge the averaged weights where it is time to, and save what may be the best."""
         if self._judge is None or not self._judge.is_due(self.progress):
             return
         measures = self._judge.judge(self.progress, self.average)
         text = "  ".join(f"{name} {value:.4f}" for name, value in measures.items())
         self.journal.say(f"step {self.step:6d}  validation: {text}")
         self.journal.record(self.step, self.seconds, measures, "validation")
+        self.save()
 
     def save(self) -> None:
         """Write checkpoint.pt atomically."""
