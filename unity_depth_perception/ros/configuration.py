@@ -91,7 +91,9 @@ class DepthRangeConfig:
 class DepthModelConfig:
     """The depth back end and what it publishes."""
 
-    depth_model: str = parameter("compact", "depth back end by name; compact is embedded and needs no download")
+    depth_model: str = parameter(
+        "compact", "depth back end by name, or path of weights of train-depth; compact is embedded, needs no download"
+    )
     depth_weights: str = parameter(
         "", "file or folder of the depth model's weights; empty: embedded, or from the Hugging Face cache or hub"
     )
