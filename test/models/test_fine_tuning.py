@@ -298,7 +298,7 @@ def run(*arguments: str | Path) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_command_adapts_the_scale_betters_it_and_says_so(folder: Path, tmp_path: Path) -> None:
     arguments = ["train-depth", folder, "--output", tmp_path, "--from", "compact", "--steps", "30", "--batch", "4"]
     code, output = run(*arguments, "--device", "cpu")
