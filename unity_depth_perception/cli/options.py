@@ -32,7 +32,9 @@ def parse_size(text: str) -> Size:
 
 SizeOption = Annotated[Size, typer.Option("--size", parser=parse_size, metavar="WxH", help="Image size in pixels.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
-DepthModelOption = Annotated[str, typer.Option("--depth-model", help="Name of the depth model, or the path of weights of train-depth.")]
+DepthModelOption = Annotated[
+    str, typer.Option("--depth-model", help="Name of the depth model, or the path of weights of train-depth.")
+]
 DepthWeightsOption = Annotated[
     Path | None, typer.Option("--depth-weights", help="File or folder of the depth model's weights, not the hub's.")
 ]
