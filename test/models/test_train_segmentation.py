@@ -108,7 +108,10 @@ def _wait_for_steps(log: Path, steps: int) -> None:
     raise AssertionError(f"no step {steps} in {log}")
 
 
-@pytest.mark.parametrize("network", ["compact", pytest.param("mobilenet_v3_large", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "network",
+    ["compact", *(pytest.param(name, marks=pytest.mark.long) for name in ("mobilenet_v3_large", "resnet50_fpn_v2"))],
+)
 def test_a_coco_file_trains_a_network_from_random_weights(tmp_path: Path, network: str) -> None:
     data = UnityDataset(write(tmp_path / "data", 3))
     entries = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "crate"}, {"id": 2, "name": "plank"}]}

@@ -2,7 +2,7 @@
 
 resnet50_fpn_v2: torchvision's maskrcnn_resnet50_fpn_v2 (Li et al., "Benchmarking Detection Transfer Learning with
 Vision Transformers", 2021), 46 M parameters. mobilenet_v3_large: the same heads as torchvision's plain Mask R-CNN over
-a feature pyramid of MobileNetV3-Large with levels at 1/4 to 1/64, 21 M parameters.
+a feature pyramid of MobileNetV3-Large with levels at 1/4 to 1/64, 23 M parameters.
 """
 
 from __future__ import annotations
