@@ -20,8 +20,8 @@ from unity_depth_perception.synthetic.scene import (
     Sensor,
     Surface,
 )
+from unity_depth_perception.synthetic.variety import USUAL, Variety
 
-FOV_RANGE_RAD = (math.radians(40), math.radians(75))
 _HUE_DEG = {
     "red": (-7, 7),
     "orange": (22, 33),
@@ -30,29 +30,34 @@ _HUE_DEG = {
     "blue": (205, 236),
     "purple": (270, 298),
 }
+_LEAST_CUBE = 0.035  # of the image's height: what an edge of the cube that the camera looks at covers
 _GAP_M = 0.003  # between neighbours, so that nothing touches by accident
-_ELONGATION = 1.6  # least ratio of a parallelepiped's longest to its shortest edge: else it would be a cube to the eye
 
 Vector = NDArray[np.float64]
 
 
-def random_fov_rad(rng: np.random.Generator) -> float:
-    """A vertical field of view [rad] of 40 to 75 degrees."""
-    return float(rng.uniform(*FOV_RANGE_RAD))
+def random_fov_rad(rng: np.random.Generator, variety: Variety = USUAL) -> float:
+    """A vertical field of view [rad]."""
+    return float(rng.uniform(*variety.fov_rad))
 
 
 def random_scene(
-    seed: int, width: int, height: int, fov_rad: float | None = None, edge_m: float = CUBE_EDGE_M
+    seed: int,
+    width: int,
+    height: int,
+    fov_rad: float | None = None,
+    edge_m: float = CUBE_EDGE_M,
+    variety: Variety = USUAL,
 ) -> Scene:
     """The scene of a seed, seen by a centred camera of width x height px; the field of view is drawn unless given.
 
     With cubes of another edge everything grows along, room and camera included, but for the patterns on the surfaces.
     """
     rng = np.random.default_rng(seed)
-    camera = Camera.from_vertical_fov(fov_rad if fov_rad is not None else random_fov_rad(rng), width, height)
+    camera = Camera.from_vertical_fov(fov_rad if fov_rad is not None else random_fov_rad(rng, variety), width, height)
     while True:  # each draw succeeds with a probability of about one half
-        boxes = _place_boxes(rng, CUBE_EDGE_M)
-        pose = _place_camera(rng, camera, boxes, CUBE_EDGE_M)
+        boxes = _place_boxes(rng, CUBE_EDGE_M, variety)
+        pose = _place_camera(rng, camera, boxes, CUBE_EDGE_M, variety)
         if pose is not None:
             break
     scene = Scene(
@@ -61,14 +66,14 @@ def random_scene(
         world_from_camera=pose,
         boxes=boxes,
         room=_room(rng, pose[:3, 3]),
-        floor=_surface(rng, is_floor=True),
-        walls=_surface(rng, is_floor=False),
+        floor=_surface(rng, variety, is_floor=True),
+        walls=_surface(rng, variety, is_floor=False),
         grain=float(rng.uniform(0, 0.3)) if rng.random() < 0.6 else 0.0,
         gloss=float(rng.uniform(0, 0.35)) if rng.random() < 0.5 else 0.0,
-        lighting=_lighting(rng),
+        lighting=_lighting(rng, variety),
         sensor=Sensor(
             exposure=float(np.exp(rng.normal(0, 0.15))),
-            blur_ratio=float(rng.uniform(0, 0.0022)),
+            blur_ratio=float(rng.uniform(0, variety.most_blur)),
             noise=float(rng.uniform(0, 0.02)),
             vignette=float(rng.uniform(0, 0.25)),
         ),
@@ -83,11 +88,11 @@ def _grown(scene: Scene, factor: float) -> Scene:
     return replace(scene, world_from_camera=pose, boxes=boxes, room=factor * scene.room)
 
 
-def _place_boxes(rng: np.random.Generator, edge_m: float) -> tuple[Box, ...]:
+def _place_boxes(rng: np.random.Generator, edge_m: float, variety: Variety) -> tuple[Box, ...]:
     spread_m = rng.uniform(1.5, 4.5) * edge_m
     boxes: list[Box] = []
     for _ in range(rng.choice(4, p=[0.25, 0.35, 0.25, 0.15]) + 1):
-        _try_add(rng, boxes, "cube", np.full(3, edge_m), rng.normal(0, spread_m / 1.5, 2), None)
+        _try_add(rng, boxes, "cube", np.full(3, edge_m), rng.normal(0, spread_m / 1.5, 2), None, variety)
     for parent in range(len(boxes)):
         for chance in (0.6, 0.15):
             if rng.random() < chance:
@@ -96,36 +101,46 @@ def _place_boxes(rng: np.random.Generator, edge_m: float) -> tuple[Box, ...]:
                     rng,
                     boxes,
                     "parallelepiped",
-                    _carried_size(rng, edge_m),
+                    _carried_size(rng, edge_m, variety.elongation),
                     boxes[parent].center_m[:2] + offset,
                     parent,
+                    variety,
                 )
     for _ in range(rng.choice(4, p=[0.3, 0.35, 0.25, 0.1])):
-        _try_add(rng, boxes, "parallelepiped", _floor_size(rng, edge_m), rng.normal(0, spread_m / 1.3, 2), None)
+        size = _floor_size(rng, edge_m, variety.elongation)
+        _try_add(rng, boxes, "parallelepiped", size, rng.normal(0, spread_m / 1.3, 2), None, variety)
     return tuple(boxes)
 
 
-def _carried_size(rng: np.random.Generator, edge_m: float) -> Vector:
+def _carried_size(rng: np.random.Generator, edge_m: float, elongation: float) -> Vector:
     while True:
         size = edge_m * np.array([*rng.uniform(0.28, 1.0, 2), rng.uniform(0.28, 1.9)])
         if rng.random() < 0.12:  # a plank that hangs over
             size[0] = edge_m * rng.uniform(1.1, 1.6)
-        if size.max() >= _ELONGATION * size.min():
+        if size.max() >= elongation * size.min():
             return size
 
 
-def _floor_size(rng: np.random.Generator, edge_m: float) -> Vector:
+def _floor_size(rng: np.random.Generator, edge_m: float, elongation: float) -> Vector:
     while True:
         size = edge_m * np.exp(rng.uniform(math.log(0.3), math.log(2.4), 3))
-        if size.max() >= _ELONGATION * size.min():
+        if size.max() >= elongation * size.min():
             return np.asarray(size, dtype=np.float64)
 
 
 def _try_add(
-    rng: np.random.Generator, boxes: list[Box], shape: str, size: Vector, xy: Vector, parent: int | None
+    rng: np.random.Generator,
+    boxes: list[Box],
+    shape: str,
+    size: Vector,
+    xy: Vector,
+    parent: int | None,
+    variety: Variety,
 ) -> None:
     """Add the box where it collides with nothing, looking a little around `xy`; give up after some tries."""
     colour = COLOURS[rng.integers(len(COLOURS))]
+    if variety.same_colour and boxes and rng.random() < variety.same_colour:
+        colour = boxes[-1 if parent is None else parent].category.partition("_")[0]
     base = 0.0 if parent is None else float(boxes[parent].center_m[2] + boxes[parent].size_m[2] / 2)
     for attempt in range(12):
         shift = rng.normal(0, 0.02 + 0.02 * attempt, 2) if parent is None and attempt else np.zeros(2)
@@ -154,12 +169,16 @@ def _collide(a: Box, b: Box) -> bool:
     return True
 
 
-def _place_camera(rng: np.random.Generator, camera: Camera, boxes: tuple[Box, ...], edge_m: float) -> Vector | None:
+def _place_camera(
+    rng: np.random.Generator, camera: Camera, boxes: tuple[Box, ...], edge_m: float, variety: Variety
+) -> Vector | None:
     """A pose that sees a cube well, or None."""
     cubes = [box for box in boxes if box.category.endswith("_cube")]
     target = cubes[rng.integers(len(cubes))]
-    distance_m = edge_m * math.exp(rng.uniform(math.log(5.0), math.log(17.0)))
-    pitch, azimuth = math.radians(rng.uniform(15, 60)), rng.uniform(0, 2 * math.pi)
+    nearest, farthest = variety.distance
+    farthest = min(farthest, 1 / (2 * _LEAST_CUBE * math.tan(camera.vertical_fov_rad / 2)))
+    distance_m = edge_m * math.exp(rng.uniform(math.log(nearest), math.log(farthest)))
+    pitch, azimuth = math.radians(rng.uniform(*variety.pitch_deg)), rng.uniform(0, 2 * math.pi)
     back = np.array([math.cos(azimuth) * math.cos(pitch), math.sin(azimuth) * math.cos(pitch), math.sin(pitch)])
     reach_m = distance_m * math.tan(camera.vertical_fov_rad / 2)
     look_at = target.center_m + np.array([*(rng.uniform(-0.6, 0.6, 2) * reach_m), 0.0])
@@ -202,12 +221,14 @@ def _room(rng: np.random.Generator, eye: Vector) -> Vector:
     return np.array([[*lower, 0.0], [*upper, eye[2] + rng.uniform(0.6, 2.0)]])
 
 
-def _surface(rng: np.random.Generator, is_floor: bool) -> Surface:
+def _surface(rng: np.random.Generator, variety: Variety, is_floor: bool) -> Surface:
     odds = [0.2, 0.15, 0.2, 0.25, 0.2] if is_floor else [0.5, 0.05, 0.1, 0.3, 0.05]
     pattern = Pattern(int(rng.choice(len(Pattern), p=odds)))
     hue, saturation, value = rng.random(), rng.beta(1.2, 4) * 0.7, rng.uniform(0.3, 0.95)
     if pattern is Pattern.WOOD:
         hue, saturation, value = rng.uniform(0.05, 0.1), rng.uniform(0.25, 0.55), rng.uniform(0.3, 0.7)
+    if variety.vivid and rng.random() < variety.vivid:
+        hue, saturation = rng.random(), rng.uniform(0.4, 0.95)
     contrast = rng.uniform(0.1, 0.6) if pattern is Pattern.CHECKER else rng.uniform(0.08, 0.4)
     other = float(np.clip(value * (1 - contrast) if rng.random() < 0.7 else value * (1 + contrast), 0.05, 1))
     return Surface(
@@ -219,21 +240,21 @@ def _surface(rng: np.random.Generator, is_floor: bool) -> Surface:
     )
 
 
-def _lighting(rng: np.random.Generator) -> Lighting:
+def _lighting(rng: np.random.Generator, variety: Variety) -> Lighting:
     elevation, azimuth = math.radians(rng.uniform(30, 80)), rng.uniform(0, 2 * math.pi)
     sun = np.array(
         [math.cos(azimuth) * math.cos(elevation), math.sin(azimuth) * math.cos(elevation), math.sin(elevation)]
     )
     turn = azimuth + rng.uniform(1.5, 4.8)
     fill = np.array([math.cos(turn) * 0.8, math.sin(turn) * 0.8, 0.6])
-    warmth = rng.normal(0, 0.05)
+    warmth = rng.normal(0, variety.warmth)
     tint = np.array([1 + warmth, 1.0, 1 - warmth])
     return Lighting(
         to_sun=sun,
         sun=tint * rng.uniform(0.45, 1.0),
         to_fill=fill,
         fill=np.full(3, rng.uniform(0.0, 0.3)),
-        ambient=rng.uniform(0.2, 0.5) / tint,
+        ambient=rng.uniform(*variety.ambient) / tint,
     )
 
 

@@ -1,0 +1,52 @@
+"""What random scenes are drawn from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Variety:
+    """Ranges and odds of random scenes.
+
+    Attributes:
+        fov_deg: vertical field of view, least and most.
+        distance: of the camera, least and most, in edges of the cube.
+        pitch_deg: how far the camera looks down, least and most.
+        elongation: least ratio of a parallelepiped's longest to its shortest edge: below, it is a cube to the eye.
+        same_colour: odds that a parallelepiped has the colour of the object before it.
+        vivid: odds that floor or walls are as colourful as the objects.
+        warmth: standard deviation of the light's colour.
+        ambient: share of the light that comes from everywhere, least and most.
+        most_blur: standard deviation of the lens' blur over the image's height.
+    """
+
+    fov_deg: tuple[float, float] = (40.0, 75.0)
+    distance: tuple[float, float] = (5.0, 17.0)
+    pitch_deg: tuple[float, float] = (15.0, 60.0)
+    elongation: float = 1.6
+    same_colour: float = 0.0
+    vivid: float = 0.0
+    warmth: float = 0.05
+    ambient: tuple[float, float] = (0.2, 0.5)
+    most_blur: float = 0.0022
+
+    @property
+    def fov_rad(self) -> tuple[float, float]:
+        """Vertical field of view, least and most."""
+        return math.radians(self.fov_deg[0]), math.radians(self.fov_deg[1])
+
+
+USUAL = Variety()
+WIDE = Variety(
+    fov_deg=(35.0, 90.0),
+    distance=(4.3, 40.0),
+    pitch_deg=(12.0, 75.0),
+    elongation=1.25,
+    same_colour=0.3,
+    vivid=0.4,
+    warmth=0.12,
+    ambient=(0.2, 0.9),
+    most_blur=0.004,
+)
