@@ -112,6 +112,7 @@ def _likeliest(bodies: dict[int, Body], borders: LowerBorders, floor: Floor) -> 
     support = Support(list(bodies.values()), floor, borders.free, borders.touching)
     vague = min(1.0, floor.spread_m / max(-floor.offset_m, 1e-9) / _VAGUE_SCATTER)
     prior = _prior_odds(np.array([body.is_cube for body in bodies.values()]), borders, vague)
+    prior[:, :-1][support.leaning] *= vague  # it borders both what bears more and what bears less
     likely = np.argsort(-_odds(prior, support.cost, vague)[:, :-1], axis=1, kind="stable")[:, :_MOST_CARRIERS]
     chosen = np.column_stack([likely, np.full(count, count)])
     cost = np.take_along_axis(support.cost, chosen, axis=1) + support.buried(chosen)

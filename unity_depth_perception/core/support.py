@@ -10,7 +10,7 @@ over the carrier. How far the object is from that, in units of what depth errs, 
 - Place: the middle of the object's footprint against that of the carrier; and it must not lie inside anything that is
   higher than the carrier.
 - An object that lies on two things, as a plank from a cube's edge down to the floor, is carried by the one that is
-  nearer to its middle: by the law of the lever that one bears more of its weight.
+  nearer to its middle: by the law of the lever that one bears more of its weight (see `leaning`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 
 from unity_depth_perception.core.floor import Floor
 from unity_depth_perception.core.footprint import Body, Footprint, Points, quantiles
+from unity_depth_perception.core.leaning import Lean, find_lean
 
 _EXACT = 0.004  # relative error of an object's depth against the floor's, where depth is exact: half a pixel's slant
 _PER_SCATTER = 3.0  # what is added to it per relative scatter of the floor's depth
@@ -37,6 +38,7 @@ class Support:
 
     Attributes:
         cost: (N, N + 1) of height and place.
+        leaning: (N, N) which bodies lie aslant on which one's edge, their foot on the floor.
     """
 
     def __init__(self, bodies: Sequence[Body], floor: Floor, free: Points, touching: Points) -> None:
@@ -57,7 +59,7 @@ class Support:
         below_eye_m = np.maximum(self._eye_m - self._bottom_m, 0.05 * self._eye_m)
         self._error = _EXACT + _PER_SCATTER * floor.spread_m / self._eye_m + self._pixel_m / below_eye_m
         self._tolerance_m = self._tolerances()
-        ends_at, lever_m = self._lower_ends()
+        ends_at, lever_m, leans = self._lower_ends()
         level = np.append(self._top_m, 0.0)
         seen = np.minimum(np.column_stack([free[:, None] + touching, free]), 1.0)
         shift = self._log_ratio(level, np.column_stack([ends_at, self._bottom_m]))
@@ -65,6 +67,11 @@ class Support:
         self.cost = _height_cost(shift / self._error[:, None], seen)
         self.cost[:, :-1] += self._outside_m(touching) / self._tolerance_m
         self.cost[:, -1] += lever_m / (_PLACE_TOLERANCE * self._size_m + 1e-9)
+        self.leaning = np.zeros((len(bodies),) * 2, dtype=bool)
+        for i, lean in leans.items():
+            self.leaning[i, lean.on] = True
+            balance = lean.balance_m / (_PLACE_TOLERANCE * self._size_m[i])
+            self.cost[i, [lean.on, -1]] = max(-balance, 0.0), max(balance, 0.0)
 
     def buried(self, carriers: Points) -> Points:
         """Cost (N, C) of middles inside something higher than the carrier, but not over the object.
@@ -92,23 +99,28 @@ class Support:
         smaller_m = np.minimum(self._size_m[:, None], self._size_m)
         return np.asarray(_PLACE_TOLERANCE * smaller_m + (blur_m + self._pixel_m + 1e-9)[:, None])
 
-    def _lower_ends(self) -> tuple[Points, Points]:
+    def _lower_ends(self) -> tuple[Points, Points, dict[int, Lean]]:
         """Height (N, N) at which body i ends if k carries it: where it passes over k, if that is nearer to k's top.
 
-        Also the lever (N,) [m] at which its lowest points are, if it lies on a body that way.
+        Also the lever (N,) [m] at which its lowest points are, if it lies on a body that way, and which bodies lean.
         """
         ends_at = np.repeat(self._bottom_m[:, None], len(self._bodies), axis=1)
         lever_m = np.zeros(len(self._bodies))
+        leans = {}
         for i, body in enumerate(self._bodies):
             over = self._footprints.depth_inside(body.ground) > 0  # (N, K)
+            over[i] = False
             for k in (over.mean(axis=1) >= _LEAST_OVER).nonzero()[0]:
                 passes_at = float(quantiles(body.heights[over[k]], (0.03,))[0])
-                if k == i or abs(passes_at - self._top_m[k]) >= abs(self._bottom_m[i] - self._top_m[k]):
+                if abs(passes_at - self._top_m[k]) >= abs(self._bottom_m[i] - self._top_m[k]):
                     continue
                 ends_at[i, k] = passes_at
                 if abs(self._log_ratio(self._top_m[k], ends_at[i, k])) < 2 * self._error[i]:
                     lever_m[i] = max(lever_m[i], float(np.linalg.norm(body.footprint.center - body.foot)))
-        return ends_at, lever_m
+            slack_m = 2 * self._error[i] * self._eye_m
+            if abs(self._bottom_m[i]) < slack_m and (lean := find_lean(body, over, self._top_m, slack_m)) is not None:
+                leans[i] = lean
+        return ends_at, lever_m, leans
 
     def _log_ratio(self, level_m: Points, height_m: Points) -> Points:
         """Log of the factor that moves a point at `height_m` along its ray from the eye to `level_m`."""

@@ -1,0 +1,83 @@
+"""Planks that lie aslant from a cube's upper edge down to the floor: the law of the lever says what carries them."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from box_scenes import CAMERA, Box, cube, look, parents_of
+
+from unity_depth_perception.core.floor import Floor
+from unity_depth_perception.core.footprint import make_body
+from unity_depth_perception.core.leaning import find_lean
+
+EDGE_M = 0.07
+
+
+def leaning(length: float, tilt_deg: float, yaw_deg: float) -> list[Box]:
+    """A cube at the origin, and a plank from the floor over the cube's upper edge; lengths in edges of the cube."""
+    thickness, tilt, yaw = 0.15, math.radians(tilt_deg), math.radians(yaw_deg)
+    x = -0.5 - 1 / math.tan(tilt) + length / 2 * math.cos(tilt) - thickness / 2 * math.sin(tilt)
+    middle = length / 2 * math.sin(tilt) + thickness / 2 * math.cos(tilt)
+    plank = Box(
+        x * math.cos(yaw), x * math.sin(yaw), middle - thickness / 2, (length, 0.4, thickness), yaw_deg,
+        tilt_deg=tilt_deg,
+    )  # fmt: skip
+    return [cube(yaw_deg=yaw_deg), plank]
+
+
+@pytest.mark.parametrize("pitch_deg", [18, 35, 58])
+@pytest.mark.parametrize("yaw_deg", [0, 40, 75, 130, 220, 310])
+@pytest.mark.parametrize(("length", "tilt_deg"), [(2.8, 30), (2.4, 40), (2.0, 60)], ids=["flat", "middling", "steep"])
+def test_the_edge_bears_a_plank_whose_middle_is_nearer_to_it_than_to_the_foot(
+    length: float, tilt_deg: float, yaw_deg: float, pitch_deg: float
+) -> None:
+    assert parents_of(leaning(length, tilt_deg, yaw_deg), look(pitch_deg, 7, EDGE_M), EDGE_M) == [None, 0]
+
+
+@pytest.mark.parametrize("yaw_deg", [0, 40, 220])
+def test_what_carries_a_plank_does_not_depend_on_the_order_of_the_objects_or_on_who_else_is_there(
+    yaw_deg: float,
+) -> None:
+    carrier, plank = leaning(2.4, 40, yaw_deg)
+    pose = look(35, 7, EDGE_M)
+    assert parents_of([plank, carrier], pose, EDGE_M) == [1, None]
+    assert parents_of([carrier, plank, Box(0.3, 1.6, 0, (0.5, 0.5, 1.2), 10)], pose, EDGE_M) == [None, 0, None]
+
+
+def line(length_m: float, slope: float) -> np.ndarray:
+    """Points (64, 3) of a floor's frame, x right and y down, on a line that rises to the right from the floor."""
+    right = np.linspace(0, length_m, 64)
+    return np.stack([right, 1.0 - slope * right, np.full(64, 2.0) + np.tile([0.0, 0.02], 32)], axis=1)
+
+
+FLOOR = Floor(np.array([0.0, -1.0, 0.0]), -1.0)
+
+
+@pytest.mark.parametrize(("edge_at", "balance_m"), [(0.6, 0.2), (0.8, 0.1), (0.95, 0.025)])
+def test_the_balance_is_that_of_a_lever(edge_at: float, balance_m: float) -> None:
+    """Half a metre to the middle, of a plank of one metre: the edge is nearer by M - D / 2."""
+    body = make_body(line(1.0, 0.5), FLOOR, is_cube=False, bottom_seen=1.0, pixel_rad=1 / CAMERA.focal_px)
+    assert body is not None
+    along = np.linspace(0, 1, 64)[: len(body.ground)]
+    lean = find_lean(body, np.stack([along > edge_at, along < 0]), np.array([0.5 * edge_at, 0.0]), slack_m=0.02)
+    assert lean is not None
+    assert lean.on == 0
+    assert lean.balance_m == pytest.approx(balance_m, abs=0.03)
+
+
+def test_what_is_upright_or_over_nothing_does_not_lean() -> None:
+    upright = np.stack([np.tile(np.linspace(0, 1, 8), 8), 1 - np.repeat(np.linspace(0, 1, 8), 8), np.full(64, 2.0)], 1)
+    for points, over in ((upright, True), (line(1.0, 0.5), False)):
+        body = make_body(points, FLOOR, is_cube=False, bottom_seen=1.0, pixel_rad=1 / CAMERA.focal_px)
+        assert body is not None
+        half = body.ground[:, 0] > np.median(body.ground[:, 0])
+        assert find_lean(body, (half & over)[None], np.array([0.2]), slack_m=0.05) is None
+
+
+def test_a_plank_that_reaches_through_what_it_is_over_does_not_lie_on_it() -> None:
+    body = make_body(line(1.0, 0.5), FLOOR, is_cube=False, bottom_seen=1.0, pixel_rad=1 / CAMERA.focal_px)
+    assert body is not None
+    over = (body.ground[:, 0] > 0.6)[None]
+    assert find_lean(body, over, np.array([0.9]), slack_m=0.05) is None
