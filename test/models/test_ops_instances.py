@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.ops.instances import numbered
+from unity_depth_perception.ops.instances import numbered, object_window
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
@@ -27,3 +27,13 @@ def test_the_largest_value_and_nothing_at_all() -> None:
 def test_what_is_no_instance_image_is_refused(bad: torch.Tensor) -> None:
     with pytest.raises(InputError, match="expected"):
         numbered(bad)
+
+
+def test_the_window_holds_all_objects_and_a_margin_inside_the_image() -> None:
+    instances = torch.zeros(20, 30, dtype=torch.uint8)
+    assert object_window(instances, 2) == (slice(0, 1), slice(0, 1))
+    instances[5, 7] = 1
+    instances[9, 28] = 3
+    assert object_window(instances, 0) == (slice(5, 10), slice(7, 29))
+    assert object_window(instances, 2) == (slice(3, 12), slice(5, 30))
+    assert object_window(torch.zeros(0, 4, dtype=torch.uint8), 1) == (slice(0, 0), slice(0, 4))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -221,3 +222,20 @@ def test_iou_refuses_what_does_not_fit() -> None:
         iou_matrix(a, a[:-1], 4, 4)
     with pytest.raises(InputError, match="the true instance image holds the value 4, but there are 3"):
         iou_matrix(a, a, 4, 3)
+
+
+def test_what_is_far_from_all_objects_changes_nothing() -> None:
+    depth, instances = random_scene(5)
+    wide_depth, wide = torch.full((90, 120), 9.0), torch.zeros(90, 120, dtype=instances.dtype)
+    rows, columns = slice(25, 25 + depth.shape[0]), slice(40, 40 + depth.shape[1])
+    wide_depth[rows, columns], wide[rows, columns] = depth, instances
+    near = object_statistics(depth, instances, 4, CAMERA)
+    camera = Camera(120, 90, CAMERA.fx, CAMERA.fy, CAMERA.cx + 40, CAMERA.cy + 25)
+    far = object_statistics(wide_depth, wide, 4, camera)
+    touches = (near.bbox == torch.tensor([0, 0, CAMERA.width, CAMERA.height])).any(dim=1)  # there the border mattered
+    assert not touches.all()
+    for field in fields(ObjectStatistics):
+        ours, theirs = getattr(far, field.name)[~touches], getattr(near, field.name)[~touches]
+        if field.name == "bbox":
+            theirs = theirs + torch.tensor([40, 25, 40, 25])
+        assert torch.allclose(ours.double(), theirs.double(), rtol=1e-5, atol=1e-6, equal_nan=True), field.name

@@ -36,7 +36,7 @@ class Floor:
 
     def heights(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Heights (...) [m] above the floor of points (..., 3) [m] of the optical frame."""
-        return np.asarray(points @ self.up - self.offset_m)
+        return along(points, self.up) - self.offset_m
 
     def ground(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Horizontal coordinates (..., 2) [m] of points (..., 3), with the camera at (0, 0); axes: right, forward."""
@@ -50,6 +50,15 @@ class Floor:
         forward = axis - (axis @ self.up) * self.up
         forward /= np.linalg.norm(forward)
         return np.stack([np.cross(forward, self.up), forward], axis=1)
+
+
+def along(points: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Dot products (...) of points (..., 3) and a direction (3,).
+
+    Not by `@`: on a CPU, OpenBLAS would wake its threads for a few thousand points, and they go on spinning for longer
+    than all the rest takes, in the way of whoever computes next.
+    """
+    return np.asarray(np.einsum("...k,k->...", points, direction))
 
 
 def up_from_pose(world_from_camera: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -85,7 +94,7 @@ def fit_floor(
         up = _level(background, objects, band)
     if up is None:
         return None
-    heights = background @ up
+    heights = along(background, up)
     offset = _densest(heights, band)
     residuals = np.abs(heights - offset)
     spread = 1.4826 * float(np.median(residuals[residuals < 2 * band]))
@@ -109,7 +118,7 @@ def _level(background: NDArray[np.float64], objects: NDArray[np.float64], band: 
     best = int(scores.argmax())
     normal, offset = normals[best], float(offsets[best])
     for _ in range(3):
-        near = background[np.abs(background @ normal - offset) < band]
+        near = background[np.abs(along(background, normal) - offset) < band]
         if len(near) < _MIN_POINTS:
             break
         centre = near.mean(axis=0)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unity_depth_perception.core.association import LowerBorders
+from unity_depth_perception.ops.instances import object_window
 from unity_depth_perception.ops.selection import set_pixels
 
 _SAME_DEPTH = 0.02  # relative: a surface that slants by up to 80 degrees changes by less from pixel to pixel
@@ -23,12 +24,14 @@ def lower_borders(depth_m: Tensor, instances: Tensor, count: int, down: tuple[fl
         count: number of objects.
         down: x and y of gravity in the image; the nearer of rows and columns is taken.
     """
-    numbers, depth_m = _upright(instances, down), _upright(depth_m, down)
+    gap_px = max(1, round(_GAP_RATIO * max(instances.shape)))
+    window = object_window(instances, gap_px + 1)  # what lies farther from all objects borders none
+    numbers, depth_m = _upright(instances[window], down), _upright(depth_m[window], down)
     ends = set_pixels((numbers[:-1] != numbers[1:]) & (numbers[:-1] > 0))
     row = torch.div(ends, numbers.shape[1], rounding_mode="floor")
     column = ends - row * numbers.shape[1]
     above = numbers[row, column].to(torch.int64)
-    below, at = _first_below(numbers, row, column)
+    below, at = _first_below(numbers, row, column, gap_px)
     upper_m, lower_m = depth_m[row, column], depth_m[at, column]
     nearer, farther = lower_m < upper_m * (1 - _SAME_DEPTH), lower_m > upper_m * (1 + _SAME_DEPTH)
     hidden = torch.full_like(below, count + 1)
@@ -48,10 +51,9 @@ def _upright(image: Tensor, down: tuple[float, float]) -> Tensor:
     return image if down[1] >= 0 else image.flip(0)
 
 
-def _first_below(numbers: Tensor, row: Tensor, column: Tensor) -> tuple[Tensor, Tensor]:
+def _first_below(numbers: Tensor, row: Tensor, column: Tensor, gap_px: int) -> tuple[Tensor, Tensor]:
     """The next object below pixels (R,) across a gap between masks, 0 for none, and its row."""
-    gap = max(1, round(_GAP_RATIO * max(numbers.shape)))
-    rows = row[:, None] + torch.arange(1, gap + 1, device=row.device)
+    rows = row[:, None] + torch.arange(1, gap_px + 1, device=row.device)
     rows = rows.clamp(max=numbers.shape[0] - 1)  # (R, gap)
     found = numbers[rows, column[:, None]].to(torch.int64)
     other = (found > 0) & (found != numbers[row, column][:, None])

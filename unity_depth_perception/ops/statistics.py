@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -12,6 +12,7 @@ from torch import Tensor
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.ops.geometry import require_size
+from unity_depth_perception.ops.instances import object_window
 from unity_depth_perception.ops.selection import set_pixels
 from unity_depth_perception.ops.validity import is_valid
 
@@ -83,6 +84,21 @@ def object_statistics(
     """
     require_size(depth_m, camera, "depth")
     require_size(instances, camera, "instance image")
+    rows, columns = object_window(instances, margin_px=1)  # erosion looks at neighbours
+    window = (columns.stop - columns.start, rows.stop - rows.start)
+    found = _statistics(
+        depth_m[rows, columns].contiguous(),
+        instances[rows, columns].contiguous(),
+        count,
+        camera.cropped(columns.start, rows.start, *window),
+        sample_size,
+    )
+    corner = found.bbox.new_tensor([columns.start, rows.start] * 2)
+    return replace(found, bbox=torch.where(found.pixel_count[:, None] > 0, found.bbox + corner, 0))
+
+
+def _statistics(depth_m: Tensor, instances: Tensor, count: int, camera: Camera, sample_size: int) -> ObjectStatistics:
+    """The same in a window of the image; boxes count from its corner."""
     pixels = _grouped(instances, count)
     columns, rows = _histograms(pixels, camera)
     valid = pixels.only(is_valid(pixels.take(depth_m)))
