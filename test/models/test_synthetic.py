@@ -12,6 +12,7 @@ from unity_depth_perception.synthetic.raycast import Hits, in_sun, pack_geometry
 from unity_depth_perception.synthetic.render import render
 from unity_depth_perception.synthetic.samples import render_sample, render_samples
 from unity_depth_perception.synthetic.scene import CATEGORIES, COLOURS, CUBE_EDGE_M, Scene
+from unity_depth_perception.synthetic.variety import WIDE
 
 SEEDS = range(6)
 
@@ -82,6 +83,23 @@ def test_cubes_are_the_yardstick_and_parallelepipeds_are_none() -> None:
 def test_every_scene_shows_a_cube() -> None:
     for sample in render_samples(range(25), 128, 96):
         assert any(item.category.endswith("_cube") for item in sample.objects), sample.name
+
+
+def test_wide_scenes_keep_the_yardstick() -> None:
+    wide = [random_scene(seed, 320, 240, variety=WIDE) for seed in range(40)]
+    for scene in wide:
+        sample = render_sample(scene)
+        assert any(item.category.endswith("_cube") for item in sample.objects), sample.name
+        for box in scene.boxes:
+            if box.category.endswith("_cube"):
+                assert box.size_m.tolist() == [CUBE_EDGE_M] * 3
+            else:
+                assert box.size_m.max() >= 1.25 * box.size_m.min()
+    fields = [math.degrees(scene.camera.vertical_fov_rad) for scene in wide]
+    assert min(fields) < 40
+    assert max(fields) > 80
+    one_colour = [len({box.category.partition("_")[0] for box in scene.boxes}) < len(scene.boxes) for scene in wide]
+    assert sum(one_colour) > 20
 
 
 def test_fields_of_view_span_40_to_75_degrees_unless_given() -> None:

@@ -17,6 +17,7 @@ from unity_depth_perception.synthetic.seeds import IMAGES_PER_SEED, LARGEST_SEED
 
 if TYPE_CHECKING:
     from unity_depth_perception.dataset.sample import Sample
+    from unity_depth_perception.synthetic.variety import Variety
 
 
 def synthesize(
@@ -32,41 +33,43 @@ def synthesize(
     cube_edge: Annotated[
         float | None, typer.Option(metavar="M", min=0.005, max=5, help="Edge of the cube prefab.", show_default="0.07")
     ] = None,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="More variety than the embedded models are for: far, vivid, wide lenses.")
+    ] = False,
 ) -> None:
     """Write images of virtual scenes with true depth, masks, objects, parents and camera poses."""
     from unity_depth_perception.core.camera import Camera
     from unity_depth_perception.dataset.writer import DatasetWriter
     from unity_depth_perception.synthetic.scene import CATEGORIES
+    from unity_depth_perception.synthetic.variety import USUAL, WIDE
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise DatasetError(f"{out}: expected a new or empty folder to write to; remove it or choose another")
-    fov_rad = math.radians(vertical_fov) if vertical_fov is not None else _drawn_fov_rad(seed)
+    variety = WIDE if wide else USUAL
+    fov_rad = math.radians(vertical_fov) if vertical_fov is not None else _drawn_fov_rad(seed, variety)
     camera = Camera.from_vertical_fov(fov_rad, size.width, size.height)
     with DatasetWriter(out, camera, categories=CATEGORIES) as writer:
-        for sample in track(_samples(count, seed, size, fov_rad, cube_edge), count, "rendering"):
+        for sample in track(_samples(count, seed, size, fov_rad, cube_edge, variety), count, "rendering"):
             writer.add(sample)
     typer.echo(f"{count} images of {size} px, vertical field of view {math.degrees(fov_rad):.2f} deg: {out}")
 
 
-def _drawn_fov_rad(seed: int) -> float:
+def _drawn_fov_rad(seed: int, variety: Variety) -> float:
     """One camera per folder, as the dataset format has it."""
     import numpy as np
 
     from unity_depth_perception.synthetic.layout import random_fov_rad
 
-    return random_fov_rad(np.random.default_rng(scene_seed(seed, 0)))
+    return random_fov_rad(np.random.default_rng(scene_seed(seed, 0)), variety)
 
 
-def _samples(count: int, seed: int, size: Size, fov_rad: float, edge_m: float | None) -> Iterator[Sample]:
-    from unity_depth_perception.synthetic.samples import render_samples
+def _samples(
+    count: int, seed: int, size: Size, fov_rad: float, edge_m: float | None, variety: Variety
+) -> Iterator[Sample]:
+    from unity_depth_perception.synthetic.layout import random_scene
+    from unity_depth_perception.synthetic.samples import render_sample
     from unity_depth_perception.synthetic.scene import CUBE_EDGE_M
 
     for index in range(count):
-        (sample,) = render_samples(
-            seeds=[scene_seed(seed, index)],
-            width=size.width,
-            height=size.height,
-            fov_rad=fov_rad,
-            edge_m=edge_m or CUBE_EDGE_M,
-        )
-        yield replace(sample, name=f"{index:05d}.png")
+        scene = random_scene(scene_seed(seed, index), size.width, size.height, fov_rad, edge_m or CUBE_EDGE_M, variety)
+        yield replace(render_sample(scene), name=f"{index:05d}.png")
