@@ -256,7 +256,7 @@ def _not_finite(path: Path) -> None:
         (_truncated, "cannot be read"),
         (_no_safetensors, "cannot be read"),
         (_foreign, "other safetensors"),
-        (_other_kind, "expected weights of kind compact-depth"),
+        (_other_kind, "of kind compact-depth"),
         (_missing_tensor, r"expected a tensor dense\.head\.weight"),
         (_other_shape, r"expected dense\.head\.weight of shape \(16, 32, 3, 3\), got \(1, 8, 3, 3\)"),
         (_not_finite, "NaN or infinity"),
