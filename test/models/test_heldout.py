@@ -1,6 +1,7 @@
 """What accuracy is measured on, and that `benchmark models` tells the truth from a guess."""
 
 import json
+import math
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import numpy as np
 
 from unity_depth_perception.evaluation.heldout import HeldOutScenes
 from unity_depth_perception.synthetic.seeds import FIRST_DATASET_SEED, FIRST_TRAINING_SEED, scene_seed
+from unity_depth_perception.synthetic.variety import WIDE
 from unity_depth_perception.training.pool import SHARD_IMAGES
 
 
@@ -24,6 +26,13 @@ def test_held_out_scenes_come_from_many_cameras_and_stay_the_same() -> None:
     assert len({camera.vertical_fov_rad for camera in cameras}) == 8
     assert np.array_equal(scenes[5].image, again[5].image)
     assert scenes[5].name == scenes.names[5]
+
+
+def test_wide_scenes_are_other_scenes_of_the_same_seeds() -> None:
+    usual, wide = HeldOutScenes(8, seed=3), HeldOutScenes(8, seed=3, variety=WIDE)
+    fields = [math.degrees(wide[index].camera.vertical_fov_rad) for index in range(8)]
+    assert not all(40 <= field <= 75 for field in fields)
+    assert usual[0].camera != wide[0].camera
 
 
 def test_benchmark_models_ranks_truth_above_the_network_above_the_mean_camera(tmp_path: Path) -> None:

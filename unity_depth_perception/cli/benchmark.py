@@ -75,6 +75,7 @@ def pipeline(
 def models(
     count: Annotated[int, typer.Option(min=1, help="Scenes to measure on.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Of the scenes; no training uses any of them.")] = 0,
+    wide: Annotated[bool, typer.Option("--wide", help="Scenes of more variety than the models are for.")] = False,
     device: DeviceOption = "auto",
     output: Annotated[Path | None, typer.Option(help="JSON file for all numbers.")] = None,
 ) -> None:
@@ -86,9 +87,10 @@ def models(
     from unity_depth_perception.evaluation.summary import summarise
     from unity_depth_perception.models.device import resolve_device
     from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
+    from unity_depth_perception.synthetic.variety import USUAL, WIDE
 
     chosen = resolve_device(device, torch.cuda.is_available())
-    scenes, reports = HeldOutScenes(count, seed), {}
+    scenes, reports = HeldOutScenes(count, seed, WIDE if wide else USUAL), {}
     for name, depth, masks in _CONTENDERS:
         evaluator = Evaluator(
             create_depth_estimator(depth, chosen) if depth else None,
@@ -98,13 +100,13 @@ def models(
         reports[name] = summarise(
             evaluator.evaluate(scenes, progress=lambda i, name=name: track(i, len(i), name))  # type: ignore[misc]
         )
-    _print_accuracy(reports, count, seed)
+    _print_accuracy(reports, f"{count} {'wide' if wide else 'held-out'} scenes, seed {seed}")
     if output is not None:
         output.write_text(json.dumps(reports, indent=2), encoding="utf-8")
 
 
-def _print_accuracy(reports: dict[str, Any], count: int, seed: int) -> None:
-    table = Table("", *reports, title=f"{count} held-out scenes, seed {seed}", title_justify="left", box=None)
+def _print_accuracy(reports: dict[str, Any], title: str) -> None:
+    table = Table("", *reports, title=title, title_justify="left", box=None)
     for part, name in _MEASURES:
         values = [report[part] and report[part][name] for report in reports.values()]
         table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
