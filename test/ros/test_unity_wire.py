@@ -20,12 +20,13 @@ from rclpy.parameter import Parameter
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image
 from stand_ins import DEPTH_M, FRAME_ID, camera_info, header, picture, stand_in_pipeline
+from std_msgs.msg import Header
 from unity_client import UnityClient
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.nodes.perception_node import PerceptionNode
 from unity_depth_perception.ros.images import image_message
-from unity_depth_perception.ros.results import stamp_ns_of
+from unity_depth_perception.ros.results import stamp_ns_of, time_message
 
 pytestmark = pytest.mark.slow
 
@@ -149,7 +150,8 @@ def test_poses_of_unity_reach_the_node(make_unity: Callable[..., Unity], make_no
     unity = make_unity()
 
     def known() -> list[np.ndarray]:
-        poses = [node._poses.at(stamp_ns) for stamp_ns in range(FRAME_NS, unity.stamp_ns + 1, FRAME_NS)]
+        stamps_ns = range(FRAME_NS, unity.stamp_ns + 1, FRAME_NS)
+        poses = [node._source.poses.at(Header(stamp=time_message(stamp_ns))) for stamp_ns in stamps_ns]
         return [pose for pose in poses if pose is not None]
 
     unity.play_until(lambda: bool(known()), "a pose of a frame")
