@@ -93,27 +93,24 @@ def perception(scene: Scene) -> Node:
 
 def depth(scene: Scene) -> Node:
     """Image in, depth out."""
-    node = rclpy.create_node("depth")
-    publisher = node.create_publisher(Image, DEPTH, OUTPUT_QOS)
     depth_m = torch.from_numpy(scene.depth_m)
-
-    def take(message: Image) -> None:
-        rgb_of(message)
-        publisher.publish(depth_message(message.header, depth_m, "32FC1"))
-
-    node.create_subscription(Image, IMAGE, take, OUTPUT_QOS)
-    return node
+    return _network("depth", DEPTH, lambda header: depth_message(header, depth_m, "32FC1"))
 
 
 def segmentation(scene: Scene) -> Node:
     """Image in, instance image out."""
-    node = rclpy.create_node("segmentation")
-    publisher = node.create_publisher(Image, MASKS, OUTPUT_QOS)
     instances = scene.instances.astype(np.uint16)
+    return _network("segmentation", MASKS, lambda header: image_message(header, instances, "16UC1"))
+
+
+def _network(name: str, topic: str, answer: Callable[[Header], Image]) -> Node:
+    """A network that takes no time: it reads each image and publishes what is known of it."""
+    node = rclpy.create_node(name)
+    publisher = node.create_publisher(Image, topic, OUTPUT_QOS)
 
     def take(message: Image) -> None:
         rgb_of(message)
-        publisher.publish(image_message(message.header, instances, "16UC1"))
+        publisher.publish(answer(message.header))
 
     node.create_subscription(Image, IMAGE, take, OUTPUT_QOS)
     return node

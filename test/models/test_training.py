@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_training import noisy_steps
 from torch import Tensor, nn
 
 from unity_depth_perception.core.errors import ConfigurationError
@@ -185,18 +186,8 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(pool: Path
     def train(output: str, stop_at: int | None = None) -> dict[str, Tensor]:
         torch.manual_seed(0)
         network = Tiny()
-        calls = 0
-
-        def step_loss(_: ScenePool, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
-            nonlocal calls
-            calls += 1
-            if calls == stop_at:
-                raise KeyboardInterrupt
-            x = torch.from_numpy(rng.normal(size=(8, 4)).astype(np.float32))
-            return {"loss": (network.layer(x + torch.randn(8, 4)) - x).square().mean()}
-
         config = TrainingConfig(output=tmp_path / output, pool=pool, images=SHARD_IMAGES, steps=12)
-        return fit(config, network, step_loss)
+        return fit(config, network, noisy_steps(network.layer, stop_at))
 
     whole = train("whole")
     with pytest.raises(KeyboardInterrupt):

@@ -9,14 +9,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
+from tiny_training import noisy_steps
 from torch import Tensor, nn
 
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.training.loop import TrainingConfig, fit
-from unity_depth_perception.training.shards import Shard, ShardSource
+from unity_depth_perception.training.shards import Shard
 from unity_depth_perception.training.validation import Judge, State, Validation
 
 CPU = torch.device("cpu")
@@ -49,19 +49,10 @@ def train(
     measure: Callable[[State], dict[str, float]] | None = None,
 ) -> dict[str, Tensor]:
     torch.manual_seed(0)
-    network, calls = Tiny(), 0
-
-    def step_loss(_: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
-        nonlocal calls
-        calls += 1
-        if calls == stop_at:
-            raise KeyboardInterrupt
-        x = torch.from_numpy(rng.normal(size=(8, 4)).astype(np.float32))
-        return {"loss": (network.layer(x + torch.randn(8, 4)) - x).square().mean()}
-
+    network = Tiny()
     config = TrainingConfig(output=output, pool=output, steps=12, source=Nowhere())
     validation = None if measure is None else Validation(measure, times=4, patience=2)
-    return fit(config, network, step_loss, validation=validation)
+    return fit(config, network, noisy_steps(network.layer, stop_at), validation=validation)
 
 
 def closeness(state: State) -> dict[str, float]:

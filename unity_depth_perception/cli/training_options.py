@@ -24,7 +24,6 @@ Pool = Annotated[Path | None, typer.Option(help="virtual: folder of rendered sce
 Images = Annotated[int, typer.Option(min=32, help="virtual: scenes in the pool.")]
 Minutes = Annotated[float | None, typer.Option(min=0.01, help="End earlier, the schedule compressed, after this time.")]
 Batch = Annotated[int, typer.Option(min=2, help="Images a step.")]
-LearningRate = Annotated[float, typer.Option(min=0, help="Its peak.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the initial weights, of the draws and of the split.")]
 
 
