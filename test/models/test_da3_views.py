@@ -11,7 +11,7 @@ from da3_networks import CAMERA, CPU, SMALL, Known, nested, smooth
 
 from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, InputError, ModelError
 from unity_depth_perception.models.da3 import AnyViewDepth
-from unity_depth_perception.models.da3_alignment import pose_scale
+from unity_depth_perception.models.da3_alignment import metric_scale, pose_scale
 
 
 def test_views_with_poses_have_their_scale() -> None:
@@ -39,6 +39,25 @@ def test_nested_views_are_in_metres_of_the_known_cameras() -> None:
     assert results[0].world_from_camera[1, 0, 3] == pytest.approx(2 * metres_per_unit)
 
 
+@pytest.mark.parametrize("sky_part", [0.25, 1.0], ids=["some sky", "all sky"])
+def test_nested_views_with_poses_have_the_poses_metres_and_the_sky(sky_part: float) -> None:
+    poses = POSES.copy()
+    poses[1, 0, 3] = 0.5  # the network sees a step of two units
+    estimator = nested(sky_part=sky_part)
+    result = estimator.infer_views([smooth()] * 2, [CAMERA] * 2, poses)
+    np.testing.assert_array_equal(result.world_from_camera, poses)
+    assert torch.isinf(result.depth_m).float().mean() == pytest.approx(sky_part, abs=0.02)
+    relative = AnyViewDepth("any", CPU, Known(0.0, 100.0), SMALL).infer_views([smooth()] * 2)
+    ground = torch.isfinite(result.depth_m)
+    torch.testing.assert_close(result.depth_m[ground], relative.depth_m[ground] / 4)
+
+
+def test_nested_views_of_nothing_but_sky_have_no_scale() -> None:
+    result = nested(sky_part=1.0).infer_views([smooth()] * 2)
+    assert torch.isinf(result.depth_m).all()
+    assert np.isnan(result.world_from_camera[1, 0, 3])
+
+
 POSES = np.tile(np.eye(4), (2, 1, 1))
 
 
@@ -47,11 +66,14 @@ POSES = np.tile(np.eye(4), (2, 1, 1))
     [
         ({"frames": []}, ImageError, "at least one"),
         ({"frames": [smooth(), smooth(160, 90)]}, ImageError, "of one size.*2 sizes"),
+        ({"frames": [smooth(), smooth(320, 240)]}, ImageError, "of one size.*2 sizes"),
         ({"cameras": [CAMERA]}, InputError, "camera for each of 2 images, got 1"),
         ({"cameras": [CAMERA.resized(80, 60)] * 2}, CameraError, "160 x 120 px like the images, got 80 x 60"),
         ({"poses": POSES}, InputError, "poses need cameras"),
         ({"cameras": [CAMERA] * 2, "poses": POSES[:1]}, InputError, r"expected poses \(2, 4, 4\), got \(1, 4, 4\)"),
         ({"cameras": [CAMERA] * 2, "poses": POSES}, InputError, "several positions"),
+        ({"cameras": [CAMERA] * 2, "poses": POSES * np.nan}, InputError, "rigid transform.*nan"),
+        ({"cameras": [CAMERA] * 2, "poses": POSES * 0}, InputError, "rigid transform"),
         ({"frames": [smooth()], "cameras": [CAMERA], "poses": POSES[:1]}, InputError, "two views or more"),
         ({"reference_view": "best"}, ConfigurationError, "saddle_balanced.*got 'best'"),
     ],
@@ -70,3 +92,13 @@ def test_pose_scale_is_found_whatever_the_rotation() -> None:
     assert pose_scale(given, 7 * given @ turn.T + [1, 2, 3]) == pytest.approx(7)
     with pytest.raises(ModelError, match="at one position"):
         pose_scale(given, np.zeros((5, 3)))
+
+
+@pytest.mark.parametrize("count", [11, 12])
+def test_the_scale_is_that_of_the_surer_half(count: int) -> None:
+    confidence = torch.arange(count, dtype=torch.float32)
+    median = np.median(confidence.numpy())
+    metres = torch.where(confidence >= median, 3.0, 100.0).repeat(5)
+    ground = torch.zeros_like(metres)
+    scale = metric_scale(torch.ones_like(metres), confidence.repeat(5), metres, ground)
+    assert float(scale) == pytest.approx(3.0)

@@ -37,14 +37,21 @@ def matrix_from_pose(position: Sequence[float], orientation: Sequence[float]) ->
     return matrix
 
 
+def require_rigid(matrix: Matrix) -> None:
+    """Raise InputError unless a matrix is a rigid (4, 4) transform of finite numbers: a rotation and a translation."""
+    r = matrix[:3, :3]
+    turns = matrix.shape == (4, 4) and np.allclose(r @ r.T, np.eye(3), atol=1e-3) and np.linalg.det(r) > 0
+    if not (turns and np.isfinite(matrix).all()):
+        raise InputError(f"expected a rigid transform (4, 4), got {matrix.tolist()}")
+
+
 def pose_from_matrix(matrix: Matrix) -> tuple[list[float], list[float]]:
     """Position [x, y, z] and quaternion [x, y, z, w], w >= 0, of a rigid (4, 4) transform.
 
     The quaternion is the eigenvector of Bar-Itzhack's matrix (2000), which has no singular case.
     """
+    require_rigid(matrix)
     r = matrix[:3, :3]
-    if matrix.shape != (4, 4) or not np.allclose(r @ r.T, np.eye(3), atol=1e-3) or np.linalg.det(r) < 0:
-        raise InputError(f"expected a rigid transform (4, 4), got {matrix.tolist()}")
     k = np.array(
         [
             [r[0, 0] - r[1, 1] - r[2, 2], r[1, 0] + r[0, 1], r[2, 0] + r[0, 2], r[2, 1] - r[1, 2]],

@@ -28,7 +28,7 @@ from unity_depth_perception.models.da3_views import (
     ViewNetwork,
     Views,
     estimate_views,
-    stacked,
+    size_of,
 )
 from unity_depth_perception.models.hub import locate_weights, read_tensors
 from unity_depth_perception.models.options import DepthOptions
@@ -147,11 +147,11 @@ class AnyViewDepth(_Da3Depth):
             seed: of the sampling in the ray poses.
 
         Raises:
-            InputError: sizes or numbers differ, or the poses tell no scale.
+            InputError: sizes or numbers differ, or the poses are not rigid or tell no scale.
             ConfigurationError: an unknown reference_view.
         """
-        seen = stacked([seen_image(frame, self._longest_px) for frame in frames])
-        height, width = frames[0].shape[:2]
+        width, height = size_of(frames)
+        seen = torch.cat([seen_image(frame, self._longest_px) for frame in frames])
         views = Views(seen, width, height, cameras, poses, use_ray_pose, reference_view, seed)
         return estimate_views(views, self._branch, self._metric_branch)
 

@@ -35,11 +35,23 @@ def metric_scale(depth: Tensor, confidence: Tensor, metres: Tensor, sky: Tensor)
     All arguments (...), float32, of one shape.
     """
     ground = sky < SKY_THRESHOLD
-    median = torch.nanquantile(torch.where(ground, confidence, math.nan).flatten(), 0.5)
+    median = _nanmedian(torch.where(ground, confidence, math.nan))
     used = ground & (confidence >= median) & (metres > _MIN_METRES) & (depth > _MIN_DEPTH)
     zero = depth.new_zeros(())
     scale = torch.where(used, metres * depth, zero).sum() / torch.where(used, depth * depth, zero).sum()
     return torch.where(used.sum() > _MIN_PIXELS, scale, math.nan)
+
+
+def _nanmedian(values: Tensor) -> Tensor:
+    """The median of what is not NaN, the mean of the two middle values where it is even; NaN without any.
+
+    torch.nanquantile does the same, but in older torch for at most 2**24 values, which 67 views exceed
+    (https://github.com/pytorch/pytorch/issues/64947).
+    """
+    ordered = values.flatten().sort().values  # NaN last
+    count = (~values.isnan()).sum()
+    middle = torch.stack([(count - 1) // 2, count // 2]).clamp(min=0)
+    return ordered[middle].mean()
 
 
 def pose_scale(given_m: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, InputError
+from unity_depth_perception.core.pose import require_rigid
 from unity_depth_perception.models.da3_alignment import metres_from, metric_scale, pose_scale, with_sky
 from unity_depth_perception.models.da3_network import RawDepth
 from unity_depth_perception.models.protocols import ViewsPrediction
@@ -75,6 +76,8 @@ class Views:
             return
         if self.world_from_camera.shape != (count, 4, 4):
             raise InputError(f"expected poses ({count}, 4, 4), got {self.world_from_camera.shape}")
+        for pose in self.world_from_camera:
+            require_rigid(pose)
         if self.cameras is None:
             raise InputError("poses need cameras: expected the intrinsics of each image beside its pose, got none")
         if count < 2:
@@ -86,16 +89,17 @@ class Views:
         return [camera.resized(self.seen.shape[3], self.seen.shape[2]) for camera in self.cameras or ()]
 
 
-def stacked(images: Sequence[Tensor]) -> Tensor:
-    """(N, 3, h, w) of seen images (1, 3, h, w).
+def size_of(frames: Sequence[Tensor]) -> tuple[int, int]:
+    """Width and height that all images (H, W, 3) have.
 
     Raises:
         ImageError: there are none, or their sizes differ.
     """
-    sizes = {tuple(image.shape[2:]) for image in images}
+    sizes = {tuple(frame.shape[:2]) for frame in frames}
     if len(sizes) != 1:
-        raise ImageError(f"expected images of one size, at least one, got {len(images)} of {len(sizes)} sizes")
-    return torch.cat(list(images))
+        raise ImageError(f"expected images of one size, at least one, got {len(frames)} of {len(sizes)} sizes")
+    height, width = sizes.pop()
+    return width, height
 
 
 def estimate_views(views: Views, network: ViewNetwork, metric: ViewNetwork | None) -> ViewsPrediction:
@@ -105,21 +109,18 @@ def estimate_views(views: Views, network: ViewNetwork, metric: ViewNetwork | Non
         InputError: the given poses tell no scale.
         ModelError: the predicted ones do not.
     """
-    with torch.random.fork_rng(devices=[views.seen.device] if views.seen.is_cuda else []):
-        torch.manual_seed(views.seed)
-        out = network.views(
-            views.seen[None],
-            use_ray_pose=views.use_ray_pose,
-            ref_view_strategy=views.reference_view,
-            **_conditions(views),
-        )
+    out = _asked(views, network)
     depth, confidence, intrinsics = out["depth"][0], out["depth_conf"][0], out["intrinsics"][0]
     poses = _inverted(out["extrinsics"][0].double().cpu().numpy())
-    if metric is not None:
-        depth, poses = _in_metres(views, metric, depth, confidence, intrinsics, poses)
-    if views.world_from_camera is not None:
+    raw = [] if metric is None else [metric(image[None]) for image in views.seen]
+    if views.world_from_camera is not None:  # the poses' metres: known, whatever a metric network takes them for
         depth = depth / pose_scale(views.world_from_camera[:, :3, 3], poses[:, :3, 3])
         poses = views.world_from_camera
+    elif raw:
+        scale = _metric_scale(views, raw, depth, confidence, intrinsics)
+        depth, poses = depth * scale, _scaled(poses, float(scale))
+    if raw:
+        depth = with_sky(depth, _sky(raw))
     return ViewsPrediction(
         torch.stack([resize_depth(plane, views.width, views.height) for plane in depth]),
         torch.stack([resize_map(plane, views.width, views.height) for plane in confidence]),
@@ -129,20 +130,38 @@ def estimate_views(views: Views, network: ViewNetwork, metric: ViewNetwork | Non
     )
 
 
-def _in_metres(
-    views: Views, metric: ViewNetwork, depth: Tensor, confidence: Tensor, intrinsics: Tensor, poses: Matrices
-) -> tuple[Tensor, Matrices]:
-    """Depth (N, h, w) and poses scaled to what the metric network says of each view, and the sky that it sees."""
-    raw = [metric(image[None]) for image in views.seen]
-    sky = torch.stack([view.sky for view in raw if view.sky is not None])
+def _asked(views: Views, network: ViewNetwork) -> Any:
+    """What the network says; its sampling is seeded, and nobody else's random numbers change."""
+    with torch.random.fork_rng(devices=[views.seen.device] if views.seen.is_cuda else []):
+        torch.manual_seed(views.seed)
+        return network.views(
+            views.seen[None],
+            use_ray_pose=views.use_ray_pose,
+            ref_view_strategy=views.reference_view,
+            **_conditions(views),
+        )
+
+
+def _metric_scale(
+    views: Views, raw: Sequence[RawDepth], depth: Tensor, confidence: Tensor, intrinsics: Tensor
+) -> Tensor:
+    """Metres per unit of depth (N, h, w), from what the metric network says of each view; NaN if all is sky."""
     focal_px = (intrinsics[:, 0, 0] + intrinsics[:, 1, 1]) / 2
     if views.cameras is not None:
         focal_px = focal_px.new_tensor([camera.focal_px for camera in views.seen_cameras])
     metres = metres_from(torch.stack([view.depth for view in raw]), focal_px[:, None, None])
-    scale = metric_scale(depth, confidence, metres, sky)
-    poses = poses.copy()
-    poses[:, :3, 3] *= float(scale)
-    return with_sky(depth * scale, sky), poses
+    return metric_scale(depth, confidence, metres, _sky(raw))
+
+
+def _sky(raw: Sequence[RawDepth]) -> Tensor:
+    """(N, h, w) sky of the views as the metric network sees it."""
+    return torch.stack([view.sky for view in raw if view.sky is not None])
+
+
+def _scaled(poses: Matrices, factor: float) -> Matrices:
+    scaled = poses.copy()
+    scaled[:, :3, 3] *= factor
+    return scaled
 
 
 def _conditions(views: Views) -> dict[str, Tensor]:

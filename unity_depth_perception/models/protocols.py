@@ -52,7 +52,7 @@ class ViewsPrediction:
         confidence: (N, H, W) float32, larger is surer.
         cameras: N intrinsics for the images' size: those that were given, or predicted ones.
         world_from_camera: (N, 4, 4) float64 poses of the optical frames: those that were given, or predicted ones, in
-            the unit of `depth_m` and in a world of the network's own.
+            the unit of `depth_m` and in a world of the network's own; positions are NaN where that unit is unknown.
         is_metric: whether depth and poses are in metres.
     """
 
