@@ -255,12 +255,13 @@ def _not_finite(path: Path) -> None:
     [
         (_truncated, "cannot be read"),
         (_no_safetensors, "cannot be read"),
-        (_foreign, "other safetensors"),
+        (_foreign, "other safetensors; published weights .* --depth-weights"),
         (_other_kind, "of kind compact-depth"),
         (_missing_tensor, r"expected a tensor dense\.head\.weight"),
         (_other_shape, r"expected dense\.head\.weight of shape \(16, 32, 3, 3\), got \(1, 8, 3, 3\)"),
         (_not_finite, "NaN or infinity"),
         (lambda path: None, "no such weights file"),
+        (lambda path: path.mkdir(), "got a folder"),
     ],
 )
 def test_weights_that_cannot_be_used(tmp_path: Path, spoil: object, message: str) -> None:
@@ -269,6 +270,11 @@ def test_weights_that_cannot_be_used(tmp_path: Path, spoil: object, message: str
     with pytest.raises(ModelError, match=message) as error:
         create_depth_estimator(str(path), CPU)
     assert str(path) in str(error.value)
+
+
+def test_weights_have_no_weights() -> None:
+    with pytest.raises(ModelError, match=r"compact_depth\.safetensors is a file of weights itself; leave out other"):
+        create_depth_estimator(str(DEPTH_WEIGHTS), CPU, Path("other"))
 
 
 def test_a_model_of_other_weights_goes_by_their_path(tmp_path: Path) -> None:

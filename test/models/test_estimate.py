@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 from pathlib import Path
 
 import cv2
@@ -231,6 +232,28 @@ def test_the_focal_length_is_corrected_for_where_asked_for(folder: Path) -> None
     for wanted in ((), ("--correct-focal",)):
         assert unity_depth(*options, *wanted).returncode == 0
         assert Ramp.options.correct_focal == bool(wanted)
+
+
+@pytest.mark.parametrize(
+    ("models", "message"),
+    [
+        (["da4"], "unknown depth model 'da4'"),
+        (["da3metric-large", "--segmentation-model", "nope"], "unknown segmentation model 'nope'"),
+        (["da3-small"], "got relative depth; choose a metric model .* --metres-per-unit"),
+        (["da3mono-large"], "got relative depth"),
+        (["da3mono-large", "--metres-per-unit", "2"], "no/such/folder"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_models_that_cannot_be_are_told_before_anything_loads(
+    tmp_path: Path, models: list[str], message: str
+) -> None:
+    write_image(tmp_path / "a.png", 32, 32)
+    arguments = ("--vertical-fov", "60", "--output", tmp_path / "out", "--depth-weights", "no/such/folder")
+    result = unity_depth("estimate", tmp_path / "a.png", *arguments, "--depth-model", *models)
+    assert result.returncode == 2
+    assert re.search(message, result.stderr)
+    assert not (tmp_path / "out").exists()
 
 
 def test_relative_depth_gives_no_distances(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,7 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.nodes import perception_node
+from unity_depth_perception.nodes.depth_node import DepthNode
 from unity_depth_perception.nodes.perception_node import PerceptionNode, create_pipeline
 from unity_depth_perception.ros import outputs
 from unity_depth_perception.ros.diagnostics import values_of
@@ -222,6 +223,15 @@ def test_weights_that_are_not_there_fail_the_transition_and_are_named(graph: Gra
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
     for said in ("depth-anything/DA3METRIC-LARGE", "/no/such/folder", "model.safetensors", "HF_HOME"):
         assert said in node.failure
+
+
+def test_a_relative_model_without_a_scale_fails_before_its_weights_are_looked_for(graph: Graph) -> None:
+    values = {"depth_model": "da3-small", "depth_weights": "/no/such/folder", "device": "cpu"}
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    for node_type in (PerceptionNode, DepthNode):
+        node = graph.add(node_type(context=graph.context, parameter_overrides=overrides))
+        assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+        assert "got relative depth" in node.failure
 
 
 class RelativeDepth(PlaneDepth):

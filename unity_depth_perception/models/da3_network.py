@@ -8,6 +8,7 @@ waits for the GPU. Reference: Lin et al., "Depth Anything 3: Recovering the Visu
 from __future__ import annotations
 
 import functools
+import warnings
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
@@ -107,9 +108,11 @@ def build_network(architecture: str) -> nn.Module:
         ModelError: the package is not installed.
     """
     try:
-        from depth_anything_3.cfg import create_object, load_config
-        from depth_anything_3.registry import MODEL_REGISTRY
-        from depth_anything_3.utils.logger import LOG_LEVELS, logger
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about its own use of omegaconf and torch, which users can do nothing about
+            from depth_anything_3.cfg import create_object, load_config
+            from depth_anything_3.registry import MODEL_REGISTRY
+            from depth_anything_3.utils.logger import LOG_LEVELS, logger
     except ImportError as error:
         raise ModelError(
             f"{architecture} needs the package depth-anything-3, which cannot be imported ({error}); "
@@ -120,7 +123,9 @@ def build_network(architecture: str) -> nn.Module:
     for part in (config, config.get("anyview", {})):
         for name in _GAUSSIANS:
             part.pop(name, None)
-    network: nn.Module = create_object(config)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network: nn.Module = create_object(config)
     return network.eval().requires_grad_(False)
 
 

@@ -18,6 +18,11 @@ class Kind(Enum):
     ANY_VIEW = "depth, confidence and cameras of one or several views, in a unit of its own"
     MONO = "depth and sky of one view, in a unit of its own"
 
+    @property
+    def is_metric(self) -> bool:
+        """Whether one view's depth is in metres."""
+        return self in (Kind.METRIC, Kind.NESTED)
+
 
 @dataclass(frozen=True)
 class Variant:

@@ -58,8 +58,13 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
     except (SafetensorError, OSError, ValueError, EOFError, RuntimeError, KeyError) as error:
         raise _unreadable(path, error) from None
-    except (pickle.UnpicklingError, zipfile.BadZipFile) as error:
+    except zipfile.BadZipFile as error:
         raise _unreadable(path, error) from None
+    except pickle.UnpicklingError:  # torch's own message advises to unpickle it nevertheless
+        raise ModelError(
+            f"{path}: expected a checkpoint of nothing but tensors; this file is none, or holds what would have to be "
+            "unpickled, which could run anything; fetch it again, as .safetensors where there is one"
+        ) from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ModelError(f"{path}: expected tensors by name (a state dict), got something else")
     return {str(name): value for name, value in state.items()}

@@ -18,6 +18,7 @@ from unity_depth_perception.models.da2_variants import DA2_VARIANTS
 from unity_depth_perception.models.da3_variants import DA3_VARIANTS
 from unity_depth_perception.models.options import DepthOptions
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
+from unity_depth_perception.models.scale import DepthScale
 from unity_depth_perception.models.trained import load_trained
 from unity_depth_perception.models.weights import load_description
 
@@ -91,6 +92,8 @@ def create_depth_estimator(
     require_known_depth_model(name)
     if name in _DEPTH:
         return _DEPTH[name](name, device, weights, options)
+    if weights is not None:
+        raise ModelError(f"the depth model {name} is a file of weights itself; leave out {weights}")
     return load_trained(Path(name), device, options)
 
 
@@ -113,6 +116,12 @@ def create_segmenter(name: str, device: torch.device) -> Segmenter:
 def require_known_depth_model(name: str) -> None:
     """Raise ModelError unless `name` is a depth model or the path of one; for a check before anything loads."""
     _require_known(name, "depth", depth_model_names())
+
+
+def require_metres(depth_model: str, scale: DepthScale) -> None:
+    """Raise ModelError where a depth model is known to be relative and gets no scale; before anything loads."""
+    variant = DA3_VARIANTS.get(depth_model)
+    scale.require_metres(variant is None or variant.kind.is_metric)
 
 
 def require_known_segmenter(name: str) -> None:

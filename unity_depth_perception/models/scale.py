@@ -38,6 +38,14 @@ class DepthScale:
         if not 0 < self.metres_per_unit < np.inf:
             raise ConfigurationError(f"expected metres per unit > 0, got {self.metres_per_unit}")
 
+    def require_metres(self, is_metric: bool) -> None:
+        """Raise ModelError where depth is relative and gets no metres here either."""
+        if not is_metric and self.source == "none":
+            raise ModelError(
+                "expected metric depth for distances, got relative depth; choose a metric model (da3metric-large), or "
+                "give relative depth a scale: of a node median_to_pose or fixed, of estimate --metres-per-unit"
+            )
+
     def in_metres(
         self,
         depth: DepthPrediction,
@@ -57,13 +65,9 @@ class DepthScale:
             ModelError: the depth is relative and there is no source of scale.
             InputError: this frame has no pose, or shows no floor below the camera.
         """
+        self.require_metres(depth.is_metric)
         if depth.is_metric:
             return depth
-        if self.source == "none":
-            raise ModelError(
-                "expected metric depth for distances, got relative depth; choose a metric model (da3metric-large), or "
-                "give relative depth a scale: median_to_pose or fixed"
-            )
         factor = self.metres_per_unit
         if self.source == "median_to_pose":
             factor = _from_pose(depth.depth_m, instances, camera, world_from_camera)

@@ -52,7 +52,10 @@ def load_description(path: Path) -> dict[str, Any]:
     with _opened(path) as file:
         description = (file.metadata() or {}).get(_KEY)
     if description is None:
-        raise ModelError(f"{path}: expected weights written by this package's training, found other safetensors")
+        raise ModelError(
+            f"{path}: expected weights written by this package's training, found other safetensors; published weights "
+            "go with the name of their depth model: --depth-model NAME --depth-weights FILE, or depth_weights of a node"
+        )
     try:
         parsed = json.loads(description)
     except json.JSONDecodeError as error:
@@ -66,6 +69,8 @@ def load_description(path: Path) -> dict[str, Any]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
+    if path.is_dir():
+        raise ModelError(f"{path}: expected a weights file, got a folder; name the .safetensors file in it")
     if not path.is_file():
         raise ModelError(f"{path}: no such weights file; train one with unity-depth train-depth or train-segmentation")
     try:
