@@ -245,9 +245,7 @@ def test_the_focal_length_is_corrected_for_where_asked_for(folder: Path) -> None
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_models_that_cannot_be_are_told_before_anything_loads(
-    tmp_path: Path, models: list[str], message: str
-) -> None:
+def test_models_that_cannot_be_are_told_before_anything_loads(tmp_path: Path, models: list[str], message: str) -> None:
     write_image(tmp_path / "a.png", 32, 32)
     arguments = ("--vertical-fov", "60", "--output", tmp_path / "out", "--depth-weights", "no/such/folder")
     result = unity_depth("estimate", tmp_path / "a.png", *arguments, "--depth-model", *models)

@@ -109,7 +109,7 @@ def build_network(architecture: str) -> nn.Module:
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about its own use of omegaconf and torch, which users can do nothing about
+            warnings.simplefilter("ignore")  # of its own use of omegaconf and torch
             from depth_anything_3.cfg import create_object, load_config
             from depth_anything_3.registry import MODEL_REGISTRY
             from depth_anything_3.utils.logger import LOG_LEVELS, logger
