@@ -1,7 +1,8 @@
 """Analytic ray-box intersection (slab test) for a batch of scenes at once, on CPU and GPU.
 
 Each box is tested only against the rays whose pixel lies in its bounding rectangle (for shadows: the rectangle of the
-volume that it darkens), so that the work grows with what the boxes cover and not with rays x boxes.
+volume that it darkens), so that the work grows with what the boxes cover and not with rays x boxes. Other forms fill
+their boxes (see `rounded`).
 Slab test: Kay & Kajiya, "Ray Tracing Complex Scenes", SIGGRAPH 1986.
 """
 
@@ -15,9 +16,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from unity_depth_perception.synthetic import rounded
 from unity_depth_perception.synthetic.scene import Scene
 
 _NEAR_M = 0.01
+_CURVED = 3  # instead of the axis of a face
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,7 @@ class Geometry:
     Attributes:
         center, half: (3, B * M) box centres and half edges; padding boxes have an empty rectangle.
         box_from_world: (9, B * M) rotations, row by row.
+        form: (B * M,) int64 of `Form`.
         room: (6, B) lower and upper corner of the rooms.
         eye: (3, B) camera positions.
         world_from_camera: (9, B) rotations of the optical frames, row by row.
@@ -41,6 +45,7 @@ class Geometry:
     center: Tensor
     half: Tensor
     box_from_world: Tensor
+    form: Tensor
     room: Tensor
     eye: Tensor
     world_from_camera: Tensor
@@ -74,13 +79,15 @@ class Hits:
 
 def pack_geometry(scenes: Sequence[Scene], device: torch.device) -> Geometry:
     """Put the scenes' geometry on a device."""
-    count, most = len(scenes), max(len(scene.boxes) for scene in scenes)
+    count, most = len(scenes), max(len(scene.solids) for scene in scenes)
     center, half = np.zeros((count, most, 3)), np.ones((count, most, 3))
     box_from_world = np.tile(np.eye(3), (count, most, 1, 1))
+    form = np.zeros((count, most), dtype=np.int64)
     seen, shaded = np.full((2, count, most, 4), -10.0)
     for b, scene in enumerate(scenes):
-        for m, box in enumerate(scene.boxes):
+        for m, box in enumerate(scene.solids):
             center[b, m], half[b, m], box_from_world[b, m] = box.center_m, box.size_m / 2, box.world_from_box.T
+            form[b, m] = box.form
             corners = box.center_m + (_CORNERS * box.size_m / 2) @ box.world_from_box.T
             sun = scene.lighting.to_sun
             fallen = corners - corners[:, 2:] / sun[2] * sun
@@ -95,6 +102,7 @@ def pack_geometry(scenes: Sequence[Scene], device: torch.device) -> Geometry:
         center=tensor(center.reshape(-1, 3).T),
         half=tensor(half.reshape(-1, 3).T),
         box_from_world=tensor(box_from_world.reshape(-1, 9).T),
+        form=torch.as_tensor(form.ravel(), device=device),
         room=tensor(np.stack([scene.room for scene in scenes]).reshape(-1, 6).T),
         eye=tensor(poses[:, :3, 3].T),
         world_from_camera=tensor(poses[:, :3, :3].reshape(-1, 9).T),
@@ -121,16 +129,20 @@ def cast(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor) -> Hits:
 
     ray, m = _inside(geometry.seen, b, u, v)
     slot = b[ray] * geometry.most + m
-    near, far, axis, local = _slabs(geometry, slot, take(eye, ray), take(direction, ray))
+    near, far, axis, local, offset = _spans(geometry, slot, take(eye, ray), take(direction, ray))
     hit = ((near < far) & (near > _NEAR_M)).nonzero().squeeze(1)
     depth = depth.scatter_reduce(0, ray[hit], near[hit], "amin")
     first = hit[near[hit] <= depth[ray[hit]]]
     ray = ray[first]
     box[ray] = m[first]
-    rotation = take(geometry.box_from_world, slot[first]).view(3, 3, -1)
-    axis = axis[first]
-    face = rotation.gather(0, axis.expand(1, 3, -1)).squeeze(0) * -take(local, first).gather(0, axis[None]).sign()
-    normal[:, ray] = face
+    slot, axis, local = slot[first], axis[first], take(local, first)
+    point = take(offset, first) + near[first] * local
+    outward = torch.where(
+        axis == _CURVED,
+        rounded.normal(point, take(geometry.half, slot), geometry.form[slot]),
+        -local.sign() * (torch.arange(3, device=axis.device)[:, None] == axis),
+    )
+    normal[:, ray] = (take(geometry.box_from_world, slot).view(3, 3, -1) * outward[:, None]).sum(dim=0)
     return Hits(depth, eye + depth * direction, normal, box)
 
 
@@ -138,7 +150,7 @@ def in_sun(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor, hits: Hits) -> T
     """(N,) bool: whether nothing stands between a hit, seen at pixel (u, v) of scene b, and the sun."""
     ray, m = _inside(geometry.shaded, b, u, v)
     start = take(hits.point, ray) + 1e-4 * take(hits.normal, ray)
-    near, far, _, _ = _slabs(geometry, b[ray] * geometry.most + m, start, take(geometry.to_sun, b[ray]))
+    near, far, *_ = _spans(geometry, b[ray] * geometry.most + m, start, take(geometry.to_sun, b[ray]))
     lit = torch.ones_like(b, dtype=torch.bool)
     lit[ray[(near < far) & (far > 1e-4)]] = False
     return lit
@@ -167,10 +179,12 @@ def _inside(rectangles: Tensor, b: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor
     return torch.cat(rays), torch.cat(boxes)
 
 
-def _slabs(
+def _spans(
     geometry: Geometry, slot: Tensor, origin: Tensor, direction: Tensor
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Entry and exit parameter (P,), entry axis (P,) and direction (3, P) in the box's frame for P ray-box pairs."""
+) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
+    """For P ray-box pairs entry and exit parameter (P,), the axis (P,) of the face of entry or _CURVED,
+    and in the box's frame direction and origin (3, P).
+    """
     rotation = take(geometry.box_from_world, slot)
     local = _rotate(rotation, direction)
     offset = _rotate(rotation, origin - take(geometry.center, slot))
@@ -179,7 +193,13 @@ def _slabs(
     middle = -offset * inverse
     near, axis = (middle - reach).max(dim=0)
     far = (middle + reach).amin(dim=0)
-    return near, far, axis, local
+    curved = geometry.form[slot].nonzero().squeeze(1)
+    if len(curved):
+        half, form = take(geometry.half, slot[curved]), geometry.form[slot[curved]]
+        enter, leave = rounded.span(take(offset, curved), take(local, curved), half, form)
+        axis[curved] = torch.where(enter >= near[curved], _CURVED, axis[curved])
+        near[curved], far[curved] = near[curved].maximum(enter), far[curved].minimum(leave)
+    return near, far, axis, local, offset
 
 
 def _room_exit(room: Tensor, eye: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""From scenes to images: shading, shadows, anti-aliasing and the camera's sensor, batched in torch."""
+"""From scenes to images: shading, shadows and anti-aliasing, batched in torch; then the camera's `sensor`."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.synthetic.raycast import Geometry, Hits, cast, in_sun, pack_geometry, take
 from unity_depth_perception.synthetic.scene import Scene
+from unity_depth_perception.synthetic.sensor import expose
 from unity_depth_perception.synthetic.texture import mixing_weight, value_noise
 
 _SUBPIXELS = ((-0.375, -0.125), (0.125, -0.375), (0.375, 0.125), (-0.125, 0.375))  # rotated grid
@@ -26,7 +26,7 @@ class Rendering:
     Attributes:
         image: (B, H, W, 3) uint8 sRGB.
         depth_m: (B, H, W) float32 planar depth at the pixel centres.
-        boxes: (B, H, W) int16 index of the box at the pixel centre, -1 for floor and walls.
+        boxes: (B, H, W) int16 index in `Scene.boxes` of the box at the pixel centre, -1 for floor, walls and clutter.
     """
 
     image: Tensor
@@ -81,8 +81,10 @@ def render(scenes: Sequence[Scene], device: torch.device | str = "cpu") -> Rende
         pixel = edges[start : start + _CHUNK]
         rays = [_shoot(geometry, look, pixel, width, height, offset)[0] for offset in _SUBPIXELS]
         color[:, pixel] = torch.stack([ray.clamp(0, 1.2) for ray in rays]).mean(dim=0)
-    image = _expose(color.view(3, *shape).transpose(0, 1), scenes)
-    return Rendering(image, depth.view(shape), box.view(shape).to(torch.int16))
+    image = expose(color.view(3, *shape).transpose(0, 1), scenes)
+    objects = torch.tensor([len(scene.boxes) for scene in scenes], device=device)[:, None, None]
+    boxes = torch.where(box.view(shape) < objects, box.view(shape), -1)
+    return Rendering(image, depth.view(shape), boxes.to(torch.int16))
 
 
 def _shoot(
@@ -166,39 +168,11 @@ def _edges(label: Tensor) -> Tensor:
     return edge
 
 
-def _expose(color: Tensor, scenes: Sequence[Scene]) -> Tensor:
-    """Vignetting, lens blur, exposure, sRGB-like gamma, noise and quantisation of (B, 3, H, W) linear colour."""
-    height, width = color.shape[2:]
-    y = torch.linspace(-1, 1, height, device=color.device)[:, None]
-    x = torch.linspace(-1, 1, width, device=color.device)[None, :]
-    radius = (x * x + y * y) / 2
-    frames = []
-    for frame, scene in zip(color, scenes, strict=True):
-        sensor = scene.sensor
-        frame = _blur(frame, sensor.blur_ratio * height) * (sensor.exposure * (1 - sensor.vignette * radius))
-        rng = torch.Generator().manual_seed(scene.seed % (1 << 62))
-        noise = torch.randn(frame.shape, generator=rng).to(frame.device) * sensor.noise
-        frames.append((frame.clamp(0, 1) ** (1 / 2.2) + noise).clamp(0, 1))
-    return (torch.stack(frames) * 255).round().to(torch.uint8).permute(0, 2, 3, 1).contiguous()
-
-
-def _blur(frame: Tensor, sigma_px: float) -> Tensor:
-    """Separable Gaussian blur of a (3, H, W) image."""
-    if sigma_px < 0.2:
-        return frame
-    reach = max(1, round(2.5 * sigma_px))
-    taps = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, device=frame.device) / sigma_px) ** 2)
-    kernel = (taps / taps.sum()).expand(3, 1, 1, -1)
-    padded = functional.pad(frame[None], (reach, reach, reach, reach), mode="replicate")
-    rows = functional.conv2d(padded, kernel, groups=3)
-    return functional.conv2d(rows, kernel.transpose(2, 3), groups=3)[0]
-
-
 def _pack_look(scenes: Sequence[Scene], device: torch.device) -> _Look:
-    most = max(len(scene.boxes) for scene in scenes)
+    most = max(len(scene.solids) for scene in scenes)
     box_color = np.zeros((len(scenes), most, 3))
     for b, scene in enumerate(scenes):
-        for m, box in enumerate(scene.boxes):
+        for m, box in enumerate(scene.solids):
             box_color[b, m] = box.color
 
     def tensor(values: object, dtype: torch.dtype = torch.float32) -> Tensor:

@@ -41,9 +41,20 @@ class Surface:
     angle_rad: float
 
 
+class Form(IntEnum):
+    """What fills a box; its axes are the box's, and it touches all six faces."""
+
+    BOX = 0
+    ELLIPSOID = 1
+    CYLINDER = 2  # upright in the box
+
+
 @dataclass(frozen=True)
 class Box:
-    """A cube or parallelepiped; `world_from_box` (3, 3) rotates its axes, `parent` is the box that carries it."""
+    """A cube or parallelepiped; `world_from_box` (3, 3) rotates its axes, `parent` is the box that carries it.
+
+    Clutter has another form, and no category.
+    """
 
     center_m: NDArray[np.float64]  # (3,)
     size_m: NDArray[np.float64]  # (3,) full edge lengths
@@ -51,6 +62,7 @@ class Box:
     color: NDArray[np.float64]  # (3,) linear RGB
     category: str
     parent: int | None = None
+    form: Form = Form.BOX
 
 
 @dataclass(frozen=True)
@@ -66,12 +78,13 @@ class Lighting:
 
 @dataclass(frozen=True)
 class Sensor:
-    """What the camera does to the light: exposure, blur, noise (standard deviation, of full scale), vignetting."""
+    """What the camera makes of light: exposure, blur, vignetting, noise (standard deviation, of full scale), JPEG."""
 
     exposure: float
     blur_ratio: float  # standard deviation of the blur over the image height
     noise: float
     vignette: float
+    jpeg_quality: int | None = None  # None: the image is not compressed
 
 
 @dataclass(frozen=True)
@@ -90,3 +103,10 @@ class Scene:
     gloss: float
     lighting: Lighting
     sensor: Sensor
+    clutter: tuple[Box, ...] = ()
+    """Things of other forms, which are nobody's object: to the instances they are background."""
+
+    @property
+    def solids(self) -> tuple[Box, ...]:
+        """All that stands in the room, the objects first."""
+        return self.boxes + self.clutter

@@ -20,6 +20,9 @@ class Variety:
         warmth: standard deviation of the light's colour.
         ambient: share of the light that comes from everywhere, least and most.
         most_blur: standard deviation of the lens' blur over the image's height.
+        least_cube: what an edge of the cube that the camera looks at covers at least, of the image's height.
+        most_clutter: things of other shapes.
+        jpeg: odds that the image has been compressed.
     """
 
     fov_deg: tuple[float, float] = (40.0, 75.0)
@@ -31,6 +34,9 @@ class Variety:
     warmth: float = 0.05
     ambient: tuple[float, float] = (0.2, 0.5)
     most_blur: float = 0.0022
+    least_cube: float = 0.035
+    most_clutter: int = 0
+    jpeg: float = 0.0
 
     @property
     def fov_rad(self) -> tuple[float, float]:
@@ -41,7 +47,7 @@ class Variety:
 USUAL = Variety()
 WIDE = Variety(
     fov_deg=(35.0, 90.0),
-    distance=(4.3, 40.0),
+    distance=(4.3, 57.0),
     pitch_deg=(12.0, 75.0),
     elongation=1.25,
     same_colour=0.3,
@@ -49,4 +55,7 @@ WIDE = Variety(
     warmth=0.12,
     ambient=(0.2, 0.9),
     most_blur=0.004,
+    least_cube=0.028,
+    most_clutter=4,
+    jpeg=0.3,
 )
