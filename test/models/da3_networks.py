@@ -1,4 +1,4 @@
-"""Depth Anything 3's back ends with networks that return a known function."""
+"""Depth Anything 3's back ends with networks that return a known function, and its networks made small."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from omegaconf import OmegaConf
+from torch import Tensor, nn
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.models.da3 import MetricDepth, NestedDepth
@@ -66,3 +67,30 @@ def metric(network: Any = None, options: DepthOptions = SMALL) -> MetricDepth:
 
 def nested(focal_px: float = 100.0, sky_part: float = 0.25, unit: float = 1.0) -> NestedDepth:
     return NestedDepth("nested", CPU, Known(0.0, focal_px, unit), Known(sky_part), SMALL)
+
+
+def reduced(architecture: str) -> dict[str, Any]:
+    """The configuration of a large network with the small one's width and depth; everything else as it is."""
+    from depth_anything_3.cfg import load_config
+    from depth_anything_3.registry import MODEL_REGISTRY
+
+    config: dict[str, Any] = OmegaConf.to_container(load_config(MODEL_REGISTRY[architecture]), resolve=True)
+    if "anyview" in config:
+        return config | {"anyview": reduced("da3-small"), "metric": reduced("da3metric-large")}
+    depth_only = config["head"]["output_dim"] == 1
+    config["net"] |= {"name": "vits", "out_layers": [2, 5, 8, 11] if depth_only else [5, 7, 9, 11]}
+    config["head"] |= {"dim_in": 384 if depth_only else 768, "features": 64, "out_channels": [48, 96, 192, 384]}
+    return config
+
+
+def spread(network: nn.Module) -> nn.Module:
+    """Random weights that let position, colour and each output matter: as built, the depth is nearly constant."""
+    generator = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for name, value in network.named_parameters():
+            value += 0.02 * torch.randn(value.shape, generator=generator)
+            if name.endswith(("output_conv2.2.weight", "sky_output_conv2.2.weight")):
+                value *= 8
+            if name.endswith("fc_fov.0.bias"):
+                value += 1  # [rad]: a camera, not a telescope
+    return network.eval().requires_grad_(False)

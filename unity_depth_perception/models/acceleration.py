@@ -9,6 +9,7 @@ import functools
 import logging
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -35,6 +36,11 @@ def resolve_precision(requested: str, device: torch.device) -> torch.dtype:
     if device.type == "cpu" and _bfloat16_gain() >= _WORTH_IT:
         return torch.bfloat16
     return torch.float32
+
+
+def arithmetic(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[Any]:
+    """A region in which matrix products and convolutions run in `dtype`; float32 changes nothing."""
+    return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
 
 
 def accelerated(network: Network, acceleration: str, device: torch.device) -> Network:

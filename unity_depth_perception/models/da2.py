@@ -18,6 +18,7 @@ from unity_depth_perception.models.acceleration import accelerated, resolve_prec
 from unity_depth_perception.models.da2_network import PATCH_PX, DepthAnythingV2Network
 from unity_depth_perception.models.da2_variants import DA2_VARIANTS, Variant
 from unity_depth_perception.models.da2_weights import load_da2_weights
+from unity_depth_perception.models.head_precision import head_precision, settle_head_precision
 from unity_depth_perception.models.hub import locate_weights
 from unity_depth_perception.models.options import DepthOptions
 from unity_depth_perception.models.preprocessing import normalised, resized_bicubic
@@ -47,7 +48,9 @@ class DepthAnythingV2:
         self.variant = variant
         self.network = network
         self._options = options
-        network.to(device).set_precision(resolve_precision(options.precision, device))
+        precision = resolve_precision(options.precision, device)
+        network.to(device).set_precision(precision)
+        settle_head_precision(network, head_precision(precision, device), device)
         self._run = accelerated(network, options.acceleration, device)
 
     def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:

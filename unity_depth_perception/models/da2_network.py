@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.acceleration import arithmetic
 from unity_depth_perception.models.da2_variants import Architecture
+from unity_depth_perception.models.head_precision import keep_exact
 
 PATCH_PX = 14
 
@@ -26,17 +28,24 @@ class DepthAnythingV2Network(nn.Module):
         """
         super().__init__()
         self.net = _of_transformers(architecture)
-        self._arithmetic = torch.float32
+        for last in (self.net.head.conv2, self.net.head.conv3):
+            keep_exact(last)
+        self.head_precision = torch.float32
+        self._backbone_precision = torch.float32
 
     def set_precision(self, dtype: torch.dtype) -> None:
-        """Arithmetic of the encoder; the head stays in float32 (on a GPU: TF32), since 8 bits of depth are too few.
+        """Arithmetic of the encoder; the head's is `head_precision`: float32 (on a GPU: TF32), or settled by depth.
 
         Matrices are stored in `dtype`; norms and the sum that runs through the blocks stay float32, as under autocast.
         """
-        self._arithmetic = dtype
+        self._backbone_precision = dtype
         for module in self.net.backbone.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
                 module.to(dtype)
+
+    def depth_of(self, image: Tensor) -> Tensor:
+        """As `forward`; see Headed."""
+        return self.of_batch(image)[0]
 
     def forward(self, image: Tensor) -> Tensor:
         """(H, W) float32 of a normalised image (1, 3, H, W), H and W multiples of PATCH_PX."""
@@ -45,11 +54,12 @@ class DepthAnythingV2Network(nn.Module):
     def of_batch(self, images: Tensor) -> Tensor:
         """(B, H, W) float32 of normalised images (B, 3, H, W), H and W multiples of PATCH_PX."""
         rows, columns = images.shape[2] // PATCH_PX, images.shape[3] // PATCH_PX
-        with torch.autocast(images.device.type, dtype=self._arithmetic, enabled=self._arithmetic != torch.float32):
+        with arithmetic(self._backbone_precision, images.device):
             tokens = self.net.backbone(images).feature_maps
-        levels = self.net.neck([level.float() for level in tokens], rows, columns)
-        depth: Tensor = self.net.head(levels, rows, columns)
-        return depth
+        with arithmetic(self.head_precision, images.device):
+            levels = self.net.neck([level.float() for level in tokens], rows, columns)
+            depth: Tensor = self.net.head(levels, rows, columns)
+        return depth.float()
 
 
 def _of_transformers(architecture: Architecture) -> nn.Module:

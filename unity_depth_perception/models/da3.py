@@ -30,6 +30,7 @@ from unity_depth_perception.models.da3_views import (
     estimate_views,
     size_of,
 )
+from unity_depth_perception.models.head_precision import head_precision, settle_head_precision
 from unity_depth_perception.models.hub import locate_weights, read_tensors
 from unity_depth_perception.models.options import DepthOptions
 from unity_depth_perception.models.preprocessing import nearest_multiple, normalised, resized_cubic, shrunk_by_area
@@ -63,8 +64,10 @@ def estimator_of(name: str, network: Any, device: torch.device, options: DepthOp
     kind = DA3_VARIANTS[name].kind
     nets = [network.da3, network.da3_metric] if kind is Kind.NESTED else [network]
     branches = [Branch(net).to(device) for net in nets]
+    precision = resolve_precision(options.precision, device)
     for branch in branches:
-        branch.set_precision(resolve_precision(options.precision, device))
+        branch.set_precision(precision)
+        settle_head_precision(branch, head_precision(precision, device), device)
     if kind is Kind.NESTED:
         return NestedDepth(name, device, branches[0], branches[1], options)
     estimators: dict[Kind, type[MetricDepth | AnyViewDepth | MonoDepth]] = {

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import functools
 import warnings
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any, NamedTuple
 
 import torch
@@ -17,6 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.acceleration import arithmetic
+from unity_depth_perception.models.head_precision import keep_exact
 
 PATCH_PX = 14
 _POSITIONS = 1024  # patches a side that rotary tables are made for: more than 14000 px
@@ -47,18 +48,22 @@ class Branch(nn.Module):
     def __init__(self, net: Any) -> None:
         super().__init__()
         self.net = net
-        self._autocast: torch.dtype | None = None
+        self.head_precision = torch.float32
+        self._backbone_precision = torch.float32
+        for last in ("output_conv2", "sky_output_conv2"):
+            if hasattr(net.head.scratch, last):
+                keep_exact(getattr(net.head.scratch, last))
         net.head.to(memory_format=torch.channels_last)  # halves the head's time on a CPU
         _make_static(net)
 
     def set_precision(self, dtype: torch.dtype) -> None:
-        """Arithmetic of the backbone; the head stays in float32 (on a GPU: TF32), as the reference has it.
+        """Arithmetic of the backbone; the head's is `head_precision`: float32 (on a GPU: TF32), or settled by depth.
 
         Matrices are stored in `dtype`; norms and the sum that runs through the blocks stay float32, as under autocast.
         """
         if dtype == torch.float32:
             return
-        self._autocast = dtype
+        self._backbone_precision = dtype
         for module in self.net.backbone.modules():
             if isinstance(module, nn.Linear | nn.Conv2d):
                 module.to(dtype)
@@ -70,27 +75,35 @@ class Branch(nn.Module):
             depth, sky = self.of_batch(image)
             return RawDepth(depth[0], sky=sky[0])
         features = self._features(image)
-        depth, confidence = _dual_head_depth(self.net.head, [tokens[:, 0] for tokens, _ in features], height, width)
-        return RawDepth(depth, confidence, intrinsics=self._intrinsics(features[-1][1], height, width))
+        with arithmetic(self.head_precision, image.device):
+            depth, confidence = _dual_head_depth(self.net.head, [tokens[:, 0] for tokens, _ in features], height, width)
+        return RawDepth(depth.float(), confidence.float(), intrinsics=self._intrinsics(features[-1][1], height, width))
+
+    def depth_of(self, image: Tensor) -> Tensor:
+        """(H, W) float32, as `forward`; see Headed."""
+        raw: RawDepth = self(image)
+        return raw.depth
 
     def of_batch(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Depth and sky (B, H, W) of normalised images (B, 3, H, W), each by itself; metric and mono networks alone."""
-        out = self.net.head(self._features(images), *images.shape[2:], patch_start_idx=0)
-        return out["depth"].flatten(0, 1), out["sky"].flatten(0, 1)
+        features = self._features(images)
+        with arithmetic(self.head_precision, images.device):
+            out = self.net.head(features, *images.shape[2:], patch_start_idx=0)
+        return out["depth"].float().flatten(0, 1), out["sky"].float().flatten(0, 1)
 
     def _features(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
         """Tokens (B, 1, P, C) and camera token of each level that the head reads."""
-        with self._arithmetic(images.device):
+        with arithmetic(self._backbone_precision, images.device):
             features, _ = self.net.backbone(images[:, None], cam_token=None, export_feat_layers=[])
         return [(tokens.float(), camera.float()) for tokens, camera in features]
 
     def views(self, images: Tensor, **conditions: Any) -> Any:
-        """The reference's own dictionary for normalised images (1, N, 3, H, W); see DepthAnything3Net.forward."""
-        with self._arithmetic(images.device):
-            return self.net(images, export_feat_layers=[], infer_gs=False, **conditions)
+        """The reference's own dictionary for normalised images (1, N, 3, H, W); see DepthAnything3Net.forward.
 
-    def _arithmetic(self, device: torch.device) -> AbstractContextManager[Any]:
-        return nullcontext() if self._autocast is None else torch.autocast(device.type, self._autocast)
+        Its head computes in float32: it leaves autocast for that.
+        """
+        with arithmetic(self._backbone_precision, images.device):
+            return self.net(images, export_feat_layers=[], infer_gs=False, **conditions)
 
     def _intrinsics(self, camera_token: Tensor, height: int, width: int) -> Tensor:
         """(3, 3) of the field of view that the camera decoder reads from its token (1, 1, C)."""
