@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from box_scenes import CAMERA, Box, cube, look, parents_of
 
+from unity_depth_perception.core.body import Bodies, make_bodies
 from unity_depth_perception.core.floor import Floor
-from unity_depth_perception.core.footprint import make_body
 from unity_depth_perception.core.leaning import find_lean
 
 EDGE_M = 0.07
@@ -55,29 +55,30 @@ def line(length_m: float, slope: float) -> np.ndarray:
 FLOOR = Floor(np.array([0.0, -1.0, 0.0]), -1.0)
 
 
+def body(points: np.ndarray) -> Bodies:
+    return make_bodies([points], FLOOR, np.array([False]), np.ones(1), 1 / CAMERA.focal_px)
+
+
 @pytest.mark.parametrize(("edge_at", "balance_m"), [(0.6, 0.2), (0.8, 0.1), (0.95, 0.025)])
 def test_the_balance_is_that_of_a_lever(edge_at: float, balance_m: float) -> None:
     """Half a metre to the middle, of a plank of one metre: the edge is nearer by M - D / 2."""
-    body = make_body(line(1.0, 0.5), FLOOR, is_cube=False, bottom_seen=1.0, pixel_rad=1 / CAMERA.focal_px)
-    assert body is not None
-    along = np.linspace(0, 1, 64)[: len(body.ground)]
-    lean = find_lean(body, np.stack([along > edge_at, along < 0]), np.array([0.5 * edge_at, 0.0]), slack_m=0.02)
+    along = np.linspace(0, 1, 64)
+    over = np.stack([along < 0.1, along > edge_at])
+    lean = find_lean(body(line(1.0, 0.5)), 0, over, np.array([0.2, 0.5 * edge_at]), slack_m=0.02)
     assert lean is not None
-    assert lean.on == 0
+    assert lean.on == 1
     assert lean.balance_m == pytest.approx(balance_m, abs=0.03)
 
 
 def test_what_is_upright_or_over_nothing_does_not_lean() -> None:
     upright = np.stack([np.tile(np.linspace(0, 1, 8), 8), 1 - np.repeat(np.linspace(0, 1, 8), 8), np.full(64, 2.0)], 1)
-    for points, over in ((upright, True), (line(1.0, 0.5), False)):
-        body = make_body(points, FLOOR, is_cube=False, bottom_seen=1.0, pixel_rad=1 / CAMERA.focal_px)
-        assert body is not None
-        half = body.ground[:, 0] > np.median(body.ground[:, 0])
-        assert find_lean(body, (half & over)[None], np.array([0.2]), slack_m=0.05) is None
+    for points, over in ((upright, 1), (line(1.0, 0.5), 0)):
+        half = points[:, 0] > np.median(points[:, 0])
+        carriers = half[None][:over]
+        assert find_lean(body(points), 0, carriers, np.full(over, 0.2), slack_m=0.05) is None
 
 
 def test_a_plank_that_reaches_through_what_it_is_over_does_not_lie_on_it() -> None:
-    body = make_body(line(1.0, 0.5), FLOOR, is_cube=False, bottom_seen=1.0, pixel_rad=1 / CAMERA.focal_px)
-    assert body is not None
-    over = (body.ground[:, 0] > 0.6)[None]
-    assert find_lean(body, over, np.array([0.9]), slack_m=0.05) is None
+    points = line(1.0, 0.5)
+    over = (points[:, 0] > 0.6)[None]
+    assert find_lean(body(points), 0, over, np.array([0.9]), slack_m=0.05) is None

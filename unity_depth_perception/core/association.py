@@ -16,10 +16,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from unity_depth_perception.core.body import Bodies, make_bodies
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.floor import Floor
-from unity_depth_perception.core.footprint import Body, Points, make_body
 from unity_depth_perception.core.objects import shape_of
+from unity_depth_perception.core.rows import Values
 from unity_depth_perception.core.support import Support
 
 _EXACT_ODDS, _VAGUE_ODDS = 1.0, 0.3  # log odds for each unit of cost, where depth is exact and where it is vague
@@ -67,14 +68,14 @@ class LowerBorders:
             if getattr(self, name).shape != shape:
                 raise InputError(f"expected borders {name} of shape {shape}, got {getattr(self, name).shape}")
 
-    def among(self, objects: Sequence[int]) -> LowerBorders:
+    def among(self, objects: NDArray[np.int64]) -> LowerBorders:
         """Those of some of the objects, among themselves."""
         pairs = np.ix_(objects, objects)
         return LowerBorders(self.free[objects], self.touching[pairs], self.open[objects], self.below[pairs])
 
 
 def find_parents(
-    points: Sequence[Points], categories: Sequence[str], floor: Floor, borders: LowerBorders, focal_px: float
+    points: Sequence[Values], categories: Sequence[str], floor: Floor, borders: LowerBorders, focal_px: float
 ) -> list[ParentLink | None]:
     """What carries each object; None for the floor.
 
@@ -93,25 +94,22 @@ def find_parents(
             f"expected points and borders for each of {len(categories)} objects, got {len(points)} and "
             f"{len(borders.free)}"
         )
+    is_cube = np.array([shape_of(category) == "cube" for category in categories], dtype=bool)
     seen = borders.free + borders.touching.sum(axis=1)
-    bodies = {
-        k: body
-        for k, category in enumerate(categories)
-        if (body := make_body(points[k], floor, shape_of(category) == "cube", float(seen[k]), 1 / focal_px)) is not None
-    }
-    if not bodies:
+    bodies = make_bodies(points, floor, is_cube, seen, 1 / focal_px)
+    if not len(bodies):
         return [None] * len(points)
-    links = dict(zip(bodies, _likeliest(bodies, borders.among(list(bodies)), floor), strict=True))
+    links = _likeliest(bodies, borders.among(bodies.numbers), floor)
     _open_circles(links)
     return [links.get(k) for k in range(len(points))]
 
 
-def _likeliest(bodies: dict[int, Body], borders: LowerBorders, floor: Floor) -> list[ParentLink | None]:
-    """The likeliest carrier of each body. Column N of the tables of N bodies is the floor."""
+def _likeliest(bodies: Bodies, borders: LowerBorders, floor: Floor) -> dict[int, ParentLink | None]:
+    """The likeliest carrier of each object with a body. Column N of the tables of N bodies is the floor."""
     count = len(bodies)
-    support = Support(list(bodies.values()), floor, borders.free, borders.touching)
+    support = Support(bodies, floor, borders.free, borders.touching)
     vague = min(1.0, floor.spread_m / max(-floor.offset_m, 1e-9) / _VAGUE_SCATTER)
-    prior = _prior_odds(np.array([body.is_cube for body in bodies.values()]), borders, vague)
+    prior = _prior_odds(bodies.is_cube, borders, vague)
     prior[:, :-1][support.leaning] *= vague  # it borders both what bears more and what bears less
     likely = np.argsort(-_odds(prior, support.cost, vague)[:, :-1], axis=1, kind="stable")[:, :_MOST_CARRIERS]
     chosen = np.column_stack([likely, np.full(count, count)])
@@ -119,11 +117,12 @@ def _likeliest(bodies: dict[int, Body], borders: LowerBorders, floor: Floor) -> 
     odds = _odds(np.take_along_axis(prior, chosen, axis=1), cost, vague)
     weights = np.exp(odds - odds.max(axis=1, keepdims=True))
     best = weights.argmax(axis=1)
-    numbers, rows = list(bodies), np.arange(count)
-    return [
-        None if carrier == count else ParentLink(numbers[carrier], float(score))
-        for carrier, score in zip(chosen[rows, best], weights[rows, best] / weights.sum(axis=1), strict=True)
-    ]
+    numbers, rows = bodies.numbers.tolist(), np.arange(count)
+    carriers, scores = chosen[rows, best].tolist(), (weights[rows, best] / weights.sum(axis=1)).tolist()
+    return {
+        number: None if carrier == count else ParentLink(numbers[carrier], score)
+        for number, carrier, score in zip(numbers, carriers, scores, strict=True)
+    }
 
 
 def _prior_odds(is_cube: NDArray[np.bool_], borders: LowerBorders, vague: float) -> NDArray[np.float64]:

@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unity_depth_perception.core.footprint import Body, Points, quantiles
+from unity_depth_perception.core.body import Bodies
+from unity_depth_perception.core.rows import Values
 
+LEAST_OVER = 0.02  # part of a body's points over what it leans on: it may protrude little over the edge
 _SLANT = 0.8  # correlation of the height of a body's points with the distance from its foot: an upright body has none
-_LEAST_OVER = 0.02  # part of its points over what it leans on: it may protrude little over the edge
 _EDGE = 0.03  # quantile of the distances of what lies over a body: where its edge is
 
 
@@ -23,7 +24,7 @@ class Lean:
     """A body on an edge.
 
     Attributes:
-        on: index of the body whose edge it is.
+        on: whose edge it is, of those that the body has points over.
         balance_m: how far the middle is nearer to the edge than to the foot; below 0 the floor bears more.
     """
 
@@ -31,36 +32,39 @@ class Lean:
     balance_m: float
 
 
-def find_lean(body: Body, over: NDArray[np.bool_], tops_m: Points, slack_m: float) -> Lean | None:
-    """What a body leans on whose lower end is on the floor; None if it stands upright, or lies over nothing.
+def find_lean(bodies: Bodies, body: int, over: NDArray[np.bool_], tops_m: Values, slack_m: float) -> Lean | None:
+    """What a body leans on whose lower end is on the floor; None if it stands upright, or lies on nothing.
 
     A body at rest that is aslant needs a second support: of what its points are over, that which they are least above.
 
     Args:
+        bodies: all.
         body: the one that may lean.
-        over: (N, K) which of its points are over each of N bodies; none is over itself.
-        tops_m: (N,) how high these reach.
+        over: (M, K) which of its points are over each of M others: at least `LEAST_OVER` of them.
+        tops_m: (M,) how high these reach.
         slack_m: by how much a body's points may be below the top that they lie on.
     """
-    way = body.footprint.center - body.foot
+    seen = slice(bodies.counts[body])
+    ground, heights, over = bodies.ground[body, seen], bodies.heights[body, seen], over[:, seen]
+    way = bodies.footprints.centers[body] - bodies.feet[body]
     middle_m = float(np.linalg.norm(way))
     if middle_m == 0:
         return None
-    along_m = (body.ground - body.foot) @ way / middle_m
-    if not _correlation(along_m, body.heights) >= _SLANT:
+    along_m = (ground - bodies.feet[body]) @ way / middle_m
+    if not _correlation(along_m, heights) >= _SLANT:
         return None
     near = {}
-    for k in (over.mean(axis=1) >= _LEAST_OVER).nonzero()[0]:
-        above_m = body.heights[over[k]] - tops_m[k]
+    for k, (points, top_m) in enumerate(zip(over, tops_m, strict=True)):
+        above_m = heights[points] - top_m
         if above_m.min() >= -slack_m and above_m.max() > slack_m:  # else it ends at that body's side
-            near[int(k)] = float(above_m.min())
+            near[k] = float(above_m.min())
     if not near:
         return None
     carrier = min(near, key=lambda k: near[k])
-    edge_m = float(quantiles(along_m[over[carrier]], (_EDGE,))[0])
+    edge_m = float(np.quantile(along_m[over[carrier]], _EDGE))
     return Lean(carrier, middle_m - edge_m / 2) if edge_m > 0 else None
 
 
-def _correlation(a: Points, b: Points) -> float:
+def _correlation(a: Values, b: Values) -> float:
     a, b = a - a.mean(), b - b.mean()
     return float(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-12)

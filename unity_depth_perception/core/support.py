@@ -15,13 +15,14 @@ over the carrier. How far the object is from that, in units of what depth errs, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
+from numpy.typing import NDArray
 
+from unity_depth_perception.core.body import Bodies
 from unity_depth_perception.core.floor import Floor
-from unity_depth_perception.core.footprint import Body, Footprint, Points, quantiles
-from unity_depth_perception.core.leaning import Lean, find_lean
+from unity_depth_perception.core.leaning import LEAST_OVER, find_lean
+from unity_depth_perception.core.overhang import Overhangs, find_overhangs
+from unity_depth_perception.core.rows import Values, quantiles
 
 _EXACT = 0.004  # relative error of an object's depth against the floor's, where depth is exact: half a pixel's slant
 _PER_SCATTER = 3.0  # what is added to it per relative scatter of the floor's depth
@@ -41,7 +42,7 @@ class Support:
         leaning: (N, N) which bodies lie aslant on which one's edge, their foot on the floor.
     """
 
-    def __init__(self, bodies: Sequence[Body], floor: Floor, free: Points, touching: Points) -> None:
+    def __init__(self, bodies: Bodies, floor: Floor, free: Values, touching: Values) -> None:
         """
         Args:
             bodies: one or more.
@@ -51,99 +52,103 @@ class Support:
         """
         self._bodies = bodies
         self._eye_m = max(-floor.offset_m, 1e-9)
-        self._bottom_m = np.array([body.bottom_m for body in bodies])
-        self._top_m = np.array([body.top_m for body in bodies])
-        self._pixel_m = np.array([body.pixel_m for body in bodies])
-        self._size_m = np.array([body.footprint.size_m for body in bodies])
-        self._footprints = Footprint.stack([body.footprint for body in bodies])
-        below_eye_m = np.maximum(self._eye_m - self._bottom_m, 0.05 * self._eye_m)
-        self._error = _EXACT + _PER_SCATTER * floor.spread_m / self._eye_m + self._pixel_m / below_eye_m
+        self._centers, self._size_m = bodies.footprints.centers, bodies.footprints.sizes_m
+        below_eye_m = np.maximum(self._eye_m - bodies.bottom_m, 0.05 * self._eye_m)
+        self._error = _EXACT + _PER_SCATTER * floor.spread_m / self._eye_m + bodies.pixel_m / below_eye_m
         self._tolerance_m = self._tolerances()
-        ends_at, lever_m, leans = self._lower_ends()
-        level = np.append(self._top_m, 0.0)
+        overhangs = find_overhangs(bodies)
+        ends_at, lever_m = self._lower_ends(overhangs)
+        level = np.append(bodies.top_m, 0.0)
         seen = np.minimum(np.column_stack([free[:, None] + touching, free]), 1.0)
-        shift = self._log_ratio(level, np.column_stack([ends_at, self._bottom_m]))
+        shift = self._log_ratio(level, np.column_stack([ends_at, bodies.bottom_m]))
         self._middles = self._moved(shift, seen)
         self.cost = _height_cost(shift / self._error[:, None], seen)
         self.cost[:, :-1] += self._outside_m(touching) / self._tolerance_m
         self.cost[:, -1] += lever_m / (_PLACE_TOLERANCE * self._size_m + 1e-9)
         self.leaning = np.zeros((len(bodies),) * 2, dtype=bool)
-        for i, lean in leans.items():
-            self.leaning[i, lean.on] = True
-            balance = lean.balance_m / (_PLACE_TOLERANCE * self._size_m[i])
-            self.cost[i, [lean.on, -1]] = max(-balance, 0.0), max(balance, 0.0)
+        for (i, k), balance_m in self._leans(overhangs).items():
+            self.leaning[i, k] = True
+            balance = balance_m / (_PLACE_TOLERANCE * self._size_m[i])
+            self.cost[i, [k, -1]] = max(-balance, 0.0), max(balance, 0.0)
 
-    def buried(self, carriers: Points) -> Points:
+    def buried(self, carriers: NDArray[np.int64]) -> Values:
         """Cost (N, C) of middles inside something higher than the carrier, but not over the object.
 
         Args:
-            carriers: (N, C) int columns of `cost`: the hypotheses to look at.
+            carriers: (N, C) columns of `cost`: the hypotheses to look at.
         """
-        count, choices = carriers.shape
+        bodies, (count, choices) = self._bodies, carriers.shape
         rows = np.arange(count)[:, None]
         middles = self._middles[rows, carriers].reshape(-1, 2)  # (N * C * M, 2)
-        cores = Footprint.stack([body.core for body in self._bodies])
-        deep_m = cores.depth_inside(middles).reshape(count, count, choices, -1).min(axis=3)  # (in N, of N, C)
-        level = np.append(self._top_m, 0.0)[carriers]
-        top_m = self._top_m[:, None, None]
-        higher = (level + 2 * self._pixel_m[:, None] < top_m) & (top_m < ((self._bottom_m + self._top_m) / 2)[:, None])
+        deep_m = bodies.cores.depth_inside(middles).reshape(count, count, choices, -1).min(axis=3)  # (in N, of N, C)
+        level = np.append(bodies.top_m, 0.0)[carriers]
+        top_m, half_m = bodies.top_m[:, None, None], ((bodies.bottom_m + bodies.top_m) / 2)[:, None]
+        higher = (level + 2 * bodies.pixel_m[:, None] < top_m) & (top_m < half_m)
         others = np.arange(count)[:, None, None]
         relevant = higher & (others != rows) & (others != carriers)
-        cost: Points = np.where(relevant, deep_m / self._tolerance_m.T[:, :, None], 0.0).max(axis=0)
+        cost: Values = np.where(relevant, deep_m / self._tolerance_m.T[:, :, None], 0.0).max(axis=0)
         return np.maximum(cost, 0.0)
 
-    def _tolerances(self) -> Points:
+    def _tolerances(self) -> Values:
         """(N, N) how far [m] body i may be from body k and still lie on it."""
-        centers = np.array([body.footprint.center for body in self._bodies])
-        blur_m = _BLUR * (self._error - _EXACT) * np.linalg.norm(centers, axis=1)
+        blur_m = _BLUR * (self._error - _EXACT) * np.linalg.norm(self._centers, axis=1)
         smaller_m = np.minimum(self._size_m[:, None], self._size_m)
-        return np.asarray(_PLACE_TOLERANCE * smaller_m + (blur_m + self._pixel_m + 1e-9)[:, None])
+        return np.asarray(_PLACE_TOLERANCE * smaller_m + (blur_m + self._bodies.pixel_m + 1e-9)[:, None])
 
-    def _lower_ends(self) -> tuple[Points, Points, dict[int, Lean]]:
+    def _lower_ends(self, overhangs: Overhangs) -> tuple[Values, Values]:
         """Height (N, N) at which body i ends if k carries it: where it passes over k, if that is nearer to k's top.
 
-        Also the lever (N,) [m] at which its lowest points are, if it lies on a body that way, and which bodies lean.
+        Also the lever (N,) [m] at which its lowest points are, if it lies on a body that way.
         """
-        ends_at = np.repeat(self._bottom_m[:, None], len(self._bodies), axis=1)
-        lever_m = np.zeros(len(self._bodies))
-        leans = {}
-        for i, body in enumerate(self._bodies):
-            over = self._footprints.depth_inside(body.ground) > 0  # (N, K)
-            over[i] = False
-            for k in (over.mean(axis=1) >= _LEAST_OVER).nonzero()[0]:
-                passes_at = float(quantiles(body.heights[over[k]], (0.03,))[0])
-                if abs(passes_at - self._top_m[k]) >= abs(self._bottom_m[i] - self._top_m[k]):
-                    continue
-                ends_at[i, k] = passes_at
-                if abs(self._log_ratio(self._top_m[k], ends_at[i, k])) < 2 * self._error[i]:
-                    lever_m[i] = max(lever_m[i], float(np.linalg.norm(body.footprint.center - body.foot)))
-            slack_m = 2 * self._error[i] * self._eye_m
-            if abs(self._bottom_m[i]) < slack_m and (lean := find_lean(body, over, self._top_m, slack_m)) is not None:
-                leans[i] = lean
-        return ends_at, lever_m, leans
+        bodies = self._bodies
+        ends_at = np.repeat(bodies.bottom_m[:, None], len(bodies), axis=1)
+        lever_m = np.zeros(len(bodies))
+        crossing = overhangs.only(overhangs.share >= _LEAST_OVER)
+        i, k = crossing.upper, crossing.lower
+        heights = np.sort(np.where(crossing.over, bodies.heights[i], np.nan))
+        passes_at = quantiles(heights, crossing.over.sum(axis=1), (0.03,))[0]
+        nearer = np.abs(passes_at - bodies.top_m[k]) < np.abs(bodies.bottom_m[i] - bodies.top_m[k])
+        i, k, passes_at = i[nearer], k[nearer], passes_at[nearer]
+        ends_at[i, k] = passes_at
+        lying = i[np.abs(self._log_ratio(bodies.top_m[k], passes_at)) < 2 * self._error[i]]
+        lever_m[lying] = np.linalg.norm(self._centers[lying] - bodies.feet[lying], axis=1)
+        return ends_at, lever_m
 
-    def _log_ratio(self, level_m: Points, height_m: Points) -> Points:
+    def _leans(self, overhangs: Overhangs) -> dict[tuple[int, int], float]:
+        """Which body (i, k) lies aslant on which one's edge, its foot on the floor; and the balance [m] of the two."""
+        bodies, slack_m = self._bodies, 2 * self._error * self._eye_m
+        grounded = np.abs(bodies.bottom_m) < slack_m
+        overhangs = overhangs.only((overhangs.share >= LEAST_OVER) & grounded[overhangs.upper])
+        leans = {}
+        for i in np.unique(overhangs.upper):
+            own = overhangs.only(overhangs.upper == i)
+            lean = find_lean(bodies, int(i), own.over, bodies.top_m[own.lower], float(slack_m[i]))
+            if lean is not None:
+                leans[int(i), int(own.lower[lean.on])] = lean.balance_m
+        return leans
+
+    def _log_ratio(self, level_m: Values, height_m: Values) -> Values:
         """Log of the factor that moves a point at `height_m` along its ray from the eye to `level_m`."""
         least = 0.05 * self._eye_m  # near or above the eye's height depth tells little about height
         return np.asarray(np.log(np.maximum(self._eye_m - level_m, least) / np.maximum(self._eye_m - height_m, least)))
 
-    def _moved(self, shift: Points, seen: Points) -> Points:
+    def _moved(self, shift: Values, seen: Values) -> Values:
         """Places (N, N + 1, M, 2) where the middle of each body is, if each carrier carries it."""
-        middles = np.stack([body.middles for body in self._bodies])  # (N, M, 2)
         most = _MOST_SHIFT * self._error[:, None]
-        return np.asarray(middles[:, None] * np.exp(np.clip(shift, -most, most) * seen)[:, :, None, None])
+        factor = np.exp(np.clip(shift, -most, most) * seen)
+        return np.asarray(self._bodies.middles[:, None] * factor[:, :, None, None])
 
-    def _outside_m(self, touching: Points) -> Points:
+    def _outside_m(self, touching: Values) -> Values:
         """(N, N) how far [m] the middle of body i is from the footprint of body k; 0 inside."""
-        count = len(self._bodies)
+        bodies, count = self._bodies, len(self._bodies)
         of_carrier = self._middles[:, :-1].transpose(1, 0, 2, 3).reshape(count, -1, 2)  # (N, N * M, 2)
-        outside = -self._footprints.depth_inside(of_carrier).reshape(count, count, -1).max(axis=2).T
+        outside = -bodies.footprints.depth_inside(of_carrier).reshape(count, count, -1).max(axis=2).T
         # what an object hides of its carrier may reach under it
-        hides = (touching > 0) & np.array([not body.is_cube for body in self._bodies])
+        hides = (touching > 0) & ~bodies.is_cube
         return np.asarray(np.maximum(outside - np.where(hides, self._size_m[:, None] / 2, 0.0), 0.0))
 
 
-def _height_cost(errors: Points, seen: Points) -> Points:
+def _height_cost(errors: Values, seen: Values) -> Values:
     """Of lower ends that must move by so many errors to meet their carriers.
 
     Where one reaches below the carrier's top, that is seen; if it is hidden, moving away is no surprise.
