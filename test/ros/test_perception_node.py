@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import threading
 from collections.abc import Callable
@@ -32,6 +33,7 @@ from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.nodes import perception_node
 from unity_depth_perception.nodes.depth_node import DepthNode
 from unity_depth_perception.nodes.perception_node import PerceptionNode, create_pipeline
+from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros import outputs
 from unity_depth_perception.ros.diagnostics import values_of
 from unity_depth_perception.ros.images import single_channel_of
@@ -258,6 +260,30 @@ def test_a_missing_intrinsics_file_fails_the_transition(make_node: Callable[...,
     node = make_node(camera_intrinsics_file="/no/such/file.json")
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
     assert "/no/such/file.json" in node.failure
+
+
+class NotedDepth(PlaneDepth):
+    """Notes the sizes that it sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[tuple[int, int]] = []
+
+    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+        self.sizes.append((camera.width, camera.height))
+        return super().infer(image, camera)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_models_are_warmed_up_for_the_camera_of_the_file(graph: Graph, tmp_path: Path, known: bool) -> None:
+    file = tmp_path / "camera.json"
+    file.write_text(json.dumps(Camera.from_vertical_fov(1.0, 96, 54).to_intrinsics()))
+    depth = NotedDepth()
+    pipeline = PerceptionPipeline(depth, RedSegmenter())
+    overrides = [Parameter("camera_intrinsics_file", value=str(file) if known else "")]
+    node = graph.add(PerceptionNode(lambda config: pipeline, context=graph.context, parameter_overrides=overrides))
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert depth.sizes == [(96, 54) if known else (1024, 1024)]
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")

@@ -49,6 +49,7 @@ class Intrinsics:
     """Which camera took an image: camera_info, else the intrinsics file, else the vertical field of view.
 
     Attributes:
+        from_file: the camera of the intrinsics file, known before anything arrives; None without a file.
         used: what the last image got, in words.
     """
 
@@ -58,7 +59,7 @@ class Intrinsics:
         Raises:
             CameraError: the file is missing or wrong.
         """
-        self._from_file = Camera.from_intrinsics_file(Path(intrinsics_file)) if intrinsics_file else None
+        self.from_file = Camera.from_intrinsics_file(Path(intrinsics_file)) if intrinsics_file else None
         self._file = intrinsics_file
         self._fov_deg = vertical_fov_deg
         self._from_info: Camera | None = None
@@ -87,7 +88,7 @@ class Intrinsics:
         """
         camera, source = self._from_info, "camera_info"
         if camera is None:
-            camera, source = self._from_file, self._file
+            camera, source = self.from_file, self._file
         if camera is None and self._fov_deg > 0:
             self.used = f"vertical_fov_deg {self._fov_deg:g}"
             return Camera.from_vertical_fov(math.radians(self._fov_deg), width, height)

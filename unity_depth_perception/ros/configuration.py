@@ -26,7 +26,9 @@ class FrameConfig:
 
     autostart: bool = parameter(True, "configure and activate at start, without a lifecycle manager")
     device: str = parameter("auto", "torch device: auto, cpu, cuda, cuda:1, ...")
-    camera_intrinsics_file: str = parameter("", "camera_intrinsics.json, used when no camera_info arrives")
+    camera_intrinsics_file: str = parameter(
+        "", "camera_intrinsics.json, used when no camera_info arrives; also tells the image size to prepare models for"
+    )
     vertical_fov_deg: float = parameter(
         0.0,
         "vertical field of view [deg] (Unity's Camera.fieldOfView), used when there is neither camera_info nor a file; "

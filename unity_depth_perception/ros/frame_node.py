@@ -65,7 +65,7 @@ class FrameNode(ConfiguredNode[Config]):
         """Read the intrinsics file, load and warm the models, create the publishers, start the worker."""
         self._source = self._make_source(self)
         self._pipeline = self._make_pipeline(self.config)
-        warm_up(self._pipeline)
+        warm_up(self._pipeline, self._source.intrinsics.from_file)
         names = table(type(self.config))["outputs"].choices
         self._publishers_out = ResultPublishers(self, names, lambda: self.config, self.mismatches)
         process = FrameProcessor(

@@ -17,6 +17,8 @@ from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline
 from unity_depth_perception.ros.diagnostics import FrameCounts
 from unity_depth_perception.ros.outputs import ResultPublishers
 
+_USUAL_SIZE = (1024, 1024)
+
 
 class Arrival(NamedTuple):
     """One message, or several that belong together, and when the last arrived on the clock of `time.perf_counter`."""
@@ -89,14 +91,17 @@ def _out_of_memory(camera: Camera, reason: str) -> ModelError:
     )
 
 
-def warm_up(pipeline: PerceptionPipeline) -> None:
+def warm_up(pipeline: PerceptionPipeline, camera: Camera | None = None) -> None:
     """Run one blank frame through the models, so that the first real one does not wait for lazy initialisation.
+
+    Networks are compiled, and CUDA graphs captured, for one image size: `camera` tells it. Without one it is
+    1024 x 1024 px; a camera of another shape lets its first frame wait.
 
     Raises:
         ModelError: the models cannot work together: relative depth without a source of scale.
     """
     if pipeline.depth_estimator is None or pipeline.segmenter is None:
         return
-    camera = Camera.from_vertical_fov(1.0, 640, 480)
+    camera = camera or Camera.from_vertical_fov(1.0, *_USUAL_SIZE)
     with contextlib.suppress(InputError):  # a blank frame shows no floor, which median_to_pose asks for
         pipeline.process(Frame(np.zeros((camera.height, camera.width, 3), dtype=np.uint8), camera))
