@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.ops.instances import numbered, object_window
+from unity_depth_perception.ops.instances import numbered, object_rows
 
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32, torch.int64])
@@ -29,11 +29,15 @@ def test_what_is_no_instance_image_is_refused(bad: torch.Tensor) -> None:
         numbered(bad)
 
 
-def test_the_window_holds_all_objects_and_a_margin_inside_the_image() -> None:
-    instances = torch.zeros(20, 30, dtype=torch.uint8)
-    assert object_window(instances, 2) == (slice(0, 1), slice(0, 1))
+def test_the_rows_hold_all_objects_and_a_margin_inside_the_image() -> None:
+    instances = torch.zeros(20, 30, dtype=torch.int32)
+    assert object_rows(instances, 2) == slice(0, 1)
     instances[5, 7] = 1
     instances[9, 28] = 3
-    assert object_window(instances, 0) == (slice(5, 10), slice(7, 29))
-    assert object_window(instances, 2) == (slice(3, 12), slice(5, 30))
-    assert object_window(torch.zeros(0, 4, dtype=torch.uint8), 1) == (slice(0, 0), slice(0, 4))
+    assert object_rows(instances, 0) == slice(5, 10)
+    assert object_rows(instances, 2) == slice(3, 12)
+    assert object_rows(instances, 40) == slice(0, 20)
+    instances[17, 0] = -1  # none, but somebody has to see it to refuse it
+    assert object_rows(instances, 1) == slice(4, 19)
+    assert object_rows(torch.zeros(0, 4, dtype=torch.uint8), 1) == slice(0, 0)
+    assert object_rows(torch.zeros(4, 0, dtype=torch.uint8), 1) == slice(0, 1)

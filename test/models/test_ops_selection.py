@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from unity_depth_perception.ops.selection import set_lines, set_pixels
+from unity_depth_perception.ops.selection import set_pixels
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 1.0])
@@ -20,14 +20,6 @@ def test_takes_a_turned_view() -> None:
     mask = torch.rand((7, 5), generator=torch.Generator().manual_seed(0)) < 0.4
     for view in (mask.T, mask.flip(0), mask.T.flip(0), mask[::2, 1:]):
         assert torch.equal(set_pixels(view), view.flatten().nonzero().squeeze(1))
-
-
-@pytest.mark.parametrize("dtype", [torch.bool, torch.uint8, torch.int32])
-def test_lines_are_those_that_hold_something(dtype: torch.dtype) -> None:
-    mask = torch.zeros((6, 9), dtype=dtype)
-    assert [len(lines) for lines in set_lines(mask)] == [0, 0]
-    mask[1, 2] = mask[4, 8] = 1
-    assert [lines.tolist() for lines in set_lines(mask)] == [[1, 4], [2, 8]]
 
 
 @pytest.mark.gpu

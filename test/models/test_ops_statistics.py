@@ -55,6 +55,20 @@ def test_each_object_as_if_alone(seed: int, dtype: torch.dtype) -> None:
         assert (s.minimum[k], s.maximum[k]) == (inner.min(), inner.max())
 
 
+@pytest.mark.parametrize("corner", [(5, 9), (6, 9), (5, 10), (6, 10)])
+def test_the_centre_does_not_depend_on_who_else_is_there(corner: tuple[int, int]) -> None:
+    """The centroid of a square of an even edge lies between pixels."""
+    depth = torch.arange(1200, dtype=torch.float32).view(30, 40) + 1
+    instances = torch.zeros(30, 40, dtype=torch.uint8)
+    y, x = corner
+    instances[y : y + 4, x : x + 4] = 1
+    alone = object_statistics(depth, instances, 1, CAMERA).center[0]
+    for other in ((0, 0), (1, 1), (28, 3)):
+        beside = instances.clone()
+        beside[other] = 2
+        assert object_statistics(depth, beside, 2, CAMERA).center[0] == alone
+
+
 def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Pixels whose eight neighbours belong to the mask; beyond the border all do."""
     padded = np.pad(mask, 1, constant_values=True)

@@ -7,7 +7,7 @@ import pytest
 
 from unity_depth_perception.core.body import make_bodies
 from unity_depth_perception.core.floor import Floor
-from unity_depth_perception.core.rows import packed, quantiles, thinned
+from unity_depth_perception.core.rows import finite_points, packed, quantiles, thinned
 
 RNG = np.random.default_rng(0)
 FLOOR = Floor(np.array([0.0, -1.0, 0.0]), -1.0)
@@ -22,6 +22,12 @@ def test_finite_points_move_to_the_front_in_their_order() -> None:
     np.testing.assert_array_equal(rows[1, :2], points[:2])
     assert np.isnan(rows[1, 2:]).all()
     assert np.isnan(rows[2:]).all()
+
+
+def test_points_that_are_not_finite_are_left_out() -> None:
+    points = np.array([[1.0, 2, 3], [np.nan, 0, 0], [0, np.inf, -np.inf], [4, 5, 6]])
+    np.testing.assert_array_equal(finite_points(points), points[[0, 3]])
+    assert finite_points(np.empty((0, 3))).shape == (0, 3)
 
 
 def test_no_object_is_no_row() -> None:

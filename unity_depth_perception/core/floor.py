@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.core.rows import finite_points
 
 _TRIALS = 192
 _JUDGES = 400  # points of each kind that vote on a trial: more cost time and change no winner
@@ -85,8 +86,7 @@ def fit_floor(
         objects: (P, 3) points of all objects, NaN left out.
         up: (3,) unit vector against gravity, in the optical frame.
     """
-    background = background[np.isfinite(background).all(axis=-1)]
-    objects = objects[np.isfinite(objects).all(axis=-1)]
+    background, objects = finite_points(background), finite_points(objects)
     if len(background) < _MIN_POINTS:
         return None
     band = _BAND_RATIO * float(np.median(background[:, 2]))
@@ -118,10 +118,10 @@ def _level(background: NDArray[np.float64], objects: NDArray[np.float64], band: 
     best = int(scores.argmax())
     normal, offset = normals[best], float(offsets[best])
     for _ in range(3):
-        near = background[np.abs(along(background, normal) - offset) < band]
+        near = background.compress(np.abs(along(background, normal) - offset) < band, axis=0)
         if len(near) < _MIN_POINTS:
             break
-        centre = near.mean(axis=0)
+        centre = np.einsum("ij->j", near) / len(near)
         refined = np.linalg.eigh((near - centre).T @ (near - centre))[1][:, 0]  # the direction of least scatter
         normal = refined * np.sign(refined @ normal)
         offset = float(centre @ normal)
@@ -143,10 +143,15 @@ def _plane_scores(
 
     A camera that looks down sees every wall's normal point down or sideways in its image: so floor and walls differ.
     """
-    on_plane = (np.abs(background @ normals.T - offsets) < band).mean(axis=0)
-    above = (objects @ normals.T - offsets > -2 * band).mean(axis=0) if len(objects) else 1.0
+    on_plane = _share(np.abs(background @ normals.T - offsets) < band)
+    above = _share(objects @ normals.T - offsets > -2 * band) if len(objects) else 1.0
     upwards = np.where(normals[:, 1] < 0.05, np.clip(-normals[:, 1] / 0.5, 0.1, 1.0), 0.0)
     return np.asarray(on_plane * above**2 * upwards, dtype=np.float64)
+
+
+def _share(judged: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Part (T,) of the judges, (J, T) of at most 2^16, that say yes; twice as fast as `mean`."""
+    return np.asarray(np.add.reduce(judged.view(np.uint8), axis=0, dtype=np.uint16) / len(judged))
 
 
 def _densest(heights: NDArray[np.float64], band: float) -> float:

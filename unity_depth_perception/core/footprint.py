@@ -61,7 +61,7 @@ class TurnedPlaces:
             counts: (N,) how many there are.
         """
         turned = _AXES.reshape(-1, 2) @ ground.swapaxes(1, 2)
-        self._turned = turned.reshape(len(ground), len(_AXES), 2, -1)  # (N, Y, 2, K)
+        self._turned = turned.reshape(len(ground), len(_AXES), 2, ground.shape[1])  # (N, Y, 2, K)
         self._ordered = np.sort(self._turned)
         self._counts = counts
 

@@ -16,10 +16,15 @@ def packed(points: Sequence[Values]) -> tuple[Values, Counts]:
     filled = np.full((len(points), max(map(len, points), default=0), 3), np.nan)
     for row, one in zip(filled, points, strict=True):
         row[: len(one)] = one
-    finite = np.isfinite(filled).all(axis=2)
+    finite = _finite(filled)
     counts = finite.sum(axis=1)
     order = np.argsort(~finite, axis=1, kind="stable")[:, : counts.max(initial=0)]
     return _filled_up(filled[np.arange(len(filled))[:, None], order], counts), counts
+
+
+def finite_points(points: Values) -> Values:
+    """Those of the points (K, 3) that are finite."""
+    return points.compress(_finite(points), axis=0)
 
 
 def thinned(points: Values, counts: Counts, most: int) -> tuple[Values, Counts]:
@@ -38,6 +43,12 @@ def quantiles(ordered: Values, counts: Counts, shares: Sequence[float]) -> Value
     lower, upper = ordered[rows, ..., below], ordered[rows, ..., np.minimum(below + 1, counts - 1)]
     part = (places - below).reshape(*places.shape, *(1,) * (lower.ndim - 2))
     return np.asarray(lower + part * (upper - lower))
+
+
+def _finite(points: Values) -> NDArray[np.bool_]:
+    """Which of the points (..., 3) are: each column by itself, several times as fast as `all(axis=-1)`."""
+    finite = np.isfinite(points)
+    return np.asarray(finite[..., 0] & finite[..., 1] & finite[..., 2])
 
 
 def _filled_up(values: Values, counts: Counts) -> Values:

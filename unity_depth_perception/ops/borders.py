@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unity_depth_perception.core.association import LowerBorders
-from unity_depth_perception.ops.instances import object_window
+from unity_depth_perception.ops.instances import object_rows
 from unity_depth_perception.ops.selection import set_pixels
 
 _SAME_DEPTH = 0.02  # relative: a surface that slants by up to 80 degrees changes by less from pixel to pixel
@@ -25,14 +25,12 @@ def lower_borders(depth_m: Tensor, instances: Tensor, count: int, down: tuple[fl
         down: x and y of gravity in the image; the nearer of rows and columns is taken.
     """
     gap_px = max(1, round(_GAP_RATIO * max(instances.shape)))
-    window = object_window(instances, gap_px + 1)  # what lies farther from all objects borders none
-    numbers, depth_m = _upright(instances[window], down), _upright(depth_m[window], down)
-    ends = set_pixels((numbers[:-1] != numbers[1:]) & (numbers[:-1] > 0))
-    row = torch.div(ends, numbers.shape[1], rounding_mode="floor")
-    column = ends - row * numbers.shape[1]
-    above = numbers[row, column].to(torch.int64)
-    below, at = _first_below(numbers, row, column, gap_px)
-    upper_m, lower_m = depth_m[row, column], depth_m[at, column]
+    rows = object_rows(instances, gap_px + 1)  # what lies farther from all objects borders none
+    numbers, depth_m = (_upright(image[rows], down).contiguous() for image in (instances, depth_m))
+    ends = set_pixels((numbers[:-1] != numbers[1:]) & numbers[:-1].bool())
+    above = numbers.view(-1).index_select(0, ends).to(torch.int64)
+    below, at = _first_below(numbers, ends, above, gap_px)
+    upper_m, lower_m = depth_m.view(-1).index_select(0, ends), depth_m.view(-1).index_select(0, at)
     nearer, farther = lower_m < upper_m * (1 - _SAME_DEPTH), lower_m > upper_m * (1 + _SAME_DEPTH)
     hidden = torch.full_like(below, count + 1)
     touched = torch.where((below == 0) | farther, 0, torch.where(nearer, hidden, below))
@@ -51,15 +49,17 @@ def _upright(image: Tensor, down: tuple[float, float]) -> Tensor:
     return image if down[1] >= 0 else image.flip(0)
 
 
-def _first_below(numbers: Tensor, row: Tensor, column: Tensor, gap_px: int) -> tuple[Tensor, Tensor]:
-    """The next object below pixels (R,) across a gap between masks, 0 for none, and its row."""
-    rows = row[:, None] + torch.arange(1, gap_px + 1, device=row.device)
-    rows = rows.clamp(max=numbers.shape[0] - 1)  # (R, gap)
-    found = numbers[rows, column[:, None]].to(torch.int64)
-    other = (found > 0) & (found != numbers[row, column][:, None])
+def _first_below(numbers: Tensor, ends: Tensor, above: Tensor, gap_px: int) -> tuple[Tensor, Tensor]:
+    """The next object below pixels (R,) of objects `above` across a gap between masks, 0 for none; and its pixel."""
+    height, width = numbers.shape
+    lowest = (height - 1) * width + ends % width
+    steps = torch.arange(width, (gap_px + 1) * width, width, device=ends.device)
+    pixels = torch.minimum(ends[:, None] + steps, lowest[:, None])  # (R, gap)
+    found = numbers.view(-1).index_select(0, pixels.view(-1)).view_as(pixels).to(torch.int64)
+    other = (found > 0) & (found != above[:, None])
     first = other.to(torch.uint8).argmax(dim=1, keepdim=True)  # 0 where there is none: the pixel below
     below = torch.where(other.any(dim=1), found.gather(1, first)[:, 0], 0)
-    return below, rows.gather(1, first)[:, 0]
+    return below, pixels.gather(1, first)[:, 0]
 
 
 def _shares(above: Tensor, what: Tensor, count: int) -> NDArray[np.float64]:

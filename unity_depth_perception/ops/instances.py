@@ -1,4 +1,4 @@
-"""Instance images: of foreign numbering, and where in them the objects are."""
+"""Instance images: of foreign numbering, and in which rows the objects are."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.ops.selection import set_lines
+from unity_depth_perception.ops.selection import set_pixels
 
 _MOST = 2**16
 
@@ -36,20 +36,14 @@ def numbered(instances: Tensor) -> tuple[Tensor, tuple[int, ...]]:
     return numbers[index].to(torch.int32), tuple(present.nonzero().squeeze(1).tolist())
 
 
-def object_window(instances: Tensor, margin_px: int) -> tuple[slice, slice]:
-    """Rows and columns of the rectangle around all objects of an instance image (H, W), wider by a margin.
+def object_rows(instances: Tensor, margin_px: int) -> slice:
+    """The rows of an instance image (H, W) from the first object to the last, wider by a margin.
 
-    What is done per pixel of the objects need not look at the rest. Without an object it is the first pixel.
+    What is done per pixel of the objects need not look at the rest. Without an object it is the first row.
     """
-    height, width = instances.shape
-    if not instances.numel():
-        return slice(0, height), slice(0, width)
-    rows, columns = set_lines(instances)
-    if not len(rows):
-        return slice(0, 1), slice(0, 1)
-    return _around(rows, margin_px, height), _around(columns, margin_px, width)
-
-
-def _around(occupied: Tensor, margin_px: int, size: int) -> slice:
-    first, last = int(occupied[0]), int(occupied[-1])
-    return slice(max(0, first - margin_px), min(size, last + 1 + margin_px))
+    height = len(instances)
+    occupied = set_pixels(instances.any(1))
+    if not len(occupied):
+        return slice(0, min(1, height))
+    first, last = occupied[[0, -1]].tolist()
+    return slice(max(0, first - margin_px), min(height, last + 1 + margin_px))

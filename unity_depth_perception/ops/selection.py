@@ -16,11 +16,3 @@ def set_pixels(mask: Tensor) -> Tensor:
     if mask.device.type == "cpu":
         return torch.from_numpy(np.flatnonzero(mask.numpy()))
     return mask.reshape(-1).nonzero().squeeze(1)
-
-
-def set_lines(mask: Tensor) -> tuple[Tensor, Tensor]:
-    """Indices of the rows and of the columns of (H, W) that hold anything but 0; found as `set_pixels` does."""
-    if mask.device.type == "cpu":
-        values = mask.numpy()
-        return torch.from_numpy(np.flatnonzero(values.any(1))), torch.from_numpy(np.flatnonzero(values.any(0)))
-    return set_pixels(mask.any(1)), set_pixels(mask.any(0))

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.ops.geometry import require_size
-from unity_depth_perception.ops.instances import object_window
+from unity_depth_perception.ops.instances import object_rows
+from unity_depth_perception.ops.runs import find_runs
 from unity_depth_perception.ops.selection import set_pixels
 from unity_depth_perception.ops.validity import is_valid
 
@@ -58,16 +58,14 @@ class _Pixels:
     """Pixels grouped by object, in raster order within each."""
 
     index: Tensor  # (P,) y * W + x
-    owner: Tensor  # (P,) index of the object
     per_object: Tensor  # (N,) how many pixels each object has
 
     def only(self, chosen: Tensor) -> _Pixels:
         if bool(chosen.all()):
             return self
-        kept = set_pixels(chosen)
-        owner = self.owner.index_select(0, kept)
-        per_object = torch.bincount(owner, minlength=len(self.per_object))
-        return _Pixels(self.index.index_select(0, kept), owner, per_object)
+        before = torch.cat([chosen.new_zeros(1, dtype=torch.int64), chosen.cumsum(0)])  # of those that are chosen
+        end = self.per_object.cumsum(0)
+        return _Pixels(self.index.index_select(0, set_pixels(chosen)), before[end] - before[end - self.per_object])
 
     def take(self, image: Tensor) -> Tensor:
         """Values (P,) of an image (H, W). index_select is several times faster on a CPU than indexing with a tensor."""
@@ -84,25 +82,22 @@ def object_statistics(
     """
     require_size(depth_m, camera, "depth")
     require_size(instances, camera, "instance image")
-    rows, columns = object_window(instances, margin_px=1)  # erosion looks at neighbours
-    window = (columns.stop - columns.start, rows.stop - rows.start)
-    found = _statistics(
-        depth_m[rows, columns].contiguous(),
-        instances[rows, columns].contiguous(),
-        count,
-        camera.cropped(columns.start, rows.start, *window),
-        sample_size,
-    )
-    corner = found.bbox.new_tensor([columns.start, rows.start] * 2)
+    rows = object_rows(instances, margin_px=1)  # erosion looks at neighbours
+    window = camera.cropped(0, rows.start, camera.width, rows.stop - rows.start)
+    found = _statistics(depth_m[rows].contiguous(), instances[rows].contiguous(), count, window, sample_size)
+    corner = found.bbox.new_tensor([0, rows.start] * 2)
     return replace(found, bbox=torch.where(found.pixel_count[:, None] > 0, found.bbox + corner, 0))
 
 
 def _statistics(depth_m: Tensor, instances: Tensor, count: int, camera: Camera, sample_size: int) -> ObjectStatistics:
-    """The same in a window of the image; boxes count from its corner."""
-    pixels = _grouped(instances, count)
-    columns, rows = _histograms(pixels, camera)
-    valid = pixels.only(is_valid(pixels.take(depth_m)))
-    values = valid.take(depth_m)
+    """The same for some of the image's rows; boxes count from the first."""
+    runs = find_runs(instances, count)
+    columns, rows = runs.per_column(camera.width), runs.per_row(camera.height)
+    pixels = _Pixels(runs.pixels(camera.width), runs.per_object())
+    values = pixels.take(depth_m)
+    is_measured = is_valid(values)
+    valid = pixels.only(is_measured)
+    values = values if valid is pixels else valid.take(depth_m)
     sizes = valid.per_object.tolist()
     median = _reduced(values, sizes, torch.median)
     inner = _eroded(instances)
@@ -122,17 +117,6 @@ def _statistics(depth_m: Tensor, instances: Tensor, count: int, camera: Camera, 
     )
 
 
-def _grouped(instances: Tensor, count: int) -> _Pixels:
-    index = set_pixels(instances != 0)
-    labels, order = torch.sort(instances.reshape(-1).index_select(0, index), stable=True)  # uint8: a radix sort
-    if len(labels) and (int(labels[-1]) > count or int(labels[0]) < 0):
-        raise InputError(
-            f"expected instance values 0..{count} for {count} objects, got {int(labels[0])}..{int(labels[-1])}"
-        )
-    owner = labels.to(torch.int64) - 1
-    return _Pixels(index.index_select(0, order), owner, torch.bincount(owner, minlength=count))
-
-
 def _eroded(instances: Tensor) -> Tensor:
     """Pixels (H, W) bool whose eight neighbours inside the image have the same value; separable: rows, then columns."""
     same = instances[:, 1:] == instances[:, :-1]
@@ -144,16 +128,6 @@ def _eroded(instances: Tensor) -> Tensor:
     inner[1:] &= in_row[:-1] & below
     inner[:-1] &= in_row[1:] & below
     return inner
-
-
-def _histograms(pixels: _Pixels, camera: Camera) -> tuple[Tensor, Tensor]:
-    """How many pixels of each object lie in each column (N, W) and in each row (N, H)."""
-    count = len(pixels.per_object)
-    y = _row(pixels.index, camera.width)
-    x = pixels.index - y * camera.width
-    columns = torch.bincount(x.add_(pixels.owner, alpha=camera.width), minlength=count * camera.width)
-    rows = torch.bincount(y.add_(pixels.owner, alpha=camera.height), minlength=count * camera.height)
-    return columns.view(count, camera.width), rows.view(count, camera.height)
 
 
 def _row(index: Tensor, width: int) -> Tensor:
@@ -172,8 +146,9 @@ def _bbox(columns: Tensor, rows: Tensor) -> Tensor:
 
 
 def _mean_bin(histogram: Tensor) -> Tensor:
-    bins = torch.arange(histogram.shape[1], dtype=torch.float32, device=histogram.device)
-    return (histogram * bins).sum(1) / histogram.sum(1)
+    """The mean of the coordinates that (N, size) counts; 0 where there is none."""
+    bins = torch.arange(histogram.shape[1], device=histogram.device)
+    return (histogram * bins).sum(1) / histogram.sum(1).clamp_(min=1).to(torch.float64)
 
 
 def _median_bin(histogram: Tensor) -> Tensor:
@@ -193,29 +168,32 @@ def _extremes(values: Tensor, sizes: list[int], is_inner: Tensor) -> tuple[Tenso
     """Minimum and maximum (N,) over the inner pixels, or over all of them where none is inner."""
     minimum = _reduced(torch.where(is_inner, values, math.inf), sizes, torch.min)
     maximum = _reduced(torch.where(is_inner, values, -math.inf), sizes, torch.max)
+    without_inner = minimum.isinf()
+    if not bool(without_inner.any()):
+        return minimum, maximum
     return (
-        torch.where(minimum.isinf(), _reduced(values, sizes, torch.min), minimum),
-        torch.where(maximum.isinf(), _reduced(values, sizes, torch.max), maximum),
+        torch.where(without_inner, _reduced(values, sizes, torch.min), minimum),
+        torch.where(without_inner, _reduced(values, sizes, torch.max), maximum),
     )
 
 
 def _centers(depth_m: Tensor, instances: Tensor, sample: Tensor, centroid_x: Tensor, centroid_y: Tensor) -> Tensor:
-    """Median (N,) of each object's valid depths in the window around its centre; `sample` (N, K) holds pixels of it."""
+    """Median (N,) of each object's valid depths in the window around its centre; `sample` (N, K) are such pixels."""
     height, width = depth_m.shape
-    label = torch.arange(1, len(sample) + 1, device=depth_m.device)[:, None]
-    centroid = centroid_y.nan_to_num().round().to(torch.int64) * width + centroid_x.nan_to_num().round().to(torch.int64)
-    candidates = torch.cat([centroid[:, None], sample], dim=1)  # (N, 1 + K)
-    depths, labels = _values(depth_m, candidates), _values(instances, candidates)
-    row = _row(candidates, width)
-    distance = (candidates - row * width - centroid_x[:, None]).square() + (row - centroid_y[:, None]).square()
-    distance = torch.where((labels == label) & is_valid(depths), distance, math.inf)
-    center = candidates.gather(1, distance.argmin(1, keepdim=True))  # (N, 1)
+    label = torch.arange(1, len(sample) + 1, device=depth_m.device)
+    # Halves are rounded up, not to even numbers: else the centre would depend on where the window begins.
+    centroid = ((centroid_y + 0.5).floor() * width + (centroid_x + 0.5).floor()).to(torch.int64)
+    row = _row(sample, width)
+    distance = (sample - row * width - centroid_x[:, None]).square() + (row - centroid_y[:, None]).square()
+    nearest = sample.gather(1, distance.argmin(1, keepdim=True))[:, 0]
+    is_own = (_values(instances, centroid) == label) & is_valid(_values(depth_m, centroid))
+    center = torch.where(is_own, centroid, nearest)[:, None]  # (N, 1)
     offsets = torch.arange(-_WINDOW_RADIUS, _WINDOW_RADIUS + 1, device=depth_m.device)
     y = (_row(center, width)[..., None] + offsets[:, None]).clamp_(0, height - 1)  # (N, 5, 1)
     x = ((center % width)[..., None] + offsets).clamp_(0, width - 1)  # (N, 1, 5)
     window = (y * width + x).flatten(1)
     depths = _values(depth_m, window)
-    return torch.where(_values(instances, window) == label, _nan_if_invalid(depths), math.nan).nanmedian(1).values
+    return torch.where(_values(instances, window) == label[:, None], _nan_if_invalid(depths), math.nan).nanmedian(1)[0]
 
 
 def _nan_if_invalid(depth_m: Tensor) -> Tensor:
@@ -223,7 +201,7 @@ def _nan_if_invalid(depth_m: Tensor) -> Tensor:
 
 
 def _values(image: Tensor, index: Tensor) -> Tensor:
-    return image.reshape(-1)[index]
+    return image.reshape(-1).index_select(0, index.reshape(-1)).view_as(index)
 
 
 def _back_projected(x: Tensor, y: Tensor, depth_m: Tensor, camera: Camera) -> Tensor:
