@@ -76,12 +76,12 @@ def test_the_parameter_file_counts_where_no_argument_is_given(launch: Launch, tm
     parameters = tmp_path / "mine.yaml"
     parameters.write_text("/**:\n  ros__parameters:\n    depth_model: floor-plane\n    segmentation_model: compact\n")
     launched = launch("perception.launch.py", f"params_file:={parameters}")
-    assert launched.wait_for(r"depth (\S+), segmentation (\S+) on cpu") == [("floor-plane", "compact")]
+    assert launched.wait_for(r"depth model (\S+), segmentation model (\S+), device cpu") == [("floor-plane", "compact")]
 
 
 def test_an_argument_wins_over_the_parameter_file(launch: Launch) -> None:
     launched = launch("perception.launch.py", "depth_model:=floor-plane", "vertical_fov_deg:=60.0", "device:=cpu")
-    assert launched.wait_for(r"depth (\S+), segmentation (\S+) on cpu") == [("floor-plane", "compact")]
+    assert launched.wait_for(r"depth model (\S+), segmentation model (\S+), device cpu") == [("floor-plane", "compact")]
 
 
 def test_several_cameras_have_a_node_each(launch: Launch) -> None:
