@@ -28,6 +28,7 @@ _SIDES = ((0.5, 0.75), (1.0, 1.0))
 _ZOOM = 384 / 560  # crops of 60 to 100 % of an image's sides, at this part of its size: objects as large as at use
 _JUDGED_IMAGES = 50  # at most, while a training goes on
 _LEAST_SCORE = 0.05  # of what is judged: average precision weighs the unsure by itself
+_LOOKS = 8  # images of the second look for each of Mask R-CNN: objects cut out are cheap
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,13 @@ def train_segmentation(config: TrainingConfig, task: Task = _VIRTUAL) -> dict[st
         return train_detector(replace(config, output=config.output / "detector"), task)
     parts = {
         "detector": (0.75, lambda config: train_detector(config, task)),
-        "second_look": (0.25, lambda config: train_second_look(config, task.training_px**2)),
+        "second_look": (0.25, lambda config: train_second_look(_with_more_images(config), task.training_px**2)),
     }
     return fit_parts(config, parts)
+
+
+def _with_more_images(config: TrainingConfig) -> TrainingConfig:
+    return replace(config, batch=_LOOKS * config.batch)
 
 
 def train_detector(config: TrainingConfig, task: Task = _VIRTUAL) -> dict[str, Tensor]:
