@@ -45,7 +45,8 @@ class DepthAnythingV2Network(nn.Module):
 
     def depth_of(self, image: Tensor) -> Tensor:
         """As `forward`; see Headed."""
-        return self.of_batch(image)[0]
+        depth: Tensor = self(image)
+        return depth
 
     def forward(self, image: Tensor) -> Tensor:
         """(H, W) float32 of a normalised image (1, 3, H, W), H and W multiples of PATCH_PX."""
