@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 import math
 from dataclasses import replace
 
@@ -10,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.synthetic.placing import linear_rgb, place_boxes, place_clutter
+from unity_depth_perception.synthetic.appearance import paint, random_lighting, random_surface
+from unity_depth_perception.synthetic.placing import place_boxes, place_clutter
 from unity_depth_perception.synthetic.scene import (
     CUBE_EDGE_M,
     Box,
-    Lighting,
-    Pattern,
     Scene,
     Sensor,
-    Surface,
 )
 from unity_depth_perception.synthetic.variety import USUAL, Variety
 
@@ -54,13 +51,12 @@ def random_scene(
         seed=seed,
         camera=camera,
         world_from_camera=pose,
-        boxes=boxes,
         room=_room(rng, pose[:3, 3]),
-        floor=_surface(rng, variety, is_floor=True),
-        walls=_surface(rng, variety, is_floor=False),
+        floor=random_surface(rng, variety, is_floor=True),
+        walls=random_surface(rng, variety, is_floor=False),
         grain=float(rng.uniform(0, 0.3)) if rng.random() < 0.6 else 0.0,
         gloss=float(rng.uniform(0, 0.35)) if rng.random() < 0.5 else 0.0,
-        lighting=_lighting(rng, variety),
+        lighting=random_lighting(rng, variety),
         sensor=Sensor(
             exposure=float(np.exp(rng.normal(0, 0.15))),
             blur_ratio=float(rng.uniform(0, variety.most_blur)),
@@ -68,7 +64,8 @@ def random_scene(
             vignette=float(rng.uniform(0, 0.25)),
             jpeg_quality=_jpeg_quality(rng, variety),
         ),
-        clutter=clutter,
+        boxes=tuple(paint(rng, box, variety) for box in boxes),
+        clutter=tuple(paint(rng, thing, variety) for thing in clutter),
     )
     return scene if edge_m == CUBE_EDGE_M else _grown(scene, edge_m / CUBE_EDGE_M)
 
@@ -143,40 +140,3 @@ def _room(rng: np.random.Generator, eye: Vector) -> Vector:
 
 def _jpeg_quality(rng: np.random.Generator, variety: Variety) -> int | None:
     return int(rng.integers(40, 96)) if variety.jpeg and rng.random() < variety.jpeg else None
-
-
-def _surface(rng: np.random.Generator, variety: Variety, is_floor: bool) -> Surface:
-    odds = [0.2, 0.15, 0.2, 0.25, 0.2] if is_floor else [0.5, 0.05, 0.1, 0.3, 0.05]
-    pattern = Pattern(int(rng.choice(len(Pattern), p=odds)))
-    hue, saturation, value = rng.random(), rng.beta(1.2, 4) * 0.7, rng.uniform(0.3, 0.95)
-    if pattern is Pattern.WOOD:
-        hue, saturation, value = rng.uniform(0.05, 0.1), rng.uniform(0.25, 0.55), rng.uniform(0.3, 0.7)
-    if variety.vivid and rng.random() < variety.vivid:
-        hue, saturation = rng.random(), rng.uniform(0.4, 0.95)
-    contrast = rng.uniform(0.1, 0.6) if pattern is Pattern.CHECKER else rng.uniform(0.08, 0.4)
-    other = float(np.clip(value * (1 - contrast) if rng.random() < 0.7 else value * (1 + contrast), 0.05, 1))
-    return Surface(
-        pattern,
-        linear_rgb(colorsys.hsv_to_rgb(hue, saturation, value)),
-        linear_rgb(colorsys.hsv_to_rgb((hue + rng.normal(0, 0.03)) % 1, saturation, other)),
-        period_m=math.exp(rng.uniform(math.log(0.03), math.log(0.5))),
-        angle_rad=float(rng.uniform(0, math.pi)),
-    )
-
-
-def _lighting(rng: np.random.Generator, variety: Variety) -> Lighting:
-    elevation, azimuth = math.radians(rng.uniform(30, 80)), rng.uniform(0, 2 * math.pi)
-    sun = np.array(
-        [math.cos(azimuth) * math.cos(elevation), math.sin(azimuth) * math.cos(elevation), math.sin(elevation)]
-    )
-    turn = azimuth + rng.uniform(1.5, 4.8)
-    fill = np.array([math.cos(turn) * 0.8, math.sin(turn) * 0.8, 0.6])
-    warmth = rng.normal(0, variety.warmth)
-    tint = np.array([1 + warmth, 1.0, 1 - warmth])
-    return Lighting(
-        to_sun=sun,
-        sun=tint * rng.uniform(0.45, 1.0),
-        to_fill=fill,
-        fill=np.full(3, rng.uniform(0.0, 0.3)),
-        ambient=rng.uniform(*variety.ambient) / tint,
-    )

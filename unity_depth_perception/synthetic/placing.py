@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from unity_depth_perception.synthetic.scene import COLOURS, Box, Form
 from unity_depth_perception.synthetic.variety import Variety
 
-_HUE_DEG = {
+HUE_DEG = {
     "red": (-7, 7),
     "orange": (22, 33),
     "yellow": (50, 60),
@@ -124,7 +124,7 @@ def _collide(a: Box, b: Box) -> bool:
 
 
 def _object_color(rng: np.random.Generator, colour: str) -> Vector:
-    hue = rng.uniform(*_HUE_DEG[colour]) / 360 % 1
+    hue = rng.uniform(*HUE_DEG[colour]) / 360 % 1
     return linear_rgb(colorsys.hsv_to_rgb(hue, rng.uniform(0.68, 1.0), rng.uniform(0.6, 1.0)))
 
 

@@ -122,7 +122,7 @@ def cast(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor) -> Hits:
     """Follow the rays through pixels (u, v) of scenes b, all (N,), to the first surface."""
     fx, fy, cx, cy = take(geometry.intrinsics, b)
     optical = torch.stack([(u - cx) / fx, (v - cy) / fy, torch.ones_like(u)])  # depth along it is planar
-    direction = _rotate(take(geometry.world_from_camera, b), optical)
+    direction = rotate(take(geometry.world_from_camera, b), optical)
     eye = take(geometry.eye, b)
     depth, normal = _room_exit(take(geometry.room, b), eye, direction)
     box = torch.full_like(b, -1)
@@ -186,8 +186,8 @@ def _spans(
     and in the box's frame direction and origin (3, P).
     """
     rotation = take(geometry.box_from_world, slot)
-    local = _rotate(rotation, direction)
-    offset = _rotate(rotation, origin - take(geometry.center, slot))
+    local = rotate(rotation, direction)
+    offset = rotate(rotation, origin - take(geometry.center, slot))
     inverse = 1 / torch.where(local.abs() < 1e-12, torch.full_like(local, 1e-12), local)
     reach = take(geometry.half, slot) * inverse.abs()
     middle = -offset * inverse
@@ -211,6 +211,6 @@ def _room_exit(room: Tensor, eye: Tensor, direction: Tensor) -> tuple[Tensor, Te
     return exit_at, normal
 
 
-def _rotate(rotation: Tensor, vector: Tensor) -> Tensor:
+def rotate(rotation: Tensor, vector: Tensor) -> Tensor:
     """Rotations (9, N), row by row, times vectors (3, N)."""
     return (rotation.view(3, 3, -1) * vector).sum(dim=1)

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.synthetic.raycast import Geometry, Hits, cast, in_sun, pack_geometry, take
-from unity_depth_perception.synthetic.scene import Scene
+from unity_depth_perception.synthetic.raycast import Geometry, Hits, cast, in_sun, pack_geometry, rotate, take
+from unity_depth_perception.synthetic.scene import PLAIN_PAINT, Pattern, Scene
 from unity_depth_perception.synthetic.sensor import expose
 from unity_depth_perception.synthetic.texture import mixing_weight, value_noise
 
@@ -39,6 +39,8 @@ class _Look:
     """Colours and materials of B scenes (see `Scene`), on a device; scenes in the last dimension, as in `Geometry`."""
 
     box_color: Tensor  # (3, B * M)
+    box_pattern: Tensor  # (B * M,) int64
+    box_paint: Tensor  # (2, B * M) contrast, period
     surface_color: Tensor  # (6, B * 2) color_a, color_b of floor and walls
     pattern: Tensor  # (B * 2,) int64
     period: Tensor  # (B * 2,)
@@ -102,10 +104,12 @@ def _shoot(
 
 def _shade(geometry: Geometry, look: _Look, b: Tensor, hits: Hits, sunlight: Tensor) -> Tensor:
     """Lambert's law under sun, fill light and sky-weighted ambient light, with a Blinn-Phong highlight on boxes."""
-    albedo = _room_albedo(geometry, look, b, hits)
+    slant = (hits.normal * _unit(hits.point - take(geometry.eye, b))).sum(dim=0).abs()
+    footprint_m = hits.depth_m / geometry.intrinsics[0].index_select(0, b) / slant.clamp(min=0.05)
+    albedo = _room_albedo(look, b, hits, footprint_m)
     boxed = (hits.box >= 0).nonzero().squeeze(1)
     scene, normal, point = b[boxed], take(hits.normal, boxed), take(hits.point, boxed)
-    albedo[:, boxed] = _box_albedo(geometry, look, scene, hits.box[boxed], point)
+    albedo[:, boxed] = _box_albedo(geometry, look, scene, hits.box[boxed], point, footprint_m[boxed])
     fill = (hits.normal * take(look.to_fill, b)).sum(dim=0).clamp(min=0)
     sky = 0.75 + 0.25 * hits.normal[2]
     color = albedo * (take(look.ambient, b) * sky + take(look.fill, b) * fill + take(look.sun, b) * sunlight)
@@ -116,7 +120,7 @@ def _shade(geometry: Geometry, look: _Look, b: Tensor, hits: Hits, sunlight: Ten
     return color
 
 
-def _room_albedo(geometry: Geometry, look: _Look, b: Tensor, hits: Hits) -> Tensor:
+def _room_albedo(look: _Look, b: Tensor, hits: Hits, footprint_m: Tensor) -> Tensor:
     on_wall = hits.normal[2].abs() < 0.5
     surface = 2 * b + on_wall
     x, y, z = hits.point
@@ -124,24 +128,41 @@ def _room_albedo(geometry: Geometry, look: _Look, b: Tensor, hits: Hits) -> Tens
     period, angle = look.period.index_select(0, surface), look.angle.index_select(0, surface) * ~on_wall
     first, second = torch.where(on_wall, across, x) / period, torch.where(on_wall, z, y) / period
     cos, sin = angle.cos(), angle.sin()
-    slant = (hits.normal * _unit(hits.point - take(geometry.eye, b))).sum(dim=0).abs()
-    footprint = hits.depth_m / geometry.intrinsics[0].index_select(0, b) / slant.clamp(min=0.05) / period
     weight = mixing_weight(
         look.pattern.index_select(0, surface),
         cos * first - sin * second,
         sin * first + cos * second,
-        footprint,
+        footprint_m / period,
         look.seed.index_select(0, b) + on_wall,
     )
     colors = take(look.surface_color, surface)
     return torch.lerp(colors[:3], colors[3:], weight)
 
 
-def _box_albedo(geometry: Geometry, look: _Look, b: Tensor, box: Tensor, point: Tensor) -> Tensor:
+def _box_albedo(geometry: Geometry, look: _Look, b: Tensor, box: Tensor, point: Tensor, footprint_m: Tensor) -> Tensor:
     slot = b * geometry.most + box
-    x, y, z = point - take(geometry.center, slot)
-    noise = value_noise((x + 0.7 * z) * 120, (y - 0.7 * z) * 120, look.seed.index_select(0, b) + 2 + box)
-    return take(look.box_color, slot) * (1 + look.grain.index_select(0, b) * (noise - 0.5))
+    offset, seed = point - take(geometry.center, slot), look.seed.index_select(0, b) + 2 + box
+    x, y, z = offset
+    noise = value_noise((x + 0.7 * z) * 120, (y - 0.7 * z) * 120, seed)
+    albedo = take(look.box_color, slot) * (1 + look.grain.index_select(0, b) * (noise - 0.5))
+    index = (look.box_pattern.index_select(0, slot) != Pattern.PLAIN).nonzero().squeeze(1)
+    if index.numel():
+        albedo[:, index] *= _painted(geometry, look, slot[index], offset[:, index], footprint_m[index], seed[index])
+    return albedo
+
+
+def _painted(
+    geometry: Geometry, look: _Look, slot: Tensor, offset: Tensor, footprint_m: Tensor, seed: Tensor
+) -> Tensor:
+    """Share (N,) of the light that the paint leaves, at offsets (3, N) [m] from the centres of their boxes."""
+    local = rotate(take(geometry.box_from_world, slot), offset)
+    face = (local.abs() / take(geometry.half, slot)).argmax(dim=0)  # the axis that it is normal to
+    contrast, period = take(look.box_paint, slot)
+    first, second = torch.where(face == 0, local[1], local[0]), torch.where(face == 2, local[1], local[2])
+    pattern = look.box_pattern.index_select(0, slot)
+    weight = mixing_weight(pattern, first / period, second / period, footprint_m / period, seed + face)
+    left: Tensor = 1 - contrast * weight
+    return left
 
 
 def _face_label(hits: Hits, lit: Tensor) -> Tensor:
@@ -170,10 +191,10 @@ def _edges(label: Tensor) -> Tensor:
 
 def _pack_look(scenes: Sequence[Scene], device: torch.device) -> _Look:
     most = max(len(scene.solids) for scene in scenes)
-    box_color = np.zeros((len(scenes), most, 3))
+    box_color, paint = np.zeros((len(scenes), most, 3)), np.full((len(scenes), most), PLAIN_PAINT)
     for b, scene in enumerate(scenes):
         for m, box in enumerate(scene.solids):
-            box_color[b, m] = box.color
+            box_color[b, m], paint[b, m] = box.color, box.paint
 
     def tensor(values: object, dtype: torch.dtype = torch.float32) -> Tensor:
         return torch.as_tensor(np.ascontiguousarray(values), dtype=dtype, device=device)
@@ -182,6 +203,8 @@ def _pack_look(scenes: Sequence[Scene], device: torch.device) -> _Look:
     lighting = [scene.lighting for scene in scenes]
     return _Look(
         box_color=tensor(box_color.reshape(-1, 3).T),
+        box_pattern=tensor([int(each.pattern) for each in paint.flat], torch.int64),
+        box_paint=tensor(np.array([(each.contrast, each.period_m) for each in paint.flat]).T),
         surface_color=tensor(np.stack([np.concatenate([s.color_a, s.color_b]) for s in surfaces]).T),
         pattern=tensor([int(surface.pattern) for surface in surfaces], torch.int64),
         period=tensor([surface.period_m for surface in surfaces]),

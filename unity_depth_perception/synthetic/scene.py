@@ -28,6 +28,10 @@ class Pattern(IntEnum):
     TILES = 2
     NOISE = 3
     WOOD = 4
+    BRICKS = 5
+    STRIPES = 6
+    MARBLE = 7
+    TERRAZZO = 8
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,18 @@ class Form(IntEnum):
 
 
 @dataclass(frozen=True)
+class Paint:
+    """A pattern in a darker shade of a box's own colour, so that the hue stays what it is."""
+
+    pattern: Pattern
+    contrast: float  # share of the light that the darkest shade swallows, 0..1
+    period_m: float
+
+
+PLAIN_PAINT = Paint(Pattern.PLAIN, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
 class Box:
     """A cube or parallelepiped; `world_from_box` (3, 3) rotates its axes, `parent` is the box that carries it.
 
@@ -63,6 +79,7 @@ class Box:
     category: str
     parent: int | None = None
     form: Form = Form.BOX
+    paint: Paint = PLAIN_PAINT
 
 
 @dataclass(frozen=True)

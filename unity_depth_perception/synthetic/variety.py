@@ -17,7 +17,11 @@ class Variety:
         elongation: least ratio of a parallelepiped's longest to its shortest edge: below, it is a cube to the eye.
         same_colour: odds that a parallelepiped has the colour of the object before it.
         vivid: odds that floor or walls are as colourful as the objects.
-        warmth: standard deviation of the light's colour.
+        patterns: odds that floor or walls bear one of the patterns from BRICKS on.
+        painted: odds that a thing bears a pattern, in shades of its own colour.
+        warmth: standard deviation of the light's colour between blue and red.
+        tint: most saturation of the lights (linear RGB), each of a hue of its own. Up to 0.4 no mixture of them shows
+            a colour in the hues of another category; from 0.45 on, yellows may look orange and oranges yellow.
         ambient: share of the light that comes from everywhere, least and most.
         most_blur: standard deviation of the lens' blur over the image's height.
         least_cube: what an edge of the cube that the camera looks at covers at least, of the image's height.
@@ -31,7 +35,10 @@ class Variety:
     elongation: float = 1.6
     same_colour: float = 0.0
     vivid: float = 0.0
+    patterns: float = 0.0
+    painted: float = 0.0
     warmth: float = 0.05
+    tint: float = 0.0
     ambient: tuple[float, float] = (0.2, 0.5)
     most_blur: float = 0.0022
     least_cube: float = 0.035
@@ -52,7 +59,10 @@ WIDE = Variety(
     elongation=1.25,
     same_colour=0.3,
     vivid=0.4,
-    warmth=0.12,
+    patterns=0.5,
+    painted=0.3,
+    warmth=0.0,
+    tint=0.3,
     ambient=(0.2, 0.9),
     most_blur=0.004,
     least_cube=0.028,
