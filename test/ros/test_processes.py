@@ -134,6 +134,16 @@ def test_the_stages_are_executables_too(start: Start, tmp_path: Path) -> None:
     assert all(said in log for _, said in overrides.values())
 
 
+def test_a_node_takes_another_name_and_parameters_from_a_file(start: Start, tmp_path: Path) -> None:
+    """Under that name the file holds a bad value: the refusal shows that both have been heard."""
+    parameters = tmp_path / "mine.yaml"
+    parameters.write_text("eyes:\n  ros__parameters:\n    sync_tolerance_s: 60.0\n")
+    names = ("-r", "__node:=eyes", "--params-file", str(parameters))
+    process = start("-m", "unity_depth_perception.nodes.distance_node", "--ros-args", *names)
+    assert process.wait(timeout=START_S) == 2
+    assert "expected a number from 0.0 to 10.0, got 60.0" in (tmp_path / "process.log").read_text()
+
+
 def test_a_demo_that_cannot_succeed_says_why_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
     process = start("-m", "unity_depth_perception.nodes.demo", "--output", str(tmp_path), "--depth-model", "nonsense")
     assert process.wait(timeout=2 * START_S) == 1

@@ -107,9 +107,11 @@ def test_metadata_agree() -> None:
     assert config["author_email"] == package_xml("maintainer").get("email")
 
 
-@pytest.mark.parametrize("node", cmake_list("set(node_executables"))
-def test_ros_executable_has_a_main(node: str) -> None:
-    assert declares(f"{NAME}.nodes.{node}", "main")
+def test_every_node_is_a_ros_executable() -> None:
+    modules = {path.stem for path in (ROOT / NAME / "nodes").glob("*.py")}
+    assert {name for name in modules if declares(f"{NAME}.nodes.{name}", "main")} == set(
+        cmake_list("set(node_executables")
+    )
 
 
 def test_console_scripts_exist() -> None:

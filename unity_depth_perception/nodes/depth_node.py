@@ -11,9 +11,11 @@ from unity_depth_perception.models.absent import AbsentSegmenter
 from unity_depth_perception.models.device import resolve_device
 from unity_depth_perception.models.registry import create_depth_estimator, require_metres
 from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros.command_line import check_arguments
 from unity_depth_perception.ros.configuration import DepthConfig
 from unity_depth_perception.ros.frame_node import FrameNode
 from unity_depth_perception.ros.lifecycle import run_node
+from unity_depth_perception.ros.parameters import table
 from unity_depth_perception.ros.sources import ImageSource
 
 
@@ -41,7 +43,8 @@ class DepthNode(FrameNode[DepthConfig]):
 
 
 def main(args: list[str] | None = None) -> NoReturn:
-    """Run the node until it is interrupted."""
+    """Run the node until it is interrupted, or answer `--help`."""
+    check_arguments("depth_node", __doc__, table(DepthConfig).values(), args)
     run_node(DepthNode, args)
 
 

@@ -8,10 +8,12 @@ import torch
 
 from unity_depth_perception.models.device import resolve_device
 from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros.command_line import check_arguments
 from unity_depth_perception.ros.configuration import DistanceConfig
 from unity_depth_perception.ros.frame_node import FrameNode
 from unity_depth_perception.ros.lifecycle import run_node
 from unity_depth_perception.ros.pair_source import PairSource
+from unity_depth_perception.ros.parameters import table
 
 
 def create_pipeline(config: DistanceConfig) -> PerceptionPipeline:
@@ -32,7 +34,8 @@ class DistanceNode(FrameNode[DistanceConfig]):
 
 
 def main(args: list[str] | None = None) -> NoReturn:
-    """Run the node until it is interrupted."""
+    """Run the node until it is interrupted, or answer `--help`."""
+    check_arguments("distance_node", __doc__, table(DistanceConfig).values(), args)
     run_node(DistanceNode, args)
 
 

@@ -16,9 +16,11 @@ from unity_depth_perception.models.registry import (
     require_metres,
 )
 from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros.command_line import check_arguments
 from unity_depth_perception.ros.configuration import PerceptionConfig
 from unity_depth_perception.ros.frame_node import FrameNode
 from unity_depth_perception.ros.lifecycle import run_node
+from unity_depth_perception.ros.parameters import table
 from unity_depth_perception.ros.sources import ImageSource
 
 
@@ -51,7 +53,8 @@ class PerceptionNode(FrameNode[PerceptionConfig]):
 
 
 def main(args: list[str] | None = None) -> NoReturn:
-    """Run the node until it is interrupted."""
+    """Run the node until it is interrupted, or answer `--help`."""
+    check_arguments("perception_node", __doc__, table(PerceptionConfig).values(), args)
     run_node(PerceptionNode, args)
 
 

@@ -11,9 +11,11 @@ from unity_depth_perception.models.absent import AbsentDepth
 from unity_depth_perception.models.device import resolve_device
 from unity_depth_perception.models.registry import create_segmenter
 from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros.command_line import check_arguments
 from unity_depth_perception.ros.configuration import SegmentationConfig
 from unity_depth_perception.ros.frame_node import FrameNode
 from unity_depth_perception.ros.lifecycle import run_node
+from unity_depth_perception.ros.parameters import table
 from unity_depth_perception.ros.sources import ImageSource
 
 
@@ -39,7 +41,8 @@ class SegmentationNode(FrameNode[SegmentationConfig]):
 
 
 def main(args: list[str] | None = None) -> NoReturn:
-    """Run the node until it is interrupted."""
+    """Run the node until it is interrupted, or answer `--help`."""
+    check_arguments("segmentation_node", __doc__, table(SegmentationConfig).values(), args)
     run_node(SegmentationNode, args)
 
 

@@ -11,6 +11,14 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 
+from unity_depth_perception.ros.command_line import check_arguments
+from unity_depth_perception.ros.parameters import ParameterSpec
+
+# What the endpoint declares itself.
+_PARAMETERS = (
+    ParameterSpec("ROS_IP", str, "0.0.0.0", "address to listen on; 127.0.0.1: for this machine", None, None, (), True),
+    ParameterSpec("ROS_TCP_PORT", int, 10000, "port, the same as in Unity's ROS Settings", None, None, (), True),
+)
 _MISSING = (
     "expected the package ros_tcp_endpoint; in the workspace: "
     "git clone -b main-ros2 https://github.com/Unity-Technologies/ROS-TCP-Endpoint src/ros_tcp_endpoint"
@@ -18,7 +26,8 @@ _MISSING = (
 
 
 def main(args: list[str] | None = None) -> None:
-    """Listen for Unity until Ctrl-C or SIGTERM, then end the process."""
+    """Listen for Unity until Ctrl-C or SIGTERM, then end the process, or answer `--help`."""
+    check_arguments("unity_endpoint", __doc__, _PARAMETERS, args)
     if importlib.util.find_spec("ros_tcp_endpoint") is None:
         get_logger("unity_endpoint").fatal(_MISSING)
         sys.exit(2)

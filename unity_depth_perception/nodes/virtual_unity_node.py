@@ -16,10 +16,12 @@ from std_msgs.msg import Header
 
 from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.msg import ObjectDistanceArray
+from unity_depth_perception.ros.command_line import check_arguments
 from unity_depth_perception.ros.configuration import VirtualUnityConfig
 from unity_depth_perception.ros.diagnostics import DiagnosticsPublisher
 from unity_depth_perception.ros.ground_truth import ImageForm, SampleMessages
 from unity_depth_perception.ros.lifecycle import ConfiguredNode, run_node
+from unity_depth_perception.ros.parameters import table
 from unity_depth_perception.ros.qos import OUTPUT_QOS
 from unity_depth_perception.ros.results import time_message
 from unity_depth_perception.ros.samples import open_samples
@@ -117,7 +119,8 @@ class VirtualUnityNode(ConfiguredNode[VirtualUnityConfig]):
 
 
 def main(args: list[str] | None = None) -> NoReturn:
-    """Run the node until it is interrupted."""
+    """Run the node until it is interrupted, or answer `--help`."""
+    check_arguments("virtual_unity_node", __doc__, table(VirtualUnityConfig).values(), args)
     torch.set_num_threads(1)  # leave the other cores to those who look at the images
     run_node(VirtualUnityNode, args)
 
