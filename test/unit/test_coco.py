@@ -117,11 +117,31 @@ PROBLEMS = {
     "no such image": (_set("annotations", image_id=5), "annotation 1: there is no image 5"),
     "no such category": (_set("annotations", category_id=5), "annotation 1: there is no category 5"),
     "no size": (_set("images", width=0), "a.png: expected width and height"),
-    "missing key": (lambda data: data["annotations"][0].pop("segmentation"), r"annotations\[0\]: expected the keys"),
-    "no images": (lambda data: data.update(images=[], annotations=[]), "at least one image"),
+    "missing key": (
+        lambda data: data["annotations"][0].pop("segmentation"),
+        r"annotations\[0\]: expected the key segm",
+    ),
+    "no images": (lambda data: data.update(images=[], annotations=[]), "images: expected at least one"),
+    "no categories": (lambda data: data.update(categories=[], annotations=[]), "categories: expected at least one"),
+    "id a list": (
+        _set("annotations", id=[1]),
+        r"annotations\[0\]: expected the key id with a value of type int or str",
+    ),
+    "image a list": (_set("annotations", image_id=[7]), r"annotations\[0\]: expected the key image_id"),
+    "file a number": (_set("images", file_name=5), r"images\[0\]: expected the key file_name with a value of type str"),
+    "category unnamed": (_set("categories", name=""), r"categories\[0\]: expected the key name"),
+    "size a text": (_set("images", width="30"), r"images\[0\]: expected the key width with a value of type int"),
+    "size of no image": (_set("images", width=10**9), "a.png: expected width and height from 1 to 32768 px"),
     "another size": (_set("images", width=31), r"a\.png: expected 31 x 20 px as its entry says, got 30 x 20"),
     "empty mask": (_set("annotations", segmentation=[]), r"annotation 1 \(a\.png\): its mask has no pixel"),
     "no polygon": (_set("annotations", segmentation=[[1.0, 2.0, 3.0]]), r"annotation 1 \(a\.png\): expected polygons"),
+    "far outside": (
+        _set("annotations", segmentation=[[0, 0, 1e300, 0, 0, 5]]),
+        r"annotation 1 \(a\.png\): expected polygons in an image of 30 x 20 px, got a point at 1e\+300",
+    ),
+    "size of a code a number": (_set("annotations", segmentation={"size": 5, "counts": [25]}), "got 5"),
+    "runs of texts": (_set("annotations", segmentation={"size": [20, 30], "counts": ["x"]}), r"run lengths .* \['x'\]"),
+    "no runs": (_set("annotations", segmentation={"size": [20, 30], "counts": ""}), "run lengths as a list"),
     "code of another size": (
         _set("annotations", segmentation={"size": [5, 5], "counts": [25]}),
         r"annotation 1 \(a\.png\): expected a run-length code of size \[20, 30\]",
@@ -140,6 +160,13 @@ def test_a_problem_is_named_with_its_place(tmp_path: Path, name: str) -> None:
     spoil(data)
     with pytest.raises(DatasetError, match=message):
         raise DatasetError("; ".join(examine_coco(write(tmp_path, data)).problems))
+
+
+def test_a_crowd_may_lack_what_objects_need(tmp_path: Path) -> None:
+    data = content()
+    before = examine_coco(write(tmp_path, data))
+    data["annotations"].append({"iscrowd": 1})
+    assert examine_coco(write(tmp_path, data)) == before
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"images": []}', '{"images": 1, "annotations": [], "categories": []}'])

@@ -12,7 +12,9 @@ import pytest
 from typer.testing import CliRunner
 
 from unity_depth_perception.cli.main import app
+from unity_depth_perception.cli.training_options import open_dataset
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import DatasetError
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.dataset.examination import examine
 from unity_depth_perception.dataset.files import write_mask
@@ -62,8 +64,28 @@ def test_a_good_folder_has_no_problem(folder: Path) -> None:
         (set_object(1, parent_id=7), "annotations.json: 00001.png: object 1 stands on object 7, which does not exist"),
         (set_object(0, parent_id=1), "annotations.json: 00001.png: object 0 stands, through its parents, on itself"),
         (set_object(1, bbox=[5, 5, 5, 5]), "annotations.json: 00001.png, objects[1]"),
+        (
+            set_object(1, bbox=[5, 2, 21, 6]),
+            "annotations.json: 00001.png: object 1 (blue_parallelepiped): expected a bbox",
+        ),
+        (
+            set_object(1, bbox=[9, 8, 12, 11]),
+            "masks/00001.png: object 1 (blue_parallelepiped) has no pixel in its bbox",
+        ),
+        (
+            lambda image: image.update(image="00001.jpg"),
+            "annotations.json: images[1]: expected 'image' as a plain file",
+        ),
     ],
-    ids=["duplicate id", "no such parent", "circle of parents", "empty box"],
+    ids=[
+        "duplicate id",
+        "no such parent",
+        "circle of parents",
+        "empty box",
+        "box beyond the image",
+        "box elsewhere",
+        "no png",
+    ],
 )
 def test_contradictions_in_the_annotations(folder: Path, edit: Callable[[dict[str, Any]], None], text: str) -> None:
     change(folder, edit)
@@ -88,11 +110,55 @@ def test_files_that_are_missing_broken_or_hold_strangers(folder: Path) -> None:
     """Everything is listed, not only the first ten problems or those of the first image."""
     (folder / "images" / "00000.png").unlink()
     mask = np.full((12, 20), 9, np.uint16)
-    mask[0, :2] = 1, 2
+    mask[6, 4], mask[2, 5] = 1, 2
     write_mask(folder / "masks" / "00001.png", mask)
     first, second = examine(folder).problems
     assert first.startswith("images/00000.png: named in annotations.json")
     assert second.startswith("masks/00001.png: holds the values [9]")
+
+
+def test_a_category_that_is_listed_twice(folder: Path) -> None:
+    path = folder / "annotations.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"categories": ["red_cube", "blue_parallelepiped"] * 2}))
+    assert examine(folder).problems == tuple(
+        f"annotations.json: the list of categories names {name} more than once"
+        for name in ("blue_parallelepiped", "red_cube")
+    )
+
+
+def test_depth_that_is_not_known_stops_a_training_of_depth(folder: Path) -> None:
+    """Where some images have depth, the doctor notes those that have none."""
+    assert examine(folder).notes == ()
+    assert len(examine(folder, needs_depth=True).problems) == 2
+    np.save(folder / "depth" / "00000.npy", np.full((12, 20), np.inf, np.float32))
+    unknown = ("depth/00001: expected true depth as .png, .exr or .npy, found none",)
+    assert (examine(folder).problems, examine(folder).notes) == ((), unknown)
+    assert examine(folder, needs_depth=True).problems == unknown
+    np.save(folder / "depth" / "00001.npy", np.full((12, 20), np.nan, np.float32))
+    unknown = ("depth/00001.npy: expected true depth, but no pixel has one",)
+    assert (examine(folder).notes, examine(folder, needs_depth=True).problems) == (unknown, unknown)
+
+
+@pytest.mark.parametrize(
+    ("edit", "text"),
+    [
+        (lambda data: [image.update(objects=[]) for image in data["images"]], "expected objects to learn from"),
+        (lambda data: data["images"].pop(), "expected at least 2 images"),
+    ],
+    ids=["no object", "one image"],
+)
+def test_what_nothing_can_be_learnt_from_is_named_before_a_training(
+    folder: Path, edit: Callable[[dict[str, Any]], None], text: str
+) -> None:
+    path = folder / "annotations.json"
+    data = json.loads(path.read_text())
+    edit(data)
+    path.write_text(json.dumps(data))
+    for mask in (folder / "masks").iterdir() if not data["images"][0]["objects"] else ():
+        write_mask(mask, np.zeros((12, 20), np.uint16))
+    assert examine(folder).problems == ()
+    with pytest.raises(DatasetError, match=rf"^{folder}: {text}"):
+        open_dataset(folder)
 
 
 def test_a_category_with_one_object_is_noted(folder: Path) -> None:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unity_depth_perception.core.errors import DatasetError
+
 if TYPE_CHECKING:
     from unity_depth_perception.training.dataset_source import LabelledSamples
 
@@ -45,6 +47,10 @@ def open_dataset(path: Path, images_dir: Path | None = None, needs_depth: bool =
     is_coco = path.suffix == ".json"
     found = examine_coco(path, images_dir) if is_coco else examine(path, needs_depth)
     refuse(str(path), found.problems)
+    if not (found.objects or needs_depth):
+        raise DatasetError(f"{path}: expected objects to learn from, but no image has one")
+    if found.images < 2:
+        raise DatasetError(f"{path}: expected at least 2 images, some to train on and some to judge by, got 1")
     for note in found.notes:
         typer.echo(f"note: {note}", err=True)
     return CocoDataset(path, images_dir) if is_coco else UnityDataset(path)

@@ -92,17 +92,20 @@ class ObjectDistance:
             bbox = tuple(int(v) for v in data["bbox"])
             if len(bbox) != 4:
                 raise ValueError(f"bbox has {len(bbox)} values instead of 4")
+            if not (isinstance(data["category"], str) and data["category"]):
+                raise InputError(f"expected category as a name such as red_cube, got {data['category']!r}")
             distance = data.get("distance") or {}
             parent = data.get("parent_id")
+            parent = None if parent is None else _whole("parent_id", parent)
             position = data.get("position") or (None, None, None)
             return cls(
-                id=int(data["id"]),
-                category=str(data["category"]),
+                id=_whole("id", data["id"]),
+                category=data["category"],
                 bbox=(bbox[0], bbox[1], bbox[2], bbox[3]),
                 distance=DistanceStatistics(
                     **{name: _nan(distance.get(name)) for name in ("center", "mean", "median", "min", "max")}
                 ),
-                parent_id=None if parent is None or int(parent) < 0 else int(parent),
+                parent_id=None if parent is None or parent < 0 else parent,
                 score=float(data.get("score", 1.0)),
                 position_m=(_nan(position[0]), _nan(position[1]), _nan(position[2])),
                 range_m=_nan(data.get("range")),
@@ -111,12 +114,19 @@ class ObjectDistance:
             )
         except InputError as error:
             raise InputError(f"{source}: {error}") from None
-        except (TypeError, ValueError, AttributeError, IndexError) as error:
-            raise InputError(f"{source}: {error}; got {dict(data)!r}") from None
+        except (TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+            raise InputError(f"{source}: {error}; got {dict(data)!r:.160}") from None
 
 
 def _number(value: float) -> float | None:
     return value if math.isfinite(value) else None
+
+
+def _whole(name: str, value: Any) -> int:
+    """A whole number, also one that was written 3.0: rounding an id would make it another object's."""
+    if type(value) is int or (isinstance(value, float) and value.is_integer()):
+        return int(value)
+    raise InputError(f"expected {name} as a whole number, got {value!r}")
 
 
 def _nan(value: Any) -> float:

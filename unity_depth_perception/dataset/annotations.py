@@ -10,6 +10,7 @@ POSE is {"position": [x, y, z], "orientation": [x, y, z, w]}: metres and a quate
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -130,7 +131,7 @@ def _load(path: Path) -> dict[str, Any]:
 def _image(entry: Any, number: int, problems: list[str]) -> ImageAnnotation | None:
     """One entry, or None after its problem has been added to `problems`."""
     name = entry.get("image") if isinstance(entry, dict) else None
-    if not isinstance(name, str) or not name or Path(name).name != name:
+    if not isinstance(name, str) or Path(name).name != name or Path(name).suffix != ".png":
         problems.append(f"images[{number}]: expected 'image' as a plain file name such as 00042.png, got {name!r}")
         return None
     objects = entry.get("objects", [])
@@ -160,15 +161,15 @@ def _categories(data: dict[str, Any], used: set[str], problems: list[str]) -> tu
     listed = data.get("categories")
     if listed is None:
         return tuple(sorted(used))
-    if not isinstance(listed, list) or not all(isinstance(c, str) for c in listed):
+    if not isinstance(listed, list) or not all(isinstance(c, str) and c for c in listed):
         problems.append(f"expected 'categories' as a list of names, got {listed!r:.80}")
         return ()
+    problems += [f"the list of categories names {category} more than once" for category in repeated(listed)]
     if missing := sorted(used - set(listed)):
         problems.append(f"the list of categories lacks {', '.join(missing)}, which objects have")
     return tuple(listed)
 
 
 def repeated(values: Iterable[Any]) -> list[Any]:
-    """What occurs more than once, sorted."""
-    seen: set[Any] = set()
-    return sorted({v for v in values if v in seen or seen.add(v)})  # type: ignore[func-returns-value]
+    """What occurs more than once, sorted; numbers before names."""
+    return sorted((v for v, count in Counter(values).items() if count > 1), key=lambda v: (isinstance(v, str), v))

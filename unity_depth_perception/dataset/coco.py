@@ -26,6 +26,12 @@ from unity_depth_perception.dataset.files import read_image
 from unity_depth_perception.dataset.sample import Sample
 
 _FOV_RAD = math.radians(60)
+_MOST_PX = 32_768  # a side of an image; pycocotools would take all memory for a mask of what is written by mistake
+_REQUIRED: dict[str, dict[str, tuple[type, ...]]] = {
+    "images": {"id": (int, str), "file_name": (str,), "width": (int,), "height": (int,)},
+    "categories": {"id": (int, str), "name": (str,)},
+    "annotations": {"id": (int, str), "image_id": (int, str), "category_id": (int, str), "segmentation": (list, dict)},
+}
 
 Entry = dict[str, Any]
 
@@ -52,14 +58,13 @@ class CocoDataset:
         self.path = path
         self._images_dir = images_dir or path.parent
         self._images: list[Entry] = data["images"]
-        listed = sorted(data["categories"], key=lambda entry: entry["id"])
-        self._name_of = {entry["id"]: str(entry["name"]) for entry in listed}
+        listed = sorted(data["categories"], key=lambda entry: (isinstance(entry["id"], str), entry["id"]))
+        self._name_of = {entry["id"]: entry["name"] for entry in listed}
         self.categories = tuple(self._name_of.values())
-        self.names = tuple(str(entry["file_name"]) for entry in self._images)
+        self.names = tuple(entry["file_name"] for entry in self._images)
         self._annotations: dict[Any, list[Entry]] = defaultdict(list)
         for entry in data["annotations"]:
-            if not entry.get("iscrowd"):
-                self._annotations[entry["image_id"]].append(entry)
+            self._annotations[entry["image_id"]].append(entry)
 
     def __len__(self) -> int:
         return len(self._images)
@@ -92,16 +97,17 @@ class CocoDataset:
         )
 
     def pixel_problems(self, index: int) -> Iterator[str]:
-        """What is wrong with an image and with the masks of its objects."""
+        """What is wrong with an image, or else with the masks of its objects."""
         image, (width, height) = self._images[index], self.size(index)
         try:
             shape = read_image(self._images_dir / image["file_name"]).shape
         except DatasetError as error:
             yield str(error)
-        else:
-            if shape[:2] != (height, width):
-                where = self._images_dir / image["file_name"]
-                yield f"{where}: expected {width} x {height} px as its entry says, got {shape[1]} x {shape[0]}"
+            return
+        if shape[:2] != (height, width):
+            where = self._images_dir / image["file_name"]
+            yield f"{where}: expected {width} x {height} px as its entry says, got {shape[1]} x {shape[0]}"
+            return
         for entry in self._annotations[image["id"]]:
             try:
                 if not decoded(entry["segmentation"], width, height).any():
@@ -138,36 +144,38 @@ def _load(path: Path) -> dict[str, list[Entry]]:
         entries = data.get(key) if isinstance(data, dict) else None
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise DatasetError(f"{path}: expected COCO instances with lists images, annotations, categories; no {key}")
-    return dict(data)
+    return {**data, "annotations": [entry for entry in data["annotations"] if not entry.get("iscrowd")]}
 
 
 def _contradictions(data: dict[str, list[Entry]]) -> Iterator[str]:
     """What is wrong with the file by itself."""
-    required = {"images": ("id", "file_name", "width", "height"), "categories": ("id", "name")}
-    required["annotations"] = ("id", "image_id", "category_id", "segmentation")
-    missing = [
-        f"{kind}[{k}]: expected the keys {', '.join(keys)}"
-        for kind, keys in required.items()
-        for k, entry in enumerate(data[kind])
-        if not all(key in entry for key in keys) and not entry.get("iscrowd")
-    ]
-    if missing:
-        yield from missing
+    if misfits := [misfit for kind in _REQUIRED for misfit in _misfits(kind, data[kind])]:
+        yield from misfits
         return
-    if not data["images"]:
-        yield "expected at least one image, but it names none"
-    unique = (("images", "id"), ("images", "file_name"), ("annotations", "id"))
-    for kind, key in (*unique, ("categories", "id"), ("categories", "name")):
+    for kind in ("images", "categories"):
+        if not data[kind]:
+            yield f"{kind}: expected at least one, but it names none"
+    unique = (("images", "id"), ("images", "file_name"), ("annotations", "id"), ("categories", "id"))
+    for kind, key in (*unique, ("categories", "name")):
         yield from (f"{kind}: {key} {value} occurs more than once" for value in repeated(e[key] for e in data[kind]))
-    yield from (
-        f"categories: name {name} occurs more than once" for name in repeated(e["name"] for e in data["categories"])
-    )
     for entry in data["images"]:
-        if not all(isinstance(entry[side], int) and entry[side] > 0 for side in ("width", "height")):
-            yield f"{entry['file_name']}: expected width and height in px, got {entry['width']!r}, {entry['height']!r}"
+        if not all(0 < entry[side] <= _MOST_PX for side in ("width", "height")):
+            yield (
+                f"{entry['file_name']}: expected width and height from 1 to {_MOST_PX} px, "
+                f"got {entry['width']}, {entry['height']}"
+            )
     images, categories = ({entry["id"] for entry in data[kind]} for kind in ("images", "categories"))
     for entry in data["annotations"]:
         if entry["image_id"] not in images:
             yield f"annotation {entry['id']}: there is no image {entry['image_id']}"
         if entry["category_id"] not in categories:
             yield f"annotation {entry['id']}: there is no category {entry['category_id']}"
+
+
+def _misfits(kind: str, entries: list[Entry]) -> Iterator[str]:
+    """Keys that are missing or hold something else than they should."""
+    for k, entry in enumerate(entries):
+        for key, types in _REQUIRED[kind].items():
+            if type(entry.get(key)) not in types or entry[key] == "":
+                words = " or ".join(allowed.__name__ for allowed in types)
+                yield f"{kind}[{k}]: expected the key {key} with a value of type {words}, got {entry.get(key)!r:.60}"

@@ -12,6 +12,8 @@ from pycocotools import mask as coco_mask
 
 from unity_depth_perception.core.objects import ObjectDistance
 
+_FARTHEST = 4  # times the image's longer side
+
 Mask = NDArray[np.bool_]
 
 
@@ -22,21 +24,32 @@ def decoded(segmentation: Any, width: int, height: int) -> Mask:
         ValueError: it is neither, or a code of another size.
     """
     if isinstance(segmentation, dict):
-        if list(segmentation.get("size", ())) != [height, width]:
-            raise ValueError(f"expected a run-length code of size {[height, width]}, got {segmentation.get('size')}")
-        counts = segmentation.get("counts")
-        if isinstance(counts, list) and sum(counts) != height * width:
-            raise ValueError(f"expected run lengths that sum to {height * width} px, got {sum(counts)}")
-        codes = segmentation if isinstance(counts, str | bytes) else _encoded(segmentation, width, height)
+        _refuse_other_runs(segmentation, width, height)
+        codes = segmentation if isinstance(segmentation["counts"], str) else _encoded(segmentation, width, height)
     else:
         if not (isinstance(segmentation, list) and all(_is_polygon(polygon) for polygon in segmentation)):
             raise ValueError(
                 f"expected polygons [[x, y, x, y, x, y, ...]] or a run-length code, got {segmentation!r:.60}"
             )
+        farthest = max((abs(v) for polygon in segmentation for v in polygon), default=0)
+        if farthest > _FARTHEST * max(width, height):  # pycocotools walks along every pixel of an outline
+            raise ValueError(f"expected polygons in an image of {width} x {height} px, got a point at {farthest:g}")
         if not segmentation:
             return np.zeros((height, width), dtype=bool)
         codes = coco_mask.merge(_encoded(segmentation, width, height))
     return np.asarray(coco_mask.decode(codes), dtype=bool)
+
+
+def _refuse_other_runs(code: dict[str, Any], width: int, height: int) -> None:
+    size, counts = code.get("size"), code.get("counts")
+    if size != [height, width]:
+        raise ValueError(f"expected a run-length code of size {[height, width]}, got {size!r:.60}")
+    if isinstance(counts, str) and counts:
+        return
+    if not (isinstance(counts, list) and all(type(run) is int and run >= 0 for run in counts)):
+        raise ValueError(f"expected run lengths as a list of whole numbers or as a string, got {counts!r:.60}")
+    if sum(counts) != height * width:
+        raise ValueError(f"expected run lengths that sum to {height * width} px, got {sum(counts)}")
 
 
 def _encoded(segmentation: Any, width: int, height: int) -> Any:

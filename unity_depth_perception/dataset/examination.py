@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, DatasetError
@@ -36,7 +37,8 @@ def examine(path: Path, needs_depth: bool = False) -> Examination:
     """Look at every file of a dataset folder, pixels included; nothing is raised, everything is listed.
 
     Args:
-        needs_depth: an image without a depth file is a problem too, as for a training of depth.
+        needs_depth: an image whose depth is not known is a problem, as for a training of depth; else it is noted where
+            others have it.
     """
     if not path.is_dir():
         return Examination(0, 0, (f"{path}: expected a dataset folder, but there is no such folder",), ())
@@ -48,18 +50,18 @@ def examine(path: Path, needs_depth: bool = False) -> Examination:
     if not annotations.images:
         problems.append("annotations.json: expected at least one image, but it names none that can be read")
     camera = _camera(path, problems)
+    without_depth: list[str] = []
     for annotation in annotations.images:
         of_files = [] if camera is None else list(file_problems(path, camera, annotation))
-        problems += of_files or _pixel_problems(path, annotation)
-        if needs_depth and depth_path(path, annotation.image) is None:
-            problems.append(
-                f"depth/{Path(annotation.image).stem}: expected true depth as .png, .exr or .npy, found none"
-            )
+        of_boxes = [] if camera is None else list(_box_problems(camera, annotation))
+        problems += of_boxes + (of_files or _pixel_problems(path, annotation, without_depth))
+    if needs_depth:
+        problems += without_depth
     objects = [item for annotation in annotations.images for item in annotation.objects]
-    notes = tuple(
-        category_notes("annotations.json", annotations.categories, Counter(item.category for item in objects))
-    )
-    return Examination(len(annotations.images), len(objects), tuple(problems), notes)
+    notes = [*category_notes("annotations.json", annotations.categories, Counter(item.category for item in objects))]
+    if not needs_depth and len(without_depth) < len(annotations.images):  # a dataset without any means to have none
+        notes += without_depth
+    return Examination(len(annotations.images), len(objects), tuple(problems), tuple(notes))
 
 
 def _camera(path: Path, problems: list[str]) -> Camera | None:
@@ -70,23 +72,49 @@ def _camera(path: Path, problems: list[str]) -> Camera | None:
         return None
 
 
-def _pixel_problems(path: Path, annotation: ImageAnnotation) -> list[str]:
-    problems = []
+def _box_problems(camera: Camera, annotation: ImageAnnotation) -> Iterator[str]:
+    """Boxes that reach out of the image."""
+    for item in annotation.objects:
+        x_min, y_min, x_max, y_max = item.bbox
+        if min(x_min, y_min) < 0 or x_max > camera.width or y_max > camera.height:
+            yield (
+                f"annotations.json: {annotation.image}: object {item.id} ({item.category}): expected a bbox inside the "
+                f"image of {camera.width} x {camera.height} px, got {list(item.bbox)}"
+            )
+
+
+def _pixel_problems(path: Path, annotation: ImageAnnotation, without_depth: list[str]) -> list[str]:
+    """What is wrong with the pixels of one image; that its depth is not known goes to `without_depth`."""
     mask = path / "masks" / annotation.image
     try:
         read_image(path / "images" / annotation.image)
         instances = read_mask(mask) if mask.is_file() else None
-        if depth := depth_path(path, annotation.image):
-            read_depth(depth)
+        without_depth += _depth_lacks(path, annotation.image)
     except DatasetError as error:
         return [str(error)]
-    if instances is not None:
-        pixels = np.bincount(instances.ravel(), minlength=2)
-        empty = [o for o in annotation.objects if o.id + 1 >= len(pixels) or not pixels[o.id + 1]]
-        problems += [f"masks/{annotation.image}: object {o.id} ({o.category}) has no pixel" for o in empty]
-        if strangers := stranger_problem(instances, annotation):
-            problems.append(f"masks/{annotation.image}: {strangers}")
-    return problems
+    return (
+        [] if instances is None else [f"masks/{annotation.image}: {p}" for p in _mask_problems(instances, annotation)]
+    )
+
+
+def _depth_lacks(path: Path, image: str) -> list[str]:
+    depth = depth_path(path, image)
+    if depth is None:
+        return [f"depth/{Path(image).stem}: expected true depth as .png, .exr or .npy, found none"]
+    known = not np.isnan(read_depth(depth)).all()
+    return [] if known else [f"{depth.relative_to(path)}: expected true depth, but no pixel has one"]
+
+
+def _mask_problems(instances: NDArray[np.uint16], annotation: ImageAnnotation) -> Iterator[str]:
+    for item in annotation.objects:
+        own = instances == item.id + 1
+        x_min, y_min, x_max, y_max = (max(0, side) for side in item.bbox)
+        if not own.any():
+            yield f"object {item.id} ({item.category}) has no pixel"
+        elif not own[y_min:y_max, x_min:x_max].any():
+            yield f"object {item.id} ({item.category}) has no pixel in its bbox {list(item.bbox)} of annotations.json"
+    if strangers := stranger_problem(instances, annotation):
+        yield strangers
 
 
 def category_notes(source: str, categories: Sequence[str], counts: Counter[str]) -> Iterator[str]:
