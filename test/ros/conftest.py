@@ -61,7 +61,7 @@ class Graph:
                 node.tear_down()
             node.destroy_node()
         self.executor.shutdown()
-        rclpy.shutdown(context=self.context)
+        rclpy.try_shutdown(context=self.context)
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import random
+import threading
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
 import rclpy
-from conftest import Graph
+from conftest import DEADLINE_S, Graph
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.parameter import Parameter
 from rig import BEST_EFFORT_QOS, MakeNode, Setup
@@ -187,3 +188,20 @@ def test_nonsense_at_start_is_refused_with_the_allowed_range(graph: Graph) -> No
     overrides = [Parameter("min_score", value=7.0)]
     with pytest.raises(ConfigurationError, match=r"min_score: expected a number from 0\.0 to 1\.0, got 7\.0"):
         PerceptionNode(context=graph.context, parameter_overrides=overrides)
+
+
+def test_a_frame_that_shutdown_interrupts_is_no_fault(
+    graph: Graph, make_node: MakeNode, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Ctrl-C in mid-frame: its result has no topic to go to any more, and nobody is told that it was refused."""
+    gate = threading.Semaphore(0)
+    setup = Setup(graph, make_node(gate))
+    setup.send_info()
+    setup.images.publish(image())
+    setup.expect("received", 1)
+    graph.spin_until(lambda: setup.node._worker._waiting is None, "the frame to be in flight")
+    rclpy.shutdown(context=graph.context)
+    gate.release()
+    assert setup.node._worker.stop(DEADLINE_S)
+    assert (setup.node.counts["processed"], setup.node.counts["refused"]) == (0, 0)
+    assert "refused" not in capfd.readouterr().err

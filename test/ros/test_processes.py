@@ -44,6 +44,29 @@ class Slow:
 run_node(lambda: PerceptionNode(lambda _: stand_in_pipeline(Slow())), sys.argv)
 """
 
+# A callback in the middle of which Ctrl-C shuts the context down: what it publishes then has no topic to go to.
+_OVERTAKEN = """
+import sys, rclpy
+from std_msgs.msg import Empty
+from unity_depth_perception.ros.configuration import VirtualUnityConfig
+from unity_depth_perception.ros.lifecycle import ConfiguredNode, run_node
+
+class Overtaken(ConfiguredNode):
+    def __init__(self):
+        super().__init__("overtaken", VirtualUnityConfig)
+        self.publisher = self.create_publisher(Empty, "empty", 1)
+        self.create_timer(0.01, self.publish)
+
+    def publish(self):
+        if {shutdown}:
+            rclpy.shutdown()
+        else:
+            self.publisher.destroy()
+        self.publisher.publish(Empty())
+
+run_node(Overtaken, sys.argv)
+"""
+
 Start = Callable[..., subprocess.Popen[bytes]]
 
 
@@ -95,6 +118,14 @@ def test_perception_ends_cleanly_in_the_middle_of_a_frame(graph: Graph, start: S
     images.publish(image())
     graph.spin_for(0.5)
     assert exit_code(process, number) == 0
+
+
+@pytest.mark.parametrize(("shutdown", "code"), [(True, 0), (False, 1)], ids=["shut down", "a fault"])
+def test_a_callback_that_shutdown_overtakes_is_no_fault(
+    start: Start, tmp_path: Path, shutdown: bool, code: int
+) -> None:
+    assert start("-c", _OVERTAKEN.format(shutdown=shutdown)).wait(timeout=START_S) == code
+    assert ("Traceback" in (tmp_path / "process.log").read_text()) == bool(code)
 
 
 def test_virtual_unity_ends_cleanly_while_it_renders(graph: Graph, start: Start) -> None:

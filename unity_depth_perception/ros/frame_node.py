@@ -111,6 +111,8 @@ class FrameNode(ConfiguredNode[Config]):
 
     def refuse(self, outcome: str, error: Exception) -> None:
         """Count and report what cannot be used."""
+        if not self.context.ok():
+            return  # shut down meanwhile: the topics are gone, and the frame is not to blame
         reason = str(error) if isinstance(error, PerceptionError) else f"{type(error).__name__}: {error}"
         self.counts.refuse(outcome, reason)
         self.get_logger().warning(f"refused: {reason}", throttle_duration_sec=_LOG_PERIOD_S)

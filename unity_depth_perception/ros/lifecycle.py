@@ -13,7 +13,9 @@ from typing import Any, Generic, NoReturn, TypeVar
 
 import rclpy
 from rcl_interfaces.msg import SetParametersResult
+from rclpy.exceptions import InvalidHandle
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.logging import get_logger
 from rclpy.parameter import Parameter
@@ -22,6 +24,7 @@ from unity_depth_perception.core.errors import ConfigurationError, PerceptionErr
 from unity_depth_perception.ros import parameters
 
 Config = TypeVar("Config")
+RCLError = rclpy_implementation.RCLError  # rclpy.exceptions does not name it
 
 
 class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
@@ -145,7 +148,12 @@ def _spin(node: ConfiguredNode[Any]) -> None:
     executor.add_node(node)
     if node.get_parameter("autostart").value:
         node.autostart()
-    executor.spin()
+    try:
+        executor.spin()
+    except (RCLError, InvalidHandle):
+        if node.context.ok():
+            raise
+        # else a callback was publishing when Ctrl-C took the topics away
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:
