@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
-pytest.importorskip("ros_tcp_endpoint", reason="needs ros_tcp_endpoint (Unity's ROS-TCP-Endpoint, branch main-ros2)")
+pytest.importorskip(
+    "ros_tcp_endpoint.server", reason="needs ros_tcp_endpoint (Unity's ROS-TCP-Endpoint, branch main-ros2)"
+)
 
 import numpy as np
 from conftest import Graph

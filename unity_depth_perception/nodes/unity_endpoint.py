@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import signal
 import sys
@@ -20,7 +19,7 @@ _PARAMETERS = (
     ParameterSpec("ROS_TCP_PORT", int, 10000, "port, the same as in Unity's ROS Settings", None, None, (), True),
 )
 _MISSING = (
-    "expected the package ros_tcp_endpoint; in the workspace: "
+    "needs ros_tcp_endpoint; in the workspace: "
     "git clone -b main-ros2 https://github.com/Unity-Technologies/ROS-TCP-Endpoint src/ros_tcp_endpoint"
 )
 
@@ -28,10 +27,11 @@ _MISSING = (
 def main(args: list[str] | None = None) -> None:
     """Listen for Unity until Ctrl-C or SIGTERM, then end the process, or answer `--help`."""
     check_arguments("unity_endpoint", __doc__, _PARAMETERS, args)
-    if importlib.util.find_spec("ros_tcp_endpoint") is None:
-        get_logger("unity_endpoint").fatal(_MISSING)
+    try:
+        from unity_depth_perception.ros.unity_tcp import UnityTcpServer
+    except ImportError as error:
+        get_logger("unity_endpoint").fatal(f"{error}: {_MISSING}")
         sys.exit(2)
-    from unity_depth_perception.ros.unity_tcp import UnityTcpServer
 
     try:
         rclpy.init(args=args)
