@@ -53,22 +53,14 @@ def estimate(
     from unity_depth_perception.export.result_folder import ResultFolder
     from unity_depth_perception.models.device import resolve_device
     from unity_depth_perception.models.options import DepthOptions
-    from unity_depth_perception.models.registry import (
-        create_depth_estimator,
-        create_segmenter,
-        require_known_depth_model,
-        require_known_segmenter,
-        require_metres,
-    )
+    from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
     from unity_depth_perception.models.scale import DepthScale
     from unity_depth_perception.pipeline import PerceptionPipeline
 
     cameras = CameraSource(intrinsics, vertical_fov)
     _refuse_missing(images)
     scale = DepthScale() if metres_per_unit is None else DepthScale("fixed", metres_per_unit)
-    require_known_depth_model(depth_model)
-    require_known_segmenter(segmentation_model)
-    require_metres(depth_model, scale)
+    require_usable(depth_model, segmentation_model, scale)
     chosen = resolve_device(device, torch.cuda.is_available())
     pipeline = PerceptionPipeline(
         create_depth_estimator(depth_model, chosen, depth_weights, DepthOptions(correct_focal=correct_focal)),

@@ -51,25 +51,16 @@ def evaluate(
     from unity_depth_perception.evaluation.evaluator import Evaluator
     from unity_depth_perception.evaluation.report import make_folder, write_report
     from unity_depth_perception.models.device import resolve_device
-    from unity_depth_perception.models.registry import (
-        create_depth_estimator,
-        create_segmenter,
-        require_known_depth_model,
-        require_known_segmenter,
-        require_metres,
-    )
-    from unity_depth_perception.models.scale import DepthScale
+    from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
 
     data = UnityDataset(dataset)
-    if depth is Source.MODEL:
-        require_known_depth_model(depth_model)
-        require_metres(depth_model, DepthScale())
-    if masks is Source.MODEL:
-        require_known_segmenter(segmentation_model)
+    depth_name = depth_model if depth is Source.MODEL else None
+    segmentation_name = segmentation_model if masks is Source.MODEL else None
+    require_usable(depth_name, segmentation_name)
     chosen = resolve_device(device, torch.cuda.is_available())
     evaluator = Evaluator(
-        create_depth_estimator(depth_model, chosen, depth_weights) if depth is Source.MODEL else None,
-        create_segmenter(segmentation_model, chosen) if masks is Source.MODEL else None,
+        None if depth_name is None else create_depth_estimator(depth_name, chosen, depth_weights),
+        None if segmentation_name is None else create_segmenter(segmentation_name, chosen),
         chosen,
         use_camera_pose=camera_pose,
     )

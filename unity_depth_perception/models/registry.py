@@ -63,6 +63,7 @@ _DEPTH: dict[str, DepthFactory] = {
 }
 _SEGMENTATION = ("compact",)
 _DEFAULTS = DepthOptions()
+_NO_SCALE = DepthScale()
 
 
 def depth_model_names() -> tuple[str, ...]:
@@ -103,7 +104,7 @@ def create_segmenter(name: str, device: torch.device) -> Segmenter:
     Raises:
         ModelError: unknown name, or weights that cannot be used.
     """
-    require_known_segmenter(name)
+    _require_known(name, "segmentation", segmentation_model_names())
     if name in _SEGMENTATION:
         return embedded_segmenter(device)
     if load_description(Path(name)).get("kind") == "mask-rcnn":
@@ -113,20 +114,23 @@ def create_segmenter(name: str, device: torch.device) -> Segmenter:
     return CompactSegmenter(device, Path(name))
 
 
-def require_known_depth_model(name: str) -> None:
-    """Raise ModelError unless `name` is a depth model or the path of one; for a check before anything loads."""
-    _require_known(name, "depth", depth_model_names())
+def require_usable(depth_model: str | None, segmentation_model: str | None, scale: DepthScale = _NO_SCALE) -> None:
+    """Look at the models of a pipeline before anything loads; None: that stage has no model.
 
-
-def require_metres(depth_model: str, scale: DepthScale) -> None:
-    """Raise ModelError where a depth model is known to be relative and gets no scale; before anything loads."""
-    variant = DA3_VARIANTS.get(depth_model)
+    Raises:
+        ModelError: a name is unknown, or depth would be relative and gets no scale.
+    """
+    if depth_model is not None:
+        require_known_depth_model(depth_model)
+    if segmentation_model is not None:
+        _require_known(segmentation_model, "segmentation", segmentation_model_names())
+    variant = DA3_VARIANTS.get(depth_model or "")
     scale.require_metres(variant is None or variant.kind.is_metric)
 
 
-def require_known_segmenter(name: str) -> None:
-    """Raise ModelError unless `name` is a segmentation model or the path of one; for a check before anything loads."""
-    _require_known(name, "segmentation", segmentation_model_names())
+def require_known_depth_model(name: str) -> None:
+    """Raise ModelError unless `name` is a depth model or the path of one; for a check before anything loads."""
+    _require_known(name, "depth", depth_model_names())
 
 
 def _require_known(name: str, what: str, known: tuple[str, ...]) -> None:

@@ -9,7 +9,7 @@ import torch
 
 from unity_depth_perception.models.absent import AbsentSegmenter
 from unity_depth_perception.models.device import resolve_device
-from unity_depth_perception.models.registry import create_depth_estimator, require_metres
+from unity_depth_perception.models.registry import create_depth_estimator, require_usable
 from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.command_line import check_arguments
 from unity_depth_perception.ros.configuration import DepthConfig
@@ -26,7 +26,7 @@ def create_pipeline(config: DepthConfig) -> PerceptionPipeline:
         ModelError: the model is unknown, relative without a source of scale, or its weights cannot be had or used.
         ConfigurationError: the device is not there, or an option does not fit.
     """
-    require_metres(config.depth_model, config.depth_scale)
+    require_usable(config.depth_model, None, config.depth_scale)
     device = resolve_device(config.device, torch.cuda.is_available())
     depth = create_depth_estimator(config.depth_model, device, config.weights, config.depth_options)
     return PerceptionPipeline(depth, AbsentSegmenter(device), scale=config.depth_scale)

@@ -8,13 +8,7 @@ from typing import Any, NoReturn
 import torch
 
 from unity_depth_perception.models.device import resolve_device
-from unity_depth_perception.models.registry import (
-    create_depth_estimator,
-    create_segmenter,
-    require_known_depth_model,
-    require_known_segmenter,
-    require_metres,
-)
+from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
 from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.command_line import check_arguments
 from unity_depth_perception.ros.configuration import PerceptionConfig
@@ -31,9 +25,7 @@ def create_pipeline(config: PerceptionConfig) -> PerceptionPipeline:
         ModelError: a model is unknown, relative without a source of scale, or its weights cannot be had or used.
         ConfigurationError: the device is not there, or an option does not fit.
     """
-    require_known_depth_model(config.depth_model)
-    require_known_segmenter(config.segmentation_model)
-    require_metres(config.depth_model, config.depth_scale)
+    require_usable(config.depth_model, config.segmentation_model, config.depth_scale)
     device = resolve_device(config.device, torch.cuda.is_available())
     return PerceptionPipeline(
         create_depth_estimator(config.depth_model, device, config.weights, config.depth_options),
