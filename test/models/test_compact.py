@@ -1,31 +1,23 @@
-"""The embedded back ends and their weights files."""
+"""The embedded back ends: what they say of images and what their networks are made of."""
 
-import json
 import math
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
 from torchvision.ops import box_iou
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import ConfigurationError, ModelError
 from unity_depth_perception.models import compact
 from unity_depth_perception.models.compact import (
-    DEPTH_WEIGHTS,
-    SEGMENTATION_WEIGHTS,
     CompactDepth,
     CompactSegmenter,
 )
 from unity_depth_perception.models.depth_network import FAR_M, ColumnAttention, CompactDepthNetwork, log_floor_depth
-from unity_depth_perception.models.device import resolve_device
 from unity_depth_perception.models.pasting import paste
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn, detect
-from unity_depth_perception.models.weights import load_weights, save_weights
 from unity_depth_perception.synthetic.samples import render_samples
 
 CPU = torch.device("cpu")
@@ -190,112 +182,3 @@ def test_processing_keeps_area_and_proportions(width: int, height: int) -> None:
     if min(width, height) > 100:
         assert w * h == pytest.approx(256 * 256, rel=0.01)
         assert w / h == pytest.approx(width / height, rel=0.01)
-
-
-@pytest.mark.parametrize(
-    ("requested", "cuda", "expected"),
-    [
-        ("auto", True, "cuda"),
-        ("auto", False, "cpu"),
-        ("cpu", True, "cpu"),
-        ("cuda", True, "cuda"),
-        ("cuda:1", True, "cuda:1"),
-    ],
-)
-def test_device(requested: str, cuda: bool, expected: str) -> None:
-    assert resolve_device(requested, cuda) == torch.device(expected)
-
-
-@pytest.mark.parametrize(("requested", "cuda"), [("gpu", True), ("cuda", False), ("cuda:x", True), ("", True)])
-def test_a_device_that_cannot_be_is_refused(requested: str, cuda: bool) -> None:
-    with pytest.raises(ConfigurationError, match="device"):
-        resolve_device(requested, cuda)
-
-
-@pytest.mark.parametrize("create", [create_depth_estimator, create_segmenter])
-def test_an_unknown_model_is_named_with_what_there_is(create: object) -> None:
-    with pytest.raises(ModelError, match=r"'nonsense'.*compact"):
-        create("nonsense", CPU)  # type: ignore[operator]
-
-
-def _truncated(path: Path) -> None:
-    path.write_bytes(DEPTH_WEIGHTS.read_bytes()[:100_000])
-
-
-def _no_safetensors(path: Path) -> None:
-    path.write_bytes(b"\x80\x02}q\x00." * 100)
-
-
-def _foreign(path: Path) -> None:
-    save_file({"weight": torch.ones(3)}, path)
-
-
-def _other_kind(path: Path) -> None:
-    path.write_bytes(SEGMENTATION_WEIGHTS.read_bytes())
-
-
-def _missing_tensor(path: Path) -> None:
-    state, description = load_weights(DEPTH_WEIGHTS)
-    del state["dense.head.weight"]
-    save_weights(path, state, description)
-
-
-def _other_shape(path: Path) -> None:
-    state, description = load_weights(DEPTH_WEIGHTS)
-    save_weights(path, {**state, "dense.head.weight": torch.ones(1, 8, 3, 3)}, description)
-
-
-def _not_finite(path: Path) -> None:
-    state, description = load_weights(DEPTH_WEIGHTS)
-    save_weights(path, {**state, "dense.head.bias": torch.full((16,), math.nan)}, description)
-
-
-@pytest.mark.parametrize(
-    ("spoil", "message"),
-    [
-        (_truncated, "cannot be read"),
-        (_no_safetensors, "cannot be read"),
-        (_foreign, "other safetensors; published weights .* --depth-weights"),
-        (_other_kind, "of kind compact-depth"),
-        (_missing_tensor, r"expected a tensor dense\.head\.weight"),
-        (_other_shape, r"expected dense\.head\.weight of shape \(16, 32, 3, 3\), got \(1, 8, 3, 3\)"),
-        (_not_finite, "NaN or infinity"),
-        (lambda path: None, "no such weights file"),
-        (lambda path: path.mkdir(), "got a folder"),
-    ],
-)
-def test_weights_that_cannot_be_used(tmp_path: Path, spoil: object, message: str) -> None:
-    path = tmp_path / "weights.safetensors"
-    spoil(path)  # type: ignore[operator]
-    with pytest.raises(ModelError, match=message) as error:
-        create_depth_estimator(str(path), CPU)
-    assert str(path) in str(error.value)
-
-
-def test_weights_have_no_weights() -> None:
-    with pytest.raises(ModelError, match=r"compact_depth\.safetensors is a file of weights itself; leave out other"):
-        create_depth_estimator(str(DEPTH_WEIGHTS), CPU, Path("other"))
-
-
-def test_a_model_of_other_weights_goes_by_their_path(tmp_path: Path) -> None:
-    for create, weights in ((create_depth_estimator, DEPTH_WEIGHTS), (create_segmenter, SEGMENTATION_WEIGHTS)):
-        copy = tmp_path / weights.name
-        copy.write_bytes(weights.read_bytes())
-        assert create(str(copy), CPU).name == str(copy)
-        assert create("compact", CPU).name == "compact"
-
-
-def test_weights_come_back_as_they_were_saved(tmp_path: Path) -> None:
-    network = CompactDepthNetwork()
-    save_weights(tmp_path / "w.safetensors", network.state_dict(), {"kind": "compact-depth", "note": "µ"})
-    state, description = load_weights(tmp_path / "w.safetensors")
-    assert description == {"kind": "compact-depth", "note": "µ"}
-    for name, value in network.state_dict().items():
-        assert torch.allclose(state[name].float(), value.float(), rtol=1e-3, atol=1e-6), name
-
-
-def test_the_embedded_weights_say_what_they_are() -> None:
-    for path, kind in ((DEPTH_WEIGHTS, "compact-depth"), (SEGMENTATION_WEIGHTS, "compact-segmentation")):
-        _, description = load_weights(path)
-        assert description["kind"] == kind
-        assert json.dumps(description["training"])

@@ -1,0 +1,149 @@
+"""The configure transition of perception_node: what cannot be loaded is a failure with its reason, not a crash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
+
+import torch
+from conftest import Graph
+from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from rclpy.lifecycle import TransitionCallbackReturn
+from rclpy.parameter import Parameter
+from rig import Setup
+from stand_ins import PlaneDepth, RedSegmenter, stand_in_pipeline
+from torch import Tensor
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.protocols import DepthPrediction
+from unity_depth_perception.nodes import perception_node
+from unity_depth_perception.nodes.depth_node import DepthNode
+from unity_depth_perception.nodes.perception_node import PerceptionNode, create_pipeline
+from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros.diagnostics import values_of
+
+
+def test_a_model_that_cannot_be_loaded_is_a_failure_that_can_be_mended(graph: Graph) -> None:
+    broken = [True]
+
+    def pipeline(_: object) -> Any:
+        if broken:
+            raise ModelError("weights.safetensors: expected a safetensors file, got garbage")
+        return stand_in_pipeline()
+
+    node = graph.add(PerceptionNode(pipeline, context=graph.context))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    messages = graph.collect(DiagnosticArray, "/diagnostics")
+    graph.spin_until(lambda: bool(messages), "diagnostics")
+    status, _ = values_of(messages[-1], "/perception_node")
+    assert (status.level, "got garbage" in status.message) == (DiagnosticStatus.ERROR, True)
+    broken.clear()
+    Setup(graph, node).expect_good_frame_processed()
+
+
+def test_what_torch_raises_while_loading_is_a_failure_too(graph: Graph) -> None:
+    def pipeline(_: object) -> Any:
+        raise RuntimeError("CUDA error: out of memory")
+
+    node = graph.add(PerceptionNode(pipeline, context=graph.context))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert "out of memory" in node.failure
+
+
+@pytest.mark.parametrize("parameter", ["depth_model", "segmentation_model"])
+@pytest.mark.parametrize("value", ["no_such_model", "missing.safetensors", "corrupt.safetensors"])
+def test_a_bad_model_name_or_file_fails_the_transition(
+    graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameter: str, value: str
+) -> None:
+    if parameter == "segmentation_model":  # so that its own failure comes first
+        monkeypatch.setattr(perception_node, "create_depth_estimator", lambda *arguments: PlaneDepth())
+    (tmp_path / "corrupt.safetensors").write_bytes(b"\xff" * 200)
+    value = str(tmp_path / value) if value.endswith(".safetensors") else value
+    overrides = [Parameter(parameter, value=value), Parameter("device", value="cpu")]
+    node = graph.add(PerceptionNode(create_pipeline, context=graph.context, parameter_overrides=overrides))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert value in node.failure
+
+
+def test_weights_that_are_not_there_fail_the_transition_and_are_named(graph: Graph) -> None:
+    values = {"depth_model": "da3metric-large", "depth_weights": "/no/such/folder", "device": "cpu"}
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    node = graph.add(PerceptionNode(create_pipeline, context=graph.context, parameter_overrides=overrides))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    for said in ("depth-anything/DA3METRIC-LARGE", "/no/such/folder", "model.safetensors", "HF_HOME"):
+        assert said in node.failure
+
+
+def test_a_relative_model_without_a_scale_fails_before_its_weights_are_looked_for(graph: Graph) -> None:
+    values = {"depth_model": "da3-small", "depth_weights": "/no/such/folder", "device": "cpu"}
+    overrides = [Parameter(name, value=value) for name, value in values.items()]
+    for node_type in (PerceptionNode, DepthNode):
+        node = graph.add(node_type(context=graph.context, parameter_overrides=overrides))
+        assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+        assert "got relative depth" in node.failure
+
+
+class RelativeDepth(PlaneDepth):
+    """Depth in a unit of its own."""
+
+    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+        return replace(super().infer(image, camera), is_metric=False)
+
+
+@pytest.mark.parametrize(("scale", "works"), [("none", False), ("fixed", True), ("median_to_pose", True)])
+def test_relative_depth_needs_a_source_of_scale(
+    graph: Graph, monkeypatch: pytest.MonkeyPatch, scale: str, works: bool
+) -> None:
+    monkeypatch.setattr(perception_node, "create_depth_estimator", lambda *arguments: RelativeDepth())
+    monkeypatch.setattr(perception_node, "create_segmenter", lambda *arguments: RedSegmenter())
+    overrides = [Parameter("scale", value=scale), Parameter("device", value="cpu")]
+    node = graph.add(PerceptionNode(create_pipeline, context=graph.context, parameter_overrides=overrides))
+    result = node.trigger_configure()
+    assert (result == TransitionCallbackReturn.SUCCESS) == works
+    assert ("got relative depth" in node.failure) != works
+
+
+def test_a_missing_intrinsics_file_fails_the_transition(make_node: Callable[..., PerceptionNode]) -> None:
+    node = make_node(camera_intrinsics_file="/no/such/file.json")
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert "/no/such/file.json" in node.failure
+
+
+class NotedDepth(PlaneDepth):
+    """Notes the sizes that it sees."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[tuple[int, int]] = []
+
+    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+        self.sizes.append((camera.width, camera.height))
+        return super().infer(image, camera)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_the_models_are_warmed_up_for_the_camera_of_the_file(graph: Graph, tmp_path: Path, known: bool) -> None:
+    file = tmp_path / "camera.json"
+    file.write_text(json.dumps(Camera.from_vertical_fov(1.0, 96, 54).to_intrinsics()))
+    depth = NotedDepth()
+    pipeline = PerceptionPipeline(depth, RedSegmenter())
+    overrides = [Parameter("camera_intrinsics_file", value=str(file) if known else "")]
+    node = graph.add(PerceptionNode(lambda config: pipeline, context=graph.context, parameter_overrides=overrides))
+    assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
+    assert depth.sizes == [(96, 54) if known else (1024, 1024)]
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_a_gpu_that_is_not_there_fails_the_transition(graph: Graph) -> None:
+    overrides = [Parameter("device", value="cuda")]
+    node = graph.add(PerceptionNode(create_pipeline, context=graph.context, parameter_overrides=overrides))
+    assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
+    assert "no GPU" in node.failure
