@@ -29,6 +29,8 @@ def test_what_is_nearer_hides_and_what_is_farther_does_not(below_m: float, free:
     borders = lower_borders(depth, instances, 2, DOWN)
     assert borders.free[0] == free
     assert borders.touching[0].tolist() == [0, 0]
+    assert borders.hiding[0].tolist() == [0, 1 - free]
+    assert borders.overhanging[0].tolist() == [0, free]
 
 
 def test_the_images_border_hides() -> None:

@@ -73,13 +73,13 @@ def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA
 
 
 def no_borders(count: int) -> LowerBorders:
-    return LowerBorders(np.zeros(count), np.zeros((count, count)), np.zeros(count), np.zeros((count, count)))
+    return LowerBorders(np.zeros(count), np.zeros((count, count)), np.zeros(count), *np.zeros((2, count, count)))
 
 
 def _borders(owner: Array, depth: Array, count: int) -> LowerBorders:
     """Pixel by pixel what ops.borders does at once."""
     free, touching, length = np.zeros(count), np.zeros((count, count)), np.full(count, 1e-9)
-    background, others = np.zeros(count), np.zeros((count, count))
+    background, (others, hiding) = np.zeros(count), np.zeros((2, count, count))
     for y, x in zip(*np.nonzero(owner >= 0), strict=True):
         k = owner[y, x]
         below = owner[y + 1, x] if y + 1 < len(owner) else None
@@ -95,7 +95,10 @@ def _borders(owner: Array, depth: Array, count: int) -> LowerBorders:
             free[k] += 1
         elif below is not None and not nearer:
             touching[k, below] += 1
-    return LowerBorders(free / length, touching / length[:, None], background / length, others / length[:, None])
+        elif below is not None:
+            hiding[k, below] += 1
+    tables = (table / length[:, None] for table in (others, hiding))
+    return LowerBorders(free / length, touching / length[:, None], background / length, *tables)
 
 
 def _entry(box: Box, eye: Array, rays: Array, scale: float) -> Array:

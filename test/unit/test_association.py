@@ -62,6 +62,20 @@ def test_parents(boxes: list[Box], parents: list[int | None], pitch_deg: float) 
     assert parents_of(boxes, look(pitch_deg, 7, 0.07), 0.07) == parents
 
 
+@pytest.mark.parametrize("pitch_deg", [70, 80, 88])
+@pytest.mark.parametrize("name", ["on the cube", "a tower", "a flat one", "two on one", "a cube on a cube"])
+def test_parents_seen_from_above(name: str, pitch_deg: float) -> None:
+    """Where only upper faces are in sight, depth shows no lower end; what frames an object is what carries it."""
+    boxes, parents = SCENES[name]
+    assert parents_of(boxes, look(pitch_deg, 7, 0.07), 0.07) == parents
+
+
+def test_a_cube_is_as_high_as_wide() -> None:
+    """A box hides its foot and could carry it, but would lift it higher than it is."""
+    boxes = [Box(0, 0, 0, (1.9, 0.8, 0.55), 0), cube(0.1, 0.95, yaw_deg=0)]
+    assert parents_of(boxes, look(40, 11, 0.07), 0.07) == [None, None]
+
+
 def test_its_lower_end_and_most_of_the_cube_are_hidden() -> None:
     boxes, pose = [CUBE, ON_TOP, Box(0.05, -1.3, 0, (0.9, 0.2, 1.45), 0)], look(18, 7, 0.07)
     points = render(boxes, pose, 0.07).points
@@ -129,7 +143,7 @@ def test_points_and_borders_of_every_object_are_needed() -> None:
     with pytest.raises(InputError, match="each of 2 objects, got 1"):
         find_parents([np.zeros((4, 3))], PAIR, floor, no_borders(2), 100)
     with pytest.raises(InputError, match=r"touching of shape \(2, 2\), got \(2, 3\)"):
-        LowerBorders(np.zeros(2), np.zeros((2, 3)), np.zeros(2), np.zeros((2, 2)))
+        LowerBorders(np.zeros(2), np.zeros((2, 3)), np.zeros(2), *np.zeros((2, 2, 2)))
 
 
 @pytest.mark.parametrize("pitch_deg", [15, 40, 60])

@@ -50,12 +50,19 @@ class LowerBorders:
         touching: (N, N) another object's surface, at the same depth: [a, b] = b below a.
         open: (N,) background.
         below: (N, N) another object, at whichever depth: what masks alone tell, where depth is vague.
+        hiding: (N, N) another object that is nearer: [a, b] = b hides the lower end of a.
     """
 
     free: NDArray[np.float64]
     touching: NDArray[np.float64]
     open: NDArray[np.float64]
     below: NDArray[np.float64]
+    hiding: NDArray[np.float64]
+
+    @property
+    def overhanging(self) -> NDArray[np.float64]:
+        """(N, N) another object that is farther: [a, b] = a hides what is above the seen part of b."""
+        return np.maximum(self.below - self.touching - self.hiding, 0.0)
 
     def __post_init__(self) -> None:
         count = len(self.free)
@@ -64,6 +71,7 @@ class LowerBorders:
             ("touching", (count,) * 2),
             ("open", (count,)),
             ("below", (count,) * 2),
+            ("hiding", (count,) * 2),
         ):
             if getattr(self, name).shape != shape:
                 raise InputError(f"expected borders {name} of shape {shape}, got {getattr(self, name).shape}")
@@ -71,7 +79,8 @@ class LowerBorders:
     def among(self, objects: NDArray[np.int64]) -> LowerBorders:
         """Those of some of the objects, among themselves."""
         pairs = np.ix_(objects, objects)
-        return LowerBorders(self.free[objects], self.touching[pairs], self.open[objects], self.below[pairs])
+        tables = (self.touching[pairs], self.below[pairs], self.hiding[pairs])
+        return LowerBorders(self.free[objects], tables[0], self.open[objects], *tables[1:])
 
 
 def find_parents(
@@ -107,9 +116,9 @@ def find_parents(
 def _likeliest(bodies: Bodies, borders: LowerBorders, floor: Floor) -> dict[int, ParentLink | None]:
     """The likeliest carrier of each object with a body. Column N of the tables of N bodies is the floor."""
     count = len(bodies)
-    support = Support(bodies, floor, borders.free, borders.touching)
+    support = Support(bodies, floor, borders.free, borders.touching, borders.overhanging)
     vague = min(1.0, floor.spread_m / max(-floor.offset_m, 1e-9) / _VAGUE_SCATTER)
-    prior = _prior_odds(bodies.is_cube, borders, vague)
+    prior = _prior_odds(bodies, borders, -floor.offset_m, vague)
     prior[:, :-1][support.leaning] *= vague  # it borders both what bears more and what bears less
     likely = np.argsort(-_odds(prior, support.cost, vague)[:, :-1], axis=1, kind="stable")[:, :_MOST_CARRIERS]
     chosen = np.column_stack([likely, np.full(count, count)])
@@ -125,14 +134,18 @@ def _likeliest(bodies: Bodies, borders: LowerBorders, floor: Floor) -> dict[int,
     }
 
 
-def _prior_odds(is_cube: NDArray[np.bool_], borders: LowerBorders, vague: float) -> NDArray[np.float64]:
+def _prior_odds(bodies: Bodies, borders: LowerBorders, eye_m: float, vague: float) -> NDArray[np.float64]:
     """Log odds (N, N + 1) of each carrier against the floor, by what masks show and by what is rare."""
-    beside = vague * borders.below + (1 - vague) * borders.touching
-    open_end = vague * borders.open + (1 - vague) * borders.free
-    seen = beside + _UNSEEN * np.maximum(0.0, 1 - beside - open_end[:, None])
+    by_masks = np.where(bodies.side_in_sight, vague, 1.0)  # else depth does not tell where the object ends
+    open_end = by_masks * borders.open + (1 - by_masks) * borders.free
+    by_masks = by_masks[:, None]
+    beside = by_masks * borders.below + (1 - by_masks) * borders.touching
+    hiding = (1 - by_masks) * borders.hiding * (bodies.top_m < eye_m)  # what is looked down on hides nothing on it
+    seen = beside + _UNSEEN * np.maximum(0.0, 1 - beside - open_end[:, None] - hiding)
+    is_cube = bodies.is_cube
     against_cube = np.where(is_cube, _CARRIED_CUBE_ODDS + vague * _VAGUE_CUBE_ODDS, 0.0)
     against_other = np.where(is_cube, 0.0, vague * _VAGUE_OTHER_ODDS)
-    odds = np.zeros((len(is_cube), len(is_cube) + 1))
+    odds = np.zeros((len(bodies), len(bodies) + 1))
     odds[:, :-1] = _BORDER_ODDS * seen - _FLOOR_ODDS - against_cube[:, None] - against_other
     np.fill_diagonal(odds, -np.inf)  # nothing carries itself
     return odds

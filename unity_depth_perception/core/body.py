@@ -18,6 +18,10 @@ _MOST_POINTS = 192  # per object: more cost time and decide nothing
 _EXACT_SCATTER = 0.004  # of a floor whose depth was rendered or measured well, in heights of the camera
 _EXACT_TAIL, _TAIL_PER_SCATTER, _MOST_TAIL = 0.003, 3.0, 0.047  # part of an object's points beyond its ends
 _END = 0.08  # part of an object's points that show whether it ends with a level face
+_LEVEL_PIXELS, _LEVEL_SCATTER = (
+    0.25,
+    3.0,
+)  # what heights of a level face differ by, in pixels and in scatters of the floor
 _LEVEL_VIEW = 0.1  # slope of a sight line under which the top of an object is too narrow to tell its depth
 _RAISED, _NARROW = 0.35, 0.8  # a cube that ends above this part of its height and is narrower stands on something
 
@@ -31,7 +35,10 @@ class Bodies:
         counts: (N,) how many points each has.
         ground: (N, K, 2) the points, NaN behind the last; and so `heights` (N, K).
         bottom_m, top_m: (N,) how low and how high each is seen to reach.
+        top_is_level: (N,) whether each is seen to end with a level face: then nothing hides its upper end.
+        width_m: (N,) how wide each is seen to be.
         pixel_m: (N,) what a pixel covers at its distance.
+        rim_m: (N,) what a pixel covers of the height of an upright side: the more, the steeper it is looked down on.
         is_cube: (N,)
         footprints: what each may cover of the ground.
         cores: what each certainly covers: less, where other objects hide its sides.
@@ -44,7 +51,10 @@ class Bodies:
     heights: Values
     bottom_m: Values
     top_m: Values
+    top_is_level: NDArray[np.bool_]
+    width_m: Values
     pixel_m: Values
+    rim_m: Values
     is_cube: NDArray[np.bool_]
     footprints: Footprints
     cores: Footprints
@@ -52,6 +62,17 @@ class Bodies:
 
     def __len__(self) -> int:
         return len(self.numbers)
+
+    @functools.cached_property
+    def side_in_sight(self) -> NDArray[np.bool_]:
+        """(N,) whether more of each is in sight than its upper face: only then can its lower end be."""
+        return np.asarray(self.top_m - self.bottom_m > 2 * self.rim_m)
+
+    def upper_face_in_sight(self, eye_m: float) -> NDArray[np.bool_]:
+        """(N,) whether the eye, at this height, sees enough of the upper face of each, were it level, to tell so."""
+        slope = (eye_m - self.top_m) / np.maximum(np.linalg.norm(self.footprints.centers, axis=1), 1e-9)
+        depth_m = (self.footprints.high - self.footprints.low).min(axis=1)
+        return np.asarray((slope > _LEVEL_VIEW) & (slope * depth_m > 2 * _END * (self.top_m - self.bottom_m)))
 
     @functools.cached_property
     def feet(self) -> Values:
@@ -76,11 +97,14 @@ def make_bodies(
     numbers = np.flatnonzero(counts >= _MIN_POINTS)
     seen, counts, is_cube, bottom_seen = seen[numbers], counts[numbers], is_cube[numbers], bottom_seen[numbers]
     pixel_m = quantiles(np.sort(seen[..., 2]), counts, (0.5,))[0] * pixel_rad
-    bottom, top = _reach(floor.heights(seen), counts, pixel_m, floor.spread_m / max(-floor.offset_m, 1e-9))
+    eye_m = max(-floor.offset_m, 1e-9)
+    bottom, top, level = _reach(floor.heights(seen), counts, pixel_m, floor.spread_m / eye_m, eye_m)
     seen, counts = thinned(seen, counts, _MOST_POINTS)
     ground, heights = floor.ground(seen), floor.heights(seen)
     places = TurnedPlaces(ground, counts)
     footprints = cores = places.bounding()
+    width_m = footprints.sizes_m
+    rim_m = _rim(pixel_m, np.linalg.norm(footprints.centers, axis=1), -floor.offset_m - (bottom + top) / 2)
     cubes = np.flatnonzero(is_cube & (top > 0))
     if len(cubes):
         raised = (bottom_seen > 0.5) & (bottom > _RAISED * top) & (footprints.sizes_m < _NARROW * top)
@@ -90,10 +114,15 @@ def make_bodies(
         squares, shared = places.squares(cubes, at_side, edges)
         footprints, cores = footprints.replaced(cubes, squares), footprints.replaced(cubes, shared)
     middles = _middles(footprints, top, -floor.offset_m, is_cube)
-    return Bodies(numbers, counts, ground, heights, bottom, top, pixel_m, is_cube, footprints, cores, middles)
+    return Bodies(
+        numbers, counts, ground, heights, bottom, top, level, width_m, pixel_m, rim_m, is_cube,
+        footprints, cores, middles,
+    )  # fmt: skip
 
 
-def _reach(heights: Values, counts: Counts, pixel_m: Values, scatter: float) -> tuple[Values, Values]:
+def _reach(
+    heights: Values, counts: Counts, pixel_m: Values, scatter: float, eye_m: float
+) -> tuple[Values, Values, NDArray[np.bool_]]:
     """How low and how high objects reach. The rim of a mask is missing from the points: a pixel on each side.
 
     Not where the object ends with a level face, as a box seen from above does: many points then share its height.
@@ -102,7 +131,14 @@ def _reach(heights: Values, counts: Counts, pixel_m: Values, scatter: float) -> 
     tail = _EXACT_TAIL + min(_TAIL_PER_SCATTER * max(0.0, scatter - _EXACT_SCATTER), _MOST_TAIL)
     shares = (tail, tail + _END, 1 - _END - tail, 1 - tail)
     lowest, low, high, highest = quantiles(np.sort(heights), counts, shares)
-    return lowest - np.minimum(pixel_m, low - lowest), highest + np.minimum(pixel_m, highest - high)
+    level = highest - high < _LEVEL_PIXELS * pixel_m + _LEVEL_SCATTER * scatter * eye_m
+    bottom, top = lowest - np.minimum(pixel_m, low - lowest), highest + np.minimum(pixel_m, highest - high)
+    return bottom, top, level
+
+
+def _rim(pixel_m: Values, away_m: Values, below_eye_m: Values) -> Values:
+    """What pixels cover of upright sides that are so far away and so far below the eye."""
+    return np.asarray(pixel_m * np.hypot(away_m, below_eye_m) / np.maximum(away_m, 1e-9))
 
 
 def _middles(footprints: Footprints, top_m: Values, eye_m: float, is_cube: NDArray[np.bool_]) -> Values:

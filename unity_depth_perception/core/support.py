@@ -30,7 +30,9 @@ _MOST_SHIFT = 3.0  # an object is moved along its rays by at most so many of the
 _PLACE_TOLERANCE = 0.1  # of the middle against a footprint, in sizes of the smaller of the two
 _MOST_COST = 8.0  # of a wrong height where the lower end is seen; beyond, all is equally impossible
 _HIDDEN_COST = 1.0  # where it is hidden: standing lower than what is seen needs no other explanation
+_WIDTH_TOLERANCE = 0.05  # of a cube's height against its width
 _BLUR = 1.0  # what the place errs per relative error of the depth, in distances
+_JAGGED = 0.05  # part of a lower border that an outline's pixels may show of what is beside it
 _LEAST_OVER = 0.1  # part of an object's points over a carrier that tells how high it passes there
 
 
@@ -39,16 +41,17 @@ class Support:
 
     Attributes:
         cost: (N, N + 1) of height and place.
-        leaning: (N, N) which bodies lie aslant on which one's edge, their foot on the floor.
+        leaning: (N, N) which bodies lie aslant over which: borders do not tell then which of two bears more.
     """
 
-    def __init__(self, bodies: Bodies, floor: Floor, free: Values, touching: Values) -> None:
+    def __init__(self, bodies: Bodies, floor: Floor, free: Values, touching: Values, overhanging: Values) -> None:
         """
         Args:
             bodies: one or more.
             floor: what heights count from.
             free: (N,) part of each lower end that is in sight.
             touching: (N, N) part of it that borders another body, at the same depth.
+            overhanging: (N, N) part of it below which another body is seen that is farther.
         """
         self._bodies = bodies
         self._eye_m = max(-floor.offset_m, 1e-9)
@@ -59,13 +62,16 @@ class Support:
         overhangs = find_overhangs(bodies)
         ends_at, lever_m = self._lower_ends(overhangs)
         level = np.append(bodies.top_m, 0.0)
-        seen = np.minimum(np.column_stack([free[:, None] + touching, free]), 1.0)
+        seen = np.minimum(np.column_stack([free[:, None] + touching, free]), 1.0) * bodies.side_in_sight[:, None]
+        hidden_tops = (overhanging > _JAGGED) & ~bodies.top_is_level
+        seen[:, :-1][hidden_tops] = 0.0  # nor is seen how high the carrier reaches
         shift = self._log_ratio(level, np.column_stack([ends_at, bodies.bottom_m]))
         self._middles = self._moved(shift, seen)
         self.cost = _height_cost(shift / self._error[:, None], seen)
-        self.cost[:, :-1] += self._outside_m(touching) / self._tolerance_m
+        self.cost[:, :-1] += self._outside_m(((touching > 0) & ~bodies.is_cube) | hidden_tops) / self._tolerance_m
+        self.cost += self._too_low(level, floor.spread_m)
         self.cost[:, -1] += lever_m / (_PLACE_TOLERANCE * self._size_m + 1e-9)
-        self.leaning = np.zeros((len(bodies),) * 2, dtype=bool)
+        self.leaning = self._aslant(overhangs, touching + overhanging)
         for (i, k), balance_m in self._leans(overhangs).items():
             self.leaning[i, k] = True
             balance = balance_m / (_PLACE_TOLERANCE * self._size_m[i])
@@ -114,6 +120,22 @@ class Support:
         lever_m[lying] = np.linalg.norm(self._centers[lying] - bodies.feet[lying], axis=1)
         return ends_at, lever_m
 
+    def _aslant(self, overhangs: Overhangs, above: Values) -> NDArray[np.bool_]:
+        """(N, N) what each body is over whose upper end is in sight and not level.
+
+        On the floor alone it would rest on a face, and so be level: something else bears a part.
+
+        Args:
+            overhangs: which bodies are over which.
+            above: (N, N) part of the lower end of each below which another body is seen: its upper end may be hidden.
+        """
+        bodies = self._bodies
+        aslant = bodies.upper_face_in_sight(self._eye_m) & ~bodies.top_is_level & ~(above > 0).any(axis=0)
+        over = overhangs.only(aslant[overhangs.upper] & (overhangs.share >= LEAST_OVER))
+        table = np.zeros((len(bodies),) * 2, dtype=bool)
+        table[over.upper, over.lower] = True
+        return table
+
     def _leans(self, overhangs: Overhangs) -> dict[tuple[int, int], float]:
         """Which body (i, k) lies aslant on which one's edge, its foot on the floor; and the balance [m] of the two."""
         bodies, slack_m = self._bodies, 2 * self._error * self._eye_m
@@ -138,14 +160,24 @@ class Support:
         factor = np.exp(np.clip(shift, -most, most) * seen)
         return np.asarray(self._bodies.middles[:, None] * factor[:, :, None, None])
 
-    def _outside_m(self, touching: Values) -> Values:
-        """(N, N) how far [m] the middle of body i is from the footprint of body k; 0 inside."""
+    def _outside_m(self, hides: NDArray[np.bool_]) -> Values:
+        """(N, N) how far [m] the middle of body i is from the footprint of body k; 0 inside.
+
+        What an object `hides` (N, N) of its carrier may reach under it.
+        """
         bodies, count = self._bodies, len(self._bodies)
         of_carrier = self._middles[:, :-1].transpose(1, 0, 2, 3).reshape(count, -1, 2)  # (N, N * M, 2)
         outside = -bodies.footprints.depth_inside(of_carrier).reshape(count, count, -1).max(axis=2).T
-        # what an object hides of its carrier may reach under it
-        hides = (touching > 0) & ~bodies.is_cube
         return np.asarray(np.maximum(outside - np.where(hides, self._size_m[:, None] / 2, 0.0), 0.0))
+
+    def _too_low(self, level_m: Values, spread_m: float) -> Values:
+        """Cost (N, N + 1) of cubes that are seen to be wider than they would be high on each carrier."""
+        bodies = self._bodies
+        blur_m = _PER_SCATTER * spread_m / self._eye_m * np.linalg.norm(self._centers, axis=1)
+        tolerance_m = _WIDTH_TOLERANCE * bodies.width_m + bodies.rim_m + blur_m + 1e-9
+        wider_m = bodies.width_m[:, None] - (bodies.top_m[:, None] - level_m)
+        errors = np.maximum(wider_m / tolerance_m[:, None] - 1, 0.0)
+        return np.where((bodies.is_cube & bodies.top_is_level)[:, None], np.minimum(errors, _MOST_COST), 0.0)
 
 
 def _height_cost(errors: Values, seen: Values) -> Values:

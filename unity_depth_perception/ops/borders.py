@@ -35,11 +35,12 @@ def lower_borders(depth_m: Tensor, instances: Tensor, count: int, down: tuple[fl
     hidden = torch.full_like(below, count + 1)
     touched = torch.where((below == 0) | farther, 0, torch.where(nearer, hidden, below))
     cut = numbers[-1].to(torch.int64)  # beyond the image's border anything may follow
-    seen, touching = (
+    hiding = torch.where(nearer, below, hidden)
+    seen, touching, hiders = (
         _shares(torch.cat([above, cut]), torch.cat([what, torch.full_like(cut, count + 1)]), count)
-        for what in (below, touched)
+        for what in (below, touched, hiding)
     )
-    return LowerBorders(touching[:, 0], touching[:, 1:], seen[:, 0], seen[:, 1:])
+    return LowerBorders(touching[:, 0], touching[:, 1:], seen[:, 0], seen[:, 1:], hiders[:, 1:])
 
 
 def _upright(image: Tensor, down: tuple[float, float]) -> Tensor:
