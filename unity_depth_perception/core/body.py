@@ -18,10 +18,8 @@ _MOST_POINTS = 192  # per object: more cost time and decide nothing
 _EXACT_SCATTER = 0.004  # of a floor whose depth was rendered or measured well, in heights of the camera
 _EXACT_TAIL, _TAIL_PER_SCATTER, _MOST_TAIL = 0.003, 3.0, 0.047  # part of an object's points beyond its ends
 _END = 0.08  # part of an object's points that show whether it ends with a level face
-_LEVEL_PIXELS, _LEVEL_SCATTER = (
-    0.25,
-    3.0,
-)  # what heights of a level face differ by, in pixels and in scatters of the floor
+_LEVEL_PIXELS = 0.25  # what heights of a level face differ by, in pixels and, beside these, in scatters of the floor
+_LEVEL_SCATTER = 3.0
 _LEVEL_VIEW = 0.1  # slope of a sight line under which the top of an object is too narrow to tell its depth
 _RAISED, _NARROW = 0.35, 0.8  # a cube that ends above this part of its height and is narrower stands on something
 
