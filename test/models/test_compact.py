@@ -9,10 +9,7 @@ from torchvision.ops import box_iou
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.models import compact
-from unity_depth_perception.models.compact import (
-    CompactDepth,
-    CompactSegmenter,
-)
+from unity_depth_perception.models.compact import CompactDepth, CompactSegmenter
 from unity_depth_perception.models.depth_network import FAR_M, ColumnAttention, CompactDepthNetwork, log_floor_depth
 from unity_depth_perception.models.pasting import paste
 from unity_depth_perception.models.processing import processing_size

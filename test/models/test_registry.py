@@ -11,10 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from unity_depth_perception.core.errors import ConfigurationError, ModelError
-from unity_depth_perception.models.compact import (
-    DEPTH_WEIGHTS,
-    SEGMENTATION_WEIGHTS,
-)
+from unity_depth_perception.models.compact import DEPTH_WEIGHTS, SEGMENTATION_WEIGHTS
 from unity_depth_perception.models.depth_network import CompactDepthNetwork
 from unity_depth_perception.models.device import resolve_device
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter

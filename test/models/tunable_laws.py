@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -67,7 +68,7 @@ def inferred(estimator: DepthEstimator, folder: Path, index: int = 0) -> Tensor:
         return estimator.infer(torch.from_numpy(sample.image), sample.camera).depth_m
 
 
-class TunableLaws:
+class TunableLaws(ABC):
     """Subclasses stand in a module with a fixture `create`, which makes the back end, each time with the same weights.
 
     Attributes:
@@ -76,9 +77,9 @@ class TunableLaws:
 
     agreement = 0.01
 
+    @abstractmethod
     def modules(self, estimator: Any) -> tuple[nn.Module, ...]:
         """All networks of the back end."""
-        raise NotImplementedError
 
     def test_training_sees_what_use_sees(self, create: Create, folder: Path) -> None:
         estimator = create()

@@ -79,8 +79,9 @@ class LowerBorders:
     def among(self, objects: NDArray[np.int64]) -> LowerBorders:
         """Those of some of the objects, among themselves."""
         pairs = np.ix_(objects, objects)
-        tables = (self.touching[pairs], self.below[pairs], self.hiding[pairs])
-        return LowerBorders(self.free[objects], tables[0], self.open[objects], *tables[1:])
+        return LowerBorders(
+            self.free[objects], self.touching[pairs], self.open[objects], self.below[pairs], self.hiding[pairs]
+        )
 
 
 def find_parents(
