@@ -179,7 +179,8 @@ def _tracked(what: str) -> Callable[[Sequence[int]], Iterator[int]]:
 
 def _print(measured: Measured, after: DepthMetrics) -> None:
     table = Table("", "AbsRel", "RMSE, m", "delta1", box=None, title="on the validation images", title_justify="left")
-    rows = {"before": measured.before, f"scaled by {measured.factor:.4g}": measured.scaled, "after": after}
+    scaled = f"scaled by {measured.factor:.4g}" if measured.factor != 1 else "no scale is better"
+    rows = {"before": measured.before, scaled: measured.scaled, "after": after}
     for name, metrics in rows.items():
         table.add_row(name, *(f"{value:.4f}" for value in (metrics.abs_rel, metrics.rmse, metrics.delta1)))
     Console().print(table)

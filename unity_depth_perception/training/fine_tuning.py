@@ -52,7 +52,7 @@ class Measured:
     Attributes:
         start: name of the model that the training starts from.
         backbone: whether the backbone is trained too.
-        factor: what its metres lacked.
+        factor: what its metres lacked; 1 where the factor solved for betters nothing on the validation images.
         before, scaled: its errors on the validation images, as it came and with that factor.
     """
 
@@ -81,7 +81,7 @@ class Measured:
 def prepare(
     estimator: DepthEstimator, model: Tunable, config: TrainingConfig, judges: Judges, start: str, backbone: bool
 ) -> Measured:
-    """Solve for the scale of `estimator`, give it to `model`, which was made of it, and measure both.
+    """Solve for the scale of `estimator`, give it to `model`, which was made of it, where it is better, measure both.
 
     Args:
         config: of the training, with its source.
@@ -103,8 +103,11 @@ def prepare(
         return earlier
     before = validate(estimator, judges)
     factor = solve_scale(model, config)
+    scaled = validate(estimator, judges, factor)
+    if scaled.abs_rel > before.abs_rel:  # it was solved for on other images
+        factor, scaled = 1.0, before
     model.multiply(factor)
-    measured = Measured(start, backbone, factor, before, validate(estimator, judges))
+    measured = Measured(start, backbone, factor, before, scaled)
     measured.write(config.output)
     return measured
 
@@ -164,8 +167,11 @@ def _measure(parts: nn.Module, judge: Callable[[], DepthMetrics], state: Mapping
     return {"1 - AbsRel": 1 - metrics.abs_rel, "RMSE [m]": metrics.rmse, "delta1": metrics.delta1}
 
 
-def validate(estimator: DepthEstimator, judges: Judges) -> DepthMetrics:
+def validate(estimator: DepthEstimator, judges: Judges, factor: float = 1.0) -> DepthMetrics:
     """Mean depth errors over the judges' images at their own size; those without true depth are left out.
+
+    Args:
+        factor: what every depth is multiplied by first.
 
     Raises:
         DatasetError: none has true depth.
@@ -177,7 +183,7 @@ def validate(estimator: DepthEstimator, judges: Judges) -> DepthMetrics:
             continue
         with torch.no_grad():  # not inference_mode: what the networks cache would be of no use in training
             image = torch.from_numpy(sample.image).to(estimator.device)
-            depth_m = estimator.infer(image, sample.camera).depth_m
+            depth_m = estimator.infer(image, sample.camera).depth_m * factor
         errors.append(depth_metrics(depth_m.cpu().numpy(), sample.depth_m))
     if not errors:
         raise DatasetError(f"expected true depth to judge by; none of {len(judges.indices)} images has any")

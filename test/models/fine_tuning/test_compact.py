@@ -15,7 +15,8 @@ from tunable_laws import CPU, Create, TunableLaws, batch_of, configuration, infe
 from unity_depth_perception.core.errors import ConfigurationError, DatasetError
 from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.models.registry import create_depth_estimator
-from unity_depth_perception.training.fine_tuning import Judges, prepare, solve_scale
+from unity_depth_perception.training import fine_tuning
+from unity_depth_perception.training.fine_tuning import Judges, prepare, solve_scale, validate
 from unity_depth_perception.training.tunable import tunable
 
 
@@ -52,6 +53,26 @@ def test_the_scale_of_another_prefab_is_found_in_closed_form(folder: Path, edge_
     assert torch.equal(inferred(fresh, folder), inferred(estimator, folder))
     with pytest.raises(ConfigurationError, match="started here from compact with its backbone frozen"):
         prepare(fresh, tunable(fresh), config, judges, "compact", True)
+
+
+def test_a_scale_that_is_worse_for_the_judges_is_not_taken(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fine_tuning, "solve_scale", lambda model, config: 0.5)  # away from the truth
+    estimator = create_depth_estimator("compact", CPU)
+    before = inferred(estimator, folder)
+    judges = Judges(UnityDataset(folder), [8, 9])
+    measured = prepare(estimator, tunable(estimator), configuration(tmp_path, folder), judges, "compact", False)
+    assert measured.factor == 1
+    assert measured.scaled == measured.before
+    assert torch.equal(inferred(estimator, folder), before)
+
+
+def test_the_scaled_error_is_that_of_the_scaled_model(folder: Path, tmp_path: Path) -> None:
+    estimator = create_depth_estimator("compact", CPU)
+    judges = Judges(UnityDataset(folder), [8, 9])
+    measured = prepare(estimator, tunable(estimator), configuration(tmp_path, folder), judges, "compact", False)
+    assert validate(estimator, judges).abs_rel == pytest.approx(measured.scaled.abs_rel, rel=1e-4)
 
 
 def test_without_any_true_depth_there_is_no_scale(folder: Path, tmp_path: Path) -> None:
