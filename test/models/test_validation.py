@@ -15,6 +15,7 @@ from tiny_training import noisy_steps
 from torch import Tensor, nn
 
 from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.training import run
 from unity_depth_perception.training.loop import TrainingConfig, fit
 from unity_depth_perception.training.shards import Shard
 from unity_depth_perception.training.validation import Judge, State, Validation
@@ -113,6 +114,26 @@ def test_a_training_gives_its_best_weights_and_writes_down_what_was_measured(tmp
     measured = [entry["validation"]["closeness"] for entry in entries if "validation" in entry]
     assert measured == [score for score, _ in seen]
     assert len(measured) == 5
+
+
+@pytest.mark.parametrize(("every_s", "steps"), [(1e9, [3]), (0.0, [1, 2, 3])], ids=["fast steps", "slow steps"])
+def test_a_training_says_how_far_it_is_and_never_more_than_all(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    every_s: float,
+    steps: list[int],
+) -> None:
+    monkeypatch.setattr(run, "_LOG_EVERY_S", every_s)
+    monkeypatch.setattr(run.Run, "seconds", property(lambda self: 10.0 * self.step))
+    network = Tiny()
+    config = TrainingConfig(output=tmp_path, pool=tmp_path, steps=60, minutes=25 / 60, source=Nowhere())
+    fit(config, network, noisy_steps(network.layer))
+    lines = capsys.readouterr().out.splitlines()
+    assert [int(line.split()[1]) for line in lines] == steps
+    assert "  100.0 %  loss " in lines[-1]
+    assert lines[-1].endswith("  0 s left")
+    assert "   40.0 %  loss " in lines[0] or len(lines) == 1
 
 
 def test_judging_changes_nothing_of_what_is_learnt(tmp_path: Path) -> None:

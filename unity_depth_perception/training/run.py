@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from unity_depth_perception.training.loop import TrainingConfig
 
 _LOG_EVERY = 50
+_LOG_EVERY_S = 15.0  # or after this time: slow steps too shall be seen to go on
 _SAVE_EVERY = 500
 _SAVE_EVERY_S = 300.0  # or after this time: what a killed training loses at most
 _WARMUP = 0.03
@@ -37,8 +38,9 @@ class Run:
         self.step = 0
         self._judge = None if validation is None else Judge(validation, config.device)
         self._earlier_s = 0.0
-        self._start = self._saved = time.monotonic()
+        self._start = self._saved = self._logged = time.monotonic()
         self._sums: dict[str, float] = {}
+        self._summed = 0  # steps in the sums
         self._log_every = max(1, min(_LOG_EVERY, config.steps // 20))
         self._path = config.output / "checkpoint.pt"
         if self._path.exists():
@@ -90,7 +92,7 @@ class Run:
             return
         measures = self._judge.judge(self.progress, self.average)
         text = "  ".join(f"{name} {value:.4f}" for name, value in measures.items())
-        self.journal.say(f"step {self.step:6d}  validation: {text}")
+        self.journal.say(f"{self._where()}  validation: {text}")
         self.journal.record(self.step, self.seconds, measures, "validation")
         self.save()
 
@@ -127,12 +129,15 @@ class Run:
         if self._judge is not None and "judge" in state:
             self._judge.resume(state["judge"])
 
+    def _where(self) -> str:
+        return f"step {self.step:6d}  {100 * self.progress:5.1f} %"
+
     def _progress(self) -> float:
         """0..1, by steps or by time, whichever is further."""
         by_time = 0.0
         if self.config.minutes:
             by_time = workers.of_the_first(self.seconds, self.config.device) / (60 * self.config.minutes)
-        return max(self.step / self.config.steps, by_time)
+        return min(max(self.step / self.config.steps, by_time), 1.0)
 
     def _update_average(self) -> None:
         decay = min(_AVERAGE_DECAY, (1 + self.step) / (10 + self.step))
@@ -146,15 +151,15 @@ class Run:
     def _report(self, losses: dict[str, Tensor], rate: float) -> None:
         for name, value in losses.items():
             self._sums[name] = self._sums.get(name, 0.0) + float(value.detach())
-        if self.step % self._log_every:
+        self._summed += 1
+        if self.step % self._log_every and time.monotonic() - self._logged < _LOG_EVERY_S:
             return
-        means = {name: value / self._log_every for name, value in self._sums.items()}
+        means = {name: value / self._summed for name, value in self._sums.items()}
         self._sums.clear()
+        self._summed, self._logged = 0, time.monotonic()
         left_s = self.seconds * (1 - self.progress) / max(self.progress, 1e-6)
         text = "  ".join(f"{name} {value:.4f}" for name, value in means.items())
-        self.journal.say(
-            f"step {self.step:6d}  {100 * self.progress:5.1f} %  {text}  lr {rate:.1e}  {_duration(left_s)} left"
-        )
+        self.journal.say(f"{self._where()}  {text}  lr {rate:.1e}  {_duration(left_s)} left")
         self.journal.record(self.step, self.seconds, {"lr": rate, **means}, "training")
 
 
