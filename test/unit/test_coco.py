@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from pycocotools import mask as coco_mask
+from typer.testing import CliRunner
 
+from unity_depth_perception.cli.main import app
 from unity_depth_perception.core.errors import DatasetError
 from unity_depth_perception.dataset.coco import CocoDataset, examine_coco
 from unity_depth_perception.dataset.coco_masks import decoded
@@ -97,8 +99,18 @@ def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
     found = examine_coco(write(tmp_path, content()))
     assert found.problems == ()
     assert (found.images, found.objects) == (1, 2)
-    assert len(found.notes) == 2  # one cup, one plate
-    assert "instances.json: 1 object of category cup" in found.notes[0]
+    (note,) = found.notes
+    assert note.startswith("instances.json: expected several objects")
+    assert note.endswith("got 1 cup, 1 plate")
+
+
+def test_doctor_looks_for_the_images_where_it_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path, content())
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "a.png").rename(tmp_path / "photos" / "a.png")
+    runner = CliRunner()
+    assert runner.invoke(app, ["doctor", str(path)]).exit_code == 1
+    assert runner.invoke(app, ["doctor", str(path), "--images-dir", str(tmp_path / "photos")]).exit_code == 0
 
 
 def _second(kind: str, **changes: Any) -> Any:

@@ -165,14 +165,33 @@ def test_a_category_with_one_object_is_noted(folder: Path) -> None:
     change(folder, set_object(0, category="green_cube"))
     found = examine(folder)
     assert found.problems == ()
-    assert [note.split(":")[1].strip() for note in found.notes] == [
-        "1 object of category green_cube",
-        "1 object of category red_cube",
-    ]
+    (note,) = found.notes
+    assert note.startswith("annotations.json: expected several objects of each category")
+    assert note.endswith("got 1 green_cube, 1 red_cube")
+
+
+@pytest.mark.parametrize(
+    ("values", "text"),
+    [
+        ({"fov_vertical": 90}, "fov_vertical says 90 deg, but focal_length_y and height make 57.30 deg"),
+        ({"principal_point_x": 900}, "expected a principal point inside the image, got 899.5, 5.5 px"),
+        ({"focal_length_x": 30}, "expected square pixels, got focal_length_x 30 and focal_length_y 10.98"),
+    ],
+    ids=["field of view", "principal point", "pixels"],
+)
+def test_a_camera_that_is_hardly_meant_is_noted(folder: Path, values: dict[str, float], text: str) -> None:
+    path = folder / "camera_intrinsics.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+    found = examine(folder)
+    assert found.problems == ()
+    (note,) = found.notes
+    assert note.startswith(f"camera_intrinsics.json: {text}")
 
 
 def test_what_is_no_dataset(tmp_path: Path) -> None:
     assert "no such folder" in examine(tmp_path / "none").problems[0]
+    (tmp_path / "file").touch()
+    assert "expected a dataset folder, got a file" in examine(tmp_path / "file").problems[0]
     assert "no such file" in examine(tmp_path).problems[0]
 
 

@@ -33,11 +33,12 @@ def doctor(
     dataset: Annotated[
         Path | None, typer.Argument(help="Look at this dataset folder or COCO .json instead of the machine.")
     ] = None,
+    images_dir: Annotated[Path | None, typer.Option(help="COCO JSON: folder of its images; else beside it.")] = None,
     graph: Annotated[bool, typer.Option(help="Look at the running ROS graph too.")] = False,
     seconds: Annotated[float, typer.Option(min=0.5, help="How long to look at the graph.")] = 6.0,
 ) -> None:
     """Check what of this machine the package can use, a running graph or a dataset; exit code 1 if it needs mending."""
-    findings = check_dataset(dataset) if dataset else [finding for check in CHECKS for finding in check()]
+    findings = check_dataset(dataset, images_dir) if dataset else [finding for check in CHECKS for finding in check()]
     if graph:
         findings += check_graph(seconds)
     table = Table(box=None, pad_edge=False)
@@ -50,12 +51,12 @@ def doctor(
         raise typer.Exit(1)
 
 
-def check_dataset(path: Path) -> list[Finding]:
-    """Everything that is wrong with a dataset folder, or with a COCO file and the images beside it."""
+def check_dataset(path: Path, images_dir: Path | None = None) -> list[Finding]:
+    """Everything that is wrong with a dataset folder, or with a COCO file and its images."""
     from unity_depth_perception.dataset.coco import examine_coco
     from unity_depth_perception.dataset.examination import examine
 
-    found = examine_coco(path) if path.suffix == ".json" else examine(path)
+    found = examine_coco(path, images_dir) if path.suffix == ".json" else examine(path)
     problems = [Finding(str(path), PROBLEM, text) for text in found.problems]
     good = [Finding(str(path), OK, f"{found.images} images, {found.objects} objects")]
     return (problems or good) + [Finding(str(path), NOTE, text) for text in found.notes]

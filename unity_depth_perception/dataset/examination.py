@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +16,11 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, DatasetError
 from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation
 from unity_depth_perception.dataset.files import read_depth, read_image, read_mask
-from unity_depth_perception.dataset.reader import depth_path, file_problems, stranger_problem
+from unity_depth_perception.dataset.reader import depth_path, file_problems, no_folder, stranger_problem, values_in
+
+_FOV = "fov_vertical"
+_FOV_TOLERANCE_DEG = 0.5
+_PIXEL_TOLERANCE = 0.1  # of the ratio of the focal lengths
 
 
 @dataclass(frozen=True)
@@ -41,7 +47,7 @@ def examine(path: Path, needs_depth: bool = False) -> Examination:
             others have it.
     """
     if not path.is_dir():
-        return Examination(0, 0, (f"{path}: expected a dataset folder, but there is no such folder",), ())
+        return Examination(0, 0, (f"{path}: {no_folder(path)}",), ())
     try:
         annotations, found = Annotations.examine(path / "annotations.json")
     except DatasetError as error:
@@ -58,7 +64,8 @@ def examine(path: Path, needs_depth: bool = False) -> Examination:
     if needs_depth:
         problems += without_depth
     objects = [item for annotation in annotations.images for item in annotation.objects]
-    notes = [*category_notes("annotations.json", annotations.categories, Counter(item.category for item in objects))]
+    notes = [] if camera is None else [*_camera_notes(path / "camera_intrinsics.json", camera)]
+    notes += category_notes("annotations.json", annotations.categories, Counter(item.category for item in objects))
     if not needs_depth and len(without_depth) < len(annotations.images):  # a dataset without any means to have none
         notes += without_depth
     return Examination(len(annotations.images), len(objects), tuple(problems), tuple(notes))
@@ -70,6 +77,22 @@ def _camera(path: Path, problems: list[str]) -> Camera | None:
     except CameraError as error:
         problems.append(str(error))
         return None
+
+
+def _camera_notes(path: Path, camera: Camera) -> Iterator[str]:
+    """Intrinsics that are possible but hardly those of a Unity camera."""
+    own_deg, said_deg = math.degrees(camera.vertical_fov_rad), json.loads(path.read_text(encoding="utf-8")).get(_FOV)
+    if isinstance(said_deg, int | float) and abs(said_deg - own_deg) > _FOV_TOLERANCE_DEG:
+        yield (
+            f"{path.name}: {_FOV} says {said_deg:g} deg, but focal_length_y and height make {own_deg:.2f} deg, "
+            "which is what counts"
+        )
+    if not (0 <= camera.cx < camera.width and 0 <= camera.cy < camera.height):
+        yield f"{path.name}: expected a principal point inside the image, got {camera.cx:g}, {camera.cy:g} px"
+    if abs(camera.fx / camera.fy - 1) > _PIXEL_TOLERANCE:
+        yield (
+            f"{path.name}: expected square pixels, got focal_length_x {camera.fx:g} and focal_length_y {camera.fy:g} px"
+        )
 
 
 def _box_problems(camera: Camera, annotation: ImageAnnotation) -> Iterator[str]:
@@ -106,22 +129,22 @@ def _depth_lacks(path: Path, image: str) -> list[str]:
 
 
 def _mask_problems(instances: NDArray[np.uint16], annotation: ImageAnnotation) -> Iterator[str]:
+    present = values_in(instances)
     for item in annotation.objects:
-        own = instances == item.id + 1
         x_min, y_min, x_max, y_max = (max(0, side) for side in item.bbox)
-        if not own.any():
+        if item.id + 1 not in present:
             yield f"object {item.id} ({item.category}) has no pixel"
-        elif not own[y_min:y_max, x_min:x_max].any():
+        elif not (instances[y_min:y_max, x_min:x_max] == item.id + 1).any():
             yield f"object {item.id} ({item.category}) has no pixel in its bbox {list(item.bbox)} of annotations.json"
     if strangers := stranger_problem(instances, annotation):
         yield strangers
 
 
 def category_notes(source: str, categories: Sequence[str], counts: Counter[str]) -> Iterator[str]:
-    """Categories that have too few objects to learn from; `source` is the file that names them."""
-    for category in categories:
-        if counts[category] < 2:
-            yield (
-                f"{source}: {counts[category] or 'no'} object of category {category}: "
-                "a network needs some to learn from and others to be judged by"
-            )
+    """Categories that have too few objects to learn from, in one line; `source` is the file that names them."""
+    few = [f"{counts[category]} {category}" for category in categories if counts[category] < 2]
+    if few:
+        yield (
+            f"{source}: expected several objects of each category, some to learn from and others to be judged by; "
+            f"got {', '.join(few)}"
+        )

@@ -35,7 +35,6 @@ class UnityDataset:
         path: the folder.
         names: file names of the images.
         camera: the camera of all images.
-        names: the images' file names.
         categories: the list in annotations.json if it has one, else the categories of its objects, sorted.
     """
 
@@ -47,7 +46,7 @@ class UnityDataset:
         """
         self.path = Path(path)
         if not self.path.is_dir():
-            raise DatasetError(f"{self.path}: expected a dataset folder, but there is no such folder")
+            raise DatasetError(f"{self.path}: {no_folder(self.path)}")
         if not any((self.path / "images").glob("*.png")):
             raise DatasetError(f"{self.path / 'images'}: expected images such as 00042.png, but there are none")
         annotations = Annotations.read(self.path / "annotations.json")
@@ -96,6 +95,16 @@ class UnityDataset:
         return sample
 
 
+def no_folder(path: Path) -> str:
+    """What is wrong with a path that is no folder."""
+    return f"expected a dataset folder, {'got a file' if path.exists() else 'but there is no such folder'}"
+
+
+def values_in(instances: NDArray[np.uint16]) -> set[int]:
+    """The values that occur in an instance image (H, W)."""
+    return set(np.flatnonzero(np.bincount(instances.reshape(-1))).tolist())
+
+
 def file_problems(root: Path, camera: Camera, annotation: ImageAnnotation) -> Iterator[str]:
     """What is wrong with the files of one image: all that shows without decoding them."""
     image, mask = (root / folder / annotation.image for folder in ("images", "masks"))
@@ -122,7 +131,7 @@ def file_problems(root: Path, camera: Camera, annotation: ImageAnnotation) -> It
 
 def stranger_problem(instances: NDArray[np.uint16], annotation: ImageAnnotation) -> str | None:
     """What the values of a mask (H, W) that belong to no annotated object are, if there are any."""
-    strangers = set(np.unique(instances).tolist()) - {0} - {o.id + 1 for o in annotation.objects}
+    strangers = values_in(instances) - {0} - {o.id + 1 for o in annotation.objects}
     if not strangers:
         return None
     return (
