@@ -31,7 +31,9 @@ def depth(
     weights: Annotated[
         str | None, typer.Option(metavar="random|PATH", help="File or folder; else the published ones.")
     ] = None,
-    frames: Annotated[int, typer.Option(min=1, help="Calls to measure.")] = 20,
+    frames: Annotated[
+        int, typer.Option(min=1, help="Calls of each to measure, after two to warm up. On a CPU 3 tell much already.")
+    ] = 20,
     processing_size: Annotated[int, typer.Option(metavar="PX", help="Of the network; 0: its own.")] = 0,
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     acceleration: Annotated[str, typer.Option(help="none, compile or cuda_graph.")] = "none",
@@ -62,7 +64,7 @@ def depth(
         if has_reference(model):
             reference = load_reference(model, path, chosen, processing_size)
             calls[reference.name] = lambda: reference.infer(sample.image)
-        times = benchmark.time_calls(calls, track(range(frames), frames, "measuring"))
+        times = benchmark.time_calls(calls, frames, lambda turns: track(turns, len(turns), "calling"))
     speeds = {dtype: benchmark.matmul_flops_per_s(dtype, chosen) for dtype in flops}
     title = f"{size} px, {chosen}, {torch.get_num_threads()} threads, {frames} calls taking turns"
     _print_times(times, title, chosen.type == "cpu")

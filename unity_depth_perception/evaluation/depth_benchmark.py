@@ -6,7 +6,7 @@ import contextlib
 import gc
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ _WARM_UP_CALLS = 2
 _MATMUL_SIDES = {"cuda": (4096, 8192), "cpu": (512, 1024)}
 _MATMUL_RUNS = 10
 Call = Callable[[], object]
+Progress = Callable[[Sequence[int]], Iterable[int]]
 
 
 @dataclass
@@ -61,15 +62,20 @@ def whole_call(estimator: DepthEstimator, image: NDArray[np.uint8], camera: Came
     return call
 
 
-def time_calls(calls: Mapping[str, Call], rounds: Iterable[int]) -> dict[str, CallTimes]:
-    """Times of calls that take turns, so that whatever else the machine does meets them alike."""
-    for call in calls.values():
-        for _ in range(_WARM_UP_CALLS):
-            call()
+def time_calls(calls: Mapping[str, Call], count: int, progress: Progress = iter) -> dict[str, CallTimes]:
+    """Times of calls that take turns, so that whatever else the machine does meets them alike; the first warm up.
+
+    Args:
+        count: how many calls of each are measured.
+        progress: yields the turns that it is given; a place for a progress bar.
+    """
     times = {name: CallTimes() for name in calls}
-    for _ in rounds:
+    for turn in progress(range(_WARM_UP_CALLS + count)):
         for name, call in calls.items():
-            times[name].measure(call)
+            if turn < _WARM_UP_CALLS:
+                call()
+            else:
+                times[name].measure(call)
     return times
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -99,11 +100,14 @@ def _da2_pipeline(network: Any, device: torch.device, side_px: int) -> Any:
 
 def _da3_front_end(model: str) -> Any:
     try:
-        from depth_anything_3.api import DepthAnything3
         from depth_anything_3.utils.logger import logger
+
+        logger.level = 0  # errors alone: it warns of what is not used here, and prints two lines for each call
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of what it imports
+            from depth_anything_3.api import DepthAnything3
     except ImportError as error:
         raise ModelError(
             f"the reference of {model} needs depth-anything-3 and what it imports ({error}): make setup"
         ) from None
-    logger.level = 0  # errors alone: it prints two lines for each call
     return DepthAnything3(model_name=DA3_VARIANTS[model].architecture)
