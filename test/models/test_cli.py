@@ -1,6 +1,9 @@
 """The `unity-depth` command as a person calls it: exit codes, messages, files."""
 
+import errno
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -98,6 +101,8 @@ def test_no_two_images_share_a_seed_and_none_is_of_a_training() -> None:
         (["evaluate", "no/such/folder", "--output", "x", "--masks", "guess"], "masks"),
         (["train-depth", "no/such/folder", "--output", "x"], "no/such/folder"),
         (["train-segmentation", "no/such/folder", "--output", "x"], "no/such/folder"),
+        (["train-segmentation", "virtual", "--output", "x", "--epochs", "2"], "--epochs: expected a dataset"),
+        (["train-segmentation", "data", "--output", "x", "--epochs", "2", "--steps", "9"], "and no --steps"),
         (["frobnicate"], "frobnicate"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -119,6 +124,18 @@ def test_evaluate_with_the_truth_of_both_stages_is_flawless(dataset: Path, tmp_p
     assert report["depth"]["abs_rel"] == 0
     assert report["objects"]["precision"] == report["objects"]["recall"] == 1
     assert report["models"] == {"depth": "truth", "segmentation": "truth"}
+
+
+def test_evaluate_reports_the_rest_and_fails_where_an_image_cannot_be_read(dataset: Path, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    shutil.copytree(dataset, broken)
+    depth = broken / "depth" / "00001.npy"
+    np.save(depth, np.load(depth).astype(np.int16))
+    result = unity_depth("evaluate", broken, "--output", tmp_path, "--masks", "truth", "--depth", "truth")
+    assert result.returncode == 1
+    assert "00001.npy: expected depth (H, W) in float metres" in " ".join(result.stdout.split())
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert (report["frames"], [failure["image"] for failure in report["failed"]]) == (2, ["00001.png"])
 
 
 def test_evaluate_takes_the_floor_plane_baseline(dataset: Path, tmp_path: Path) -> None:
@@ -169,6 +186,22 @@ def test_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(sys, "argv", ["unity-depth", "doctor"])
     with pytest.raises(ZeroDivisionError, match="a bug"):
         main.main()
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.ENOSPC, errno.ENOENT], ids=["no right", "no space", "no file"])
+def test_what_the_system_refuses_to_write_is_one_line(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    def refused() -> list[doctor.Finding]:
+        raise OSError(code, os.strerror(code), "some/file")
+
+    monkeypatch.setattr(doctor, "CHECKS", (refused,))
+    if code == errno.ENOENT:  # whoever expected that file has a bug
+        monkeypatch.setattr(sys, "argv", ["unity-depth", "doctor"])
+        with pytest.raises(FileNotFoundError):
+            main.main()
+        return
+    result = unity_depth("doctor")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"unity-depth: some/file: {os.strerror(code)}; choose another place\n"
 
 
 def test_doctor_fails_where_something_must_be_mended(monkeypatch: pytest.MonkeyPatch) -> None:

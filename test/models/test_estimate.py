@@ -221,7 +221,16 @@ def test_an_output_that_is_no_folder_is_told(folder: Path) -> None:
 
 def test_relative_depth_with_a_known_unit_gives_distances(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Ramp, "is_metric", False)
-    options = ("--intrinsics", "camera.json", "--output", "out", "--metres-per-unit", "2.5")
+    options = (
+        "--intrinsics",
+        "camera.json",
+        "--output",
+        "out",
+        "--metres-per-unit",
+        "2.5",
+        "--depth-model",
+        "da3-small",
+    )
     assert unity_depth("estimate", "a.png", *options).returncode == 0
     (annotation,) = Annotations.read(Path("out/results.json")).images
     assert annotation.objects[0].distance.median == pytest.approx(2.5 * (1 + 39 / 79))
@@ -241,6 +250,7 @@ def test_the_focal_length_is_corrected_for_where_asked_for(folder: Path) -> None
         (["da3metric-large", "--segmentation-model", "nope"], "unknown segmentation model 'nope'"),
         (["da3-small"], "got relative depth; choose a metric model .* --metres-per-unit"),
         (["da3mono-large"], "got relative depth"),
+        (["da3metric-large", "--metres-per-unit", "2"], "a model whose depth has no unit, got da3metric-large"),
         (["da3mono-large", "--metres-per-unit", "2"], "no/such/folder"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

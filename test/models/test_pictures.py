@@ -1,6 +1,7 @@
 """Laws of the pictures: what a colour means, where labels stand, what stays untouched."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -28,7 +29,7 @@ def scene(height: int = 200, width: int = 240) -> tuple[np.ndarray, np.ndarray, 
     instances[100:140, 80:120], instances[50:100, 90:110] = 1, 2
     objects = (
         ObjectDistance(0, "red_cube", (80, 100, 120, 140), DistanceStatistics(median=0.83)),
-        ObjectDistance(1, "blue_parallelepiped", (90, 50, 110, 100), parent_id=0),
+        ObjectDistance(1, "blue_parallelepiped", (90, 50, 110, 100), DistanceStatistics(center=0.8), parent_id=0),
     )
     return np.full((height, width, 3), 127, dtype=np.uint8), instances, objects
 
@@ -121,6 +122,15 @@ def test_overlay_shows_the_colour_that_the_category_names() -> None:
     assert object_colour(objects[0]) != object_colour(objects[1])
     nameless = [ObjectDistance(k, "robot", (0, 0, 1, 1)) for k in range(3)]
     assert len({object_colour(item) for item in nameless}) == 3
+
+
+def test_a_label_of_an_object_whose_distance_nobody_knows_is_its_category() -> None:
+    image, instances, (cube, _) = scene()
+    widths = []
+    for item in (cube, replace(cube, distance=DistanceStatistics())):
+        changed = (overlay_picture(image, instances, (item,)) != image).any(axis=(0, 2))
+        widths.append(int(changed.sum()))
+    assert widths[1] < widths[0]
 
 
 def test_overlay_draws_a_link_only_to_an_object_of_the_same_image() -> None:

@@ -30,7 +30,7 @@ def estimate(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files: png, jpeg, ...")],
     output: Annotated[Path, typer.Option(help="Folder for the results.")],
     intrinsics: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="camera_intrinsics.json of the camera that took the images.")
+        Path | None, typer.Option(metavar="FILE", help="Intrinsics file of the camera that took the images.")
     ] = None,
     vertical_fov: Annotated[
         float | None, typer.Option(metavar="DEG", help="Or its vertical field of view (Unity: Camera.fieldOfView).")
@@ -53,7 +53,12 @@ def estimate(
     from unity_depth_perception.export.result_folder import ResultFolder
     from unity_depth_perception.models.device import resolve_device
     from unity_depth_perception.models.options import DepthOptions
-    from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
+    from unity_depth_perception.models.registry import (
+        create_depth_estimator,
+        create_segmenter,
+        is_metric,
+        require_usable,
+    )
     from unity_depth_perception.models.scale import DepthScale
     from unity_depth_perception.pipeline import PerceptionPipeline
 
@@ -61,6 +66,8 @@ def estimate(
     _refuse_missing(images)
     scale = DepthScale() if metres_per_unit is None else DepthScale("fixed", metres_per_unit)
     require_usable(depth_model, segmentation_model, scale)
+    if metres_per_unit is not None and is_metric(depth_model):
+        raise ConfigurationError(f"--metres-per-unit: expected a model whose depth has no unit, got {depth_model}")
     chosen = resolve_device(device, torch.cuda.is_available())
     pipeline = PerceptionPipeline(
         create_depth_estimator(depth_model, chosen, depth_weights, DepthOptions(correct_focal=correct_focal)),
@@ -76,7 +83,7 @@ def estimate(
                 failures.append(str(error) if str(image) in str(error) else f"{image}: {error}")
             else:
                 typer.echo(_line(image, result.objects, folder.add(image, result)))
-    typer.echo(f"{len(images) - len(failures)} images: {output}")
+    typer.echo(f"{len(images) - len(failures)} of {len(images)} images: {output}")
     if failures:
         raise ImageError(f"{len(failures)} of {len(images)} images were left out:{_listed(failures)}")
 

@@ -44,7 +44,7 @@ def evaluate(
     device: DeviceOption = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N images.")] = None,
 ) -> None:
-    """Run the pipeline over a dataset folder and report errors against its ground truth."""
+    """Report the pipeline's errors over a dataset folder against its ground truth; exit code 1 if an image failed."""
     import torch
 
     from unity_depth_perception.dataset.reader import UnityDataset
@@ -68,6 +68,8 @@ def evaluate(
     evaluation = evaluator.evaluate(data, limit, lambda indices: track(indices, len(indices), "evaluating"))
     report = write_report(output, evaluation, evaluator, data)
     _print(report, output)
+    if report["failed"]:
+        raise typer.Exit(1)
 
 
 def _print(report: dict[str, Any], output: Path) -> None:

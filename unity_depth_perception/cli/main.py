@@ -5,6 +5,7 @@ torch and the models are imported inside the commands, so that `--help` answers 
 
 from __future__ import annotations
 
+import errno
 import sys
 
 import typer
@@ -19,6 +20,8 @@ from unity_depth_perception.cli import (
     train_segmentation,
 )
 from unity_depth_perception.core.errors import PerceptionError
+
+_NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
 
 app = typer.Typer(
     help="Metric depth, segmentation and object distances for Unity simulations.",
@@ -37,11 +40,16 @@ app.command()(doctor.doctor)
 
 
 def main() -> None:
-    """Run a command; an error that the package raised on purpose is one line on stderr and exit code 2."""
+    """Run a command; what the package refuses, or the system does (no space, no right), is one line and exit code 2."""
     try:
         app()
     except PerceptionError as error:
         typer.echo(f"unity-depth: {error}", err=True)
+        sys.exit(2)
+    except OSError as error:
+        if error.errno not in _NO_PLACE:
+            raise
+        typer.echo(f"unity-depth: {error.filename or 'a file'}: {error.strerror}; choose another place", err=True)
         sys.exit(2)
 
 

@@ -23,6 +23,7 @@ from unity_depth_perception.cli.training_options import (
     Seed,
     open_dataset,
 )
+from unity_depth_perception.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -84,7 +85,7 @@ def train_segmentation(
     ] = 6,
     batch: Batch = 4,
     learning_rate: Annotated[
-        float | None, typer.Option(min=0, help="Its peak; 8e-4 for compact, else 1e-4 if not given.")
+        float | None, typer.Option(min=1e-9, help="Its peak; 8e-4 for compact, else 1e-4 if not given.")
     ] = None,
     size: Annotated[
         int | None,
@@ -105,6 +106,8 @@ def train_segmentation(
     from unity_depth_perception.training.segmentation import Task
     from unity_depth_perception.training.segmentation import train_segmentation as train
 
+    if epochs is not None and (steps is not None or dataset == VIRTUAL):
+        raise ConfigurationError("--epochs: expected a dataset to pass over and no --steps; leave one of them out")
     input_px = size or _INPUT_PX.get(network, 800)
     with workers.joined(resolve_device(device, torch.cuda.is_available())) as own_device:
         with workers.first_goes_first():

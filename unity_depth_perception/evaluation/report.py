@@ -23,6 +23,7 @@ _MOST_MISTAKES = 10  # listed in report.md; report.json and the picture have all
 _DEFINITIONS = """## How it is measured
 
 Depth: each measure is the mean over the frames of its value over the pixels whose truth is finite.
+`sq_rel` and `rmse` are in metres, `si_log` is times 100; `coverage` is the share of those pixels that have a depth.
 `mask_ap` and `mask_ap50`, `box_ap` and `box_ap50` are COCO's (pycocotools), of the objects that the pipeline gives:
 those above the model's least score, whose masks do not overlap.
 Objects: a predicted object matches a true one of the same category if their masks' IoU is at least 0.5.
@@ -45,7 +46,7 @@ def make_folder(output: Path) -> None:
     try:
         output.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigurationError(f"{output}: cannot make the report's folder: {error}; choose another") from None
+        raise ConfigurationError(f"{output}: cannot make the folder: {error.strerror}; choose another") from None
 
 
 def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: UnityDataset) -> dict[str, Any]:

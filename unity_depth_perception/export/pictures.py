@@ -106,7 +106,8 @@ def overlay_picture(
     Args:
         image: (H, W, 3) uint8 RGB.
         instances: (H, W) integer instance image; an object's value is its id + 1.
-        objects: what is known about the instances; the label shows the median distance, else the centre's.
+        objects: what is known about the instances; the label shows the median distance, else the centre's,
+            else none.
         notes: what else the label of an object says, by id; such a label is red.
         label_px: height of the labels [px]; follows the picture's size if None.
 
@@ -184,7 +185,7 @@ def _draw_arrow(picture: Picture, start: tuple[int, int], end: tuple[int, int], 
 
 def _label(item: ObjectDistance) -> str:
     distance_m = item.distance.median if math.isfinite(item.distance.median) else item.distance.center
-    return f"{item.category}  {distance_m:.2f} m" if math.isfinite(distance_m) else f"{item.category}  - m"
+    return f"{item.category}  {distance_m:.2f} m" if math.isfinite(distance_m) else item.category
 
 
 def _draw_labels(

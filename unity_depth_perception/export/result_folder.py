@@ -50,7 +50,7 @@ class ResultFolder:
         try:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise ConfigurationError(f"{path}: cannot make the folder: {error}; choose another") from None
+            raise ConfigurationError(f"{path}: cannot make the folder: {error.strerror}; choose another") from None
 
     def __enter__(self) -> ResultFolder:
         return self
@@ -96,7 +96,7 @@ class ResultFolder:
         files = [self.path / RESULTS, *(self._file(image.stem, suffix) for image in images for suffix in suffixes)]
         taken = next((file for file in files if file.exists()), None)
         if taken is not None:
-            raise ConfigurationError(f"{taken}: exists already; choose another folder, or ask to overwrite it")
+            raise ConfigurationError(f"{taken}: exists already; choose another folder, or overwrite it (--overwrite)")
 
     def _save(self) -> None:
         """Write results.json whole or not at all."""

@@ -124,8 +124,12 @@ def require_usable(depth_model: str | None, segmentation_model: str | None, scal
         require_known_depth_model(depth_model)
     if segmentation_model is not None:
         _require_known(segmentation_model, "segmentation", segmentation_model_names())
-    variant = DA3_VARIANTS.get(depth_model or "")
-    scale.require_metres(variant is None or variant.kind.is_metric)
+    scale.require_metres(depth_model is None or is_metric(depth_model))
+
+
+def is_metric(depth_model: str) -> bool:
+    """Whether a depth model, by its name or path, gives metres by itself."""
+    return depth_model not in DA3_VARIANTS or DA3_VARIANTS[depth_model].kind.is_metric
 
 
 def require_known_depth_model(name: str) -> None:
