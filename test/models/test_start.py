@@ -9,13 +9,13 @@ import torch
 from torchvision.models import MobileNet_V3_Large_Weights, mobilenet_v3_large
 
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models.compact import SEGMENTATION_WEIGHTS
+from unity_depth_perception.models.compact import DEPTH_WEIGHTS, SEGMENTATION_WEIGHTS
 from unity_depth_perception.models.second_look import SecondLookNetwork
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
 from unity_depth_perception.models.torchvision_segmenter import torchvision_mask_rcnn
 from unity_depth_perception.models.weights import load_weights
 from unity_depth_perception.synthetic.scene import CATEGORIES
-from unity_depth_perception.training.start import begin_with, published_start
+from unity_depth_perception.training.start import begin_with, given_start, published_start
 
 WANTED = ("cup", "blue_cube", "red_cube")  # one that the embedded weights do not know, two in another order
 
@@ -96,3 +96,17 @@ def test_published_weights_come_from_the_cache_or_say_how_to_be_had(
     monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
     with pytest.raises(ModelError, match=r"no route to host.*maskrcnn_resnet50_fpn_v2.*--from"):
         published_start("resnet50_fpn_v2")
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        (Path("none.pth"), "no such weights file"),
+        (DEPTH_WEIGHTS, "of train-segmentation, got weights of kind 'compact-depth'"),
+    ],
+    ids=["missing", "depth"],
+)
+def test_files_that_are_no_start(path: Path, message: str) -> None:
+    with pytest.raises(ModelError, match=f"{path.name}: .*{message}"):
+        given_start(path)
+    assert given_start(SEGMENTATION_WEIGHTS) == SEGMENTATION_WEIGHTS

@@ -89,6 +89,8 @@ def models(
     from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
     from unity_depth_perception.synthetic.variety import USUAL, WIDE
 
+    if output is not None:  # before minutes of work
+        output.parent.mkdir(parents=True, exist_ok=True)
     chosen = resolve_device(device, torch.cuda.is_available())
     scenes, reports = HeldOutScenes(count, seed, WIDE if wide else USUAL), {}
     for name, depth, masks in _CONTENDERS:

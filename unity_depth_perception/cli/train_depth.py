@@ -21,6 +21,7 @@ from unity_depth_perception.cli.training_options import (
     Output,
     Pool,
     Seed,
+    keep_settings,
     open_dataset,
 )
 from unity_depth_perception.core.errors import DatasetError
@@ -103,6 +104,12 @@ def _is_compact(start: str | None) -> bool:
     return start.endswith(".safetensors") and load_description(Path(start)).get("kind") == COMPACT_KIND
 
 
+def _settings(config: TrainingConfig, start: str | None, backbone: bool) -> dict[str, str | int | float | None]:
+    """What a training that goes on may not change."""
+    asked = {"command": "train-depth", "--from": start and Path(start).name, "--train-backbone": backbone}
+    return {**asked, "--batch": config.batch, "--learning-rate": config.learning_rate, "--seed": config.seed}
+
+
 def _train_whole(config: TrainingConfig, start: str | None) -> None:
     """Both networks of compact, with all that virtual Unity knows."""
     from unity_depth_perception.models.compact import DEPTH_WEIGHTS
@@ -112,6 +119,7 @@ def _train_whole(config: TrainingConfig, start: str | None) -> None:
 
     if start is not None:
         config = replace(config, start=DEPTH_WEIGHTS if start == _COMPACT else Path(start))
+    keep_settings(config.output, _settings(config, start, backbone=True))
     path = config.output / "compact_depth.safetensors"
     training = {"images": config.images, "steps": config.steps, "batch": config.batch, "seed": config.seed}
     save_weights(path, depth.train_depth(config), {"kind": COMPACT_KIND, "training": training})
@@ -132,6 +140,7 @@ def _fine_tune(config: TrainingConfig, dataset: str, start: str, weights: Path |
     estimator = create_depth_estimator(start, config.device, weights, exact)
     model = tunable(estimator)
     config = replace(config, learning_rate=config.learning_rate or model.learning_rate, source=source_of(model.area_px))
+    keep_settings(config.output, _settings(config, start, backbone))
     measured = prepare(estimator, model, config, judges, start, backbone)
     fine_tune(model, config, backbone, lambda: validate(estimator, judges))
     state, description = model.weights()

@@ -21,6 +21,7 @@ from unity_depth_perception.cli.training_options import (
     Output,
     Pool,
     Seed,
+    keep_settings,
     open_dataset,
 )
 from unity_depth_perception.core.errors import ConfigurationError
@@ -109,10 +110,15 @@ def train_segmentation(
     if epochs is not None and (steps is not None or dataset == VIRTUAL):
         raise ConfigurationError("--epochs: expected a dataset to pass over and no --steps; leave one of them out")
     input_px = size or _INPUT_PX.get(network, 800)
+    learning_rate = learning_rate or (8e-4 if network is Network.COMPACT else 1e-4)
+    settings: dict[str, str | int | float | None] = {"command": "train-segmentation", "--network": str(network)}
+    settings |= {"--from": start and Path(start).name, "--size": input_px, "--batch": batch}
+    settings |= {"--learning-rate": learning_rate, "--seed": seed}
     with workers.joined(resolve_device(device, torch.cuda.is_available())) as own_device:
         with workers.first_goes_first():
             weights = _start(start, network)
             data = _virtual() if dataset == VIRTUAL else _of_dataset(Path(dataset), images_dir, output, seed, input_px)
+            keep_settings(output, settings)
         config = TrainingConfig(
             output=output,
             pool=pool or output / "pool",
@@ -120,7 +126,7 @@ def train_segmentation(
             steps=_steps(steps, epochs, data.source, batch * workers.count()),
             minutes=minutes,
             batch=batch,
-            learning_rate=learning_rate or (8e-4 if network is Network.COMPACT else 1e-4),
+            learning_rate=learning_rate,
             seed=seed,
             start=weights,
             device=own_device,
@@ -134,11 +140,11 @@ def train_segmentation(
 
 
 def _start(start: str | None, network: Network) -> Path | None:
-    from unity_depth_perception.training.start import published_start
+    from unity_depth_perception.training.start import given_start, published_start
 
     if start is None:
         return None
-    return published_start(str(network)) if start == _PRETRAINED else Path(start)
+    return published_start(str(network)) if start == _PRETRAINED else given_start(Path(start))
 
 
 def _virtual() -> _Data:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.core.errors import ConfigurationError, DatasetError
 
 if TYPE_CHECKING:
     from unity_depth_perception.training.dataset_source import LabelledSamples
@@ -27,6 +29,26 @@ Images = Annotated[int, typer.Option(min=32, help="virtual: scenes in the pool."
 Minutes = Annotated[float | None, typer.Option(min=0.01, help="End earlier, the schedule compressed, after this time.")]
 Batch = Annotated[int, typer.Option(min=2, help="Images a step.")]
 Seed = Annotated[int, typer.Option(min=0, help="Of the initial weights, of the draws and of the split.")]
+
+
+def keep_settings(output: Path, settings: Mapping[str, str | int | float | None]) -> None:
+    """Write down how a training was asked for, or find it so where one goes on; what bounds its length may change.
+
+    Raises:
+        ConfigurationError: the training that was started there was asked for differently.
+    """
+    path = output / "settings.json"
+    if not path.is_file():
+        output.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+        return
+    earlier = json.loads(path.read_text(encoding="utf-8"))
+    others = {name: value for name, value in earlier.items() if settings.get(name) != value}
+    if others:
+        listed = ", ".join(f"no {name}" if value is None else f"{name} {value}" for name, value in others.items())
+        raise ConfigurationError(
+            f"{output}: a training was started here with {listed}; go on with that, or choose another output folder"
+        )
 
 
 def open_dataset(path: Path, images_dir: Path | None = None, needs_depth: bool = False) -> LabelledSamples:

@@ -14,7 +14,8 @@ from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.compact import SEGMENTATION_WEIGHTS
 from unity_depth_perception.models.hub import read_tensors
-from unity_depth_perception.models.weights import categories_of, fill_network, load_weights
+from unity_depth_perception.models.torchvision_segmenter import KIND
+from unity_depth_perception.models.weights import categories_of, fill_network, load_description, load_weights
 
 
 class _Rows(NamedTuple):
@@ -56,6 +57,23 @@ def published_start(network: str) -> Path:
                 f"cannot download the published weights of {network} into {path} ({error}); fetch {weights.url} on "
                 "another machine and name the file with --from, or leave --from out to start from random weights"
             ) from None
+    return path
+
+
+def given_start(path: Path) -> Path:
+    """A file that is named to start from, after a look at what it is.
+
+    Raises:
+        ModelError: there is no such file, or it is of no segmentation.
+    """
+    if not path.is_file():
+        raise ModelError(
+            f"{path}: no such weights file; name one of train-segmentation or of torchvision, or pretrained"
+        )
+    if path.suffix == ".safetensors":
+        kind = load_description(path).get("kind")
+        if kind not in ("compact-segmentation", KIND):
+            raise ModelError(f"{path}: expected weights of train-segmentation, got weights of kind {kind!r}")
     return path
 
 

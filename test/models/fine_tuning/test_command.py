@@ -57,6 +57,17 @@ def test_images_without_depth_are_named_before_anything_starts(folder: Path, tmp
     assert not (tmp_path / "run").exists()
 
 
+def test_a_training_goes_on_only_as_it_was_asked_for(folder: Path, tmp_path: Path) -> None:
+    arguments = ["train-depth", folder, "--output", tmp_path, "--steps", "1", "--batch", "2", "--device", "cpu"]
+    assert run(*arguments, "--learning-rate", "1e-5")[0] == 0
+    code, message = run(*arguments, "--learning-rate", "1e-4")
+    assert code == 2
+    assert message.endswith("started here with --learning-rate 1e-05; go on with that, or choose another output folder")
+    code, message = run("train-segmentation", folder, "--output", tmp_path, "--batch", "4")
+    assert code == 2
+    assert "started here with command train-depth, --from compact, --train-backbone False, --batch 2" in message
+
+
 @pytest.mark.parametrize(
     ("start", "message"),
     [
