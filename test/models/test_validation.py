@@ -14,8 +14,8 @@ import torch
 from tiny_training import noisy_steps
 from torch import Tensor, nn
 
-from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.training import run
+from unity_depth_perception.core.errors import ModelError, PerceptionError
+from unity_depth_perception.training import run, workers
 from unity_depth_perception.training.loop import TrainingConfig, fit
 from unity_depth_perception.training.shards import Shard
 from unity_depth_perception.training.validation import Judge, State, Validation
@@ -160,6 +160,16 @@ def test_an_output_of_another_network_is_refused(tmp_path: Path) -> None:
     train(tmp_path)
     with pytest.raises(ModelError, match=r"checkpoint\.pt: a training of another network"):
         fit(TrainingConfig(output=tmp_path, pool=tmp_path, source=Nowhere()), nn.Linear(3, 3), lambda *_: {})
+
+
+def test_the_others_end_in_one_line_where_the_first_process_failed(monkeypatch: pytest.MonkeyPatch) -> None:
+    def lost() -> None:
+        raise RuntimeError("Connection closed by peer")
+
+    monkeypatch.setattr(workers, "rank", lambda: 1)
+    monkeypatch.setattr(workers.distributed, "barrier", lost)
+    with pytest.raises(PerceptionError, match="process 1 ends too"), workers.first_goes_first():
+        pytest.fail("there is nothing to find")
 
 
 _TWO = """

@@ -193,7 +193,9 @@ class Camera:
 def _read_json(path: Path) -> dict[str, Any]:
     try:
         text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise CameraError(f"{path}: cannot read the camera intrinsics: {error.strerror}") from None
+    except UnicodeDecodeError as error:
         raise CameraError(f"{path}: cannot read the camera intrinsics: {error}") from None
     if not text.strip():
         raise CameraError(f"{path}: expected camera intrinsics as JSON, got an empty file")

@@ -16,6 +16,8 @@ from datetime import timedelta
 import torch
 from torch import distributed, nn
 
+from unity_depth_perception.core.errors import PerceptionError
+
 _PATIENCE = timedelta(hours=2)  # the others wait while the first reads a dataset or judges
 
 
@@ -51,9 +53,16 @@ def joined(device: torch.device) -> Iterator[torch.device]:
 
 @contextlib.contextmanager
 def first_goes_first() -> Iterator[None]:
-    """The first process runs the block, then the others do, and find what it has left."""
+    """The first process runs the block, then the others do, and find what it has left.
+
+    Raises:
+        PerceptionError: in the others, where the first one has failed.
+    """
     if rank():
-        distributed.barrier()
+        try:
+            distributed.barrier()
+        except RuntimeError:  # whatever the back end makes of a lost connection
+            raise PerceptionError(f"process {rank()} ends too: the first one has, and said why") from None
     yield
     if count() > 1 and not rank():
         distributed.barrier()
