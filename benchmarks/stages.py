@@ -30,6 +30,7 @@ from unity_depth_perception.evaluation.benchmark import plain_cloud, plain_stati
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.nodes.perception_node import PerceptionNode
 from unity_depth_perception.ops.borders import lower_borders
+from unity_depth_perception.ops.ends import seen_ends
 from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.colours import rgb_of
 from unity_depth_perception.ros.images import byte_array, depth_message, image_message, single_channel_of
@@ -146,9 +147,10 @@ def plain_parents(depth_m: np.ndarray, instances: np.ndarray, scene: Scene) -> l
     floor = fit_floor(points(instances == 0, 4096), np.concatenate(each))
     if floor is None:
         return [None] * len(each)
-    down = -floor.up[0], -floor.up[1]
-    borders = lower_borders(torch.from_numpy(depth_m), torch.from_numpy(instances.astype(np.uint8)), len(each), down)
-    return find_parents(each, scene.categories, floor, borders, camera.focal_px)
+    images = torch.from_numpy(depth_m), torch.from_numpy(instances.astype(np.uint8))
+    borders = lower_borders(*images, len(each), camera, floor.up)
+    ends = list(seen_ends(*images, len(each), camera).double().numpy())
+    return find_parents(each, ends, scene.categories, floor, borders, camera.focal_px)
 
 
 def cloud(scene: Scene) -> Node:

@@ -19,6 +19,7 @@ from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistan
 from unity_depth_perception.models.protocols import DepthEstimator, DepthPrediction, Segmentation, Segmenter
 from unity_depth_perception.models.scale import DepthScale
 from unity_depth_perception.ops.borders import lower_borders
+from unity_depth_perception.ops.ends import seen_ends
 from unity_depth_perception.ops.geometry import background_points, require_size
 from unity_depth_perception.ops.statistics import ObjectStatistics, object_statistics
 from unity_depth_perception.ops.validity import within
@@ -210,8 +211,9 @@ def relate(
     categories = segmentation.categories
     if floor is None:
         return segmentation, _objects(statistics, segmentation, (None,) * len(categories)), (None,) * len(categories)
-    borders = lower_borders(depth_m, segmentation.instances, len(categories), (-floor.up[0], -floor.up[1]))
-    links = tuple(find_parents(list(points), categories, floor, borders, camera.focal_px))
+    borders = lower_borders(depth_m, segmentation.instances, len(categories), camera, floor.up)
+    ends = seen_ends(depth_m, segmentation.instances, len(categories), camera).cpu().double().numpy()
+    links = tuple(find_parents(list(points), list(ends), categories, floor, borders, camera.focal_px))
     return segmentation, _objects(statistics, segmentation, links), links
 
 

@@ -7,7 +7,7 @@ whom is read from the contact forces.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -129,7 +129,7 @@ def _carriers(bullet: Any, bodies: list[_Body], floor: int) -> dict[int, int | N
 def _photograph(
     bullet: Any, rng: np.random.Generator, seed: int, bodies: list[_Body], floor: int, width: int, height: int
 ) -> Sample:
-    camera = Camera.from_vertical_fov(math.radians(rng.uniform(40, 70)), width, height)
+    camera = _camera(math.radians(rng.uniform(40, 70)), width, height)
     pose = _look_at(bullet, rng, bodies, camera)
     opengl = np.linalg.inv(pose @ np.diag([1.0, -1.0, -1.0, 1.0]))
     projection = bullet.computeProjectionMatrixFOV(
@@ -146,6 +146,11 @@ def _photograph(
     depth_m[labels < 0] = np.inf
     image = np.reshape(np.asarray(rgba, dtype=np.uint8), (height, width, 4))[..., :3]
     return _annotate(bullet, seed, camera, pose, image, depth_m.astype(np.float32), labels, bodies, floor)
+
+
+def _camera(fov_rad: float, width: int, height: int) -> Camera:
+    """TinyRenderer's: its axis meets the pixel at (W/2, H/2 - 1), as the floor and the boxes' faces show to 1e-6 m."""
+    return replace(Camera.from_vertical_fov(fov_rad, width, height), cx=width / 2, cy=height / 2 - 1)
 
 
 def _annotate(

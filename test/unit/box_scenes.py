@@ -47,11 +47,13 @@ def look(pitch_deg: float, distance: float, scale: float, aside: float = 0.0) ->
 
 @dataclass(frozen=True)
 class View:
-    """Points (K, 3) of each box and of floor and wall, in the optical frame, and what is seen below each box."""
+    """Points (K, 3) of each box, where it is seen to end, and of floor and wall, and what is seen below each box."""
 
     points: list[Array]
+    ends: list[Array]
     background: Array
     borders: LowerBorders
+    owner: NDArray[np.int64]  # (H, W) which box a pixel shows, -1: none
 
 
 def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA) -> View:
@@ -69,17 +71,34 @@ def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA
             depth = np.minimum(near, depth)
     points = (rays * depth[:, None]) @ pose[:3, :3]
     grids = owner.reshape(v.shape), depth.reshape(v.shape)
-    return View([points[owner == k] for k in range(len(boxes))], points[owner == -1], _borders(*grids, len(boxes)))
+    ending = _ending(*grids).ravel()
+    return View(
+        [points[owner == k] for k in range(len(boxes))],
+        [points[(owner == k) & ending] for k in range(len(boxes))],
+        points[owner == -1],
+        _borders(*grids, len(boxes)),
+        grids[0],
+    )
 
 
 def no_borders(count: int) -> LowerBorders:
-    return LowerBorders(np.zeros(count), np.zeros((count, count)), np.zeros(count), *np.zeros((2, count, count)))
+    return LowerBorders(np.zeros(count), np.zeros((count, count)), *np.zeros((2, count)), *np.zeros((2, count, count)))
+
+
+def _ending(owner: Array, depth: Array) -> NDArray[np.bool_]:
+    """Pixel by pixel what ops.ends does at once."""
+    found = np.zeros(owner.shape, dtype=bool)
+    for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
+        beside, beside_m = np.roll(owner, step, axis), np.roll(depth, step, axis)
+        found |= (beside == -1) | ((beside != owner) & (beside_m > 1.02 * depth))
+    found[0] = found[-1] = found[:, 0] = found[:, -1] = False
+    return found & (owner >= 0)
 
 
 def _borders(owner: Array, depth: Array, count: int) -> LowerBorders:
     """Pixel by pixel what ops.borders does at once."""
     free, touching, length = np.zeros(count), np.zeros((count, count)), np.full(count, 1e-9)
-    background, (others, hiding) = np.zeros(count), np.zeros((2, count, count))
+    (grounded, background), (others, hiding) = np.zeros((2, count)), np.zeros((2, count, count))
     for y, x in zip(*np.nonzero(owner >= 0), strict=True):
         k = owner[y, x]
         below = owner[y + 1, x] if y + 1 < len(owner) else None
@@ -88,6 +107,7 @@ def _borders(owner: Array, depth: Array, count: int) -> LowerBorders:
         length[k] += 1
         if below == -1:
             background[k] += 1
+            grounded[k] += depth[y + 1, x] < 1.02 * depth[y, x]
         elif below is not None:
             others[k, below] += 1
         nearer = below is not None and depth[y + 1, x] < 0.98 * depth[y, x]
@@ -98,7 +118,7 @@ def _borders(owner: Array, depth: Array, count: int) -> LowerBorders:
         elif below is not None:
             hiding[k, below] += 1
     tables = (table / length[:, None] for table in (others, hiding))
-    return LowerBorders(free / length, touching / length[:, None], background / length, *tables)
+    return LowerBorders(free / length, touching / length[:, None], grounded / length, background / length, *tables)
 
 
 def _entry(box: Box, eye: Array, rays: Array, scale: float) -> Array:
@@ -120,5 +140,6 @@ def parents_of(
     view = render(boxes, pose, scale, camera)
     floor = fit_floor(view.background[::7], np.concatenate(view.points), up_from_pose(pose) if know_up else None)
     assert floor is not None
-    links = find_parents(view.points, [f"red_{box.shape}" for box in boxes], floor, view.borders, camera.focal_px)
+    categories = [f"red_{box.shape}" for box in boxes]
+    links = find_parents(view.points, view.ends, categories, floor, view.borders, camera.focal_px)
     return [None if link is None else link.parent for link in links]

@@ -85,6 +85,15 @@ def test_its_lower_end_and_most_of_the_cube_are_hidden() -> None:
     assert parents_of(boxes, pose, 0.07) == [None, 0, None]
 
 
+@pytest.mark.parametrize("cut_px", [4, 8, 11])
+def test_the_images_border_cuts_off_the_lower_end(cut_px: int) -> None:
+    """The cube's sides in sight say where it is; standing on the floor the object would stand inside of it."""
+    boxes, pose = [CUBE, Box(0.15, -0.3, 1, (0.5, 0.4, 0.9), 20)], look(40, 7, 0.07)
+    rows = np.flatnonzero((render(boxes[1:], pose, 0.07).owner == 0).any(axis=1))
+    camera = CAMERA.cropped(0, 0, CAMERA.width, int(rows[-1]) + 1 - cut_px)
+    assert parents_of(boxes, pose, 0.07, camera=camera) == [None, 0]
+
+
 @pytest.mark.parametrize("scale", [0.02, 0.07, 1.0, 25.0])
 def test_only_proportions_matter(scale: float) -> None:
     boxes, parents = SCENES["two on two"]
@@ -112,16 +121,18 @@ def test_depth_of_a_wrong_scale_with_noise(name: str, scale_error: float) -> Non
     pose, rng = look(35, 7, 0.07), np.random.default_rng(1)
     view = render(boxes, pose, 0.07)
     noisy = [p * scale_error * rng.normal(1, 0.01, (len(p), 1)) for p in [*view.points, view.background]]
+    ends = [p * scale_error for p in view.ends]
     floor = fit_floor(noisy[-1][::7], np.concatenate(noisy[:-1]), up_from_pose(pose))
     assert floor is not None
-    links = find_parents(noisy[:-1], [f"red_{box.shape}" for box in boxes], floor, view.borders, CAMERA.focal_px)
+    categories = [f"red_{box.shape}" for box in boxes]
+    links = find_parents(noisy[:-1], ends, categories, floor, view.borders, CAMERA.focal_px)
     assert [None if link is None else link.parent for link in links] == parents
 
 
 def test_a_link_says_how_sure_it_is() -> None:
     pose = look(35, 7, 0.07)
     view, floor = render([CUBE, ON_TOP], pose, 0.07), Floor(up_from_pose(pose), -pose[2, 3])
-    link = find_parents(view.points, PAIR, floor, view.borders, CAMERA.focal_px)[1]
+    link = find_parents(view.points, view.ends, PAIR, floor, view.borders, CAMERA.focal_px)[1]
     assert link is not None
     assert 0.9 < link.score <= 1
 
@@ -134,16 +145,16 @@ def test_objects_without_points_have_no_parent() -> None:
     view, floor = render([CUBE, ON_TOP], pose, 0.07), Floor(up_from_pose(pose), -pose[2, 3])
     nothing = np.full((512, 3), np.nan)
     for points in ([view.points[0], nothing], [nothing, view.points[1]], [view.points[0], view.points[1][:1]]):
-        assert find_parents(points, PAIR, floor, view.borders, CAMERA.focal_px) == [None, None]
-    assert find_parents([], [], floor, no_borders(0), CAMERA.focal_px) == []
+        assert find_parents(points, view.ends, PAIR, floor, view.borders, CAMERA.focal_px) == [None, None]
+    assert find_parents([], [], [], floor, no_borders(0), CAMERA.focal_px) == []
 
 
 def test_points_and_borders_of_every_object_are_needed() -> None:
     floor = Floor(np.array([0.0, -1.0, 0.0]), -1.0)
     with pytest.raises(InputError, match="each of 2 objects, got 1"):
-        find_parents([np.zeros((4, 3))], PAIR, floor, no_borders(2), 100)
+        find_parents([np.zeros((4, 3))], [np.zeros((4, 3))], PAIR, floor, no_borders(2), 100)
     with pytest.raises(InputError, match=r"touching of shape \(2, 2\), got \(2, 3\)"):
-        LowerBorders(np.zeros(2), np.zeros((2, 3)), np.zeros(2), *np.zeros((2, 2, 2)))
+        LowerBorders(np.zeros(2), np.zeros((2, 3)), *np.zeros((2, 2)), *np.zeros((2, 2, 2)))
 
 
 @pytest.mark.parametrize("pitch_deg", [15, 40, 60])
@@ -163,6 +174,17 @@ def test_the_floors_scatter_is_measured() -> None:
     assert floor is not None
     assert floor.spread_m == pytest.approx(0.004, rel=0.15)
     assert floor.offset_m == pytest.approx(-0.5, abs=0.001)
+
+
+@pytest.mark.parametrize(("scatter_m", "tilted"), [(0.0, True), (0.01, False)])
+def test_a_camera_half_a_pixel_off_sees_its_floor_tilted(scatter_m: float, tilted: bool) -> None:
+    """The depth tells, where it is exact; where it scatters by more than the tilt, gravity knows better."""
+    rng, tilt = np.random.default_rng(0), 0.002
+    right, forward = rng.uniform(-1, 1, 500), rng.uniform(1, 2, 500)
+    floor_points = np.c_[right, 0.5 - tilt * forward + rng.normal(0, scatter_m, 500), forward]
+    floor = fit_floor(floor_points, np.empty((0, 3)), np.array([0.0, -1.0, 0.0]))
+    assert floor is not None
+    assert floor.up[2] == pytest.approx(-tilt if tilted else 0.0, abs=1e-4)
 
 
 @pytest.mark.parametrize(

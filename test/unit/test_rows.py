@@ -65,9 +65,9 @@ def test_a_body_is_what_it_is_alone() -> None:
     sizes, counts = np.array([[0.5, 0.5, 0.5], [2, 0.1, 0.4], [0.1, 0.3, 0.2]]), (300, 1000, 5)
     objects = [RNG.uniform(-1, 1, (n, 3)) * size / 2 + [0.3, 0.6, 2] for n, size in zip(counts, sizes, strict=True)]
     is_cube, seen = np.array([True, False, False]), np.array([1.0, 0.2, 0.6])
-    together = make_bodies(objects, FLOOR, is_cube, seen, 0.001)
+    together = make_bodies(objects, objects, FLOOR, is_cube, seen, 0.001)
     for k, points in enumerate(objects):
-        alone = make_bodies([points], FLOOR, is_cube[[k]], seen[[k]], 0.001)
+        alone = make_bodies([points], [points], FLOOR, is_cube[[k]], seen[[k]], 0.001)
         for name in ("bottom_m", "top_m", "pixel_m", "middles", "feet"):
             np.testing.assert_allclose(getattr(together, name)[k], getattr(alone, name)[0], err_msg=name)
         for ours, its in ((together.footprints, alone.footprints), (together.cores, alone.cores)):
@@ -76,6 +76,7 @@ def test_a_body_is_what_it_is_alone() -> None:
 
 
 def test_too_few_points_are_no_body() -> None:
-    bodies = make_bodies([np.ones((3, 3)), np.ones((4, 3))], FLOOR, np.array([True, True]), np.ones(2), 0.001)
+    points = [np.ones((3, 3)), np.ones((4, 3))]
+    bodies = make_bodies(points, points, FLOOR, np.array([True, True]), np.ones(2), 0.001)
     assert bodies.numbers.tolist() == [1]
     assert len(bodies) == 1

@@ -46,8 +46,9 @@ class LowerBorders:
     """What is seen just below each of N objects in the image, as parts of its lower border's length.
 
     Attributes:
-        free: (N,) background, or an object farther away: the object really ends there.
+        free: (N,) background that is not nearer, or an object farther away: the object really ends there.
         touching: (N, N) another object's surface, at the same depth: [a, b] = b below a.
+        grounded: (N,) background, at the same depth.
         open: (N,) background.
         below: (N, N) another object, at whichever depth: what masks alone tell, where depth is vague.
         hiding: (N, N) another object that is nearer: [a, b] = b hides the lower end of a.
@@ -55,6 +56,7 @@ class LowerBorders:
 
     free: NDArray[np.float64]
     touching: NDArray[np.float64]
+    grounded: NDArray[np.float64]
     open: NDArray[np.float64]
     below: NDArray[np.float64]
     hiding: NDArray[np.float64]
@@ -69,6 +71,7 @@ class LowerBorders:
         for name, shape in (
             ("free", (count,)),
             ("touching", (count,) * 2),
+            ("grounded", (count,)),
             ("open", (count,)),
             ("below", (count,) * 2),
             ("hiding", (count,) * 2),
@@ -80,17 +83,28 @@ class LowerBorders:
         """Those of some of the objects, among themselves."""
         pairs = np.ix_(objects, objects)
         return LowerBorders(
-            self.free[objects], self.touching[pairs], self.open[objects], self.below[pairs], self.hiding[pairs]
+            self.free[objects],
+            self.touching[pairs],
+            self.grounded[objects],
+            self.open[objects],
+            self.below[pairs],
+            self.hiding[pairs],
         )
 
 
 def find_parents(
-    points: Sequence[Values], categories: Sequence[str], floor: Floor, borders: LowerBorders, focal_px: float
+    points: Sequence[Values],
+    ends: Sequence[Values],
+    categories: Sequence[str],
+    floor: Floor,
+    borders: LowerBorders,
+    focal_px: float,
 ) -> list[ParentLink | None]:
     """What carries each object; None for the floor.
 
     Args:
         points: per object (K, 3) points [m] of its visible surface in the optical frame; rows with NaN are left out.
+        ends: per object (K, 3) points [m] of its outline where it is seen to end and not hidden; so are theirs.
         categories: per object `<colour>_<shape>`.
         floor: the plane that the lowest objects stand on.
         borders: what is seen below the objects.
@@ -99,14 +113,14 @@ def find_parents(
     Raises:
         InputError: the inputs are not of the same objects.
     """
-    if not len(points) == len(categories) == len(borders.free):
+    if not len(points) == len(ends) == len(categories) == len(borders.free):
         raise InputError(
-            f"expected points and borders for each of {len(categories)} objects, got {len(points)} and "
-            f"{len(borders.free)}"
+            f"expected points, ends and borders for each of {len(categories)} objects, got {len(points)}, "
+            f"{len(ends)} and {len(borders.free)}"
         )
     is_cube = np.array([shape_of(category) == "cube" for category in categories], dtype=bool)
     seen = borders.free + borders.touching.sum(axis=1)
-    bodies = make_bodies(points, floor, is_cube, seen, 1 / focal_px)
+    bodies = make_bodies(points, ends, floor, is_cube, seen, 1 / focal_px)
     if not len(bodies):
         return [None] * len(points)
     links = _likeliest(bodies, borders.among(bodies.numbers), floor)
@@ -137,9 +151,8 @@ def _likeliest(bodies: Bodies, borders: LowerBorders, floor: Floor) -> dict[int,
 
 def _prior_odds(bodies: Bodies, borders: LowerBorders, eye_m: float, vague: float) -> NDArray[np.float64]:
     """Log odds (N, N + 1) of each carrier against the floor, by what masks show and by what is rare."""
-    by_masks = np.where(bodies.side_in_sight, vague, 1.0)  # else depth does not tell where the object ends
-    open_end = by_masks * borders.open + (1 - by_masks) * borders.free
-    by_masks = by_masks[:, None]
+    open_end = vague * borders.open + (1 - vague) * borders.grounded
+    by_masks = np.where(bodies.side_in_sight, vague, 1.0)[:, None]  # else depth does not tell where the object ends
     beside = by_masks * borders.below + (1 - by_masks) * borders.touching
     hiding = (1 - by_masks) * borders.hiding * (bodies.top_m < eye_m)  # what is looked down on hides nothing on it
     seen = beside + _UNSEEN * np.maximum(0.0, 1 - beside - open_end[:, None] - hiding)

@@ -80,12 +80,18 @@ class Bodies:
 
 
 def make_bodies(
-    points: Sequence[Values], floor: Floor, is_cube: NDArray[np.bool_], bottom_seen: Values, pixel_rad: float
+    points: Sequence[Values],
+    ends: Sequence[Values],
+    floor: Floor,
+    is_cube: NDArray[np.bool_],
+    bottom_seen: Values,
+    pixel_rad: float,
 ) -> Bodies:
     """What the seen points of M objects say about those of them that have enough.
 
     Args:
         points: per object (K, 3) [m] of its visible surface in the optical frame; rows with NaN are left out.
+        ends: per object (K, 3) [m] where it is seen to end.
         floor: what heights count from.
         is_cube: (M,) the height then tells how far the object reaches where it is hidden.
         bottom_seen: (M,) which part of its lower end is in sight, 0..1.
@@ -109,7 +115,8 @@ def make_bodies(
         # lying flat it shows no edge to go by
         edges = np.where(raised & (top - bottom > pixel_m), top - bottom, top)[cubes]
         at_side = heights[cubes] < (top[cubes] - 0.15 * edges)[:, None]
-        squares, shared = places.squares(cubes, at_side, edges)
+        ended, _ = packed([ends[k] for k in numbers[cubes]])
+        squares, shared = places.squares(cubes, at_side, edges, floor.ground(ended))
         footprints, cores = footprints.replaced(cubes, squares), footprints.replaced(cubes, shared)
     middles = _middles(footprints, top, -floor.offset_m, is_cube)
     return Bodies(

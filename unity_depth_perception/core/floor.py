@@ -15,6 +15,7 @@ _TRIALS = 192
 _JUDGES = 400  # points of each kind that vote on a trial: more cost time and change no winner
 _BAND_RATIO = 0.015  # a point belongs to a plane within this part of the scene's depth: what predicted depth scatters
 _MIN_POINTS = 12
+_MOST_TILT_RAD = 0.05  # of the plane that depth shows against gravity: a camera half a pixel off, a depth that bends
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,9 @@ def fit_floor(
 ) -> Floor | None:
     """The plane that most background points lie on, among those that no object reaches through; None if there is none.
 
-    With `up` known only the height is sought: it is taken from the depth itself even when the camera's height is known,
-    so that depth of a wrong scale still gives a floor under its objects.
+    With `up` known only the height and a slight tilt are sought. They are taken from the depth itself even when the
+    camera's pose is known, so that depth of a wrong scale, or by a camera that is half a pixel off, still gives a floor
+    under its objects.
 
     Args:
         background: (M, 3) points [m] of the optical frame; those with NaN are left out.
@@ -90,15 +92,10 @@ def fit_floor(
     if len(background) < _MIN_POINTS:
         return None
     band = _BAND_RATIO * float(np.median(background[:, 2]))
-    if up is None:
-        up = _level(background, objects, band)
+    up = _level(background, objects, band) if up is None else _leveled(background, up, band)
     if up is None:
         return None
-    heights = along(background, up)
-    offset = _densest(heights, band)
-    residuals = np.abs(heights - offset)
-    spread = 1.4826 * float(np.median(residuals[residuals < 2 * band]))
-    return Floor(up, offset, spread)
+    return _placed(background, up, band)
 
 
 def _level(background: NDArray[np.float64], objects: NDArray[np.float64], band: float) -> NDArray[np.float64] | None:
@@ -116,7 +113,29 @@ def _level(background: NDArray[np.float64], objects: NDArray[np.float64], band: 
     if not len(scores) or scores.max() <= 0:
         return None
     best = int(scores.argmax())
-    normal, offset = normals[best], float(offsets[best])
+    return _refined(background, normals[best], float(offsets[best]), band)
+
+
+def _leveled(background: NDArray[np.float64], up: NDArray[np.float64], band: float) -> NDArray[np.float64]:
+    """`up`, or where a slight tilt explains most of what the floor's points scatter, the normal that they show."""
+    normal = _refined(background, up, _densest(along(background, up), band), band)
+    if normal @ up < np.cos(_MOST_TILT_RAD):
+        return up
+    return normal if _placed(background, normal, band).spread_m < _placed(background, up, band).spread_m / 2 else up
+
+
+def _placed(background: NDArray[np.float64], up: NDArray[np.float64], band: float) -> Floor:
+    """The plane across `up` where most points are."""
+    heights = along(background, up)
+    offset = _densest(heights, band)
+    residuals = np.abs(heights - offset)
+    return Floor(up, offset, 1.4826 * float(np.median(residuals[residuals < 2 * band])))
+
+
+def _refined(
+    background: NDArray[np.float64], normal: NDArray[np.float64], offset: float, band: float
+) -> NDArray[np.float64]:
+    """The normal of a plane that fits the points near the given one best."""
     for _ in range(3):
         near = background.compress(np.abs(along(background, normal) - offset) < band, axis=0)
         if len(near) < _MIN_POINTS:

@@ -12,6 +12,7 @@ from unity_depth_perception.core.rows import Counts, Values, quantiles
 _YAWS = np.radians(np.arange(0.0, 90.0, 5.0))
 _AXES = np.stack([[np.cos(_YAWS), np.sin(_YAWS)], [-np.sin(_YAWS), np.cos(_YAWS)]]).transpose(2, 0, 1)  # (Y, 2, 2)
 _AT_SIDE = 0.1  # of a cube's points lie on a side that is in sight
+_AT_END, _ENDS_THERE = 0.1, 0.05  # how near, in edges, and which part of all its ends lie where a side is seen to end
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,18 @@ class TurnedPlaces:
         return Footprints(_AXES[best], low[rows, best], high[rows, best])
 
     def squares(
-        self, cubes: NDArray[np.int64], at_side: NDArray[np.bool_], edges_m: Values
+        self, cubes: NDArray[np.int64], at_side: NDArray[np.bool_], edges_m: Values, ends: Values
     ) -> tuple[Footprints, Footprints]:
         """The squares of cubes' edges on whose near sides and under whose tops the places lie: the best of all yaws.
 
-        Where neither of two opposite sides is in sight and less than an edge is seen between them, the square may lie
-        anywhere around what is seen: the first footprints hold all these squares, the second what they share.
+        Where neither of two opposite sides is seen and less than an edge between them, the square may lie anywhere
+        around what is seen: the first footprints hold all these squares, the second what they share.
 
         Args:
             cubes: (C,) which objects.
             at_side: (C, K) which of their places are below their tops.
             edges_m: (C,) how long their edges are.
+            ends: (C, E, 2) [m] where they are seen to end.
         """
         counts, rows = self._counts[cubes], np.arange(len(cubes))
         away, nearest = self._nearest(cubes)
@@ -94,9 +96,17 @@ class TurnedPlaces:
         best = np.nansum(np.where(at_side[:, None], side, top), axis=2).argmin(axis=1)
         in_sight = (at_side[:, None] & (to_side[rows, best] < 0.1)).sum(axis=2) > _AT_SIDE * counts[:, None]  # (C, 2)
         reach = np.clip(quantiles(np.sort(place[rows, best]), counts, (0.98,))[0], 0, 1)
-        slack = np.where(in_sight, 0, 1 - reach) * edges_m[:, None]
         axes = _AXES[best] * away[rows, best][..., None]
         low = (nearest * away)[rows, best]
+        end = (ends @ axes.swapaxes(1, 2) - low[:, None]) / edges_m[:, None, None]  # (C, E, 2)
+        between = (end > _AT_END) & (end < reach[:, None] - _AT_END)  # not at a corner, where the other side ends
+        least = _ENDS_THERE * np.isfinite(end).sum(axis=1)  # (C, 2)
+        near, far = (
+            ((np.abs(end - at) < _AT_END) & between[..., ::-1]).sum(axis=1) > least for at in (0.0, reach[:, None])
+        )
+        slack = np.where(in_sight | near, 0, 1 - reach) * edges_m[:, None]
+        low = np.where(far, low - slack, low)
+        slack = np.where(far, 0, slack)
         high = low + edges_m[:, None]
         return Footprints(axes, low - slack, high), Footprints(axes, low, high - slack)
 

@@ -1,7 +1,8 @@
 """Bodies that lie aslant, their foot on the floor and farther up on another body's edge: which of the two bears more.
 
-With vertical reactions the law of the lever gives the edge the part M / D of the weight, M being the horizontal
-distance from the foot to the middle of the body and D that from the foot to the edge.
+An edge pushes at right angles to the face that lies on it. By the law of the lever it then bears the part
+M / D cos^2(slope) of the weight, M being the horizontal distance from the foot to the middle of the body and D that
+from the foot to the edge: the steeper a plank leans, the more of it the floor bears.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ class Lean:
 
     Attributes:
         on: whose edge it is, of those that the body has points over.
-        balance_m: how far the middle is nearer to the edge than to the foot; below 0 the floor bears more.
+        balance_m: lever of what the edge bears more than the floor; below 0 the floor bears more.
     """
 
     on: int
@@ -53,6 +54,7 @@ def find_lean(bodies: Bodies, body: int, over: NDArray[np.bool_], tops_m: Values
     along_m = (ground - bodies.feet[body]) @ way / middle_m
     if not _correlation(along_m, heights) >= _SLANT:
         return None
+    level_part = 1 / (1 + (heights.std() / along_m.std()) ** 2)  # cos^2 of the slope
     near = {}
     for k, (points, top_m) in enumerate(zip(over, tops_m, strict=True)):
         above_m = heights[points] - top_m
@@ -62,7 +64,7 @@ def find_lean(bodies: Bodies, body: int, over: NDArray[np.bool_], tops_m: Values
         return None
     carrier = min(near, key=lambda k: near[k])
     edge_m = float(np.quantile(along_m[over[carrier]], _EDGE))
-    return Lean(carrier, middle_m - edge_m / 2) if edge_m > 0 else None
+    return Lean(carrier, middle_m * level_part - edge_m / 2) if edge_m > 0 else None
 
 
 def _correlation(a: Values, b: Values) -> float:

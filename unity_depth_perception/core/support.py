@@ -60,6 +60,7 @@ class Support:
         self._error = _EXACT + _PER_SCATTER * floor.spread_m / self._eye_m + bodies.pixel_m / below_eye_m
         self._tolerance_m = self._tolerances()
         overhangs = find_overhangs(bodies)
+        self._overlap_m = self._overlaps(overhangs)
         ends_at, lever_m = self._lower_ends(overhangs)
         level = np.append(bodies.top_m, 0.0)
         seen = np.minimum(np.column_stack([free[:, None] + touching, free]), 1.0) * bodies.side_in_sight[:, None]
@@ -78,7 +79,7 @@ class Support:
             self.cost[i, [k, -1]] = max(-balance, 0.0), max(balance, 0.0)
 
     def buried(self, carriers: NDArray[np.int64]) -> Values:
-        """Cost (N, C) of middles inside something higher than the carrier, but not over the object.
+        """Cost (N, C) of middles, or of level bodies, inside what is higher than the carrier, but not over the object.
 
         Args:
             carriers: (N, C) columns of `cost`: the hypotheses to look at.
@@ -87,6 +88,7 @@ class Support:
         rows = np.arange(count)[:, None]
         middles = self._middles[rows, carriers].reshape(-1, 2)  # (N * C * M, 2)
         deep_m = bodies.cores.depth_inside(middles).reshape(count, count, choices, -1).min(axis=3)  # (in N, of N, C)
+        deep_m = np.maximum(deep_m, self._overlap_m.T[:, :, None])
         level = np.append(bodies.top_m, 0.0)[carriers]
         top_m, half_m = bodies.top_m[:, None, None], ((bodies.bottom_m + bodies.top_m) / 2)[:, None]
         higher = (level + 2 * bodies.pixel_m[:, None] < top_m) & (top_m < half_m)
@@ -94,6 +96,18 @@ class Support:
         relevant = higher & (others != rows) & (others != carriers)
         cost: Values = np.where(relevant, deep_m / self._tolerance_m.T[:, :, None], 0.0).max(axis=0)
         return np.maximum(cost, 0.0)
+
+    def _overlaps(self, overhangs: Overhangs) -> Values:
+        """(N, N) how far [m] points of the level body i that are above body k lie inside its footprint; else 0.
+
+        So far would it stand inside of k, if it went on down beside it.
+        """
+        bodies, i, k = self._bodies, overhangs.upper, overhangs.lower
+        inside_m = np.nanmax(bodies.cores[k].depth_inside(bodies.ground[i]), axis=1)
+        straight = bodies.top_is_level[i] & (bodies.bottom_m[i] > bodies.top_m[k] - 2 * bodies.pixel_m[i])
+        table = np.zeros((len(bodies),) * 2)
+        table[i, k] = np.where(straight, np.maximum(inside_m, 0.0), 0.0)
+        return table
 
     def _tolerances(self) -> Values:
         """(N, N) how far [m] body i may be from body k and still lie on it."""

@@ -2,52 +2,113 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from unity_depth_perception.core.association import LowerBorders
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.ops.geometry import pixel_rays
 from unity_depth_perception.ops.instances import object_rows
 from unity_depth_perception.ops.selection import set_pixels
 
 _SAME_DEPTH = 0.02  # relative: a surface that slants by up to 80 degrees changes by less from pixel to pixel
+_NOISE = 0.001  # relative: a smaller step between two surfaces is none
 _GAP_RATIO = 0.01  # of the image's longer side: predicted masks end so far from each other where objects touch
 
 
-def lower_borders(depth_m: Tensor, instances: Tensor, count: int, down: tuple[float, float]) -> LowerBorders:
+@dataclass(frozen=True)
+class _View:
+    """Some rows of an image, turned by quarters until gravity points to larger rows.
+
+    Attributes:
+        numbers, depth_m: (H, W) contiguous.
+        x, y: (W,), (H,) normalised image coordinates.
+        up: (3,) against gravity, in these.
+    """
+
+    numbers: Tensor
+    depth_m: Tensor
+    x: Tensor
+    y: Tensor
+    up: tuple[float, float, float]
+
+    def transposed(self) -> _View:
+        return _View(self.numbers.T, self.depth_m.T, self.y, self.x, (self.up[1], self.up[0], self.up[2]))
+
+    def flipped(self) -> _View:
+        return _View(
+            self.numbers.flip(0), self.depth_m.flip(0), self.x, -self.y.flip(0), (self.up[0], -self.up[1], self.up[2])
+        )
+
+    def upright(self) -> _View:
+        view = self.transposed() if abs(self.up[0]) > abs(self.up[1]) else self
+        view = view.flipped() if view.up[1] > 0 else view
+        return replace(view, numbers=view.numbers.contiguous(), depth_m=view.depth_m.contiguous())
+
+    def slopes(self, pixel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Where rays of pixels (R,) go: up by (R,), and on the way down by how much from row to row and to the side."""
+        row = torch.div(pixel, self.numbers.shape[1], rounding_mode="floor")
+        x, y = self.x.index_select(0, pixel - row * self.numbers.shape[1]), self.y.index_select(0, row)
+        rise = x * self.up[0] + y * self.up[1] + self.up[2]
+        return rise, self.up[1] - y * rise, self.up[0] - x * rise
+
+
+def lower_borders(
+    depth_m: Tensor, instances: Tensor, count: int, camera: Camera, up: NDArray[np.float64]
+) -> LowerBorders:
     """Who borders objects 1..count of `instances` (H, W) from below; one pass over the pixels.
 
     Args:
         depth_m: (H, W) planar depth [m].
         instances: (H, W) instance image.
         count: number of objects.
-        down: x and y of gravity in the image; the nearer of rows and columns is taken.
+        camera: of this image.
+        up: (3,) against gravity, in the optical frame; below is along the nearest of rows and columns.
     """
     gap_px = max(1, round(_GAP_RATIO * max(instances.shape)))
     rows = object_rows(instances, gap_px + 1)  # what lies farther from all objects borders none
-    numbers, depth_m = (_upright(image[rows], down).contiguous() for image in (instances, depth_m))
+    x, y = pixel_rays(camera, depth_m.device)
+    view = _View(instances[rows], depth_m[rows], x, y[rows], (float(up[0]), float(up[1]), float(up[2]))).upright()
+    numbers = view.numbers
     ends = set_pixels((numbers[:-1] != numbers[1:]) & numbers[:-1].bool())
+    ends = ends[~_at_sides(view, ends)]
     above = numbers.view(-1).index_select(0, ends).to(torch.int64)
     below, at = _first_below(numbers, ends, above, gap_px)
-    upper_m, lower_m = depth_m.view(-1).index_select(0, ends), depth_m.view(-1).index_select(0, at)
-    nearer, farther = lower_m < upper_m * (1 - _SAME_DEPTH), lower_m > upper_m * (1 + _SAME_DEPTH)
+    step_m, least_m = _steps(view, ends, at)
+    nearer, farther = step_m < -least_m, step_m > least_m
     hidden = torch.full_like(below, count + 1)
-    touched = torch.where((below == 0) | farther, 0, torch.where(nearer, hidden, below))
     cut = numbers[-1].to(torch.int64)  # beyond the image's border anything may follow
-    hiding = torch.where(nearer, below, hidden)
-    seen, touching, hiders = (
+    seen, meeting, hiding, ending = (
         _shares(torch.cat([above, cut]), torch.cat([what, torch.full_like(cut, count + 1)]), count)
-        for what in (below, touched, hiding)
+        for what in (
+            below,
+            torch.where(nearer | farther, hidden, below),
+            torch.where(nearer, below, hidden),
+            torch.where(nearer, hidden, torch.where(farther, 0, below)),
+        )
     )
-    return LowerBorders(touching[:, 0], touching[:, 1:], seen[:, 0], seen[:, 1:], hiders[:, 1:])
+    return LowerBorders(ending[:, 0], meeting[:, 1:], meeting[:, 0], seen[:, 0], seen[:, 1:], hiding[:, 1:])
 
 
-def _upright(image: Tensor, down: tuple[float, float]) -> Tensor:
-    """The image turned by quarters until gravity points to larger rows."""
-    if abs(down[0]) > abs(down[1]):
-        return image.T if down[0] > 0 else image.T.flip(0)
-    return image if down[1] >= 0 else image.flip(0)
+def _at_sides(view: _View, ends: Tensor) -> Tensor:
+    """Which of the pixels (R,) above a change are no lower end but at a side: upright sides lead down aslant in images.
+
+    Along gravity's way through the image an object goes on there: as soon as it reaches the next column.
+    """
+    height, width = view.numbers.shape
+    _, down, aside = view.slopes(ends)
+    lean = aside / down  # columns for each row
+    rows = torch.ceil(0.5 / lean.abs().clamp(min=1e-6)).clamp(max=height).to(torch.int64)
+    target = ends + rows * width + lean.sign().to(torch.int64)
+    column = ends % width + lean.sign().to(torch.int64)
+    inside = (target < height * width) & (column >= 0) & (column < width)
+    numbers = view.numbers.view(-1)
+    goes_on = numbers.index_select(0, target.clamp(0, height * width - 1)) == numbers.index_select(0, ends)
+    return inside & goes_on
 
 
 def _first_below(numbers: Tensor, ends: Tensor, above: Tensor, gap_px: int) -> tuple[Tensor, Tensor]:
@@ -61,6 +122,26 @@ def _first_below(numbers: Tensor, ends: Tensor, above: Tensor, gap_px: int) -> t
     first = other.to(torch.uint8).argmax(dim=1, keepdim=True)  # 0 where there is none: the pixel below
     below = torch.where(other.any(dim=1), found.gather(1, first)[:, 0], 0)
     return below, pixels.gather(1, first)[:, 0]
+
+
+def _steps(view: _View, ends: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+    """How much farther (R,) [m] pixels `at` are than pixels `ends` above them, and from which step on surfaces part.
+
+    Surfaces that meet go on with the slopes that they have on either side; or a level face is between them, too narrow
+    to be seen.
+    """
+    height, width = view.numbers.shape
+    numbers, depth_m = view.numbers.view(-1), view.depth_m.view(-1)
+    upper_m, lower_m = depth_m.index_select(0, ends), depth_m.index_select(0, at)
+    slopes_m = []
+    for pixel, value_m, next_to in ((ends, upper_m, -width), (at, lower_m, width)):
+        beside = (pixel + next_to).clamp_(0, height * width - 1)
+        own = numbers.index_select(0, pixel) == numbers.index_select(0, beside)
+        slopes_m.append(torch.where(own, (depth_m.index_select(0, beside) - value_m).abs(), torch.inf))
+    rows = torch.div(at - ends, width, rounding_mode="floor")
+    level_m = upper_m * (1 - view.slopes(ends)[0] / view.slopes(at)[0]).abs()
+    least_m = rows * slopes_m[0] + torch.maximum(rows * slopes_m[1], level_m) + _NOISE * upper_m
+    return lower_m - upper_m, torch.minimum(least_m, _SAME_DEPTH * upper_m)
 
 
 def _shares(above: Tensor, what: Tensor, count: int) -> NDArray[np.float64]:
