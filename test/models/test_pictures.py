@@ -176,6 +176,19 @@ def test_comparison_shows_truth_and_error_beside_the_prediction_when_they_are_kn
     assert not (full[:120, -90:] == DARK).all()
 
 
+def test_comparison_of_a_small_image_is_as_large_and_legible_as_of_a_large_one() -> None:
+    """The same scene with every fourth pixel: panels, labels and boxes are where they were."""
+    image, instances, objects = scene(480, 640)
+    small = tuple(replace(item, bbox=tuple(side // 4 for side in item.bbox)) for item in objects)
+    pictures = []
+    for step, items in ((1, objects), (4, small)):
+        view = View(instances[::step, ::step], items, None)
+        pictures.append(comparison_picture(image[::step, ::step], view, view).astype(int))
+    assert pictures[0].shape == pictures[1].shape
+    different = np.abs(pictures[0] - pictures[1]).max(axis=2) > 30
+    assert different.mean() < 0.02
+
+
 def test_a_noted_object_has_a_red_label_and_the_others_keep_theirs() -> None:
     image, instances, objects = scene()
     plain = overlay_picture(image, instances, objects)

@@ -58,6 +58,11 @@ class ObjectDistance:
         if self.parent_id == self.id:
             raise InputError(f"object {self.id}: an object cannot stand on itself")
 
+    def enlarged(self, factor: int) -> ObjectDistance:
+        """The same object in the image whose pixels are repeated `factor` times: its bbox moves, no length does."""
+        x_min, y_min, x_max, y_max = (factor * side for side in self.bbox)
+        return replace(self, bbox=(x_min, y_min, x_max, y_max), pixel_count=factor**2 * self.pixel_count)
+
     def with_parent(self, parent_id: int | None) -> ObjectDistance:
         """The same object standing on another one."""
         return replace(self, parent_id=parent_id)

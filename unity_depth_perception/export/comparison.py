@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.export.pictures import (
@@ -36,6 +39,15 @@ class View:
     depth_m: Depth | None
     notes: Mapping[int, str] = field(default_factory=dict)
 
+    def enlarged(self, factor: int) -> View:
+        """What is said about the image whose pixels are repeated `factor` times."""
+        return replace(
+            self,
+            instances=None if self.instances is None else _enlarged(self.instances, factor),
+            objects=[item.enlarged(factor) for item in self.objects],
+            depth_m=None if self.depth_m is None else _enlarged(self.depth_m, factor),
+        )
+
 
 def comparison_picture(image: Picture, predicted: View, true: View, *, panel_height: int = 480) -> Picture:
     """Two rows of panels: image, true objects, predicted objects; true depth, predicted depth, relative error.
@@ -50,6 +62,8 @@ def comparison_picture(image: Picture, predicted: View, true: View, *, panel_hei
     Returns:
         (H', W', 3) uint8 RGB.
     """
+    factor = math.ceil(panel_height / image.shape[0])  # labels want pixels, of which a small image has too few
+    image, predicted, true = _enlarged(image, factor), predicted.enlarged(factor), true.enlarged(factor)
     px = max(round(0.036 * panel_height), 10)
     label_px = max(round(px * image.shape[0] / panel_height), 1)
     rows = [
@@ -60,6 +74,11 @@ def comparison_picture(image: Picture, predicted: View, true: View, *, panel_hei
     columns = max(len(row) for row in titled)
     widths = [max(row[k].shape[1] for row in titled if k < len(row)) for k in range(columns)]
     return np.vstack([_row(row, widths) for row in titled])
+
+
+def _enlarged(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
+    """An image (H, W, ...) with every pixel `factor` x `factor` times."""
+    return pixels.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else pixels
 
 
 def _object_panels(image: Picture, predicted: View, true: View, label_px: int) -> list[tuple[str, Picture]]:
