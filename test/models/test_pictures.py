@@ -186,7 +186,7 @@ def test_comparison_of_a_small_image_is_as_large_and_legible_as_of_a_large_one()
         pictures.append(comparison_picture(image[::step, ::step], view, view).astype(int))
     assert pictures[0].shape == pictures[1].shape
     different = np.abs(pictures[0] - pictures[1]).max(axis=2) > 30
-    assert different.mean() < 0.02
+    assert different.mean() < 0.012  # 0.026 with labels as small as the image
 
 
 def test_a_noted_object_has_a_red_label_and_the_others_keep_theirs() -> None:
