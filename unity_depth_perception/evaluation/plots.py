@@ -47,6 +47,7 @@ def save_confusion_plot(path: Path, table: Confusion) -> None:
         plot.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8, color=_ON[dark])
     plot.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
     plot.set_yticks(range(len(rows)), rows, fontsize=8)
+    plot.set_title("objects; colour: share of the row", fontsize=9)
     plot.set_xlabel("predicted")
     plot.set_ylabel("true")
     figure.savefig(path)
