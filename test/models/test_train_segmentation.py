@@ -73,7 +73,7 @@ def test_a_dataset_of_sixty_images_trains_end_to_end_and_beats_its_start(dataset
     assert set(found.categories) <= {"crate", "plank"}
     again = unity_depth("train-segmentation", dataset, "--output", output, "--seed", "1", *TOY)
     assert again.returncode == 2
-    assert "split.json: a training was started here with another dataset or seed" in again.stderr
+    assert "a training was started here with --from pretrained, --seed 0; go on with that" in again.stderr
 
 
 @pytest.mark.long

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from unity_depth_perception.evaluation.evaluator import SampleSource
-    from unity_depth_perception.training.dataset_source import DatasetSource
+    from unity_depth_perception.training.dataset_source import DatasetSource, LabelledSamples
     from unity_depth_perception.training.loop import TrainingConfig
     from unity_depth_perception.training.segmentation import Task
 
@@ -117,8 +117,9 @@ def train_segmentation(
     with workers.joined(resolve_device(device, torch.cuda.is_available())) as own_device:
         with workers.first_goes_first():
             weights = _start(start, network)
-            data = _virtual() if dataset == VIRTUAL else _of_dataset(Path(dataset), images_dir, output, seed, input_px)
+            samples = None if dataset == VIRTUAL else open_dataset(Path(dataset), images_dir)
             keep_settings(output, settings)
+            data = _virtual() if samples is None else _of_dataset(samples, output, seed, input_px)
         config = TrainingConfig(
             output=output,
             pool=pool or output / "pool",
@@ -153,11 +154,10 @@ def _virtual() -> _Data:
     return _Data(None, HeldOutScenes(_VIRTUAL_SCENES, _VIRTUAL_SEED), range(_VIRTUAL_SCENES))
 
 
-def _of_dataset(dataset: Path, images_dir: Path | None, output: Path, seed: int, input_px: int) -> _Data:
+def _of_dataset(samples: LabelledSamples, output: Path, seed: int, input_px: int) -> _Data:
     from unity_depth_perception.training.dataset_source import DatasetSource
     from unity_depth_perception.training.split import Split
 
-    samples = open_dataset(dataset, images_dir)
     split = Split.draw(samples.names, samples.categories, seed)
     split.keep(output / "split.json")
     index_of = {name: index for index, name in enumerate(samples.names)}
