@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.floor import Floor
-from unity_depth_perception.core.footprint import Footprints, TurnedPlaces
+from unity_depth_perception.core.footprint import AT_END, Footprints, TurnedPlaces
 from unity_depth_perception.core.rows import Counts, Values, packed, quantiles, thinned
 
 _MIN_POINTS = 4
@@ -40,6 +40,7 @@ class Bodies:
         is_cube: (N,)
         footprints: what each may cover of the ground.
         cores: what each certainly covers: less, where other objects hide its sides.
+        sides_seen: (N, 2, 2) whether each footprint's low and high side along its axes are seen to be its ends.
         middles: (N, 3, 2) where its middle may be: thrice the same place, unless its far side is out of sight.
     """
 
@@ -56,6 +57,7 @@ class Bodies:
     is_cube: NDArray[np.bool_]
     footprints: Footprints
     cores: Footprints
+    sides_seen: NDArray[np.bool_]
     middles: Values
 
     def __len__(self) -> int:
@@ -106,6 +108,7 @@ def make_bodies(
     seen, counts = thinned(seen, counts, _MOST_POINTS)
     ground, heights = floor.ground(seen), floor.heights(seen)
     places = TurnedPlaces(ground, counts)
+    ended = floor.ground(packed([ends[k] for k in numbers])[0])
     footprints = cores = places.bounding()
     width_m = footprints.sizes_m
     rim_m = _rim(pixel_m, np.linalg.norm(footprints.centers, axis=1), -floor.offset_m - (bottom + top) / 2)
@@ -115,13 +118,13 @@ def make_bodies(
         # lying flat it shows no edge to go by
         edges = np.where(raised & (top - bottom > pixel_m), top - bottom, top)[cubes]
         at_side = heights[cubes] < (top[cubes] - 0.15 * edges)[:, None]
-        ended, _ = packed([ends[k] for k in numbers[cubes]])
-        squares, shared = places.squares(cubes, at_side, edges, floor.ground(ended))
+        squares, shared = places.squares(cubes, at_side, edges, ended[cubes])
         footprints, cores = footprints.replaced(cubes, squares), footprints.replaced(cubes, shared)
+    sides_seen = footprints.sides_seen(ended, AT_END * (footprints.high - footprints.low))
     middles = _middles(footprints, top, -floor.offset_m, is_cube)
     return Bodies(
         numbers, counts, ground, heights, bottom, top, level, width_m, pixel_m, rim_m, is_cube,
-        footprints, cores, middles,
+        footprints, cores, sides_seen, middles,
     )  # fmt: skip
 
 

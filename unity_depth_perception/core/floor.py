@@ -15,7 +15,8 @@ _TRIALS = 192
 _JUDGES = 400  # points of each kind that vote on a trial: more cost time and change no winner
 _BAND_RATIO = 0.015  # a point belongs to a plane within this part of the scene's depth: what predicted depth scatters
 _MIN_POINTS = 12
-_MOST_TILT_RAD = 0.05  # of the plane that depth shows against gravity: a camera half a pixel off, a depth that bends
+_MOST_TILT_RAD = 0.05  # of the plane that depth shows against gravity: that of a camera that is some pixels off
+_EXACT_SPREAD = 0.001  # of a plane that exact depth shows, in heights of the camera: then it is no error of the depth
 
 
 @dataclass(frozen=True)
@@ -117,11 +118,11 @@ def _level(background: NDArray[np.float64], objects: NDArray[np.float64], band: 
 
 
 def _leveled(background: NDArray[np.float64], up: NDArray[np.float64], band: float) -> NDArray[np.float64]:
-    """`up`, or where a slight tilt explains most of what the floor's points scatter, the normal that they show."""
+    """The normal that the floor's points show, if it is tilted little and they lie on its plane exactly; else `up`."""
     normal = _refined(background, up, _densest(along(background, up), band), band)
-    if normal @ up < np.cos(_MOST_TILT_RAD):
-        return up
-    return normal if _placed(background, normal, band).spread_m < _placed(background, up, band).spread_m / 2 else up
+    floor = _placed(background, normal, band)
+    is_exact = floor.spread_m < _EXACT_SPREAD * abs(floor.offset_m)
+    return normal if is_exact and normal @ up > np.cos(_MOST_TILT_RAD) else up
 
 
 def _placed(background: NDArray[np.float64], up: NDArray[np.float64], band: float) -> Floor:

@@ -12,7 +12,7 @@ from unity_depth_perception.core.rows import Counts, Values, quantiles
 _YAWS = np.radians(np.arange(0.0, 90.0, 5.0))
 _AXES = np.stack([[np.cos(_YAWS), np.sin(_YAWS)], [-np.sin(_YAWS), np.cos(_YAWS)]]).transpose(2, 0, 1)  # (Y, 2, 2)
 _AT_SIDE = 0.1  # of a cube's points lie on a side that is in sight
-_AT_END, _ENDS_THERE = 0.1, 0.05  # how near, in edges, and which part of all its ends lie where a side is seen to end
+AT_END, _ENDS_THERE = 0.1, 0.05  # how near, in sizes, and which part of all its ends lie where a side is seen to end
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,32 @@ class Footprints:
     def sizes_m(self) -> Values:
         """(N,) their longer sides."""
         return np.asarray((self.high - self.low).max(axis=1))
+
+    def outside_m(self, ground: Values, unseen_m: Values) -> Values:
+        """How far (N, P) places (N, P, 2) are outside of each [m], if it reaches on by `unseen_m` (N, P, 2, 2).
+
+        Args:
+            unseen_m: for each axis beyond `low` and beyond `high`.
+        """
+        place = ground @ self.axes.swapaxes(1, 2)
+        below = self.low[:, None] - unseen_m[..., 0] - place
+        above = place - self.high[:, None] - unseen_m[..., 1]
+        beyond = np.maximum(np.maximum(below, above), 0.0)
+        return np.asarray(np.hypot(beyond[..., 0], beyond[..., 1]))
+
+    def sides_seen(self, ends: Values, slack_m: Values) -> NDArray[np.bool_]:
+        """(N, 2, 2) whether each is seen to end at `low` and `high` of its axes.
+
+        Args:
+            ends: (N, E, 2) [m] where it is seen to end.
+            slack_m: (N, 2) how near to a side that is, along each axis.
+        """
+        place, size = ends @ self.axes.swapaxes(1, 2) - self.low[:, None], (self.high - self.low)[:, None]
+        slack = slack_m[:, None]
+        between = ((place > slack) & (place < size - slack))[..., ::-1]  # not at a corner, where the other side ends
+        least = _ENDS_THERE * np.isfinite(place).sum(axis=1)
+        sides = [((np.abs(place - at) < slack) & between).sum(axis=1) > least for at in (0.0, size)]
+        return np.stack(sides, axis=-1)
 
     def depth_inside(self, ground: Values) -> Values:
         """How far (N, P) places (P, 2) or (N, P, 2) lie inside each [m]; outside, minus the distance to it."""
@@ -98,12 +124,8 @@ class TurnedPlaces:
         reach = np.clip(quantiles(np.sort(place[rows, best]), counts, (0.98,))[0], 0, 1)
         axes = _AXES[best] * away[rows, best][..., None]
         low = (nearest * away)[rows, best]
-        end = (ends @ axes.swapaxes(1, 2) - low[:, None]) / edges_m[:, None, None]  # (C, E, 2)
-        between = (end > _AT_END) & (end < reach[:, None] - _AT_END)  # not at a corner, where the other side ends
-        least = _ENDS_THERE * np.isfinite(end).sum(axis=1)  # (C, 2)
-        near, far = (
-            ((np.abs(end - at) < _AT_END) & between[..., ::-1]).sum(axis=1) > least for at in (0.0, reach[:, None])
-        )
+        seen = Footprints(axes, low, low + reach * edges_m[:, None])
+        near, far = np.moveaxis(seen.sides_seen(ends, AT_END * np.column_stack([edges_m, edges_m])), -1, 0)
         slack = np.where(in_sight | near, 0, 1 - reach) * edges_m[:, None]
         low = np.where(far, low - slack, low)
         slack = np.where(far, 0, slack)

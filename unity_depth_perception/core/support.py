@@ -7,8 +7,8 @@ over the carrier. How far the object is from that, in units of what depth errs, 
 - Height: the carrier's top against the object's lower end. The depth of an object may be wrong along its rays, so the
   error is measured as a ratio of depths, and the object is moved along its rays to where its lower end meets the
   carrier before its place is judged. Where another object may hide the lower end, what is seen is only a bound.
-- Place: the middle of the object's footprint against that of the carrier; and it must not lie inside anything that is
-  higher than the carrier.
+- Place: the middle of the object's footprint against that of the carrier, which reaches on where it is not seen to end;
+  and it must not lie inside anything that is higher than the carrier, nor may any other part of a level object.
 - An object that lies on two things, as a plank from a cube's edge down to the floor, is carried by the one that is
   nearer to its middle: by the law of the lever that one bears more of its weight (see `leaning`).
 """
@@ -177,12 +177,15 @@ class Support:
     def _outside_m(self, hides: NDArray[np.bool_]) -> Values:
         """(N, N) how far [m] the middle of body i is from the footprint of body k; 0 inside.
 
-        What an object `hides` (N, N) of its carrier may reach under it.
+        What an object `hides` (N, N) of its carrier may reach under it, where that is not seen to end.
         """
         bodies, count = self._bodies, len(self._bodies)
         of_carrier = self._middles[:, :-1].transpose(1, 0, 2, 3).reshape(count, -1, 2)  # (N, N * M, 2)
-        outside = -bodies.footprints.depth_inside(of_carrier).reshape(count, count, -1).max(axis=2).T
-        return np.asarray(np.maximum(outside - np.where(hides, self._size_m[:, None] / 2, 0.0), 0.0))
+        under_m = np.where(hides, self._size_m[:, None] / 2, 0.0).T  # (of carrier, N)
+        unseen_m = np.where(bodies.sides_seen[:, None], 0.0, under_m[:, :, None, None])  # (of carrier, N, 2, 2)
+        unseen_m = np.repeat(unseen_m, of_carrier.shape[1] // count, axis=1)
+        outside = bodies.footprints.outside_m(of_carrier, unseen_m)
+        return np.asarray(outside.reshape(count, count, -1).min(axis=2).T)
 
     def _too_low(self, level_m: Values, spread_m: float) -> Values:
         """Cost (N, N + 1) of cubes that are seen to be wider than they would be high on each carrier."""

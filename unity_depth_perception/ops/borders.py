@@ -15,7 +15,7 @@ from unity_depth_perception.ops.geometry import pixel_rays
 from unity_depth_perception.ops.instances import object_rows
 from unity_depth_perception.ops.selection import set_pixels
 
-_SAME_DEPTH = 0.02  # relative: a surface that slants by up to 80 degrees changes by less from pixel to pixel
+SAME_DEPTH = 0.02  # relative: a surface that slants by up to 80 degrees changes by less from pixel to pixel
 _NOISE = 0.001  # relative: a smaller step between two surfaces is none
 _GAP_RATIO = 0.01  # of the image's longer side: predicted masks end so far from each other where objects touch
 
@@ -130,18 +130,22 @@ def _steps(view: _View, ends: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
     Surfaces that meet go on with the slopes that they have on either side; or a level face is between them, too narrow
     to be seen.
     """
-    height, width = view.numbers.shape
-    numbers, depth_m = view.numbers.view(-1), view.depth_m.view(-1)
-    upper_m, lower_m = depth_m.index_select(0, ends), depth_m.index_select(0, at)
-    slopes_m = []
-    for pixel, value_m, next_to in ((ends, upper_m, -width), (at, lower_m, width)):
-        beside = (pixel + next_to).clamp_(0, height * width - 1)
-        own = numbers.index_select(0, pixel) == numbers.index_select(0, beside)
-        slopes_m.append(torch.where(own, (depth_m.index_select(0, beside) - value_m).abs(), torch.inf))
+    width = view.numbers.shape[1]
+    upper_m, lower_m = (view.depth_m.view(-1).index_select(0, pixels) for pixels in (ends, at))
+    upper_slope_m = _slopes(view, ends, -width)
+    lower_slope_m = _slopes(view, at, width)
     rows = torch.div(at - ends, width, rounding_mode="floor")
     level_m = upper_m * (1 - view.slopes(ends)[0] / view.slopes(at)[0]).abs()
-    least_m = rows * slopes_m[0] + torch.maximum(rows * slopes_m[1], level_m) + _NOISE * upper_m
-    return lower_m - upper_m, torch.minimum(least_m, _SAME_DEPTH * upper_m)
+    least_m = rows * upper_slope_m + torch.maximum(rows * lower_slope_m, level_m) + _NOISE * upper_m
+    return lower_m - upper_m, torch.minimum(least_m, SAME_DEPTH * upper_m)
+
+
+def _slopes(view: _View, pixels: Tensor, step: int) -> Tensor:
+    """By how much (R,) [m] the depth of the object at each pixel changes to its next pixel; inf where it has none."""
+    next_to = (pixels + step).clamp_(0, view.numbers.numel() - 1)
+    own, other = (view.numbers.view(-1).index_select(0, each) for each in (pixels, next_to))
+    own_m, other_m = (view.depth_m.view(-1).index_select(0, each) for each in (pixels, next_to))
+    return torch.where(own == other, (other_m - own_m).abs(), torch.inf)
 
 
 def _shares(above: Tensor, what: Tensor, count: int) -> NDArray[np.float64]:

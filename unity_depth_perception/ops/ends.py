@@ -8,10 +8,9 @@ import torch
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.ops.borders import SAME_DEPTH
 from unity_depth_perception.ops.instances import object_rows
 from unity_depth_perception.ops.selection import set_pixels
-
-_SAME_DEPTH = 0.02  # relative
 
 
 def seen_ends(depth_m: Tensor, instances: Tensor, count: int, camera: Camera, sample_size: int = 96) -> Tensor:
@@ -36,7 +35,7 @@ def seen_ends(depth_m: Tensor, instances: Tensor, count: int, camera: Camera, sa
     own, next_to = torch.cat([one, other]), torch.cat([other, one])
     owner, neighbour = (numbers.view(-1).index_select(0, pixels).to(torch.int64) for pixels in (own, next_to))
     own_m, next_m = (depth_m.view(-1).index_select(0, pixels) for pixels in (own, next_to))
-    least = torch.where(neighbour > 0, 1 + _SAME_DEPTH, 1 - _SAME_DEPTH)
+    least = torch.where(neighbour > 0, 1 + SAME_DEPTH, 1 - SAME_DEPTH)
     free = set_pixels((owner > 0) & (next_m > least * own_m))
     owner, order = torch.sort(owner[free], stable=True)
     chosen, has_any = _spread(owner, count, sample_size)
