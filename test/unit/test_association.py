@@ -184,6 +184,35 @@ def test_the_floor_is_found_though_a_wall_is_larger(pitch_deg: float) -> None:
     assert floor.offset_m == pytest.approx(-pose[2, 3], abs=1e-3)
 
 
+@pytest.mark.parametrize("pitch_deg", [40, 65, 75])
+@pytest.mark.parametrize("aside_deg", [-140, -40])
+def test_a_wall_behind_the_camera_is_no_floor(aside_deg: float, pitch_deg: float) -> None:
+    """A lens of wide angle that looks down sees it too, and its normal points up in the image; but the objects, which
+    are lower than the eye, are farther from it than the eye is."""
+    rng, pose, way = np.random.default_rng(2), look(pitch_deg, 5, 0.1), np.radians(aside_deg)
+    floor_points = np.c_[rng.uniform(-0.3, 0.3, (500, 2)), np.zeros(500)]
+    to_wall, along = np.array([np.cos(way), np.sin(way), 0]), np.array([-np.sin(way), np.cos(way), 0])
+    wall = 0.7 * to_wall + rng.uniform(-0.6, 0.6, (1500, 1)) * along + rng.uniform(0, 0.9, (1500, 1)) * [0, 0, 1]
+    objects = np.c_[rng.uniform(-0.1, 0.1, (200, 2)), rng.uniform(0, 0.1, 200)]
+    seen = [(points - pose[:3, 3]) @ pose[:3, :3] for points in (np.concatenate([floor_points, wall]), objects)]
+    floor = fit_floor(*seen)
+    assert floor is not None
+    assert floor.up == pytest.approx(up_from_pose(pose), abs=5e-3)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_floor_of_which_little_is_seen_is_found(seed: int) -> None:
+    """Three of its points are among few trials only if they are sought next to each other."""
+    rng, pose = np.random.default_rng(seed), look(65, 5, 0.1)
+    floor_points = np.c_[rng.uniform(-0.3, 0.3, (240, 2)), np.zeros(240)]
+    others = rng.uniform([-0.9, -0.9, 0.05], [0.9, 0.9, 0.6], (1760, 3))
+    objects = np.c_[rng.uniform(-0.1, 0.1, (200, 2)), rng.uniform(0, 0.1, 200)]
+    seen = [(points - pose[:3, 3]) @ pose[:3, :3] for points in (np.concatenate([floor_points, others]), objects)]
+    floor = fit_floor(*seen)
+    assert floor is not None
+    assert floor.up == pytest.approx(up_from_pose(pose), abs=0.02)
+
+
 def test_the_floors_scatter_is_measured() -> None:
     rng = np.random.default_rng(0)
     floor_points = np.c_[rng.uniform(-1, 1, 500), rng.normal(0.5, 0.004, 500), rng.uniform(1, 2, 500)]

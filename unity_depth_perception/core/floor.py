@@ -12,6 +12,7 @@ from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.rows import finite_points
 
 _TRIALS = 192
+_DRAWN = 12  # points of which a trial takes the two nearest to its first
 _JUDGES = 400  # points of each kind that vote on a trial: more cost time and change no winner
 _BAND_RATIO = 0.015  # a point belongs to a plane within this part of the scene's depth: what predicted depth scatters
 _MIN_POINTS = 12
@@ -102,7 +103,7 @@ def fit_floor(
 def _level(background: NDArray[np.float64], objects: NDArray[np.float64], band: float) -> NDArray[np.float64] | None:
     """Normal of the best plane through three points (RANSAC with a fixed seed), refined on its inliers."""
     rng = np.random.default_rng(0)
-    triples = background[rng.integers(len(background), size=(_TRIALS, 3))]  # (T, 3, 3)
+    triples = _neighbours(background[rng.integers(len(background), size=(_TRIALS, 1 + _DRAWN))])
     normals = np.cross(triples[:, 1] - triples[:, 0], triples[:, 2] - triples[:, 0])
     lengths = np.linalg.norm(normals, axis=1)
     usable = lengths > 1e-9
@@ -148,6 +149,13 @@ def _refined(
     return np.asarray(normal)
 
 
+def _neighbours(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row of points (T, 1 + D, 3) the first and the two nearest to it (T, 3, 3): as a rule of one plane."""
+    away = ((drawn[:, 1:] - drawn[:, :1]) ** 2).sum(axis=2)
+    nearest = 1 + np.argpartition(away, 1, axis=1)[:, :2]
+    return np.asarray(np.take_along_axis(drawn, np.pad(nearest, ((0, 0), (1, 0)))[..., None], axis=1))
+
+
 def _thinned(points: NDArray[np.float64]) -> NDArray[np.float64]:
     return points[:: max(1, -(-len(points) // _JUDGES))]
 
@@ -159,12 +167,14 @@ def _plane_scores(
     objects: NDArray[np.float64],
     band: float,
 ) -> NDArray[np.float64]:
-    """Share of background on each plane, where the objects are above it and its normal points up in the image.
+    """Share of background on each plane, where the objects are between it and the eye's height and its normal points
+    up in the image.
 
     A camera that looks down sees every wall's normal point down or sideways in its image: so floor and walls differ.
     """
     on_plane = _share(np.abs(background @ normals.T - offsets) < band)
-    above = _share(objects @ normals.T - offsets > -2 * band) if len(objects) else 1.0
+    heights = objects @ normals.T - offsets
+    above = _share((heights > -2 * band) & (heights < -offsets)) if len(objects) else 1.0
     upwards = np.where(normals[:, 1] < 0.05, np.clip(-normals[:, 1] / 0.5, 0.1, 1.0), 0.0)
     return np.asarray(on_plane * above**2 * upwards, dtype=np.float64)
 
