@@ -94,10 +94,10 @@ def fit_floor(
     if len(background) < _MIN_POINTS:
         return None
     band = _BAND_RATIO * float(np.median(background[:, 2]))
-    up = _level(background, objects, band) if up is None else _leveled(background, up, band)
-    if up is None:
-        return None
-    return _placed(background, up, band)
+    if up is not None:
+        return _leveled(background, up, band)
+    up = _level(background, objects, band)
+    return None if up is None else _placed(background, up, band)
 
 
 def _level(background: NDArray[np.float64], objects: NDArray[np.float64], band: float) -> NDArray[np.float64] | None:
@@ -118,12 +118,13 @@ def _level(background: NDArray[np.float64], objects: NDArray[np.float64], band: 
     return _refined(background, normals[best], float(offsets[best]), band)
 
 
-def _leveled(background: NDArray[np.float64], up: NDArray[np.float64], band: float) -> NDArray[np.float64]:
-    """The normal that the floor's points show, if it is tilted little and they lie on its plane exactly; else `up`."""
-    normal = _refined(background, up, _densest(along(background, up), band), band)
+def _leveled(background: NDArray[np.float64], up: NDArray[np.float64], band: float) -> Floor:
+    """The plane of the floor's points, if it is tilted little and they lie on it exactly; else the level one."""
+    given = _placed(background, up, band)
+    normal = _refined(background, up, given.offset_m, band)
     floor = _placed(background, normal, band)
     is_exact = floor.spread_m < _EXACT_SPREAD * abs(floor.offset_m)
-    return normal if is_exact and normal @ up > np.cos(_MOST_TILT_RAD) else up
+    return floor if is_exact and normal @ up > np.cos(_MOST_TILT_RAD) else given
 
 
 def _placed(background: NDArray[np.float64], up: NDArray[np.float64], band: float) -> Floor:

@@ -103,10 +103,11 @@ class Support:
         So far would it stand inside of k, if it went on down beside it.
         """
         bodies, i, k = self._bodies, overhangs.upper, overhangs.lower
-        inside_m = np.nanmax(bodies.cores[k].depth_inside(bodies.ground[i]), axis=1)
-        straight = bodies.top_is_level[i] & (bodies.bottom_m[i] > bodies.top_m[k] - 2 * bodies.pixel_m[i])
+        above = bodies.top_is_level[i] & (bodies.bottom_m[i] > bodies.top_m[k] - 2 * bodies.pixel_m[i])
+        i, k = i[above], k[above]
+        inside_m = bodies.cores[k].depth_inside(bodies.ground[i])  # (P, K)
         table = np.zeros((len(bodies),) * 2)
-        table[i, k] = np.where(straight, np.maximum(inside_m, 0.0), 0.0)
+        table[i, k] = np.nanmax(inside_m, axis=1, initial=0.0)
         return table
 
     def _tolerances(self) -> Values:

@@ -42,7 +42,8 @@ def object_rows(instances: Tensor, margin_px: int) -> slice:
     What is done per pixel of the objects need not look at the rest. Without an object it is the first row.
     """
     height = len(instances)
-    occupied = set_pixels(instances.any(1))
+    on_cpu = instances.device.type == "cpu"  # where NumPy takes a third of the time of Tensor.any along rows
+    occupied = set_pixels(torch.from_numpy(instances.numpy().any(axis=1)) if on_cpu else instances.any(1))
     if not len(occupied):
         return slice(0, min(1, height))
     first, last = occupied[[0, -1]].tolist()
