@@ -60,6 +60,7 @@ def test_metres_grow_with_the_focal_length_that_a_known_network_sees() -> None:
     model = CompactDepth(CPU)
     for parameter in [*model.network.head.parameters(), *model.network.floor[2].parameters()]:
         torch.nn.init.zeros_(parameter)
+    torch.nn.init.constant_(model.network.trust.layers[-1].bias, -1e4)  # no room
     image = torch.zeros(512, 512, 3, dtype=torch.uint8)
     for focal_px in (400.0, 800.0):
         with torch.inference_mode():
@@ -106,7 +107,7 @@ def test_the_network_predicts_at_half_the_size(height: int, width: int) -> None:
         depth, classes = network.decode(encoding, rays, encoding.floor_normal, encoding.log_height)
     half = (-(-height // 2), -(-width // 2))
     assert depth.shape == (2, *half)
-    assert classes.shape == (2, 3, *half)
+    assert classes.shape == (2, 4, *half)
 
 
 def test_one_place_has_one_object_even_where_its_category_is_in_doubt() -> None:

@@ -31,21 +31,33 @@ def test_a_mask_is_not_mirrored_on_its_way_into_the_crop() -> None:
     assert columns.max() <= CROP_PX // 2
 
 
-def test_no_object_has_no_category() -> None:
+def test_no_box_has_no_odds() -> None:
     network = SecondLookNetwork(12).eval()
     with torch.inference_mode():
         logits = network(torch.rand(1, 3, 64, 64), torch.zeros(0, 5), torch.zeros(0, MASK_PX, MASK_PX))
-    assert logits.shape == (0, 12)
+    assert logits.shape == (0, 13)
+
+
+def saying(label: int) -> compact.CompactSegmenter:
+    """A segmenter whose second look says the same of everything."""
+    segmenter = compact.CompactSegmenter(CPU)
+    torch.nn.init.zeros_(segmenter.second_look.head.weight)
+    segmenter.second_look.head.bias.data = torch.where(torch.arange(13) == label, 1e4, 0.0)
+    return segmenter
 
 
 def test_what_it_says_decides_where_the_box_head_is_in_doubt() -> None:
-    segmenter = compact.CompactSegmenter(CPU)
     (sample,) = render_samples([500], 512, 512)
-    image = torch.from_numpy(sample.image)
-    wanted = segmenter.categories.index("green_parallelepiped")
-    torch.nn.init.zeros_(segmenter.second_look.head.weight)
-    segmenter.second_look.head.bias.data = torch.where(torch.arange(12) == wanted, 1e4, 0.0)
+    segmenter = saying(1 + compact.CompactSegmenter(CPU).categories.index("green_parallelepiped"))
     with torch.inference_mode():
-        result = segmenter.infer(image)
+        result = segmenter.infer(torch.from_numpy(sample.image))
     assert len(result.categories) >= 2
     assert set(result.categories) == {"green_parallelepiped"}
+
+
+def test_what_it_takes_for_nothing_is_no_object() -> None:
+    (sample,) = render_samples([500], 512, 512)
+    with torch.inference_mode():
+        result = saying(0).infer(torch.from_numpy(sample.image))
+    assert result.categories == ()
+    assert not result.instances.any()

@@ -49,12 +49,13 @@ def test_known_categories_move_to_their_rows_and_new_ones_stay_random() -> None:
     assert torch.equal(network.state_dict()[stem], given[f"detector.{stem}"])
 
 
-def test_the_second_look_has_no_row_of_the_background() -> None:
+def test_the_second_look_keeps_its_row_of_what_is_nothing() -> None:
     network = SecondLookNetwork(len(WANTED))
     begin_with(network, "second_look", SEGMENTATION_WEIGHTS, WANTED)
     given, description = load_weights(SEGMENTATION_WEIGHTS)
     row = description["categories"].index("red_cube")
-    assert torch.equal(network.head.weight[2], given["second_look.head.weight"][row])
+    assert torch.equal(network.head.weight[0], given["second_look.head.weight"][0])
+    assert torch.equal(network.head.weight[3], given["second_look.head.weight"][1 + row])
 
 
 def test_a_classifier_of_torchvision_gives_its_backbone(tmp_path: Path) -> None:

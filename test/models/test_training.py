@@ -8,9 +8,11 @@ import pytest
 import torch
 from tiny_training import noisy_steps
 from torch import Tensor, nn
+from torchvision.ops import box_iou
 
 from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.models.depth_network import CLASSES, CompactDepthNetwork
+from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
 from unity_depth_perception.models.weights import save_weights
 from unity_depth_perception.models.yardstick import Sightings, YardstickNetwork, sighting_losses
 from unity_depth_perception.synthetic.scene import CATEGORIES
@@ -18,7 +20,7 @@ from unity_depth_perception.training.batches import Batch, draw_batch, ray_chann
 from unity_depth_perception.training.depth import classes, depth_losses, train_depth
 from unity_depth_perception.training.loop import TrainingConfig, fit
 from unity_depth_perception.training.pool import SHARD_IMAGES, ScenePool, Shard, fill
-from unity_depth_perception.training.second_look import objects
+from unity_depth_perception.training.second_look import mistaken, objects
 from unity_depth_perception.training.segmentation import train_segmentation
 from unity_depth_perception.training.target import target
 from unity_depth_perception.training.yardstick import candidates
@@ -73,8 +75,8 @@ def test_a_batch_knows_its_floor(batch: Batch) -> None:
 
 
 def test_classes_are_those_of_the_objects(batch: Batch) -> None:
-    found = classes(batch, torch.zeros(len(batch.image), 3, *batch.depth_m.shape[1:]))
-    assert torch.equal(found > 0, batch.instances > 0)
+    found = classes(batch, batch.depth_m.shape[1:])
+    assert torch.equal(found > 1, batch.instances > 0)
     for index, k in ((0, 1), (1, 1), (2, 1)):
         mask = batch.instances[index] == k
         if mask.any():
@@ -165,7 +167,7 @@ def test_what_is_no_cube_teaches_nothing_but_doubt() -> None:
 def test_the_second_looks_objects_are_those_of_the_batch(batch: Batch) -> None:
     boxes, masks, labels = objects(batch, np.random.default_rng(0))
     found = [target(batch, index) for index in range(len(batch.image))]
-    assert labels.tolist() == [int(label) - 1 for one in found for label in one["labels"]]
+    assert labels.tolist() == [int(label) for one in found for label in one["labels"]]
     assert boxes[:, 0].tolist() == [index for index, one in enumerate(found) for _ in one["labels"]]
     areas = torch.cat([one["masks"].flatten(1).sum(dim=1) for one in found])
     size = boxes[:, 3:] - boxes[:, 1:3]
@@ -174,6 +176,21 @@ def test_the_second_looks_objects_are_those_of_the_batch(batch: Batch) -> None:
     assert large.sum() > 3
     assert (seen / areas)[large].median() == pytest.approx(1, abs=0.1)
     assert (seen / areas)[large].max() < 1.1
+
+
+def test_what_a_detector_finds_where_no_object_is_is_a_mistake(batch: Batch) -> None:
+    """An untrained one, sure of everything, finds objects everywhere."""
+    torch.manual_seed(0)
+    detector = compact_mask_rcnn(12).eval()
+    torch.nn.init.constant_(detector.roi_heads.box_predictor.cls_score.bias, 0.0)
+    boxes, masks, labels = mistaken(detector, batch)
+    assert len(boxes) == len(masks) == len(labels) > 5
+    assert not labels.any()
+    assert boxes[:, 0].max() < len(batch.image)
+    for index in range(len(batch.image)):
+        overlap = box_iou(boxes[boxes[:, 0] == index, 1:], target(batch, index, least_ratio=0.0)["boxes"])
+        assert (overlap < 0.3).all()
+    assert not masks.requires_grad
 
 
 class Tiny(nn.Module):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import weakref
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -18,7 +18,7 @@ from unity_depth_perception.models.pasting import paste, resized
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.models.second_look import SecondLookNetwork
-from unity_depth_perception.models.segmentation_network import Detections, compact_mask_rcnn, detect, masks
+from unity_depth_perception.models.segmentation_network import LEAST_SCORE, Detections, compact_mask_rcnn, detect, masks
 from unity_depth_perception.models.weights import (
     EMBEDDED,
     categories_of,
@@ -48,6 +48,7 @@ class CompactDepth:
         fill_network(both, state, weights)
         both.to(device).to(memory_format=torch.channels_last).eval()
         self._finder = embedded_segmenter(device)
+        self._cubes = [index for index, name in enumerate(self._finder.categories) if name.endswith("_cube")]
         self.name = "compact" if weights == DEPTH_WEIGHTS else str(weights)
         self.device = device
 
@@ -64,9 +65,9 @@ class CompactDepth:
         rays = torch.cat([rays, rays.flip(3) * rays.new_tensor([-1.0, 1.0])[:, None, None]])
         encoding = self.network.encode(torch.cat([small, small.flip(3)]), rays)
         normals, log_heights = encoding.floor_normal, encoding.log_height
-        sightings = self._sightings(image, camera)
-        if sightings is not None:
-            normal, log_height = sightings.agreed()
+        floor = self._floor(image, camera)
+        if floor is not None:
+            normal, log_height = floor
             normals = torch.stack([normal, normal * _mirror(normal)])
             log_heights = (log_height + math.log(CANONICAL_FOCAL_PX / seen.focal_px)).expand(2)
         log_canonical, _ = self.network.decode(encoding, rays, normals, log_heights)
@@ -76,24 +77,29 @@ class CompactDepth:
         depth_m = functional.interpolate(metres[None], size=size, mode="bilinear", align_corners=False)[0, 0]
         return DepthPrediction(depth_m, is_metric=True)
 
-    def _sightings(self, image: Tensor, camera: Camera) -> Sightings | None:
-        """What the cubes in `image` and in its mirror image say; None if there is none."""
-        small, found = self._finder.detections(image)
-        count = len(found.boxes)
+    def _floor(self, image: Tensor, camera: Camera) -> tuple[Tensor, Tensor] | None:
+        """Normal (3,) and log height () as the cubes in `image` and in its mirror image say; None if nothing is found.
+
+        How likely each is a cube, the second look says.
+        """
+        look = self._finder.look(image)
+        count, width = len(look.found.boxes), look.small.shape[3]
         if not count:
             return None
-        width = small.shape[3]
-        seen = camera.resized(width, small.shape[2])
-        boxes = torch.cat([found.boxes, _mirrored(found.boxes, width)])
+        seen = camera.resized(width, look.small.shape[2])
+        boxes = torch.cat([look.found.boxes, _mirrored(look.found.boxes, width)])
         image_of = torch.arange(2, device=self.device).repeat_interleave(count)[:, None]
         intrinsics = boxes.new_tensor(
             [[seen.fx, seen.fy, seen.cx, seen.cy], [seen.fx, seen.fy, width - 1 - seen.cx, seen.cy]]
         )
         said: Sightings = self.yardstick(
-            torch.cat([small, small.flip(3)]), torch.cat([image_of, boxes], dim=1), intrinsics[image_of[:, 0]]
+            torch.cat([look.small, look.small.flip(3)]),
+            torch.cat([image_of, boxes], dim=1),
+            intrinsics[image_of[:, 0]],
         )
         back = torch.where(image_of == 1, _mirror(said.floor_normal), 1.0)
-        return replace(said, floor_normal=said.floor_normal * back)
+        is_cube = look.odds[:, 1:][:, self._cubes].sum(dim=1).repeat(2)
+        return replace(said, floor_normal=said.floor_normal * back).agreed(is_cube)
 
 
 def _mirror(vectors: Tensor) -> Tensor:
@@ -105,6 +111,23 @@ def _mirrored(boxes: Tensor, width: int) -> Tensor:
     """Boxes (N, 4) in the mirror image of an image `width` px wide."""
     x_min, y_min, x_max, y_max = boxes.unbind(dim=1)
     return torch.stack([width - x_max, y_min, width - x_min, y_max], dim=1)
+
+
+@dataclass(frozen=True)
+class Look:
+    """What may be objects in an image.
+
+    Attributes:
+        small: (1, 3, h, w) float 0..1 the image at the size looked at.
+        found: N places where Mask R-CNN finds something, in `small`.
+        masks: (N, 28, 28) 0..1, each stretched over its box.
+        odds: (N, 1 + C) probability that it is nothing, and of each category.
+    """
+
+    small: Tensor
+    found: Detections
+    masks: Tensor
+    odds: Tensor
 
 
 class CompactSegmenter:
@@ -122,47 +145,50 @@ class CompactSegmenter:
         self.device = device
         self.categories = categories
         self._area_px = input_area_px(description, weights, SEGMENTATION_AREA_PX)
-        self._last: tuple[weakref.ref[Tensor], Tensor, Detections] | None = None
+        self._last: tuple[weakref.ref[Tensor], Look] | None = None
 
     def infer(self, image: Tensor) -> Segmentation:
-        """Instances of `image` (H, W, 3) uint8 RGB on `device`."""
+        """Instances of `image` (H, W, 3) uint8 RGB on `device`; both networks must think that there is an object."""
         height, width = image.shape[:2]
-        small, found = self.detections(image)
-        scale = torch.tensor([width / small.shape[3], height / small.shape[2]], device=self.device).repeat(2)
-        soft = masks(self.network, found)
-        instances, kept = paste(soft, (found.boxes * scale).tolist(), height, width)
-        categories, scores = self._categories(small, found, soft), found.scores.tolist()
+        look = self.look(image)
+        likely = (look.found.scores * (1 - look.odds[:, 0])).sqrt()
+        surest = likely.argsort(descending=True)
+        surest = surest[likely[surest] >= SCORE_THRESHOLD]
+        scale = torch.tensor([width / look.small.shape[3], height / look.small.shape[2]], device=self.device).repeat(2)
+        instances, kept = paste(look.masks[surest], (look.found.boxes[surest] * scale).tolist(), height, width)
+        chosen = surest[kept]
+        categories: list[int] = look.odds[chosen, 1:].argmax(dim=1).tolist()
         return Segmentation(
             instances,
-            categories=tuple(self.categories[categories[index]] for index in kept),
-            scores=tuple(scores[index] for index in kept),
+            categories=tuple(self.categories[category] for category in categories),
+            scores=tuple(likely[chosen].tolist()),
         )
 
-    def _categories(self, small: Tensor, found: Detections, soft: Tensor) -> list[int]:
-        """Indices of the categories that the second look finds most likely, in the image and in its mirror image."""
+    def look(self, image: Tensor) -> Look:
+        """What both networks see in `image` (H, W, 3) uint8 RGB.
+
+        Asked again for the same tensor, it gives the same answer without looking: depth and segmentation both ask.
+        """
+        last = self._last
+        if last is not None and last[0]() is image:
+            return last[1]
+        small = resized(image, *processing_size(image.shape[1], image.shape[0], self._area_px))
+        found = detect(self.network, small[0], LEAST_SCORE)
+        soft = masks(self.network, found)
+        look = Look(small, found, soft, self._odds(small, found.boxes, soft))
+        self._last = weakref.ref(image), look
+        return look
+
+    def _odds(self, small: Tensor, boxes: Tensor, soft: Tensor) -> Tensor:
+        """(N, 1 + C) of `Look`: the mean of what the second look says of the image and of its mirror image."""
 
         def odds(image: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
             of_image = torch.cat([torch.zeros_like(boxes[:, :1]), boxes], dim=1)
             probability: Tensor = self.second_look(image, of_image, masks).softmax(dim=1)
             return probability
 
-        mirrored = _mirrored(found.boxes, small.shape[3])
-        both = odds(small, found.boxes, soft) + odds(small.flip(3), mirrored, soft.flip(2))
-        chosen: list[int] = both.argmax(dim=1).tolist()
-        return chosen
-
-    def detections(self, image: Tensor) -> tuple[Tensor, Detections]:
-        """The image (1, 3, h, w) float 0..1 at the size looked at, and the objects in it, without their masks.
-
-        Asked again for the same tensor, it gives the same answer without looking: depth and segmentation both ask.
-        """
-        last = self._last
-        if last is not None and last[0]() is image:
-            return last[1], last[2]
-        small = resized(image, *processing_size(image.shape[1], image.shape[0], self._area_px))
-        found = detect(self.network, small[0], SCORE_THRESHOLD)
-        self._last = weakref.ref(image), small, found
-        return small, found
+        mirrored = _mirrored(boxes, small.shape[3])
+        return (odds(small, boxes, soft) + odds(small.flip(3), mirrored, soft.flip(2))) / 2
 
 
 @functools.cache

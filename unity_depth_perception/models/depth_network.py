@@ -2,11 +2,12 @@
 and, in the decoder, within each column of pixels.
 
 It sees colour and, as two more channels, each pixel's viewing ray. The decoder is given the floor (where is down, how
-high is the camera) and predicts how much nearer than the floor each pixel is. The floor comes from the cubes that the
-segmentation finds (yardstick.py); the network's own guess from the coarsest level serves where there is none. All
-lengths are predicted for a canonical focal length: metres = prediction * f / CANONICAL_FOCAL_PX, f being the focal
-length at the network's resolution. An object of n pixels then has one canonical depth, whatever the lens (Metric3D, Yin
-et al., ICCV 2023: "label transformation").
+high is the camera) and predicts how much nearer than the floor each pixel is, and what is floor. Where that ends, walls
+begin (room.py): a pixel's depth is a mean of what was predicted and of what the room says, weighted by how far a last
+layer trusts the room. The floor comes from the cubes that the segmentation finds (yardstick.py); the network's own
+guess from the coarsest level serves where there is none. All lengths are predicted for a canonical focal length: metres
+= prediction * f / CANONICAL_FOCAL_PX, f being the focal length at the network's resolution. An object of n pixels then
+has one canonical depth, whatever the lens (Metric3D, Yin et al., ICCV 2023: "label transformation").
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unity_depth_perception.models.blocks import conv_block, encoder_stages
+from unity_depth_perception.models.room import log_room_depth
 
 CANONICAL_FOCAL_PX = 256.0
 WIDTHS = (16, 32, 64, 128, 192)
 FAR_M = 3.3
 """Canonical depth that the floor tends to at the horizon, and has above it."""
-CLASSES = ("background", "cube", "parallelepiped")
-"""What the decoder tells apart beside depth while it is trained: it learns to see objects sooner."""
+CLASSES = ("floor", "wall", "cube", "parallelepiped")
+"""What the decoder tells apart beside depth; a wall is whatever else is seen."""
 _MERGED = (96, 64, 32)
 """Channels of the decoder at 1/16, 1/8 and 1/4 of the resolution."""
 
@@ -80,6 +82,9 @@ class CompactDepthNetwork(nn.Module):
         self.head = nn.Conv2d(_MERGED[-1], outputs, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         self.head.bias = nn.Parameter(torch.zeros(outputs))
+        self.trust = RoomTrust(_MERGED[-1])
+        self.log_scale: Tensor
+        self.register_buffer("log_scale", torch.zeros(()))  # of the metres given over those of the scenes learnt from
 
     def encode(self, image: Tensor, rays: Tensor) -> Encoding:
         """What does not depend on the floor, and a guess at it.
@@ -99,7 +104,7 @@ class CompactDepthNetwork(nn.Module):
         return Encoding(tuple(skips), coarsest, normal, log_height)
 
     def decode(self, encoding: Encoding, rays: Tensor, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
-        """Log canonical depth (B, ceil(H / 2), ceil(W / 2)) and logits (B, 3, ...) of `CLASSES`, given the floor.
+        """Log canonical depth (B, ceil(H / 2), ceil(W / 2)) and logits (B, 4, ...) of `CLASSES`, given the floor.
 
         Args:
             encoding: what `encode` made of the images.
@@ -115,8 +120,13 @@ class CompactDepthNetwork(nn.Module):
             x = columns(merge(torch.cat([x, skip, floor], dim=1)), torch.cat([seen[:, 1:], floor], dim=1))
         height, width = encoding.skips[0].shape[2:]
         nearer = functional.pixel_shuffle(self.head(x), 2)[:, :, :height, :width]
-        floor = log_floor_depth(normal, log_height, functional.adaptive_avg_pool2d(rays, (height, width)))
-        return floor + nearer[:, 0], nearer[:, 1:]
+        seen = functional.adaptive_avg_pool2d(rays, (height, width))
+        free = log_floor_depth(normal, log_height, seen) + nearer[:, 0]
+        logits = nearer[:, 1:]
+        odds = logits.detach().float().softmax(dim=1)
+        room = log_room_depth(odds[:, 0] - odds[:, 1], seen, normal, log_height)
+        depth = free + self.trust(x, odds, room - free) * (room - free)
+        return depth + self.log_scale, logits
 
     def _attend(self, x: Tensor, rays: Tensor) -> Tensor:
         """Tokens (B, h w, C) of the coarsest level, each aware of all others."""
@@ -128,6 +138,29 @@ class CompactDepthNetwork(nn.Module):
         raw = self.floor(tokens.mean(dim=1))
         mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)  # 37 degrees down
         return functional.normalize(raw[:, :3] + mean_normal, dim=1), raw[:, 3] - 0.8
+
+
+class RoomTrust(nn.Module):
+    """How far to trust the room instead of what was predicted, at first little."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        last = nn.Conv2d(16, 1, 3, padding=1)
+        self.layers = nn.Sequential(conv_block(width + len(CLASSES) + 1, 16), conv_block(16, 16), last)
+        assert last.bias is not None  # for mypy
+        nn.init.constant_(last.bias, -3.0)
+
+    def forward(self, x: Tensor, odds: Tensor, farther: Tensor) -> Tensor:
+        """(B, H, W) 0..1.
+
+        Args:
+            x: (B, C, h, w) the decoder's features.
+            odds: (B, 4, H, W) probabilities of `CLASSES`.
+            farther: (B, H, W) log depth of the room over what was predicted.
+        """
+        x = functional.interpolate(x, size=odds.shape[2:], mode="bilinear", align_corners=False)
+        trusted: Tensor = self.layers(torch.cat([x, odds, farther.clamp(-2, 2)[:, None]], dim=1))
+        return trusted[:, 0].sigmoid()
 
 
 class ColumnAttention(nn.Module):

@@ -1,7 +1,8 @@
-"""The second look: what an object is, from its own pixels, once Mask R-CNN has found it.
+"""The second look: whether and what an object is, from its own pixels, once Mask R-CNN has found it.
 
 The box head sees an object through 7 x 7 cells of features, whose size follows the object's; whether its edges are
-equally long is lost there. Cut out, brought to a fixed size and with its mask beside it, that is plain to see.
+equally long is lost there, and whether they are straight. Cut out, brought to a fixed size and with its mask beside it,
+that is plain to see.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ _MARGIN = 1.4  # side of a crop over the longer side of the object's box
 
 
 class SecondLookNetwork(nn.Module):
-    """Tells the category of objects cut out of an image."""
+    """Tells objects cut out of an image from what only resembles them, and their categories."""
 
     def __init__(self, class_count: int) -> None:
         super().__init__()
@@ -37,10 +38,10 @@ class SecondLookNetwork(nn.Module):
             nn.Linear(128 * (CROP_PX // 16) ** 2, 128),
             nn.ReLU(inplace=True),
         )
-        self.head = nn.Linear(128, class_count)
+        self.head = nn.Linear(128, 1 + class_count)
 
     def forward(self, image: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
-        """Logits (N, C) of the categories of N objects.
+        """Logits (N, 1 + C) of N objects: that each is none, and of its categories.
 
         Args:
             image: (B, 3, H, W) float, RGB 0..1.

@@ -28,6 +28,8 @@ _CHANNELS = 64
 _LEVELS = ("0", "1", "2", "3")
 _ANCHOR_PX = ((16,), (36,), (80,), (180,))
 _NMS_IOU = 0.5
+LEAST_SCORE = 0.25
+"""Of what the second look is asked about."""
 
 
 class CompactBackbone(nn.Module):

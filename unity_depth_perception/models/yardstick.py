@@ -17,6 +17,7 @@ from unity_depth_perception.models.crops import CROP_PX, square_crops
 
 _MARGIN = 1.5  # side of a crop over the longer side of the cube's box
 _SHARPNESS = 6.0  # of the weights: the surest sightings decide, as the errors of the doubtful ones do not average out
+_LEAST_ODDS = 1e-4  # that something is a cube: where there is none, the surest of what is none counts
 _TYPICAL_LOG = (-2.0, -2.6)  # of depth and of height, times the crop's size: where an untrained network starts
 
 
@@ -42,9 +43,14 @@ class Sightings:
             self.log_depth[chosen], self.log_height[chosen], self.floor_normal[chosen], self.log_error[chosen]
         )
 
-    def agreed(self) -> tuple[Tensor, Tensor]:
-        """Normal (3,) and log height (), the cubes' mean weighted by how sure they are."""
-        weight = functional.softmax(-_SHARPNESS * self.log_error, dim=0)
+    def agreed(self, is_cube: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
+        """Normal (3,) and log height (), the mean weighted by how sure they are.
+
+        Args:
+            is_cube: (N,) probability that each is of a cube.
+        """
+        odds = torch.as_tensor(is_cube, device=self.log_error.device).clamp(min=_LEAST_ODDS)
+        weight = functional.softmax(odds.log() - _SHARPNESS * self.log_error, dim=0)
         normal = functional.normalize((weight[:, None] * self.floor_normal).sum(dim=0), dim=0)
         return normal, (weight * self.log_height).sum()
 

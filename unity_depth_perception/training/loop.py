@@ -110,23 +110,18 @@ class _Step(nn.Module):
         return self._step_loss(source, rng, progress)
 
 
-def fit_parts(config: TrainingConfig, trainings: Mapping[str, tuple[float, Training]]) -> dict[str, Tensor]:
-    """Train the networks of a model one after the other, each with its share of the steps and of the time.
+def part_config(config: TrainingConfig, part: str, share: float) -> TrainingConfig:
+    """How to train one network of a model of several: with its share (0..1) of the steps and of the time.
 
-    Args:
-        config: of the whole; the parts' folders lie in its output.
-        trainings: name of each part -> its share, 0..1, and what trains it.
-
-    Returns:
-        The tensors of all, named `part.tensor`.
+    Its folder lies in the whole's.
     """
-    state = {}
-    for part, (share, train) in trainings.items():
-        minutes = None if config.minutes is None else config.minutes * share
-        steps = max(1, round(config.steps * share))
-        trained = train(replace(config, output=config.output / part, steps=steps, minutes=minutes))
-        state.update({f"{part}.{name}": value for name, value in trained.items()})
-    return state
+    minutes = None if config.minutes is None else config.minutes * share
+    return replace(config, output=config.output / part, steps=max(1, round(config.steps * share)), minutes=minutes)
+
+
+def joined(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The tensors of all networks of a model, named `part.tensor`."""
+    return {f"{part}.{name}": value for part, state in parts.items() for name, value in state.items()}
 
 
 def _part_of(state: dict[str, Tensor], part: str) -> dict[str, Tensor]:

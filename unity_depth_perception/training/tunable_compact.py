@@ -1,7 +1,7 @@
 """The compact depth back end, ready to learn from any dataset: no floor and no category need be known.
 
 The floor that the decoder is given is what the yardstick reads from the objects, as at use. Its unit stays that of the
-scenes that the network grew up with; the last layer alone turns it into metres, so that another size of the prefab is
+scenes that the network grew up with; its last step alone turns it into metres, so that another size of the prefab is
 one number there.
 """
 
@@ -18,7 +18,7 @@ from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
 
 from unity_depth_perception.models.compact import DEPTH_AREA_PX, CompactDepth
-from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CLASSES, Encoding
+from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, Encoding
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.trained import COMPACT_KIND
 from unity_depth_perception.training.batches import Batch, ray_channels
@@ -40,7 +40,9 @@ class TunableCompact:
         """The decoder and its head, or both networks."""
         dense = self._dense
         whole = nn.ModuleDict({"dense": dense, "yardstick": self._yardstick}).requires_grad_(False)
-        decoder = nn.ModuleDict({"merge": dense.merge, "columns": dense.columns, "head": dense.head})
+        decoder = nn.ModuleDict(
+            {"merge": dense.merge, "columns": dense.columns, "head": dense.head, "trust": dense.trust}
+        )
         return (whole if backbone else decoder).requires_grad_(True)
 
     def losses(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
@@ -63,11 +65,8 @@ class TunableCompact:
         return full[:, 0] + log_unit[:, None, None]
 
     def multiply(self, factor: float) -> None:
-        """Log depth is the head's first channel (of four pixels each) plus what the floor gives: add to its bias."""
-        bias = self._dense.head.bias
-        assert bias is not None  # for mypy
-        with torch.no_grad():
-            bias[: len(bias) // (1 + len(CLASSES))] += math.log(factor)
+        """One number of the network."""
+        self._dense.log_scale += math.log(factor)
 
     def weights(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
         """Both networks, as they are shipped."""
