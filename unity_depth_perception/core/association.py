@@ -131,7 +131,7 @@ def find_parents(
 def _likeliest(bodies: Bodies, borders: LowerBorders, floor: Floor) -> dict[int, ParentLink | None]:
     """The likeliest carrier of each object with a body. Column N of the tables of N bodies is the floor."""
     count = len(bodies)
-    support = Support(bodies, floor, borders.free, borders.touching, borders.overhanging)
+    support = Support(bodies, floor, borders.free, borders.touching, borders.grounded, borders.overhanging)
     vague = min(1.0, floor.spread_m / max(-floor.offset_m, 1e-9) / _VAGUE_SCATTER)
     prior = _prior_odds(bodies, borders, -floor.offset_m, vague)
     prior[:, :-1][support.leaning] *= vague  # it borders both what bears more and what bears less

@@ -44,13 +44,16 @@ class Support:
         leaning: (N, N) which bodies lie aslant over which: borders do not tell then which of two bears more.
     """
 
-    def __init__(self, bodies: Bodies, floor: Floor, free: Values, touching: Values, overhanging: Values) -> None:
+    def __init__(
+        self, bodies: Bodies, floor: Floor, free: Values, touching: Values, grounded: Values, overhanging: Values
+    ) -> None:
         """
         Args:
             bodies: one or more.
             floor: what heights count from.
             free: (N,) part of each lower end that is in sight.
             touching: (N, N) part of it that borders another body, at the same depth.
+            grounded: (N,) part of it that borders the background, at the same depth.
             overhanging: (N, N) part of it below which another body is seen that is farther.
         """
         self._bodies = bodies
@@ -64,7 +67,8 @@ class Support:
         ends_at, lever_m = self._lower_ends(overhangs)
         level = np.append(bodies.top_m, 0.0)
         seen = np.minimum(np.column_stack([free[:, None] + touching, free]), 1.0) * bodies.side_in_sight[:, None]
-        hidden_tops = (overhanging > _JAGGED) & ~bodies.top_is_level
+        seen[:, -1] *= 1 - grounded / (grounded + touching.sum(axis=1) + _JAGGED)  # it meets what is no object
+        hidden_tops = (overhanging > _JAGGED) & ~(bodies.top_is_level | bodies.is_cube)
         seen[:, :-1][hidden_tops] = 0.0  # nor is seen how high the carrier reaches
         shift = self._log_ratio(level, np.column_stack([ends_at, bodies.bottom_m]))
         self._middles = self._moved(shift, seen)
@@ -73,10 +77,11 @@ class Support:
         self.cost += self._too_low(level, floor.spread_m)
         self.cost[:, -1] += lever_m / (_PLACE_TOLERANCE * self._size_m + 1e-9)
         self.leaning = self._aslant(overhangs, touching + overhanging)
-        for (i, k), balance_m in self._leans(overhangs).items():
+        for (i, k), (foot, balance_m) in self._leans(overhangs).items():
             self.leaning[i, k] = True
+            self.leaning[i, foot] |= foot >= 0
             balance = balance_m / (_PLACE_TOLERANCE * self._size_m[i])
-            self.cost[i, [k, -1]] = max(-balance, 0.0), max(balance, 0.0)
+            self.cost[i, [k, foot]] = max(-balance, 0.0), max(balance, 0.0)
 
     def buried(self, carriers: NDArray[np.int64]) -> Values:
         """Cost (N, C) of middles, or of level bodies, inside what is higher than the carrier, but not over the object.
@@ -151,18 +156,30 @@ class Support:
         table[over.upper, over.lower] = True
         return table
 
-    def _leans(self, overhangs: Overhangs) -> dict[tuple[int, int], float]:
-        """Which body (i, k) lies aslant on which one's edge, its foot on the floor; and the balance [m] of the two."""
+    def _leans(self, overhangs: Overhangs) -> dict[tuple[int, int], tuple[int, float]]:
+        """Which body (i, k) lies aslant on which one's edge; what its foot is on (-1: the floor), and the balance [m]."""
         bodies, slack_m = self._bodies, 2 * self._error * self._eye_m
-        grounded = np.abs(bodies.bottom_m) < slack_m
-        overhangs = overhangs.only((overhangs.share >= LEAST_OVER) & grounded[overhangs.upper])
+        feet_on = self._under_feet(slack_m)
+        overhangs = overhangs.only(
+            (overhangs.share >= LEAST_OVER)
+            & (overhangs.lower != feet_on[overhangs.upper])
+            & (bodies.top_m[overhangs.lower] > bodies.bottom_m[overhangs.upper] + slack_m[overhangs.upper])
+        )
         leans = {}
         for i in np.unique(overhangs.upper):
             own = overhangs.only(overhangs.upper == i)
             lean = find_lean(bodies, int(i), own.over, bodies.top_m[own.lower], float(slack_m[i]))
             if lean is not None:
-                leans[int(i), int(own.lower[lean.on])] = lean.balance_m
+                leans[int(i), int(own.lower[lean.on])] = int(feet_on[i]), lean.balance_m
         return leans
+
+    def _under_feet(self, slack_m: Values) -> NDArray[np.int64]:
+        """(N,) which body reaches up to the lowest points of each, under them; -1 where none does."""
+        bodies = self._bodies
+        misses_m = np.abs(bodies.bottom_m[:, None] - bodies.top_m)  # (of body, of what is under it)
+        under = -bodies.pixel_m < bodies.footprints.depth_inside(bodies.feet).T
+        misses_m[~under | (misses_m > slack_m[:, None]) | np.eye(len(bodies), dtype=bool)] = np.inf
+        return np.where(np.isfinite(misses_m.min(axis=1)), misses_m.argmin(axis=1), -1)
 
     def _log_ratio(self, level_m: Values, height_m: Values) -> Values:
         """Log of the factor that moves a point at `height_m` along its ray from the eye to `level_m`."""
