@@ -157,7 +157,7 @@ class Support:
         return table
 
     def _leans(self, overhangs: Overhangs) -> dict[tuple[int, int], tuple[int, float]]:
-        """Which body (i, k) lies aslant on which one's edge; what its foot is on (-1: the floor), and the balance [m]."""
+        """Which body (i, k) lies aslant on which one's edge: what its foot is on (-1: the floor), the balance [m]."""
         bodies, slack_m = self._bodies, 2 * self._error * self._eye_m
         feet_on = self._under_feet(slack_m)
         overhangs = overhangs.only(
