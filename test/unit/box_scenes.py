@@ -56,8 +56,8 @@ class View:
     owner: NDArray[np.int64]  # (H, W) which box a pixel shows, -1: none
 
 
-def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA) -> View:
-    """The boxes on a grid of pixels."""
+def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA, nameless: int = 0) -> View:
+    """The boxes on a grid of pixels; the last `nameless` ones are background."""
     v, u = np.mgrid[: seen_by.height, : seen_by.width]
     rays = seen_by.unproject(np.stack([u.ravel(), v.ravel()], axis=-1), np.ones(u.size)) @ pose[:3, :3].T
     eye = pose[:3, 3]
@@ -69,14 +69,16 @@ def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA
             near = _entry(box, eye, rays, scale)
             owner = np.where(near < depth, k, owner)
             depth = np.minimum(near, depth)
+    count = len(boxes) - nameless
+    owner[owner >= count] = -1
     points = (rays * depth[:, None]) @ pose[:3, :3]
     grids = owner.reshape(v.shape), depth.reshape(v.shape)
     ending = _ending(*grids).ravel()
     return View(
-        [points[owner == k] for k in range(len(boxes))],
-        [points[(owner == k) & ending] for k in range(len(boxes))],
+        [points[owner == k] for k in range(count)],
+        [points[(owner == k) & ending] for k in range(count)],
         points[owner == -1],
-        _borders(*grids, len(boxes)),
+        _borders(*grids, count),
         grids[0],
     )
 
@@ -135,11 +137,11 @@ def _entry(box: Box, eye: Array, rays: Array, scale: float) -> Array:
 
 
 def parents_of(
-    boxes: list[Box], pose: Array, scale: float, know_up: bool = True, camera: Camera = CAMERA
+    boxes: list[Box], pose: Array, scale: float, know_up: bool = True, camera: Camera = CAMERA, nameless: int = 0
 ) -> list[int | None]:
-    view = render(boxes, pose, scale, camera)
+    view = render(boxes, pose, scale, camera, nameless)
     floor = fit_floor(view.background[::7], np.concatenate(view.points), up_from_pose(pose) if know_up else None)
     assert floor is not None
-    categories = [f"red_{box.shape}" for box in boxes]
+    categories = [f"red_{box.shape}" for box in boxes[: len(view.points)]]
     links = find_parents(view.points, view.ends, categories, floor, view.borders, camera.focal_px)
     return [None if link is None else link.parent for link in links]

@@ -12,6 +12,7 @@ from unity_depth_perception.core.association import LowerBorders, find_parents
 from unity_depth_perception.core.body import make_bodies
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.floor import Floor, fit_floor, up_from_pose
+from unity_depth_perception.core.support import Support
 
 CUBE = cube()
 ON_TOP = Box(0.05, -0.1, 1.0, (0.5, 0.4, 0.8), 50)
@@ -50,6 +51,10 @@ SCENES: dict[str, tuple[list[Box], list[int | None]]] = {
         ],
         [None, 0, 0, 1],
     ),
+    "over a lower cube": (
+        [CUBE, Box(0, 0.95, 0, (0.5, 0.5, 1.4), 20), Box(-0.2, 0.5, 1.4, (0.5, 1.9, 0.3), 20)],
+        [None, None, 1],
+    ),
     "leaning against the cube's side": (
         [cube(yaw_deg=0), Box(-0.97, 0, 0.4, (1.2, 0.4, 0.15), 0, tilt_deg=54)],
         [None, None],
@@ -85,6 +90,27 @@ def test_of_a_cube_seen_from_above_the_outline_tells_where_it_is(yaw_deg: float,
     if ends_seen:
         assert bodies.footprints.centers[0] + pose[:2, 3] == pytest.approx([0, 0], abs=0.1 * 0.07)
     assert parents_of(boxes, pose, 0.07) == [None, 0]
+
+
+@pytest.mark.parametrize("pitch_deg", [20, 40])
+def test_what_stands_on_something_nameless_has_no_parent(pitch_deg: float) -> None:
+    """Its lower end meets the background, though above the floor; no object beside it need carry it."""
+    boxes = [cube(x=-0.65, yaw_deg=0), Box(0.2, 0, 1.15, (0.5, 0.5, 0.8), 0), Box(0.3, 0, 0, (0.6, 0.8, 1.15), 0)]
+    assert parents_of(boxes, look(pitch_deg, 7, 0.07), 0.07, nameless=1) == [None, None]
+
+
+@pytest.mark.parametrize("is_cube", [True, False])
+def test_what_hides_the_top_of_a_cube_does_not_make_it_higher(is_cube: bool) -> None:
+    """A plank half an edge above it, which covers its top, cannot lie on a cube; on what may be higher it can."""
+    pose = look(35, 7, 0.07)
+    view = render([CUBE, Box(0, -0.1, 1.5, (1.2, 0.6, 0.3), 20)], pose, 0.07)
+    floor = Floor(up_from_pose(pose), -pose[2, 3])
+    seen = [view.points[0][floor.heights(view.points[0]) < 0.9 * 0.07], view.points[1]]
+    bodies = make_bodies(seen, view.ends, floor, np.array([is_cube, False]), np.ones(2), 1 / CAMERA.focal_px)
+    assert not bodies.top_is_level[0]
+    below = np.array([[0.0, 0.0], [0.5, 0.0]])
+    support = Support(bodies, floor, np.ones(2), np.zeros((2, 2)), np.zeros(2), below)
+    assert (support.cost[1, 0] > 5) == is_cube
 
 
 def test_a_cube_is_as_high_as_wide() -> None:

@@ -15,11 +15,11 @@ from unity_depth_perception.core.leaning import find_lean
 EDGE_M = 0.07
 
 
-def leaning(length: float, tilt_deg: float, yaw_deg: float) -> list[Box]:
-    """A cube at the origin, and a plank from the floor over the cube's upper edge; lengths in edges of the cube."""
+def leaning(length: float, tilt_deg: float, yaw_deg: float, foot: float = 0.0) -> list[Box]:
+    """A cube at the origin, and a plank over its upper edge, from the floor or higher; lengths in edges of the cube."""
     thickness, tilt, yaw = 0.15, math.radians(tilt_deg), math.radians(yaw_deg)
-    x = -0.5 - 1 / math.tan(tilt) + length / 2 * math.cos(tilt) - thickness / 2 * math.sin(tilt)
-    middle = length / 2 * math.sin(tilt) + thickness / 2 * math.cos(tilt)
+    x = -0.5 - (1 - foot) / math.tan(tilt) + length / 2 * math.cos(tilt) - thickness / 2 * math.sin(tilt)
+    middle = foot + length / 2 * math.sin(tilt) + thickness / 2 * math.cos(tilt)
     plank = Box(
         x * math.cos(yaw), x * math.sin(yaw), middle - thickness / 2, (length, 0.4, thickness), yaw_deg,
         tilt_deg=tilt_deg,
@@ -44,6 +44,19 @@ def test_the_floor_bears_most_of_a_plank_that_leans_steeply(
 ) -> None:
     """Though its middle is nearer to the edge: that pushes at right angles to the plank, more aside than up."""
     assert parents_of(leaning(length, tilt_deg, yaw_deg), look(pitch_deg, 7, EDGE_M), EDGE_M) == [None, None]
+
+
+@pytest.mark.parametrize("pitch_deg", [20, 50])
+@pytest.mark.parametrize("yaw_deg", [0, 40, 130, 220])
+@pytest.mark.parametrize(("length", "tilt_deg", "carrier"), [(3.0, 25, 0), (2.6, 32, 0), (1.7, 40, 2)])
+def test_its_foot_may_be_on_another_body(
+    length: float, tilt_deg: float, carrier: int, yaw_deg: float, pitch_deg: float
+) -> None:
+    foot, way = 0.2, math.radians(yaw_deg)
+    away = 0.5 + (1 - foot) / math.tan(math.radians(tilt_deg))
+    plate = Box(-away * math.cos(way), -away * math.sin(way), 0, (0.6, 0.8, foot), yaw_deg)
+    boxes = [*leaning(length, tilt_deg, yaw_deg, foot), plate]
+    assert parents_of(boxes, look(pitch_deg, 8, EDGE_M), EDGE_M) == [None, carrier, None]
 
 
 @pytest.mark.parametrize("yaw_deg", [0, 40, 220])

@@ -1,8 +1,8 @@
-"""Bodies that lie aslant, their foot on the floor and farther up on another body's edge: which of the two bears more.
+"""Bodies that lie aslant, with a foot and farther up on another body's edge: whether the edge bears more.
 
 An edge pushes at right angles to the face that lies on it. By the law of the lever it then bears the part
 M / D cos^2(slope) of the weight, M being the horizontal distance from the foot to the middle of the body and D that
-from the foot to the edge: the steeper a plank leans, the more of it the floor bears.
+from the foot to the edge: the steeper a plank leans, the more of it its foot bears.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Lean:
 
     Attributes:
         on: whose edge it is, of those that the body has points over.
-        balance_m: lever of what the edge bears more than the floor; below 0 the floor bears more.
+        balance_m: lever of what the edge bears more than the foot; below 0 the foot bears more.
     """
 
     on: int
@@ -34,7 +34,7 @@ class Lean:
 
 
 def find_lean(bodies: Bodies, body: int, over: NDArray[np.bool_], tops_m: Values, slack_m: float) -> Lean | None:
-    """What a body leans on whose lower end is on the floor; None if it stands upright, or lies on nothing.
+    """What a body leans on; None if it stands upright, or lies on nothing.
 
     A body at rest that is aslant needs a second support: of what its points are over, that which they are least above.
 

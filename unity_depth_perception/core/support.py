@@ -9,8 +9,8 @@ over the carrier. How far the object is from that, in units of what depth errs, 
   carrier before its place is judged. Where another object may hide the lower end, what is seen is only a bound.
 - Place: the middle of the object's footprint against that of the carrier, which reaches on where it is not seen to end;
   and it must not lie inside anything that is higher than the carrier, nor may any other part of a level object.
-- An object that lies on two things, as a plank from a cube's edge down to the floor, is carried by the one that is
-  nearer to its middle: by the law of the lever that one bears more of its weight (see `leaning`).
+- An object that lies on two things, as a plank from a cube's edge down to the floor or to another object, is carried by
+  the one that bears more of its weight by the law of the lever (see `leaning`).
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Support:
         level = np.append(bodies.top_m, 0.0)
         seen = np.minimum(np.column_stack([free[:, None] + touching, free]), 1.0) * bodies.side_in_sight[:, None]
         seen[:, -1] *= 1 - grounded / (grounded + touching.sum(axis=1) + _JAGGED)  # it meets what is no object
-        hidden_tops = (overhanging > _JAGGED) & ~(bodies.top_is_level | bodies.is_cube)
+        hidden_tops = (overhanging > _JAGGED) & ~(bodies.top_is_level | bodies.is_cube)  # a cube is as high as wide
         seen[:, :-1][hidden_tops] = 0.0  # nor is seen how high the carrier reaches
         shift = self._log_ratio(level, np.column_stack([ends_at, bodies.bottom_m]))
         self._middles = self._moved(shift, seen)
