@@ -75,7 +75,7 @@ def _other_shape(path: Path) -> None:
 
 def _not_finite(path: Path) -> None:
     state, description = load_weights(DEPTH_WEIGHTS)
-    save_weights(path, {**state, "dense.head.bias": torch.full((16,), math.nan)}, description)
+    save_weights(path, {**state, "dense.head.bias": torch.full((20,), math.nan)}, description)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def _not_finite(path: Path) -> None:
         (_foreign, "other safetensors; published weights .* --depth-weights"),
         (_other_kind, "of kind compact-depth"),
         (_missing_tensor, r"expected a tensor dense\.head\.weight"),
-        (_other_shape, r"expected dense\.head\.weight of shape \(16, 32, 3, 3\), got \(1, 8, 3, 3\)"),
+        (_other_shape, r"expected dense\.head\.weight of shape \(20, 32, 3, 3\), got \(1, 8, 3, 3\)"),
         (_not_finite, "NaN or infinity"),
         (lambda path: None, "no such weights file"),
         (lambda path: path.mkdir(), "got a folder"),
