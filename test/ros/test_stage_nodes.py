@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -46,10 +47,12 @@ def test_the_three_stages_in_one_namespace_find_each_other(graph: Graph) -> None
     )
     infos.publish(camera_info())
     graph.spin_until(lambda: all(n._source.intrinsics.age_s is not None for n in nodes[:2]), "camera_info")
-    images.publish(image(8))
+    stamps = itertools.count(8)  # as a camera would: a stage may have been found by its writer and not yet by itself
+    graph.node.create_timer(0.2, lambda: images.publish(image(next(stamps))))
     graph.spin_until(lambda: bool(distances and boxes and places), "the results of all stages")
     (item,) = distances[0].objects
-    assert (item.category, item.pixel_count, distances[0].header) == ("red_cube", 100, header(8))
+    assert (item.category, item.pixel_count) == ("red_cube", 100)
+    assert distances[0].header in [header(stamp) for stamp in range(8, next(stamps))]
     assert item.distance.median == pytest.approx(DEPTH_M)
     assert (boxes[0].detections[0].bbox.size_x, places[0].detections[0].id) == (10.0, "0")
 
