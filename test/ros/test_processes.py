@@ -194,6 +194,20 @@ def test_an_interrupted_demo_leaves_nothing(start: Start, tmp_path: Path, number
     assert processes_of(tmp_path) == []
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interruption_within_exec_has_the_exit_code_of_any_other(tmp_path: Path, number: signal.Signals) -> None:
+    """Imports call exec (a dataclass's); Python remembers a KeyboardInterrupt that left it and ends by SIGINT."""
+    text = f"import signal; signal.raise_signal({int(number)})"
+    (tmp_path / "interrupted.py").write_text(
+        "from unity_depth_perception.nodes.demo import __main__ as demo\n"
+        f"demo.start_nodes = lambda *_: exec({text!r})\n"
+        "raise SystemExit(demo.main())\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    ended = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, env=environment, timeout=START_S)
+    assert ended.returncode == 130
+
+
 def test_a_signal_while_a_process_starts_waits_until_it_is_known() -> None:
     steps = []
     with pytest.raises(KeyboardInterrupt), processes._signals_held():  # noqa: PT012 - what the block does is the test

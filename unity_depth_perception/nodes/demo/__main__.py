@@ -25,7 +25,8 @@ _LAST_DOMAIN = 101  # above, DDS would use Linux' ephemeral ports
 def main() -> int:
     """Run the demo; 0 if everything worked, 1 if something failed, 130 if it was interrupted."""
     started_s = time.monotonic()
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _interrupt)
     console = Console()
     try:
         options = Options(**vars(_parse()))
@@ -37,7 +38,7 @@ def main() -> int:
             from unity_depth_perception.nodes.demo.session import Session
 
             Session(options, processes, console, started_s).run()
-    except KeyboardInterrupt:
+    except _Interrupted:
         console.print("interrupted")
         return 130
     except (PerceptionError, OSError) as error:
@@ -71,8 +72,16 @@ def _set_environment(console: Console) -> None:
         console.print(f"{_SHARED_MEMORY} is too small for the DDS profile: large messages take longer")
 
 
+class _Interrupted(BaseException):
+    """Ctrl-C or SIGTERM.
+
+    Not KeyboardInterrupt: Python that once left `exec` of a text by that (as in the import of a dataclass) ends by
+    SIGINT in the end, even though it was caught.
+    """
+
+
 def _interrupt(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt
+    raise _Interrupted
 
 
 if __name__ == "__main__":
