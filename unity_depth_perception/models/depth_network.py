@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unity_depth_perception.models.blocks import conv_block, encoder_stages
-from unity_depth_perception.models.room import log_room_depth
+from unity_depth_perception.models.room import along, log_room_depth
 
 CANONICAL_FOCAL_PX = 256.0
 WIDTHS = (16, 32, 64, 128, 192)
@@ -202,6 +202,5 @@ def log_floor_depth(normal: Tensor, log_height: Tensor, rays: Tensor) -> Tensor:
     A floor point at depth z on the ray r = (x, y, 1) satisfies normal . r z = height. Towards the horizon this is bent
     smoothly to FAR_M, 1 / z^2 = (normal . r / height)^2 + 1 / FAR_M^2: a jump there would be seen in the result.
     """
-    down = (normal[:, :2, None, None] * rays).sum(dim=1) + normal[:, 2, None, None]
-    inverse = functional.relu(down) * (-log_height).exp()[:, None, None]
+    inverse = functional.relu(along(normal, rays)) * (-log_height).exp()[:, None, None]
     return -0.5 * (inverse.square() + FAR_M**-2).log()

@@ -35,7 +35,7 @@ def log_room_depth(evidence: Tensor, rays: Tensor, normal: Tensor, log_height: T
     """
     right = functional.normalize(torch.eye(3, device=rays.device)[0] - normal[:, :1] * normal, dim=1)
     forward = torch.linalg.cross(right, normal)
-    x, down, z = (_along(axis, rays) for axis in (right, normal, forward))
+    x, down, z = (along(axis, rays) for axis in (right, normal, forward))
     ahead = torch.hypot(x, z).clamp(min=1e-4)
     turn = (torch.atan2(x, z) / (2 * math.pi) + 0.5) * _AZIMUTHS  # 0 .. _AZIMUTHS
     slope = _at(_least_slopes(evidence, turn, down / ahead), turn)
@@ -43,8 +43,8 @@ def log_room_depth(evidence: Tensor, rays: Tensor, normal: Tensor, log_height: T
     return -inverse.clamp(min=1 / _FARTHEST).log()
 
 
-def _along(axis: Tensor, rays: Tensor) -> Tensor:
-    """(B, H, W) component of the rays (x, y, 1) along axes (B, 3)."""
+def along(axis: Tensor, rays: Tensor) -> Tensor:
+    """(B, H, W) component along axes (B, 3) of rays (x, y, 1), given as (B, 2, H, W)."""
     return (axis[:, :2, None, None] * rays).sum(dim=1) + axis[:, 2, None, None]
 
 

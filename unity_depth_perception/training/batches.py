@@ -58,8 +58,8 @@ def draw_batch(
     half = torch.tensor([0.0, 0.0, 0.5, 0.5], device=device)
     batch = Batch(
         image=_recolour(image, rng),
-        depth_m=_nearest(torch.from_numpy(shard.depth_m[window]).to(device).float(), target_h, target_w),
-        instances=_nearest(instances.float(), target_h, target_w).to(instances.dtype),
+        depth_m=nearest(torch.from_numpy(shard.depth_m[window]).to(device).float(), target_h, target_w),
+        instances=nearest(instances.float(), target_h, target_w).to(instances.dtype),
         category=torch.from_numpy(shard.category[index].astype(np.int64)).to(device),
         intrinsics=(intrinsics - corner) * scale - half,
         floor=torch.from_numpy(shard.floor[index]).to(device),
@@ -75,7 +75,8 @@ def ray_channels(intrinsics: Tensor, height: int, width: int) -> Tensor:
     return torch.stack([x.expand(-1, height, width), y.expand(-1, height, width)], dim=1)
 
 
-def _nearest(values: Tensor, height: int, width: int) -> Tensor:
+def nearest(values: Tensor, height: int, width: int) -> Tensor:
+    """Images (B, H, W) float at another size, each pixel one of those that there were."""
     return functional.interpolate(values[:, None], size=(height, width), mode="nearest-exact")[:, 0]
 
 

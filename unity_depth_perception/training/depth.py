@@ -10,8 +10,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CLASSES, CompactDepthNetwork, Encoding
+from unity_depth_perception.models.room import along
 from unity_depth_perception.synthetic.scene import CATEGORIES
-from unity_depth_perception.training.batches import Batch, draw_batch, ray_channels
+from unity_depth_perception.training.batches import Batch, draw_batch, nearest, ray_channels
 from unity_depth_perception.training.loop import TrainingConfig, fit, joined, part_config
 from unity_depth_perception.training.shards import ShardSource
 from unity_depth_perception.training.yardstick import train_yardstick
@@ -104,22 +105,17 @@ def classes(batch: Batch, size: Sequence[int]) -> Tensor:
         [0, *(CLASSES.index(name.rpartition("_")[2]) for name in CATEGORIES)], device=batch.image.device
     )
     of_object = torch.cat([torch.zeros_like(batch.category[:, :1]), shapes[batch.category + 1]], dim=1)  # (B, 33)
-    small = _nearest(batch.instances.float(), size)
+    small = nearest(batch.instances.float(), *size)
     objects = of_object.gather(1, small.flatten(1).long()).view(-1, *size)
-    return torch.where((small == 0) & ~_nearest(_is_floor(batch).float(), size).bool(), CLASSES.index("wall"), objects)
+    return torch.where((small == 0) & ~nearest(_is_floor(batch).float(), *size).bool(), CLASSES.index("wall"), objects)
 
 
 def _is_floor(batch: Batch) -> Tensor:
     """(B, H, W) bool, whatever the floor carries."""
     rays = ray_channels(batch.intrinsics, *batch.depth_m.shape[1:])
-    normal, height_m = batch.floor[:, :3, None, None], batch.floor[:, 3, None, None]
-    below_m = ((normal[:, :2] * rays).sum(dim=1) + normal[:, 2]) * batch.depth_m
+    height_m, below_m = batch.floor[:, 3, None, None], along(batch.floor[:, :3], rays) * batch.depth_m
     pixel_m = batch.depth_m / batch.intrinsics[:, 0, None, None]
     return height_m - below_m < _FLOOR_RATIO * height_m + pixel_m
-
-
-def _nearest(values: Tensor, size: Sequence[int]) -> Tensor:
-    return functional.interpolate(values[:, None], size=tuple(size), mode="nearest-exact")[:, 0]
 
 
 def _upsampled(values: Tensor, height: int, width: int) -> Tensor:
