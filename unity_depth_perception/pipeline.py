@@ -249,7 +249,7 @@ def _without_empty(segmentation: Segmentation, statistics: ObjectStatistics) -> 
     if len(kept) == len(segmentation.categories):
         return segmentation, statistics
     return (
-        _renumbered(segmentation, kept),
+        segmentation.only(kept),
         ObjectStatistics(**{f.name: getattr(statistics, f.name)[kept] for f in fields(ObjectStatistics)}),
     )
 
@@ -259,26 +259,13 @@ def _sure(segmentation: Segmentation, limits: Limits) -> Segmentation:
     kept = [k for k, score in enumerate(segmentation.scores) if score >= limits.min_score]
     if len(kept) == len(segmentation.scores):
         return segmentation
-    return _renumbered(segmentation, torch.tensor(kept, dtype=torch.int64, device=segmentation.instances.device))
+    return segmentation.only(torch.tensor(kept, dtype=torch.int64, device=segmentation.instances.device))
 
 
 def _in_range(depth: DepthPrediction, limits: Limits) -> DepthPrediction:
     if limits.min_depth_m <= 0 and limits.max_depth_m == math.inf:
         return depth
     return replace(depth, depth_m=within(depth.depth_m, limits.min_depth_m, limits.max_depth_m))
-
-
-def _renumbered(segmentation: Segmentation, kept: Tensor) -> Segmentation:
-    """Only the instances with these indices (K,), numbered anew in this order."""
-    instances = segmentation.instances
-    numbers = torch.zeros(len(segmentation.categories) + 1, dtype=instances.dtype, device=instances.device)
-    numbers[kept + 1] = torch.arange(1, len(kept) + 1, dtype=instances.dtype, device=instances.device)
-    order = kept.tolist()
-    return Segmentation(
-        numbers[instances.to(torch.int64)],
-        tuple(segmentation.categories[k] for k in order),
-        tuple(segmentation.scores[k] for k in order),
-    )
 
 
 def _place(device: torch.device) -> tuple[str, int]:

@@ -86,6 +86,17 @@ class Segmentation:
         if len(self.categories) != len(self.scores):
             raise InputError(f"expected one score per category, got {len(self.categories)} and {len(self.scores)}")
 
+    def only(self, kept: Tensor) -> Segmentation:
+        """The instances with indices `kept` (K,) int64, numbered anew in this order."""
+        numbers = torch.zeros(len(self.categories) + 1, dtype=self.instances.dtype, device=self.instances.device)
+        numbers[kept + 1] = torch.arange(1, len(kept) + 1, dtype=numbers.dtype, device=numbers.device)
+        order = kept.tolist()
+        return Segmentation(
+            numbers[self.instances.to(torch.int64)],
+            tuple(self.categories[k] for k in order),
+            tuple(self.scores[k] for k in order),
+        )
+
 
 class DepthEstimator(Protocol):
     """A monocular depth network, loaded and on its device."""
