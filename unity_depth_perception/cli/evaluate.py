@@ -49,7 +49,8 @@ def evaluate(
 
     from unity_depth_perception.dataset.reader import UnityDataset
     from unity_depth_perception.evaluation.evaluator import Evaluator
-    from unity_depth_perception.evaluation.report import make_folder, write_report
+    from unity_depth_perception.evaluation.report import write_report
+    from unity_depth_perception.export.result_folder import make_folder
     from unity_depth_perception.models.device import resolve_device
     from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
 

@@ -15,6 +15,7 @@ from unity_depth_perception.evaluation.evaluator import Evaluation, Evaluator
 from unity_depth_perception.evaluation.plots import save_confusion_plot, save_error_plot
 from unity_depth_perception.evaluation.summary import summarise
 from unity_depth_perception.evaluation.worst import write_worst
+from unity_depth_perception.export.result_folder import make_folder
 
 _DISTRIBUTIONS = ("unity-depth-perception", "torch", "torchvision", "numpy")
 _PLOT = "errors.png"
@@ -35,18 +36,6 @@ A link (child stands on parent) counts if the child is matched; it is correct if
 parent of the child's match. `parent_f1` = 2 correct / (predicted + true) of these links.
 The errors of a frame are the objects missed, invented or of a wrong category (which counts twice), and the links missed
 or invented."""
-
-
-def make_folder(output: Path) -> None:
-    """Make the report's folder: before an evaluation, so that hours of work have a place to go.
-
-    Raises:
-        ConfigurationError: it cannot be made.
-    """
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"{output}: cannot make the folder: {error.strerror}; choose another") from None
 
 
 def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: UnityDataset) -> dict[str, Any]:

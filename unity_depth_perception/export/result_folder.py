@@ -31,6 +31,18 @@ _DEPTH, _DEPTH_MM, _COLOUR, _OVERLAY, _CLOUD = "_depth.npy", "_depth.png", "_dep
 _SAVE_EVERY = 50  # images; what a killed program loses at most of results.json
 
 
+def make_folder(path: Path) -> None:
+    """Make a folder of results: before the work, so that hours of it have a place to go.
+
+    Raises:
+        ConfigurationError: it cannot be made.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(f"{path}: cannot make the folder: {error.strerror}; choose another") from None
+
+
 class ResultFolder:
     """Adds images to a folder of results. A context manager; what was added stays if the program is interrupted."""
 
@@ -47,10 +59,7 @@ class ResultFolder:
         _refuse_equal_stems(images)
         if not overwrite:
             self._refuse_existing(images)
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ConfigurationError(f"{path}: cannot make the folder: {error.strerror}; choose another") from None
+        make_folder(path)
 
     def __enter__(self) -> ResultFolder:
         return self
