@@ -106,8 +106,14 @@ def _is_compact(start: str | None) -> bool:
 
 def _settings(config: TrainingConfig, start: str | None, backbone: bool) -> dict[str, str | int | float | None]:
     """What a training that goes on may not change."""
-    asked = {"command": "train-depth", "--from": start and Path(start).name, "--train-backbone": backbone}
-    return {**asked, "--batch": config.batch, "--learning-rate": config.learning_rate, "--seed": config.seed}
+    return {
+        "command": "train-depth",
+        "--from": start and Path(start).name,
+        "--train-backbone": backbone,
+        "--batch": config.batch,
+        "--learning-rate": config.learning_rate,
+        "--seed": config.seed,
+    }
 
 
 def _train_whole(config: TrainingConfig, start: str | None) -> None:

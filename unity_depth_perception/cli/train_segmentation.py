@@ -111,9 +111,15 @@ def train_segmentation(
         raise ConfigurationError("--epochs: expected a dataset to pass over and no --steps; leave one of them out")
     input_px = size or _INPUT_PX.get(network, 800)
     learning_rate = learning_rate or (8e-4 if network is Network.COMPACT else 1e-4)
-    settings: dict[str, str | int | float | None] = {"command": "train-segmentation", "--network": str(network)}
-    settings |= {"--from": start and Path(start).name, "--size": input_px, "--batch": batch}
-    settings |= {"--learning-rate": learning_rate, "--seed": seed}
+    settings = {
+        "command": "train-segmentation",
+        "--network": str(network),
+        "--from": start and Path(start).name,
+        "--size": input_px,
+        "--batch": batch,
+        "--learning-rate": learning_rate,
+        "--seed": seed,
+    }
     with workers.joined(resolve_device(device, torch.cuda.is_available())) as own_device:
         with workers.first_goes_first():
             weights = _start(start, network)

@@ -60,7 +60,7 @@ class Footprints:
 
         Args:
             ends: (N, E, 2) [m] where it is seen to end.
-            slack_m: (N, 2) how near to a side that is, along each axis.
+            slack_m: (N, 2) how near to a side that is, along each axis; (N, 1) if along both.
         """
         place, size = ends @ self.axes.swapaxes(1, 2) - self.low[:, None], (self.high - self.low)[:, None]
         slack = slack_m[:, None]
@@ -125,7 +125,7 @@ class TurnedPlaces:
         axes = _AXES[best] * away[rows, best][..., None]
         low = (nearest * away)[rows, best]
         seen = Footprints(axes, low, low + reach * edges_m[:, None])
-        near, far = np.moveaxis(seen.sides_seen(ends, AT_END * np.column_stack([edges_m, edges_m])), -1, 0)
+        near, far = np.moveaxis(seen.sides_seen(ends, AT_END * edges_m[:, None]), -1, 0)
         slack = np.where(in_sight | near, 0, 1 - reach) * edges_m[:, None]
         low = np.where(far, low - slack, low)
         slack = np.where(far, 0, slack)

@@ -48,7 +48,8 @@ class CompactDepth:
         fill_network(both, state, weights)
         both.to(device).to(memory_format=torch.channels_last).eval()
         self._finder = embedded_segmenter(device)
-        self._cubes = [index for index, name in enumerate(self._finder.categories) if name.endswith("_cube")]
+        cubes = [1 + index for index, name in enumerate(self._finder.categories) if name.endswith("_cube")]
+        self._cubes = torch.tensor(cubes, device=device)  # columns of `Look.odds`
         self.name = "compact" if weights == DEPTH_WEIGHTS else str(weights)
         self.device = device
 
@@ -98,7 +99,7 @@ class CompactDepth:
             intrinsics[image_of[:, 0]],
         )
         back = torch.where(image_of == 1, _mirror(said.floor_normal), 1.0)
-        is_cube = look.odds[:, 1:][:, self._cubes].sum(dim=1).repeat(2)
+        is_cube = look.odds[:, self._cubes].sum(dim=1).repeat(2)
         return replace(said, floor_normal=said.floor_normal * back).agreed(is_cube)
 
 

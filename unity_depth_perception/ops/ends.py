@@ -38,9 +38,9 @@ def seen_ends(depth_m: Tensor, instances: Tensor, count: int, camera: Camera, sa
     least = torch.where(neighbour > 0, 1 + SAME_DEPTH, 1 - SAME_DEPTH)
     free = set_pixels((owner > 0) & (next_m > least * own_m))
     owner, order = torch.sort(owner[free], stable=True)
-    chosen, has_any = _spread(owner, count, sample_size)
     if not len(owner):
         return depth_m.new_full((count, sample_size, 3), math.nan)
+    chosen, has_any = _spread(owner, count, sample_size)
     pixel = own[free][order][chosen]
     z = torch.where(has_any, depth_m.view(-1)[pixel], math.nan)
     y = torch.div(pixel, width, rounding_mode="floor")
@@ -49,8 +49,11 @@ def seen_ends(depth_m: Tensor, instances: Tensor, count: int, camera: Camera, sa
 
 
 def _spread(owner: Tensor, count: int, size: int) -> tuple[Tensor, Tensor]:
-    """Places (N, size) in the sorted `owner` (R,) that are evenly spread over each object's; whether it has any."""
+    """Places (N, size) in the sorted `owner` (R,) that are evenly spread over each object's; whether it has any.
+
+    R is one or more.
+    """
     each = torch.bincount(owner, minlength=count + 1)[1:, None]
     part = (torch.arange(size, dtype=torch.float64, device=owner.device) + 0.5) / size
     places = each.cumsum(0) - each + (part * each).floor().to(torch.int64)
-    return places.clamp_(max=max(0, len(owner) - 1)), each > 0
+    return places.clamp_(max=len(owner) - 1), each > 0

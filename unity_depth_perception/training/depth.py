@@ -13,7 +13,7 @@ from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CLAS
 from unity_depth_perception.models.room import along
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.batches import Batch, draw_batch, nearest, ray_channels
-from unity_depth_perception.training.loop import TrainingConfig, fit, joined, part_config
+from unity_depth_perception.training.loop import TrainingConfig, fit, named_parts, part_config
 from unity_depth_perception.training.shards import ShardSource
 from unity_depth_perception.training.yardstick import train_yardstick
 
@@ -35,7 +35,7 @@ def train_depth(config: TrainingConfig) -> dict[str, Tensor]:
         "yardstick": train_yardstick(part_config(config, "yardstick", 0.25)),
         "dense": train_dense(part_config(config, "dense", 0.75)),
     }
-    return joined(parts)
+    return named_parts(parts)
 
 
 def train_dense(config: TrainingConfig) -> dict[str, Tensor]:

@@ -55,7 +55,6 @@ class TrainingConfig:
 
 
 StepLoss = Callable[[ShardSource, np.random.Generator, float], dict[str, Tensor]]
-Training = Callable[[TrainingConfig], dict[str, Tensor]]
 
 
 def fit(
@@ -119,7 +118,7 @@ def part_config(config: TrainingConfig, part: str, share: float) -> TrainingConf
     return replace(config, output=config.output / part, steps=max(1, round(config.steps * share)), minutes=minutes)
 
 
-def joined(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
+def named_parts(parts: Mapping[str, Mapping[str, Tensor]]) -> dict[str, Tensor]:
     """The tensors of all networks of a model, named `part.tensor`."""
     return {f"{part}.{name}": value for part, state in parts.items() for name, value in state.items()}
 

@@ -86,8 +86,9 @@ def mistaken(detector: MaskRCNN, batch: Batch) -> Cutouts:
         found = detect(detector, image, LEAST_SCORE)
         overlap = box_iou(found.boxes, target(batch, index, least_ratio=0.0)["boxes"])
         empty = (overlap < _MISTAKEN_IOU).all(dim=1)
-        boxes.append(_of_image(index, found.boxes[empty]))
-        soft.append(masks(detector, found)[empty].float())
+        found = replace(found, boxes=found.boxes[empty], labels=found.labels[empty], scores=found.scores[empty])
+        boxes.append(_of_image(index, found.boxes))
+        soft.append(masks(detector, found).float())
     labels = torch.zeros(sum(map(len, boxes)), dtype=torch.int64, device=batch.image.device)
     return Cutouts(torch.cat(boxes), torch.cat(soft), labels)
 

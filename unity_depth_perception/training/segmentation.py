@@ -15,7 +15,7 @@ from unity_depth_perception.evaluation.evaluator import SampleSource
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
 from unity_depth_perception.models.torchvision_segmenter import MaskRcnnSegmenter, torchvision_mask_rcnn
 from unity_depth_perception.training.batches import draw_batch
-from unity_depth_perception.training.loop import TrainingConfig, fit, joined, part_config
+from unity_depth_perception.training.loop import TrainingConfig, fit, named_parts, part_config
 from unity_depth_perception.training.second_look import train_second_look
 from unity_depth_perception.training.shards import ShardSource
 from unity_depth_perception.training.start import begin_with
@@ -69,7 +69,8 @@ def train_segmentation(config: TrainingConfig, task: Task = _VIRTUAL) -> dict[st
     detector = train_detector(part_config(config, "detector", 0.75), task)
     finder = _filled(compact_mask_rcnn(len(config.categories)), detector, config.device)
     looks = _with_more_images(part_config(config, "second_look", 0.25))
-    return joined({"detector": detector, "second_look": train_second_look(looks, finder, task.training_px**2)})
+    second_look = train_second_look(looks, finder, task.training_px**2)
+    return named_parts({"detector": detector, "second_look": second_look})
 
 
 def _with_more_images(config: TrainingConfig) -> TrainingConfig:

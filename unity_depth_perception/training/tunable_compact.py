@@ -65,7 +65,7 @@ class TunableCompact:
         return full[:, 0] + log_unit[:, None, None]
 
     def multiply(self, factor: float) -> None:
-        """One number of the network."""
+        """The network adds `log_scale` to its log depth; its state holds it."""
         self._dense.log_scale += math.log(factor)
 
     def weights(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
