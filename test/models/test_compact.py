@@ -104,7 +104,7 @@ def test_the_network_predicts_at_half_the_size(height: int, width: int) -> None:
     rays = torch.zeros(2, 2, height, width)
     with torch.inference_mode():
         encoding = network.encode(image, rays)
-        depth, classes = network.decode(encoding, rays, encoding.floor_normal, encoding.log_height)
+        depth, classes = network.decode(encoding, rays, encoding.floor.normal, encoding.floor.log_height)
     half = (-(-height // 2), -(-width // 2))
     assert depth.shape == (2, *half)
     assert classes.shape == (2, 4, *half)

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from unity_depth_perception.models import compact
-from unity_depth_perception.models.crops import CROP_PX
-from unity_depth_perception.models.second_look import _MARGIN, MASK_PX, SecondLookNetwork, _placed
+from unity_depth_perception.models.crops import CROP_PX, MASK_PX, _placed
+from unity_depth_perception.models.second_look import _MARGIN, SecondLookNetwork
 from unity_depth_perception.synthetic.samples import render_samples
 
 CPU = torch.device("cpu")

@@ -12,18 +12,19 @@ from torchvision.ops import box_iou
 
 from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.models.depth_network import CLASSES, CompactDepthNetwork
+from unity_depth_perception.models.floor_readings import FloorReadings
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
 from unity_depth_perception.models.weights import save_weights
 from unity_depth_perception.models.yardstick import Sightings, YardstickNetwork, sighting_losses
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.batches import Batch, draw_batch, ray_channels
+from unity_depth_perception.training.cutouts import mistaken, objects
 from unity_depth_perception.training.depth import classes, depth_losses, train_depth
 from unity_depth_perception.training.loop import TrainingConfig, fit
 from unity_depth_perception.training.pool import SHARD_IMAGES, ScenePool, Shard, fill
-from unity_depth_perception.training.second_look import mistaken, objects
 from unity_depth_perception.training.segmentation import train_segmentation
 from unity_depth_perception.training.target import target
-from unity_depth_perception.training.yardstick import candidates
+from unity_depth_perception.training.yardstick import median_depth
 
 CPU = torch.device("cpu")
 
@@ -118,50 +119,69 @@ def test_depth_losses_are_zero_for_the_truth_and_see_a_scale_error_everywhere() 
     assert on_object["log_error"].item() == pytest.approx(0.04)  # objects hold 40 % of the weight
 
 
-def test_candidates_are_cut_out_with_what_is_true_of_them(batch: Batch) -> None:
-    found = candidates(batch, np.random.default_rng(0))
-    assert found.is_cube.sum() >= len(batch.image) // 2
-    assert not found.is_cube.all()  # parallelepipeds too: the yardstick must know them
-    for box, image, log_depth in zip(found.boxes, found.image, found.log_depth, strict=True):
+def test_the_depth_of_what_is_cut_out_is_that_of_its_mask(batch: Batch) -> None:
+    seen = objects(batch, np.random.default_rng(0))
+    assert len(seen.labels) > 0
+    for box, image, depth in zip(seen.boxes, seen.image, median_depth(batch.depth_m, seen), strict=True):
         x, y = ((box[1] + box[3]) / 2).round().long(), ((box[2] + box[4]) / 2).round().long()
         near = batch.depth_m[image, (y - 2).clamp(min=0) : y + 3, (x - 2).clamp(min=0) : x + 3]
-        assert near.min() < 1.2 * log_depth.exp()  # the middle of the box shows the object or what covers it
+        assert near.min() < 1.2 * depth  # the middle of the box shows the object or what covers it
+    flat = median_depth(torch.full_like(batch.depth_m, 0.7), seen)
+    assert torch.allclose(flat, torch.tensor(0.7))
 
 
 def test_a_batch_without_objects_has_none_to_cut_out(batch: Batch) -> None:
     bare = replace(batch, instances=torch.zeros_like(batch.instances))
-    found = candidates(bare, np.random.default_rng(0))
-    assert found.boxes.shape == (0, 5)
-    assert len(found.image) == len(found.log_depth) == len(found.is_cube) == 0
+    seen = objects(bare, np.random.default_rng(0))
+    assert seen.boxes.shape == (0, 5)
+    assert len(seen.image) == len(seen.labels) == len(median_depth(bare.depth_m, seen)) == 0
+
+
+FLOOR = torch.tensor([0.0, 0.8, 0.6, 0.5])
+
+
+def sightings(log_height_off: list[float], log_error: Tensor) -> Sightings:
+    """Of objects half a metre above `FLOOR`, a metre away."""
+    count = len(log_height_off)
+    log_height = FLOOR[3].log() + torch.tensor(log_height_off)
+    return Sightings(torch.zeros(count), FloorReadings(FLOOR[:3].expand(count, 3), log_height, log_error))
+
+
+def losses_of(said: Sightings, is_cube: list[bool]) -> dict[str, Tensor]:
+    count = len(is_cube)
+    return sighting_losses(said, torch.zeros(count), FLOOR.expand(count, 4), torch.tensor(is_cube), torch.zeros(count))
 
 
 def test_sightings_that_are_true_cost_nothing_but_their_doubt() -> None:
-    cubes = torch.tensor([True, True])
-    truth = torch.tensor([-0.5, 0.1]), torch.tensor([-1.0, -0.9]), torch.tensor([[0.0, 0.8, 0.6]] * 2)
-    exact = sighting_losses(Sightings(*truth, torch.zeros(2)), *truth, cubes)
-    assert [exact[name].item() for name in ("cube depth", "cube height", "cube tilt", "cube likelihood")] == [0] * 4
-    too_high = truth[0], truth[1] + 0.1, truth[2]
-    losses = sighting_losses(Sightings(*too_high, torch.zeros(2)), *truth, cubes)
-    assert losses["cube height"].item() == pytest.approx(0.2)
-    assert losses["cube depth"] == 0
-    doubtful, sure = (
-        sighting_losses(Sightings(*too_high, torch.full((2,), doubt)), *truth, cubes)
-        for doubt in (-2.3, -4.0)  # exp(-2.3) = 0.1
-    )
-    assert doubtful["cube likelihood"] < sure["cube likelihood"]
+    exact = losses_of(sightings([0.0, 0.0], torch.zeros(2)), [True, True])
+    assert all(value.item() == pytest.approx(0, abs=1e-6) for value in exact.values())
+    off = losses_of(sightings([0.1, 0.1], torch.zeros(2)), [True, True])
+    assert off["cube height"].item() == pytest.approx(0.2)
+    assert off["agreed floor"].item() == pytest.approx(0.2)
+    assert off["cube depth"] == 0
+    doubtful, sure = (losses_of(sightings([0.1, 0.1], torch.full((2,), doubt)), [True, True]) for doubt in (-2.3, -4.0))
+    assert doubtful["doubt"] < sure["doubt"]  # exp(-2.3) = 0.1
 
 
 def test_what_is_no_cube_teaches_nothing_but_doubt() -> None:
-    truth = torch.zeros(2), torch.zeros(2), torch.tensor([[0.0, 0.8, 0.6]] * 2)
-    said = [torch.tensor([0.0, 0.7], requires_grad=True), torch.tensor([0.0, 0.7], requires_grad=True)]
-    log_error = torch.zeros(2, requires_grad=True)
-    losses = sighting_losses(Sightings(*said, truth[2], log_error), *truth, torch.tensor([True, False]))
+    off, log_error = torch.tensor([0.0, 1.4], requires_grad=True), torch.zeros(2, requires_grad=True)
+    said = sightings([0.0, 0.0], log_error)
+    floor = replace(said.floor, log_height=said.floor.log_height + off)
+    losses = losses_of(replace(said, floor=floor), [True, False])
     assert losses["cube depth"] == losses["cube height"] == 0
-    sum(losses.values()).backward()
-    assert said[0].grad is not None
-    assert said[0].grad[1] == 0
+    (losses["cube height"] + losses["doubt"]).backward()
+    assert off.grad is not None
+    assert off.grad[1] == 0
     assert log_error.grad is not None
-    assert log_error.grad[1] < 0 < log_error.grad[0]  # off by 1.4: doubt should grow
+    assert log_error.grad[1] < 0 < log_error.grad[0]  # off by 1.4, and exact: doubt should grow, and shrink
+
+
+def test_of_images_without_a_cube_nothing_is_agreed_on() -> None:
+    said = sightings([0.0, 0.7], torch.zeros(2))
+    losses = sighting_losses(
+        said, torch.zeros(2), FLOOR.expand(2, 4), torch.tensor([True, False]), torch.tensor([0.0, 1.0])
+    )
+    assert losses["agreed floor"].item() == pytest.approx(0, abs=1e-6)
 
 
 def test_the_second_looks_objects_are_those_of_the_batch(batch: Batch) -> None:

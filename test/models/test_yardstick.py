@@ -5,21 +5,13 @@ import math
 import pytest
 import torch
 
-from unity_depth_perception.models.crops import CROP_PX
-from unity_depth_perception.models.yardstick import Sightings, YardstickNetwork, _crop_rays
+from unity_depth_perception.models.crops import CROP_PX, MASK_PX
+from unity_depth_perception.models.yardstick import YardstickNetwork, _crop_rays
 
 
-def sighting(log_height: float, normal: tuple[float, float, float], log_error: float) -> Sightings:
-    return Sightings(torch.zeros(1), torch.tensor([log_height]), torch.tensor([normal]), torch.tensor([log_error]))
-
-
-def together(*sightings: Sightings) -> Sightings:
-    return Sightings(
-        *(
-            torch.cat([getattr(s, name) for s in sightings])
-            for name in ("log_depth", "log_height", "floor_normal", "log_error")
-        )
-    )
+def whole(count: int) -> torch.Tensor:
+    """Masks that fill their boxes."""
+    return torch.ones(count, MASK_PX, MASK_PX)
 
 
 def test_crop_rays_are_those_of_the_pixels_that_they_are_cut_from() -> None:
@@ -39,9 +31,9 @@ def test_metres_are_inverse_to_the_apparent_size() -> None:
         torch.nn.init.zeros_(parameter)
     image, boxes = torch.rand(1, 3, 96, 96), torch.tensor([[0.0, 30.0, 30.0, 60.0, 55.0]])
     with torch.inference_mode():
-        near, far = (network(image, boxes, torch.tensor([[f, f, 47.5, 47.5]])) for f in (100.0, 200.0))
+        near, far = (network(image, boxes, whole(1), torch.tensor([[f, f, 47.5, 47.5]])) for f in (100.0, 200.0))
     assert (far.log_depth - near.log_depth).item() == pytest.approx(math.log(2), abs=1e-5)
-    assert (far.log_height - near.log_height).item() == pytest.approx(math.log(2), abs=1e-5)
+    assert (far.floor.log_height - near.floor.log_height).item() == pytest.approx(math.log(2), abs=1e-5)
 
 
 def test_an_image_at_twice_the_size_with_its_camera_says_the_same() -> None:
@@ -52,18 +44,27 @@ def test_an_image_at_twice_the_size_with_its_camera_says_the_same() -> None:
     large = torch.nn.functional.interpolate(image, scale_factor=2, mode="bilinear", align_corners=False)
     twice = torch.tensor([[1.0, 2, 2, 2, 2]])
     with torch.inference_mode():
-        first = network(image, boxes, intrinsics)
-        second = network(large, boxes * twice, torch.tensor([[400.0, 400.0, 191.5, 191.5]]))
-    assert torch.allclose(first.log_height, second.log_height, atol=5e-3)
-    assert torch.allclose(first.floor_normal, second.floor_normal, atol=5e-3)
+        first = network(image, boxes, whole(1), intrinsics)
+        second = network(large, boxes * twice, whole(1), torch.tensor([[400.0, 400.0, 191.5, 191.5]]))
+    assert torch.allclose(first.floor.log_height, second.floor.log_height, atol=5e-3)
+    assert torch.allclose(first.floor.normal, second.floor.normal, atol=5e-3)
 
 
-def test_the_surer_cube_counts_more() -> None:
-    sure, doubtful = sighting(0.0, (0.0, 1.0, 0.0), -1.0), sighting(1.0, (0.0, 0.0, 1.0), -0.5)
-    normal, log_height = together(sure, doubtful).agreed()
-    assert log_height.item() == pytest.approx(1 / (1 + math.exp(3)), abs=1e-4)
-    assert normal.norm().item() == pytest.approx(1)
-    assert normal[1] > 0.99
-    normal, log_height = together(sure, sure).agreed()
-    assert log_height.item() == 0
-    assert normal.tolist() == [0, 1, 0]
+def test_objects_of_one_image_look_at_each_other_those_of_two_do_not() -> None:
+    torch.manual_seed(0)
+    network = YardstickNetwork().eval()
+    image = torch.rand(2, 3, 64, 64)
+    boxes = torch.tensor([[0.0, 5, 5, 30, 25], [0, 30, 30, 60, 55], [1, 20, 10, 50, 40]])
+    intrinsics = torch.tensor([[100.0, 100.0, 31.5, 31.5]]).repeat(3, 1)
+    with torch.inference_mode():
+        said = network(image, boxes, whole(3), intrinsics).floor
+        second, third = (network(image, boxes[[i]], whole(1), intrinsics[[i]]).floor for i in (1, 2))
+    assert torch.allclose(said.normal[2], third.normal[0], atol=1e-5)
+    assert not torch.allclose(said.normal[1], second.normal[0], atol=1e-5)
+
+
+def test_where_nothing_is_found_nothing_is_read() -> None:
+    with torch.inference_mode():
+        said = YardstickNetwork().eval()(torch.rand(1, 3, 64, 64), torch.zeros(0, 5), whole(0), torch.zeros(0, 4))
+    assert said.floor.normal.shape == (0, 3)
+    assert said.log_depth.shape == (0,)

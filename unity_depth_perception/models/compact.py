@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import weakref
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from torch.nn import functional
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
+from unity_depth_perception.models.floor_readings import FloorReadings
 from unity_depth_perception.models.pasting import paste, resized
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
@@ -27,7 +28,7 @@ from unity_depth_perception.models.weights import (
     input_area_px,
     load_weights,
 )
-from unity_depth_perception.models.yardstick import Sightings, YardstickNetwork
+from unity_depth_perception.models.yardstick import YardstickNetwork
 from unity_depth_perception.ops.geometry import pixel_rays
 
 DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
@@ -65,47 +66,39 @@ class CompactDepth:
         small = resized(image, width, height)
         rays = torch.cat([rays, rays.flip(3) * rays.new_tensor([-1.0, 1.0])[:, None, None]])
         encoding = self.network.encode(torch.cat([small, small.flip(3)]), rays)
-        normals, log_heights = encoding.floor_normal, encoding.log_height
-        floor = self._floor(image, camera)
-        if floor is not None:
-            normal, log_height = floor
-            normals = torch.stack([normal, normal * _mirror(normal)])
-            log_heights = (log_height + math.log(CANONICAL_FOCAL_PX / seen.focal_px)).expand(2)
-        log_canonical, _ = self.network.decode(encoding, rays, normals, log_heights)
+        log_unit = math.log(seen.focal_px / CANONICAL_FOCAL_PX)
+        normal, log_height = self._floor(image, camera, encoding.floor.scaled(log_unit))
+        normals = torch.stack([normal, normal * normal.new_tensor([-1.0, 1.0, 1.0])])
+        log_canonical, _ = self.network.decode(encoding, rays, normals, (log_height - log_unit).expand(2))
         both = (log_canonical[:1] + log_canonical[1:].flip(2)) / 2
         metres = both.exp() * (seen.focal_px / CANONICAL_FOCAL_PX)
         size = (camera.height, camera.width)
         depth_m = functional.interpolate(metres[None], size=size, mode="bilinear", align_corners=False)[0, 0]
         return DepthPrediction(depth_m, is_metric=True)
 
-    def _floor(self, image: Tensor, camera: Camera) -> tuple[Tensor, Tensor] | None:
-        """Normal (3,) and log height () as the cubes in `image` and in its mirror image say; None if nothing is found.
+    def _floor(self, image: Tensor, camera: Camera, guess: FloorReadings) -> tuple[Tensor, Tensor]:
+        """Normal (3,) and log height (): what the cubes in `image` and its mirror image say, and the guesses at both.
 
         How likely each is a cube, the second look says.
         """
         look = self._finder.look(image)
         count, width = len(look.found.boxes), look.small.shape[3]
-        if not count:
-            return None
         seen = camera.resized(width, look.small.shape[2])
         boxes = torch.cat([look.found.boxes, _mirrored(look.found.boxes, width)])
-        image_of = torch.arange(2, device=self.device).repeat_interleave(count)[:, None]
+        image_of = torch.arange(2, device=self.device).repeat_interleave(count)
         intrinsics = boxes.new_tensor(
             [[seen.fx, seen.fy, seen.cx, seen.cy], [seen.fx, seen.fy, width - 1 - seen.cx, seen.cy]]
         )
-        said: Sightings = self.yardstick(
+        said = self.yardstick(
             torch.cat([look.small, look.small.flip(3)]),
-            torch.cat([image_of, boxes], dim=1),
-            intrinsics[image_of[:, 0]],
+            torch.cat([image_of[:, None], boxes], dim=1),
+            torch.cat([look.masks, look.masks.flip(2)]),
+            intrinsics[image_of],
         )
-        back = torch.where(image_of == 1, _mirror(said.floor_normal), 1.0)
+        readings = FloorReadings.joined([guess, said.floor])
         is_cube = look.odds[:, self._cubes].sum(dim=1).repeat(2)
-        return replace(said, floor_normal=said.floor_normal * back).agreed(is_cube)
-
-
-def _mirror(vectors: Tensor) -> Tensor:
-    """(3,) what a mirrored camera sees vectors of the optical frame multiplied by."""
-    return vectors.new_tensor([-1.0, 1.0, 1.0])
+        mirrored = torch.cat([torch.arange(2, device=self.device), image_of]) == 1
+        return readings.mirrored_back(mirrored).agreed(torch.cat([torch.ones_like(guess.log_error), is_cube]))
 
 
 def _mirrored(boxes: Tensor, width: int) -> Tensor:

@@ -1,11 +1,51 @@
-"""Objects cut out of images and brought to one size, for the networks that look at them singly."""
+"""Objects cut out of images with their masks and brought to one size, and the encoder of the networks that look at
+them singly."""
 
 from __future__ import annotations
 
-from torch import Tensor, cat
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
 from torchvision.ops import roi_align
 
+from unity_depth_perception.models.blocks import ResidualBlock, conv_block
+
 CROP_PX = 64
+MASK_PX = 28
+FEATURES = 128
+
+
+def crop_encoder(channels: int) -> nn.Sequential:
+    """(N, FEATURES) from crops (N, channels, CROP_PX, CROP_PX)."""
+    return nn.Sequential(
+        conv_block(channels, 24, stride=2),
+        conv_block(24, 48, stride=2),
+        ResidualBlock(48),
+        ResidualBlock(48),
+        conv_block(48, 96, stride=2),
+        ResidualBlock(96),
+        ResidualBlock(96),
+        ResidualBlock(96),
+        conv_block(96, 128, stride=2),
+        ResidualBlock(128),
+        nn.Flatten(),
+        nn.Linear(128 * (CROP_PX // 16) ** 2, FEATURES),
+        nn.ReLU(inplace=True),
+    )
+
+
+def masked_crops(image: Tensor, boxes: Tensor, masks: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
+    """N objects as of `square_crops`, and as a fourth channel 0..1 their masks.
+
+    Args:
+        masks: (N, MASK_PX, MASK_PX) float 0..1, each stretched over its box.
+
+    Returns:
+        The crops (N, 4, CROP_PX, CROP_PX), their centres (N, 2) and sides (N,) [px].
+    """
+    crops, center, side = square_crops(image, boxes, margin)
+    placed = _placed(masks, side[:, None] / (boxes[:, 3:5] - boxes[:, 1:3]))
+    return torch.cat([crops, placed], dim=1), center, side
 
 
 def square_crops(image: Tensor, boxes: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
@@ -20,6 +60,15 @@ def square_crops(image: Tensor, boxes: Tensor, margin: float) -> tuple[Tensor, T
         The crops (N, 3, CROP_PX, CROP_PX), normalised to about -2..2; their centres (N, 2) and sides (N,) [px].
     """
     center, side = (boxes[:, 1:3] + boxes[:, 3:5]) / 2, margin * (boxes[:, 3:5] - boxes[:, 1:3]).amax(dim=1)
-    square = cat([boxes[:, :1], center - side[:, None] / 2, center + side[:, None] / 2], dim=1)
+    square = torch.cat([boxes[:, :1], center - side[:, None] / 2, center + side[:, None] / 2], dim=1)
     crops = roi_align(image, square, (CROP_PX, CROP_PX), sampling_ratio=2)
     return (crops - 0.5) / 0.25, center, side
+
+
+def _placed(masks: Tensor, stretch: Tensor) -> Tensor:
+    """Masks (N, 1, CROP_PX, CROP_PX) in crops that are `stretch` (N, 2) times as wide and high as the masks' boxes."""
+    grid = (torch.arange(CROP_PX, device=masks.device) + 0.5) / CROP_PX * 2 - 1
+    x, y = grid * stretch[:, :1], grid * stretch[:, 1:]  # (N, CROP_PX), -1..1 in the box
+    shape = (len(masks), CROP_PX, CROP_PX)
+    where = torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], dim=3)
+    return functional.grid_sample(masks[:, None], where, align_corners=False)

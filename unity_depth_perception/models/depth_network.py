@@ -4,10 +4,10 @@ and, in the decoder, within each column of pixels.
 It sees colour and, as two more channels, each pixel's viewing ray. The decoder is given the floor (where is down, how
 high is the camera) and predicts how much nearer than the floor each pixel is, and what is floor. Where that ends, walls
 begin (room.py): a pixel's depth is a mean of what was predicted and of what the room says, weighted by how far a last
-layer trusts the room. The floor comes from the cubes that the segmentation finds (yardstick.py); the network's own
-guess from the coarsest level serves where there is none. All lengths are predicted for a canonical focal length: metres
-= prediction * f / CANONICAL_FOCAL_PX, f being the focal length at the network's resolution. An object of n pixels then
-has one canonical depth, whatever the lens (Metric3D, Yin et al., ICCV 2023: "label transformation").
+layer trusts the room. The floor comes from the cubes that the segmentation finds (yardstick.py) and from the network's
+own guess at the coarsest level, which counts as one more reading. All lengths are predicted for a canonical focal
+length: metres = prediction * f / CANONICAL_FOCAL_PX, f being the focal length at the network's resolution. An object of
+n pixels then has one canonical depth, whatever the lens (Metric3D, Yin et al., ICCV 2023: "label transformation").
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unity_depth_perception.models.blocks import conv_block, encoder_stages
+from unity_depth_perception.models.floor_readings import FloorReadings
 from unity_depth_perception.models.room import along, log_room_depth
 
 CANONICAL_FOCAL_PX = 256.0
@@ -39,14 +40,12 @@ class Encoding:
     Attributes:
         skips: features (B, C, h, w) of each level but the coarsest, finest first.
         coarsest: (B, C, h, w) features that have seen the whole image.
-        floor_normal: (B, 3) guess at the floor's unit normal in the optical frame, pointing down into it.
-        log_height: (B,) guess at the log canonical height of the camera above the floor.
+        floor: guess at each image's floor; heights are canonical.
     """
 
     skips: tuple[Tensor, ...]
     coarsest: Tensor
-    floor_normal: Tensor
-    log_height: Tensor
+    floor: FloorReadings
 
 
 class CompactDepthNetwork(nn.Module):
@@ -72,7 +71,7 @@ class CompactDepthNetwork(nn.Module):
             norm=nn.LayerNorm(w[-1]),
             enable_nested_tensor=False,
         )
-        self.floor = nn.Sequential(nn.Linear(w[-1], w[-1]), nn.GELU(), nn.Linear(w[-1], 4))
+        self.floor = nn.Sequential(nn.Linear(w[-1], w[-1]), nn.GELU(), nn.Linear(w[-1], 5))
         inputs = [w[-1] + w[-2], *(_MERGED[i] + w[-3 - i] for i in range(len(_MERGED) - 1))]
         self.merge = nn.ModuleList(
             conv_block(channels + 1, merged) for channels, merged in zip(inputs, _MERGED, strict=True)
@@ -99,9 +98,8 @@ class CompactDepthNetwork(nn.Module):
             x = stage(x)
             skips.append(x)
         tokens = self._attend(x, rays)
-        normal, log_height = self._floor(tokens)
         coarsest = tokens.transpose(1, 2).reshape(skips.pop().shape)
-        return Encoding(tuple(skips), coarsest, normal, log_height)
+        return Encoding(tuple(skips), coarsest, self._floor(tokens))
 
     def decode(self, encoding: Encoding, rays: Tensor, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
         """Log canonical depth (B, ceil(H / 2), ceil(W / 2)) and logits (B, 4, ...) of `CLASSES`, given the floor.
@@ -134,10 +132,11 @@ class CompactDepthNetwork(nn.Module):
         mixed: Tensor = self.attention(x.flatten(2).transpose(1, 2) + self.embed_rays(where))
         return mixed
 
-    def _floor(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    def _floor(self, tokens: Tensor) -> FloorReadings:
         raw = self.floor(tokens.mean(dim=1))
         mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)  # 37 degrees down
-        return functional.normalize(raw[:, :3] + mean_normal, dim=1), raw[:, 3] - 0.8
+        normal = functional.normalize(raw[:, :3] + mean_normal, dim=1)
+        return FloorReadings(normal, log_height=raw[:, 3] - 0.8, log_error=raw[:, 4].clamp(-4, 4))
 
 
 class RoomTrust(nn.Module):

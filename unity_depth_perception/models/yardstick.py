@@ -1,7 +1,8 @@
-"""The yardstick: from one cube of known edge, how the floor lies and how far below the camera it is.
+"""The yardstick: from cubes of known edge, how the floor lies and how far below the camera it is.
 
 A cube cut out and brought to a fixed size looks the same near and far; what is left to tell is its orientation and how
-its apparent size relates to its edge. That is learnt from a tenth of the images that a whole-image network needs.
+its apparent size relates to its edge. That is learnt from a tenth of the images that a whole-image network needs. All
+objects of an image then look at each other: beside two equal ones, a third of another size is no cube.
 """
 
 from __future__ import annotations
@@ -12,108 +13,114 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unity_depth_perception.models.blocks import conv_block
-from unity_depth_perception.models.crops import CROP_PX, square_crops
+from unity_depth_perception.models.crops import CROP_PX, FEATURES, crop_encoder, masked_crops
+from unity_depth_perception.models.floor_readings import FloorReadings, doubt_loss, errors
 
-_MARGIN = 1.5  # side of a crop over the longer side of the cube's box
-_SHARPNESS = 6.0  # of the weights: the surest sightings decide, as the errors of the doubtful ones do not average out
-_LEAST_ODDS = 1e-4  # that something is a cube: where there is none, the surest of what is none counts
+MARGIN = 1.5
+"""Side of a crop over the longer side of the cube's box."""
 _TYPICAL_LOG = (-2.0, -2.6)  # of depth and of height, times the crop's size: where an untrained network starts
 
 
 @dataclass(frozen=True)
 class Sightings:
-    """What N cubes say, each for itself.
+    """What N objects say, each as if it were a cube.
 
     Attributes:
-        log_depth: (N,) log of the median depth [m] of the cube's visible surface.
-        log_height: (N,) log of the camera's height above the floor [m].
-        floor_normal: (N, 3) unit normal of the floor in the optical frame, pointing down.
-        log_error: (N,) log of how far off they expect to be; for weighting.
+        log_depth: (N,) log of the median depth [m] of its visible surface.
+        floor: where it says that the floor is; heights in metres.
     """
 
     log_depth: Tensor
-    log_height: Tensor
-    floor_normal: Tensor
-    log_error: Tensor
-
-    def of(self, chosen: Tensor) -> Sightings:
-        """Those of a mask (N,) bool."""
-        return Sightings(
-            self.log_depth[chosen], self.log_height[chosen], self.floor_normal[chosen], self.log_error[chosen]
-        )
-
-    def agreed(self, is_cube: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
-        """Normal (3,) and log height (), the mean weighted by how sure they are.
-
-        Args:
-            is_cube: (N,) probability that each is of a cube.
-        """
-        odds = torch.as_tensor(is_cube, device=self.log_error.device).clamp(min=_LEAST_ODDS)
-        weight = functional.softmax(odds.log() - _SHARPNESS * self.log_error, dim=0)
-        normal = functional.normalize((weight[:, None] * self.floor_normal).sum(dim=0), dim=0)
-        return normal, (weight * self.log_height).sum()
+    floor: FloorReadings
 
 
 class YardstickNetwork(nn.Module):
-    """Looks at cubes cut out of an image."""
+    """Looks at cubes cut out of images."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = nn.Sequential(
-            conv_block(5, 24, stride=2),
-            conv_block(24, 48, stride=2),
-            conv_block(48, 48),
-            conv_block(48, 96, stride=2),
-            conv_block(96, 96),
-            conv_block(96, 128, stride=2),
-            nn.Flatten(),
-            nn.Linear(128 * (CROP_PX // 16) ** 2, 128),
-            nn.ReLU(inplace=True),
+        self.features = crop_encoder(6)
+        self.embed_place = nn.Linear(3, FEATURES)
+        self.company = nn.TransformerEncoder(
+            nn.TransformerEncoderLayer(
+                FEATURES,
+                nhead=4,
+                dim_feedforward=2 * FEATURES,
+                dropout=0.0,
+                activation="gelu",
+                batch_first=True,
+                norm_first=True,
+            ),
+            num_layers=2,
+            enable_nested_tensor=False,
         )
-        self.head = nn.Linear(128, 6)
+        self.head = nn.Linear(FEATURES, 6)
 
-    def forward(self, image: Tensor, boxes: Tensor, intrinsics: Tensor) -> Sightings:
-        """Read N cubes.
+    def forward(self, image: Tensor, boxes: Tensor, masks: Tensor, intrinsics: Tensor) -> Sightings:
+        """Read N objects.
 
         Args:
             image: (B, 3, H, W) float, RGB 0..1.
-            boxes: (N, 5) index of the image, and the cube's box x_min, y_min, x_max, y_max [px], max exclusive.
-            intrinsics: (N, 4) fx, fy, cx, cy [px] of the cube's image.
+            boxes: (N, 5) index of the image, and the object's box x_min, y_min, x_max, y_max [px], max exclusive.
+            masks: (N, MASK_PX, MASK_PX) float 0..1, each stretched over its box.
+            intrinsics: (N, 4) fx, fy, cx, cy [px] of the object's image.
         """
-        crops, center, side = square_crops(image, boxes, _MARGIN)
-        size = side / intrinsics[:, :2].mean(dim=1)  # of the crop, at a depth of one metre [m]
+        crops, center, side = masked_crops(image, boxes, masks, MARGIN)
+        return self.read(crops, center, side, intrinsics, boxes[:, 0])
+
+    def read(self, crops: Tensor, center: Tensor, side: Tensor, intrinsics: Tensor, image_of: Tensor) -> Sightings:
+        """Read N objects that are cut out already: crops, centres and sides as `masked_crops` returns them.
+
+        Args:
+            image_of: (N,) which image each is of.
+        """
         rays = _crop_rays(center, side, intrinsics)
-        raw = self.head(self.features(torch.cat([crops, rays], dim=1)))
+        features = self.features(torch.cat([crops, rays], dim=1))
+        log_size = (side / intrinsics[:, :2].mean(dim=1)).log()  # of the crop, at a depth of one metre [m]
+        place = torch.cat([rays.mean(dim=(2, 3)), log_size[:, None] - _TYPICAL_LOG[0]], dim=1)
+        apart = image_of[:, None] != image_of
+        raw = self.head(self.company((features + self.embed_place(place))[None], mask=apart)[0])
         mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)
-        return Sightings(
-            log_depth=0.2 * raw[:, 0] + _TYPICAL_LOG[0] - size.log(),
-            log_height=0.4 * raw[:, 1] + _TYPICAL_LOG[1] - size.log(),
-            floor_normal=functional.normalize(raw[:, 2:5] + mean_normal, dim=1),
+        floor = FloorReadings(
+            normal=functional.normalize(raw[:, 2:5] + mean_normal, dim=1),
+            log_height=0.4 * raw[:, 1] + _TYPICAL_LOG[1] - log_size,
             log_error=raw[:, 5].clamp(-4, 4),
         )
+        return Sightings(log_depth=0.2 * raw[:, 0] + _TYPICAL_LOG[0] - log_size, floor=floor)
 
 
 def sighting_losses(
-    sightings: Sightings, log_depth: Tensor, log_height: Tensor, normal: Tensor, is_cube: Tensor
+    sightings: Sightings, log_depth: Tensor, floor: Tensor, is_cube: Tensor, image_of: Tensor
 ) -> dict[str, Tensor]:
-    """Absolute errors where N sightings are of cubes, and the likelihood of all under a Laplace distribution.
+    """Absolute errors where N sightings are of cubes, the doubt of all, and the error of what each image's agree on.
 
-    The likelihood is that of Kendall & Gal, "What Uncertainties Do We Need ...", NeurIPS 2017; its error is held fixed,
-    so that a sighting learns how sure it is without ceasing to learn where it is unsure. What is no cube teaches the
-    likelihood alone: that nothing can be read from it.
+    Args:
+        log_depth: (N,) log of the true median depths [m].
+        floor: (N, 4) true normal and height [m] of the floor under each.
+        is_cube: (N,) bool; what is no cube teaches doubt alone: that nothing can be read from it.
+        image_of: (N,) which image each is of.
     """
+    tilt, height = errors(sightings.floor, floor[:, :3], floor[:, 3].log())
     depth = (sightings.log_depth - log_depth).abs()
-    height = (sightings.log_height - log_height).abs()
-    tilt = (sightings.floor_normal - normal).norm(dim=1)
-    total = (depth + height + tilt).detach()
-    expected = total * (-sightings.log_error).exp() + sightings.log_error
+    agreed = [_agreed_error(sightings.floor.of(here), floor[here][0]) for here in _with_cubes(is_cube, image_of)]
     return {
         "cube depth": 4 * depth[is_cube].mean(),
         "cube height": 2 * height[is_cube].mean(),
         "cube tilt": 2 * tilt[is_cube].mean(),
-        "cube likelihood": 0.1 * expected.mean(),
+        "doubt": 0.1 * doubt_loss(tilt + height, sightings.floor.log_error),
+        "agreed floor": 2 * torch.stack(agreed).mean(),
     }
+
+
+def _with_cubes(is_cube: Tensor, image_of: Tensor) -> list[Tensor]:
+    """The objects (N,) bool of each image that shows a cube."""
+    return [image_of == image for image in sorted(set(image_of[is_cube].tolist()))]
+
+
+def _agreed_error(readings: FloorReadings, floor: Tensor) -> Tensor:
+    normal, log_height = readings.agreed()
+    error: Tensor = (normal - floor[:3]).norm() + (log_height - floor[3].log()).abs()
+    return error
 
 
 def _crop_rays(center: Tensor, side: Tensor, intrinsics: Tensor) -> Tensor:

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CLASSES, CompactDepthNetwork, Encoding
+from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CLASSES, CompactDepthNetwork
+from unity_depth_perception.models.floor_readings import FloorReadings, doubt_loss, errors
 from unity_depth_perception.models.room import along
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.batches import Batch, draw_batch, nearest, ray_channels
@@ -22,7 +23,7 @@ _AREAS_PX = ((0.4, 192 * 192), (1.0, 256 * 256))
 _OBJECT_SHARE = 0.4
 _GRADIENT_WEIGHT = 0.5
 _TRUSTED_SHARE, _NORMAL_NOISE, _HEIGHT_NOISE = 0.85, 0.03, 0.06
-_NORMAL_WEIGHT, _HEIGHT_WEIGHT, _CLASS_WEIGHT = 0.5, 0.25, 0.4
+_NORMAL_WEIGHT, _HEIGHT_WEIGHT, _DOUBT_WEIGHT, _CLASS_WEIGHT = 0.5, 0.25, 0.05, 0.4
 _FLOOR_RATIO = 0.01  # of the camera's height: what rises less is floor, but for a pixel's width
 
 
@@ -52,11 +53,11 @@ def train_dense(config: TrainingConfig) -> dict[str, Tensor]:
         canonical = CANONICAL_FOCAL_PX / batch.intrinsics[:, :2].mean(dim=1)
         normal, log_height = batch.floor[:, :3], (batch.floor[:, 3] * canonical).log()
         encoding = network.encode(batch.image, rays)
-        log_canonical, logits = network.decode(encoding, rays, *_given_floor(encoding, normal, log_height))
+        log_canonical, logits = network.decode(encoding, rays, *_given_floor(encoding.floor, normal, log_height))
         error = _upsampled(log_canonical, height, width) - (batch.depth_m * canonical[:, None, None]).log()
         return {
             **depth_losses(error, batch.instances > 0),
-            **floor_losses(encoding, normal, log_height),
+            **floor_losses(encoding.floor, normal, log_height),
             "class": _CLASS_WEIGHT * functional.cross_entropy(logits, classes(batch, logits.shape[2:])),
         }
 
@@ -82,20 +83,22 @@ def depth_losses(log_error: Tensor, is_object: Tensor) -> dict[str, Tensor]:
     return {"log_error": (weight * log_error.abs()).mean(), "gradient": _GRADIENT_WEIGHT * gradient}
 
 
-def _given_floor(guess: Encoding, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
+def _given_floor(guess: FloorReadings, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
     """The floor that the decoder is given: as a rule the truth, as far off as the yardstick's is; else the guess."""
     count = len(normal)
     trusted = torch.rand(count, device=normal.device) < _TRUSTED_SHARE
     tilted = functional.normalize(normal + _NORMAL_NOISE * torch.randn_like(normal), dim=1)
     scaled = log_height + _HEIGHT_NOISE * torch.randn_like(log_height)
-    return torch.where(trusted[:, None], tilted, guess.floor_normal), torch.where(trusted, scaled, guess.log_height)
+    return torch.where(trusted[:, None], tilted, guess.normal), torch.where(trusted, scaled, guess.log_height)
 
 
-def floor_losses(guess: Encoding, normal: Tensor, log_height: Tensor) -> dict[str, Tensor]:
-    """How far the floor's normal (B, 3) and the camera's log canonical height (B,) are from the truth."""
+def floor_losses(guess: FloorReadings, normal: Tensor, log_height: Tensor) -> dict[str, Tensor]:
+    """How far the floor's normal (B, 3) and the camera's log canonical height (B,) are off, and their doubt."""
+    tilt, height = errors(guess, normal, log_height)
     return {
-        "normal": _NORMAL_WEIGHT * (guess.floor_normal - normal).norm(dim=1).mean(),
-        "height": _HEIGHT_WEIGHT * (guess.log_height - log_height).abs().mean(),
+        "normal": _NORMAL_WEIGHT * tilt.mean(),
+        "height": _HEIGHT_WEIGHT * height.mean(),
+        "doubt": _DOUBT_WEIGHT * doubt_loss(tilt + height, guess.log_error),
     }
 
 

@@ -18,12 +18,13 @@ from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
 
 from unity_depth_perception.models.compact import DEPTH_AREA_PX, CompactDepth
-from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, Encoding
+from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX
+from unity_depth_perception.models.floor_readings import FloorReadings
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.trained import COMPACT_KIND
 from unity_depth_perception.training.batches import Batch, ray_channels
+from unity_depth_perception.training.cutouts import objects
 from unity_depth_perception.training.silog import silog
-from unity_depth_perception.training.target import jittered, target
 
 
 class TunableCompact:
@@ -60,7 +61,7 @@ class TunableCompact:
         rays = ray_channels(intrinsics, h, w)
         log_unit = (intrinsics[:, :2].mean(dim=1) / CANONICAL_FOCAL_PX).log()
         encoding = self._dense.encode(image, rays)
-        log_canonical, _ = self._dense.decode(encoding, rays, *self._floor(batch, encoding, log_unit, rng))
+        log_canonical, _ = self._dense.decode(encoding, rays, *self._floor(batch, encoding.floor, log_unit, rng))
         full = functional.interpolate(log_canonical[:, None], (height, width), mode="bilinear", align_corners=False)
         return full[:, 0] + log_unit[:, None, None]
 
@@ -74,18 +75,15 @@ class TunableCompact:
         return whole.state_dict(), {"kind": COMPACT_KIND}
 
     def _floor(
-        self, batch: Batch, guess: Encoding, log_unit: Tensor, rng: np.random.Generator
+        self, batch: Batch, guess: FloorReadings, log_unit: Tensor, rng: np.random.Generator
     ) -> tuple[Tensor, Tensor]:
-        """Normal (B, 3) and log canonical height (B,): of the objects in each image, else the encoder's guess."""
-        found = [jittered(target(batch, index)["boxes"], rng) for index in range(len(batch.image))]
-        image_of = torch.cat([boxes.new_full((len(boxes),), index) for index, boxes in enumerate(found)])
-        boxes = torch.cat([image_of[:, None], torch.cat(found)], dim=1)
-        if not len(boxes):
-            return guess.floor_normal, guess.log_height
-        said = self._yardstick(batch.image, boxes, batch.intrinsics[image_of.long()])
-        normals, log_heights = list(guess.floor_normal), list(guess.log_height)
-        for index, unit in enumerate(log_unit):
-            if (of_image := image_of == index).any():
-                normals[index], log_height = said.of(of_image).agreed()
-                log_heights[index] = log_height - unit
+        """Normal (B, 3) and log canonical height (B,): what the objects in each image say, and the encoder's guess."""
+        seen = objects(batch, rng)
+        said = self._yardstick(batch.image, seen.boxes, seen.masks, batch.intrinsics[seen.image]).floor
+        images = torch.arange(len(log_unit), device=log_unit.device)
+        agreed = [
+            FloorReadings.joined([guess.of(images == index), said.of(seen.image == index).scaled(-unit)]).agreed()
+            for index, unit in enumerate(log_unit)
+        ]
+        normals, log_heights = zip(*agreed, strict=True)
         return torch.stack(normals), torch.stack(log_heights)

@@ -1,0 +1,52 @@
+"""Several readings of one floor."""
+
+import math
+
+import pytest
+import torch
+
+from unity_depth_perception.models.floor_readings import FloorReadings, doubt_loss, errors
+
+
+def reading(log_height: float, normal: tuple[float, float, float], log_error: float) -> FloorReadings:
+    return FloorReadings(torch.tensor([normal]), torch.tensor([log_height]), torch.tensor([log_error]))
+
+
+def test_the_surer_reading_counts_more() -> None:
+    sure, doubtful = reading(0.0, (0.0, 1.0, 0.0), -1.0), reading(1.0, (0.0, 0.0, 1.0), -0.5)
+    normal, log_height = FloorReadings.joined([sure, doubtful]).agreed()
+    assert log_height.item() == pytest.approx(1 / (1 + math.exp(3)), abs=1e-4)
+    assert normal.norm().item() == pytest.approx(1)
+    assert normal[1] > 0.99
+    normal, log_height = FloorReadings.joined([sure, sure]).agreed()
+    assert log_height.item() == 0
+    assert normal.tolist() == [0, 1, 0]
+
+
+def test_a_reading_of_what_is_hardly_a_cube_counts_little() -> None:
+    both = FloorReadings.joined([reading(0.0, (0.0, 1.0, 0.0), -1.0), reading(1.0, (0.0, 1.0, 0.0), -1.0)])
+    assert both.agreed(torch.tensor([0.9, 0.1]))[1].item() == pytest.approx(0.1)
+    assert both.agreed(torch.tensor([1.0, 0.0]))[1].item() == pytest.approx(0, abs=1e-3)
+    assert both.agreed(torch.zeros(2))[1].item() == pytest.approx(0.5)  # none is worth anything: the surest ones
+
+
+def test_what_a_mirror_shows_is_turned_back() -> None:
+    both = FloorReadings.joined([reading(0.0, (0.6, 0.8, 0.0), 0.0), reading(0.0, (-0.6, 0.8, 0.0), 0.0)])
+    back = both.mirrored_back(torch.tensor([False, True]))
+    assert torch.equal(back.normal[0], back.normal[1])
+
+
+def test_another_unit_changes_heights_alone() -> None:
+    metres = reading(0.0, (0.0, 1.0, 0.0), -1.0)
+    doubled = metres.scaled(math.log(2))
+    assert doubled.log_height.exp().item() == pytest.approx(2)
+    assert torch.equal(doubled.normal, metres.normal)
+
+
+def test_doubt_costs_least_where_it_is_as_large_as_the_error() -> None:
+    tilt, height = errors(reading(0.1, (0.0, 1.0, 0.0), 0.0), torch.tensor([[0.0, 1.0, 0.0]]), torch.zeros(1))
+    assert tilt.item() == 0
+    assert height.item() == pytest.approx(0.1)
+    doubts = torch.linspace(-4, 0, 81)
+    costs = torch.stack([doubt_loss(height, doubt[None]) for doubt in doubts])
+    assert doubts[costs.argmin()].item() == pytest.approx(math.log(0.1), abs=0.03)

@@ -1,0 +1,75 @@
+"""What several sources say of one floor: how it lies, how far below the camera it is, and how sure each of them is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_SHARPNESS = 6.0  # of the weights: the surest readings decide, as the errors of the doubtful ones do not average out
+_LEAST_ODDS = 1e-4  # that a reading is worth anything: where all are as bad, the surest of them counts
+
+
+@dataclass(frozen=True)
+class FloorReadings:
+    """N readings of floors.
+
+    Attributes:
+        normal: (N, 3) unit normal of the floor in the optical frame, pointing down.
+        log_height: (N,) log of the camera's height above the floor.
+        log_error: (N,) log of how far off normal and log height together are expected to be.
+    """
+
+    normal: Tensor
+    log_height: Tensor
+    log_error: Tensor
+
+    @classmethod
+    def joined(cls, readings: Sequence[FloorReadings]) -> FloorReadings:
+        """All of them, one after the other."""
+        return cls(
+            torch.cat([of.normal for of in readings]),
+            torch.cat([of.log_height for of in readings]),
+            torch.cat([of.log_error for of in readings]),
+        )
+
+    def of(self, chosen: Tensor) -> FloorReadings:
+        """Those of a mask (N,) bool."""
+        return FloorReadings(self.normal[chosen], self.log_height[chosen], self.log_error[chosen])
+
+    def scaled(self, log_factor: float | Tensor) -> FloorReadings:
+        """In another unit of length: all heights times the factor."""
+        return replace(self, log_height=self.log_height + log_factor)
+
+    def mirrored_back(self, mirrored: Tensor) -> FloorReadings:
+        """As the camera sees it, those of a mask (N,) bool having been read in the mirror image."""
+        flip = self.normal.new_tensor([-1.0, 1.0, 1.0])
+        return replace(self, normal=torch.where(mirrored[:, None], self.normal * flip, self.normal))
+
+    def agreed(self, odds: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
+        """Normal (3,) and log height (), the mean weighted by how sure they are.
+
+        Args:
+            odds: (N,) probability that each reading is of what it should be of.
+        """
+        known = torch.as_tensor(odds, device=self.log_error.device).clamp(min=_LEAST_ODDS)
+        weight = functional.softmax(known.log() - _SHARPNESS * self.log_error, dim=0)
+        normal = functional.normalize((weight[:, None] * self.normal).sum(dim=0), dim=0)
+        return normal, (weight * self.log_height).sum()
+
+
+def errors(readings: FloorReadings, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
+    """(N,) distance of each normal from the truth (N, 3), and (N,) absolute error of each log height."""
+    return (readings.normal - normal).norm(dim=1), (readings.log_height - log_height).abs()
+
+
+def doubt_loss(error: Tensor, log_error: Tensor) -> Tensor:
+    """The likelihood of errors (N,) under Laplace distributions that N readings expect, negative and logarithmic.
+
+    That of Kendall & Gal, "What Uncertainties Do We Need ...", NeurIPS 2017; the error is held fixed, so that a reading
+    learns how sure it is without ceasing to learn where it is unsure.
+    """
+    return (error.detach() * (-log_error).exp() + log_error).mean()
