@@ -1,37 +1,14 @@
-"""Objects cut out of images with their masks and brought to one size, and the encoder of the networks that look at
-them singly."""
+"""Objects cut out of images, with their masks, and brought to one size."""
 
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from torchvision.ops import roi_align
 
-from unity_depth_perception.models.blocks import ResidualBlock, conv_block
-
 CROP_PX = 64
 MASK_PX = 28
-FEATURES = 128
-
-
-def crop_encoder(channels: int) -> nn.Sequential:
-    """(N, FEATURES) from crops (N, channels, CROP_PX, CROP_PX)."""
-    return nn.Sequential(
-        conv_block(channels, 24, stride=2),
-        conv_block(24, 48, stride=2),
-        ResidualBlock(48),
-        ResidualBlock(48),
-        conv_block(48, 96, stride=2),
-        ResidualBlock(96),
-        ResidualBlock(96),
-        ResidualBlock(96),
-        conv_block(96, 128, stride=2),
-        ResidualBlock(128),
-        nn.Flatten(),
-        nn.Linear(128 * (CROP_PX // 16) ** 2, FEATURES),
-        nn.ReLU(inplace=True),
-    )
 
 
 def masked_crops(image: Tensor, boxes: Tensor, masks: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:

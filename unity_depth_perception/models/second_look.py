@@ -2,24 +2,28 @@
 
 The box head sees an object through 7 x 7 cells of features, whose size follows the object's; whether its edges are
 equally long is lost there, and whether they are straight. Cut out, brought to a fixed size and with its mask beside it,
-that is plain to see.
+that is plain to see; and where that is hidden, the image's other objects help.
 """
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
-from unity_depth_perception.models.crops import FEATURES, crop_encoder, masked_crops
+from unity_depth_perception.models.crops import masked_crops
+from unity_depth_perception.models.object_encoder import FEATURES, ObjectEncoder
 
-_MARGIN = 1.4  # side of a crop over the longer side of the object's box
+MARGIN = 1.4
+"""Side of a crop over the longer side of the object's box."""
+_TYPICAL_LOG = -1.5  # side of a crop over the image's longer side
 
 
 class SecondLookNetwork(nn.Module):
-    """Tells objects cut out of an image from what only resembles them, and their categories."""
+    """Tells objects cut out of images from what only resembles them, and their categories."""
 
     def __init__(self, class_count: int) -> None:
         super().__init__()
-        self.features = crop_encoder(4)
+        self.encoder = ObjectEncoder(4)
         self.head = nn.Linear(FEATURES, 1 + class_count)
 
     def forward(self, image: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
@@ -30,5 +34,18 @@ class SecondLookNetwork(nn.Module):
             boxes: (N, 5) index of the image, and the object's box x_min, y_min, x_max, y_max [px], max exclusive.
             masks: (N, MASK_PX, MASK_PX) float 0..1, each stretched over its box.
         """
-        logits: Tensor = self.head(self.features(masked_crops(image, boxes, masks, _MARGIN)[0]))
+        crops, center, side = masked_crops(image, boxes, masks, MARGIN)
+        size = center.new_tensor([[image.shape[3], image.shape[2]]])
+        return self.tell(crops, center, side, size, boxes[:, 0])
+
+    def tell(self, crops: Tensor, center: Tensor, side: Tensor, size: Tensor, image_of: Tensor) -> Tensor:
+        """Logits as of `forward`, of N objects that are cut out already, as `masked_crops` returns them.
+
+        Args:
+            size: (N, 2) or (1, 2) width and height of each one's image [px].
+            image_of: (N,) which image each is of.
+        """
+        longest = size.amax(dim=1)
+        away, log_size = (center - size / 2) / longest[:, None], (side / longest).log() - _TYPICAL_LOG
+        logits: Tensor = self.head(self.encoder(crops, torch.cat([away, log_size[:, None]], dim=1), image_of))
         return logits

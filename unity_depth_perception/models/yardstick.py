@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unity_depth_perception.models.crops import CROP_PX, FEATURES, crop_encoder, masked_crops
+from unity_depth_perception.models.crops import CROP_PX, masked_crops
 from unity_depth_perception.models.floor_readings import FloorReadings, doubt_loss, errors
+from unity_depth_perception.models.object_encoder import FEATURES, ObjectEncoder
 
 MARGIN = 1.5
 """Side of a crop over the longer side of the cube's box."""
@@ -39,21 +40,7 @@ class YardstickNetwork(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.features = crop_encoder(6)
-        self.embed_place = nn.Linear(3, FEATURES)
-        self.company = nn.TransformerEncoder(
-            nn.TransformerEncoderLayer(
-                FEATURES,
-                nhead=4,
-                dim_feedforward=2 * FEATURES,
-                dropout=0.0,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
-            ),
-            num_layers=2,
-            enable_nested_tensor=False,
-        )
+        self.encoder = ObjectEncoder(6)
         self.head = nn.Linear(FEATURES, 6)
 
     def forward(self, image: Tensor, boxes: Tensor, masks: Tensor, intrinsics: Tensor) -> Sightings:
@@ -75,11 +62,9 @@ class YardstickNetwork(nn.Module):
             image_of: (N,) which image each is of.
         """
         rays = _crop_rays(center, side, intrinsics)
-        features = self.features(torch.cat([crops, rays], dim=1))
         log_size = (side / intrinsics[:, :2].mean(dim=1)).log()  # of the crop, at a depth of one metre [m]
         place = torch.cat([rays.mean(dim=(2, 3)), log_size[:, None] - _TYPICAL_LOG[0]], dim=1)
-        apart = image_of[:, None] != image_of
-        raw = self.head(self.company((features + self.embed_place(place))[None], mask=apart)[0])
+        raw = self.head(self.encoder(torch.cat([crops, rays], dim=1), place, image_of))
         mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)
         floor = FloorReadings(
             normal=functional.normalize(raw[:, 2:5] + mean_normal, dim=1),
