@@ -22,7 +22,7 @@ _AREAS_PX = ((0.4, 192 * 192), (1.0, 256 * 256))
 """Coarse images first: (until this progress, size of the images)."""
 _OBJECT_SHARE = 0.4
 _GRADIENT_WEIGHT = 0.5
-_TRUSTED_SHARE, _NORMAL_NOISE, _HEIGHT_NOISE = 0.85, 0.03, 0.06
+_TRUSTED_SHARE, _NORMAL_NOISE, _HEIGHT_NOISE = 0.95, 0.028, 0.05
 _NORMAL_WEIGHT, _HEIGHT_WEIGHT, _DOUBT_WEIGHT, _CLASS_WEIGHT = 0.5, 0.25, 0.05, 0.4
 _FLOOR_RATIO = 0.01  # of the camera's height: what rises less is floor, but for a pixel's width
 
@@ -84,11 +84,15 @@ def depth_losses(log_error: Tensor, is_object: Tensor) -> dict[str, Tensor]:
 
 
 def _given_floor(guess: FloorReadings, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
-    """The floor that the decoder is given: as a rule the truth, as far off as the yardstick's is; else the guess."""
+    """The floor that the decoder is given: as a rule the truth, as far off as the yardstick's is; else the guess.
+
+    Its errors follow Laplace's distribution (a normal one of exponentially distributed variance): most are small.
+    """
     count = len(normal)
     trusted = torch.rand(count, device=normal.device) < _TRUSTED_SHARE
-    tilted = functional.normalize(normal + _NORMAL_NOISE * torch.randn_like(normal), dim=1)
-    scaled = log_height + _HEIGHT_NOISE * torch.randn_like(log_height)
+    deviation = (2 * torch.empty_like(log_height).exponential_()).sqrt()
+    tilted = functional.normalize(normal + _NORMAL_NOISE * deviation[:, None] * torch.randn_like(normal), dim=1)
+    scaled = log_height + _HEIGHT_NOISE * deviation * torch.randn_like(log_height)
     return torch.where(trusted[:, None], tilted, guess.normal), torch.where(trusted, scaled, guess.log_height)
 
 
