@@ -35,7 +35,7 @@ DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
 DEPTH_AREA_PX = 256 * 256
 SEGMENTATION_AREA_PX = 560 * 560
-SCORE_THRESHOLD = 0.5
+SCORE_THRESHOLD = 0.55
 
 
 class CompactDepth:
