@@ -5,7 +5,7 @@ import torch
 
 from unity_depth_perception.models import compact
 from unity_depth_perception.models.crops import CROP_PX, MASK_PX, _placed
-from unity_depth_perception.models.second_look import MARGIN, SecondLookNetwork
+from unity_depth_perception.models.second_look import _MARGIN, SecondLookNetwork
 from unity_depth_perception.synthetic.samples import render_samples
 
 CPU = torch.device("cpu")
@@ -13,9 +13,9 @@ CPU = torch.device("cpu")
 
 def test_a_mask_fills_its_box_in_the_crop() -> None:
     """A box twice as wide as it is high, wholly covered: its share of the square crop, in the middle."""
-    placed = _placed(torch.ones(1, MASK_PX, MASK_PX), torch.tensor([[MARGIN, 2 * MARGIN]]))[0, 0]
+    placed = _placed(torch.ones(1, MASK_PX, MASK_PX), torch.tensor([[_MARGIN, 2 * _MARGIN]]))[0, 0]
     assert placed.shape == (CROP_PX, CROP_PX)
-    assert placed.mean().item() == pytest.approx(1 / (2 * MARGIN**2), rel=0.05)
+    assert placed.mean().item() == pytest.approx(1 / (2 * _MARGIN**2), rel=0.05)
     rows, columns = (placed > 0.5).nonzero().T
     assert abs(int(rows.min() + rows.max()) - (CROP_PX - 1)) <= 1
     assert abs(int(columns.min() + columns.max()) - (CROP_PX - 1)) <= 1
@@ -25,7 +25,7 @@ def test_a_mask_fills_its_box_in_the_crop() -> None:
 def test_a_mask_is_not_mirrored_on_its_way_into_the_crop() -> None:
     mask = torch.zeros(1, MASK_PX, MASK_PX)
     mask[:, : MASK_PX // 2, : MASK_PX // 2] = 1  # upper left
-    placed = _placed(mask, torch.full((1, 2), MARGIN))[0, 0]
+    placed = _placed(mask, torch.full((1, 2), _MARGIN))[0, 0]
     rows, columns = (placed > 0.5).nonzero().T
     assert rows.max() <= CROP_PX // 2
     assert columns.max() <= CROP_PX // 2

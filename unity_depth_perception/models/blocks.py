@@ -1,4 +1,4 @@
-"""The convolutional encoder that both embedded networks start with."""
+"""What the embedded networks are built of: a convolutional encoder, and attention."""
 
 from __future__ import annotations
 
@@ -25,6 +25,13 @@ def encoder_stages(widths: Sequence[int]) -> nn.ModuleList:
             conv_block(inputs, outputs, stride=2), *(ResidualBlock(outputs) for _ in range(1 if index == 0 else 2))
         )
         for index, (inputs, outputs) in enumerate(itertools.pairwise(widths))
+    )
+
+
+def attention_layer(width: int, heads: int) -> nn.TransformerEncoderLayer:
+    """Self-attention and two linear layers, each normalised before, on tokens (B, N, width)."""
+    return nn.TransformerEncoderLayer(
+        width, heads, dim_feedforward=2 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
     )
 
 

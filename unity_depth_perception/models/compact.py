@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
-from unity_depth_perception.models.floor_readings import FloorReadings
+from unity_depth_perception.models.floor_readings import FloorReadings, mirror
 from unity_depth_perception.models.pasting import paste, resized
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
@@ -68,7 +68,7 @@ class CompactDepth:
         encoding = self.network.encode(torch.cat([small, small.flip(3)]), rays)
         log_unit = math.log(seen.focal_px / CANONICAL_FOCAL_PX)
         normal, log_height = self._floor(image, camera, encoding.floor.scaled(log_unit))
-        normals = torch.stack([normal, normal * normal.new_tensor([-1.0, 1.0, 1.0])])
+        normals = torch.stack([normal, mirror(normal)])
         log_canonical, _ = self.network.decode(encoding, rays, normals, (log_height - log_unit).expand(2))
         both = (log_canonical[:1] + log_canonical[1:].flip(2)) / 2
         metres = both.exp() * (seen.focal_px / CANONICAL_FOCAL_PX)

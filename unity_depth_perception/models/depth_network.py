@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unity_depth_perception.models.blocks import conv_block, encoder_stages
+from unity_depth_perception.models.blocks import attention_layer, conv_block, encoder_stages
 from unity_depth_perception.models.floor_readings import FloorReadings
 from unity_depth_perception.models.room import along, log_room_depth
 
@@ -58,15 +58,7 @@ class CompactDepthNetwork(nn.Module):
         self.stages = encoder_stages(w)
         self.embed_rays = nn.Linear(2, w[-1])
         self.attention = nn.TransformerEncoder(
-            nn.TransformerEncoderLayer(
-                w[-1],
-                nhead=6,
-                dim_feedforward=2 * w[-1],
-                dropout=0.0,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
-            ),
+            attention_layer(w[-1], heads=6),
             num_layers=attention_layers,
             norm=nn.LayerNorm(w[-1]),
             enable_nested_tensor=False,
@@ -172,15 +164,7 @@ class ColumnAttention(nn.Module):
     def __init__(self, width: int) -> None:
         super().__init__()
         self.embed = nn.Linear(2, width)
-        self.layer = nn.TransformerEncoderLayer(
-            width,
-            nhead=width // 16,
-            dim_feedforward=2 * width,
-            dropout=0.0,
-            activation="gelu",
-            batch_first=True,
-            norm_first=True,
-        )
+        self.layer = attention_layer(width, heads=width // 16)
         for parameter in (*self.embed.parameters(), self.layer.self_attn.out_proj.weight, self.layer.linear2.weight):
             nn.init.zeros_(parameter)
         nn.init.zeros_(self.layer.linear2.bias)

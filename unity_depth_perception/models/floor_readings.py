@@ -46,8 +46,7 @@ class FloorReadings:
 
     def mirrored_back(self, mirrored: Tensor) -> FloorReadings:
         """As the camera sees it, those of a mask (N,) bool having been read in the mirror image."""
-        flip = self.normal.new_tensor([-1.0, 1.0, 1.0])
-        return replace(self, normal=torch.where(mirrored[:, None], self.normal * flip, self.normal))
+        return replace(self, normal=torch.where(mirrored[:, None], mirror(self.normal), self.normal))
 
     def agreed(self, odds: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
         """Normal (3,) and log height (), the mean weighted by how sure they are.
@@ -59,6 +58,11 @@ class FloorReadings:
         weight = functional.softmax(known.log() - _SHARPNESS * self.log_error, dim=0)
         normal = functional.normalize((weight[:, None] * self.normal).sum(dim=0), dim=0)
         return normal, (weight * self.log_height).sum()
+
+
+def mirror(normal: Tensor) -> Tensor:
+    """Normals (..., 3) as the mirror image shows them."""
+    return normal * normal.new_tensor([-1.0, 1.0, 1.0])
 
 
 def errors(readings: FloorReadings, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from unity_depth_perception.models.blocks import ResidualBlock, conv_block
+from unity_depth_perception.models.blocks import ResidualBlock, attention_layer, conv_block
 from unity_depth_perception.models.crops import CROP_PX
 
 FEATURES = 128
@@ -37,17 +37,7 @@ class ObjectEncoder(nn.Module):
         )
         self.embed_place = nn.Linear(3, FEATURES)
         self.company = nn.TransformerEncoder(
-            nn.TransformerEncoderLayer(
-                FEATURES,
-                nhead=4,
-                dim_feedforward=2 * FEATURES,
-                dropout=0.0,
-                activation="gelu",
-                batch_first=True,
-                norm_first=True,
-            ),
-            num_layers=_LAYERS,
-            enable_nested_tensor=False,
+            attention_layer(FEATURES, heads=4), num_layers=_LAYERS, enable_nested_tensor=False
         )
 
     def forward(self, crops: Tensor, place: Tensor, image_of: Tensor) -> Tensor:

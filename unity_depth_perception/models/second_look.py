@@ -13,8 +13,7 @@ from torch import Tensor, nn
 from unity_depth_perception.models.crops import masked_crops
 from unity_depth_perception.models.object_encoder import FEATURES, ObjectEncoder
 
-MARGIN = 1.4
-"""Side of a crop over the longer side of the object's box."""
+_MARGIN = 1.4  # side of a crop over the longer side of the object's box
 _TYPICAL_LOG = -1.5  # side of a crop over the image's longer side
 
 
@@ -34,18 +33,10 @@ class SecondLookNetwork(nn.Module):
             boxes: (N, 5) index of the image, and the object's box x_min, y_min, x_max, y_max [px], max exclusive.
             masks: (N, MASK_PX, MASK_PX) float 0..1, each stretched over its box.
         """
-        crops, center, side = masked_crops(image, boxes, masks, MARGIN)
-        size = center.new_tensor([[image.shape[3], image.shape[2]]])
-        return self.tell(crops, center, side, size, boxes[:, 0])
-
-    def tell(self, crops: Tensor, center: Tensor, side: Tensor, size: Tensor, image_of: Tensor) -> Tensor:
-        """Logits as of `forward`, of N objects that are cut out already, as `masked_crops` returns them.
-
-        Args:
-            size: (N, 2) or (1, 2) width and height of each one's image [px].
-            image_of: (N,) which image each is of.
-        """
-        longest = size.amax(dim=1)
-        away, log_size = (center - size / 2) / longest[:, None], (side / longest).log() - _TYPICAL_LOG
-        logits: Tensor = self.head(self.encoder(crops, torch.cat([away, log_size[:, None]], dim=1), image_of))
+        crops, center, side = masked_crops(image, boxes, masks, _MARGIN)
+        height, width = image.shape[2:]
+        longest = max(height, width)
+        away = (center - center.new_tensor([width / 2, height / 2])) / longest
+        log_size = (side / longest).log() - _TYPICAL_LOG
+        logits: Tensor = self.head(self.encoder(crops, torch.cat([away, log_size[:, None]], dim=1), boxes[:, 0]))
         return logits

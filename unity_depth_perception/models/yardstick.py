@@ -17,8 +17,7 @@ from unity_depth_perception.models.crops import CROP_PX, masked_crops
 from unity_depth_perception.models.floor_readings import FloorReadings, doubt_loss, errors
 from unity_depth_perception.models.object_encoder import FEATURES, ObjectEncoder
 
-MARGIN = 1.5
-"""Side of a crop over the longer side of the cube's box."""
+_MARGIN = 1.5  # side of a crop over the longer side of the cube's box
 _TYPICAL_LOG = (-2.0, -2.6)  # of depth and of height, times the crop's size: where an untrained network starts
 
 
@@ -52,19 +51,11 @@ class YardstickNetwork(nn.Module):
             masks: (N, MASK_PX, MASK_PX) float 0..1, each stretched over its box.
             intrinsics: (N, 4) fx, fy, cx, cy [px] of the object's image.
         """
-        crops, center, side = masked_crops(image, boxes, masks, MARGIN)
-        return self.read(crops, center, side, intrinsics, boxes[:, 0])
-
-    def read(self, crops: Tensor, center: Tensor, side: Tensor, intrinsics: Tensor, image_of: Tensor) -> Sightings:
-        """Read N objects that are cut out already: crops, centres and sides as `masked_crops` returns them.
-
-        Args:
-            image_of: (N,) which image each is of.
-        """
+        crops, center, side = masked_crops(image, boxes, masks, _MARGIN)
         rays = _crop_rays(center, side, intrinsics)
         log_size = (side / intrinsics[:, :2].mean(dim=1)).log()  # of the crop, at a depth of one metre [m]
         place = torch.cat([rays.mean(dim=(2, 3)), log_size[:, None] - _TYPICAL_LOG[0]], dim=1)
-        raw = self.head(self.encoder(torch.cat([crops, rays], dim=1), place, image_of))
+        raw = self.head(self.encoder(torch.cat([crops, rays], dim=1), place, boxes[:, 0]))
         mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)
         floor = FloorReadings(
             normal=functional.normalize(raw[:, 2:5] + mean_normal, dim=1),
