@@ -145,7 +145,7 @@ def _refined(
             break
         centre = np.einsum("ij->j", near) / len(near)
         refined = np.linalg.eigh((near - centre).T @ (near - centre))[1][:, 0]  # the direction of least scatter
-        normal = refined * np.sign(refined @ normal)
+        normal = refined if refined @ normal >= 0 else -refined
         offset = float(centre @ normal)
     return np.asarray(normal)
 
