@@ -16,7 +16,14 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError
 from unity_depth_perception.core.floor import fit_floor, up_from_pose
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
-from unity_depth_perception.models.protocols import DepthEstimator, DepthPrediction, Segmentation, Segmenter
+from unity_depth_perception.models.protocols import (
+    CameraAwareSegmenter,
+    DepthEstimator,
+    DepthPrediction,
+    Segmentation,
+    Segmenter,
+    UprightDepthEstimator,
+)
 from unity_depth_perception.models.scale import DepthScale
 from unity_depth_perception.ops.borders import lower_borders
 from unity_depth_perception.ops.ends import seen_ends
@@ -154,10 +161,10 @@ class PerceptionPipeline:
         )  # torch wants it writable
         clock.lap("upload")
         depth_model = "given" if depth is not None else getattr(self.depth_estimator, "name", "")
-        depth = self._depth(image, frame.camera, depth)
+        depth = self._depth(image, frame, depth)
         clock.lap("depth")
         segmentation_model = "given" if segmentation is not None else getattr(self.segmenter, "name", "")
-        segmentation = _sure(self._segmentation(image, frame.camera, segmentation), limits)
+        segmentation = _sure(self._segmentation(image, frame, segmentation), limits)
         clock.lap("segmentation")
         depth = self.scale.in_metres(depth, segmentation.instances, frame.camera, frame.world_from_camera)
         depth = _in_range(depth, limits)
@@ -167,25 +174,43 @@ class PerceptionPipeline:
             frame, image, depth, segmentation, objects, depth_model, segmentation_model, clock.stage_s, links
         )
 
-    def _depth(self, image: Tensor, camera: Camera, given: DepthPrediction | None) -> DepthPrediction:
+    def _depth(self, image: Tensor, frame: Frame, given: DepthPrediction | None) -> DepthPrediction:
         if given is None:
             if self.depth_estimator is None:
                 raise ConfigurationError(
                     "this pipeline has no depth model: hand in the depth of each frame, or name a model"
                 )
-            given = self.depth_estimator.infer(image, camera)
-        require_size(given.depth_m, camera, "depth")
+            given = _predicted(self.depth_estimator, image, frame)
+        require_size(given.depth_m, frame.camera, "depth")
         return replace(given, depth_m=given.depth_m.to(self.device))
 
-    def _segmentation(self, image: Tensor, camera: Camera, given: Segmentation | None) -> Segmentation:
+    def _segmentation(self, image: Tensor, frame: Frame, given: Segmentation | None) -> Segmentation:
         if given is None:
             if self.segmenter is None:
                 raise ConfigurationError(
                     "this pipeline has no segmentation model: hand in the instances of each frame, or name a model"
                 )
-            given = self.segmenter.infer(image)
-        require_size(given.instances, camera, "instance image")
+            given = _segmented(self.segmenter, image, frame)
+        require_size(given.instances, frame.camera, "instance image")
         return replace(given, instances=given.instances.to(self.device))
+
+
+def _predicted(model: DepthEstimator | UprightDepthEstimator, image: Tensor, frame: Frame) -> DepthPrediction:
+    down = _down(frame)
+    if down is not None and isinstance(model, UprightDepthEstimator):
+        return model.infer_upright(image, frame.camera, down)
+    return model.infer(image, frame.camera)
+
+
+def _segmented(model: Segmenter | CameraAwareSegmenter, image: Tensor, frame: Frame) -> Segmentation:
+    if isinstance(model, CameraAwareSegmenter):
+        return model.infer_through(image, frame.camera, _down(frame))
+    return model.infer(image)
+
+
+def _down(frame: Frame) -> NDArray[np.float64] | None:
+    """(3,) where gravity points in the optical frame, if the frame tells."""
+    return None if frame.world_from_camera is None else -up_from_pose(frame.world_from_camera)
 
 
 def relate(

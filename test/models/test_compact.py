@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
 from torchvision.ops import box_iou
@@ -10,11 +11,12 @@ from torchvision.ops import box_iou
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.models import compact
 from unity_depth_perception.models.compact import CompactDepth, CompactSegmenter
-from unity_depth_perception.models.depth_network import FAR_M, ColumnAttention, CompactDepthNetwork, log_floor_depth
+from unity_depth_perception.models.depth_network import FAR, ColumnAttention, CompactDepthNetwork, log_floor_depth
 from unity_depth_perception.models.pasting import paste
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn, detect
+from unity_depth_perception.ops.geometry import pixel_rays
 from unity_depth_perception.synthetic.samples import render_samples
 
 CPU = torch.device("cpu")
@@ -55,6 +57,22 @@ def test_a_mirror_image_has_the_mirrored_depth() -> None:
     assert (seen_m / depth_m - 1).abs().mean() < 0.02
 
 
+def test_the_floor_lies_as_gravity_says_where_that_is_known() -> None:
+    """Whatever the network believes: the lowest points of the image lie on a plane that is square to `down`."""
+    (sample,) = render_samples([21], 512, 384)
+    assert sample.world_from_camera is not None
+    true = -sample.world_from_camera[2, :3]
+    x, y = pixel_rays(sample.camera, CPU)
+    model = CompactDepth(CPU)
+    for tilted in (true, true + [0.0, 0.06, -0.05]):
+        down = tilted / np.linalg.norm(tilted)
+        with torch.inference_mode():
+            depth_m = model.infer_upright(torch.from_numpy(sample.image), sample.camera, down).depth_m
+        height_m = depth_m * (x * down[0] + y[:, None] * down[1] + down[2]).float()
+        row = height_m[-20:][torch.from_numpy(sample.instances[-20:] == 0)]
+        assert row.std() / row.mean() < 0.01
+
+
 def test_metres_grow_with_the_focal_length_that_a_known_network_sees() -> None:
     """A network that always sees the same canonical floor: at the principal point, metres = constant * focal length."""
     model = CompactDepth(CPU)
@@ -65,23 +83,23 @@ def test_metres_grow_with_the_focal_length_that_a_known_network_sees() -> None:
     for focal_px in (400.0, 800.0):
         with torch.inference_mode():
             depth_m = model.infer(image, Camera(512, 512, focal_px, focal_px, 255.5, 255.5)).depth_m
-        canonical_m = ((0.6 / math.exp(-0.8)) ** 2 + FAR_M**-2) ** -0.5
+        canonical_m = math.exp(-0.8) * (0.6**2 + FAR**-2) ** -0.5
         seen_px = focal_px * compact.DEPTH_AREA_PX**0.5 / 512  # the focal length at the network's resolution
         assert depth_m[255:257, 255:257].mean().item() == pytest.approx(canonical_m * seen_px / 256, rel=1e-3)
 
 
-def test_the_floor_is_the_plane_that_its_normal_and_height_say() -> None:
-    normal, height_m = torch.tensor([[0.1, 0.8, 0.6]]) / math.sqrt(1.01), 0.5
+def test_the_floor_is_the_plane_that_its_normal_says() -> None:
+    normal = torch.tensor([[0.1, 0.8, 0.6]]) / math.sqrt(1.01)
     rays = torch.randn(1, 2, 9, 9) * 0.3
-    depth_m = log_floor_depth(normal, torch.tensor([height_m]).log(), rays).exp()
-    points = torch.stack([rays[:, 0] * depth_m, rays[:, 1] * depth_m, depth_m], dim=-1)
-    unbent_m = (depth_m**-2 - FAR_M**-2).rsqrt()
-    below = unbent_m < 5
+    depth = log_floor_depth(normal, rays).exp()
+    points = torch.stack([rays[:, 0] * depth, rays[:, 1] * depth, depth], dim=-1)
+    unbent = (depth**-2 - FAR**-2).rsqrt()
+    below = unbent < 10
     assert below.sum() > 20
-    plane = points * (unbent_m / depth_m)[..., None]
-    assert torch.allclose((plane @ normal[0])[below], torch.tensor(height_m), rtol=1e-3)
-    upwards = log_floor_depth(normal, torch.zeros(1), torch.tensor([0.0, -5.0]).view(1, 2, 1, 1))
-    assert upwards.exp().item() == pytest.approx(FAR_M)
+    plane = points * (unbent / depth)[..., None]
+    assert torch.allclose((plane @ normal[0])[below], torch.tensor(1.0), rtol=1e-3)
+    upwards = log_floor_depth(normal, torch.tensor([0.0, -5.0]).view(1, 2, 1, 1))
+    assert upwards.exp().item() == pytest.approx(FAR)
 
 
 def test_a_column_hears_of_itself_alone_and_at_first_changes_nothing() -> None:
@@ -104,7 +122,7 @@ def test_the_network_predicts_at_half_the_size(height: int, width: int) -> None:
     rays = torch.zeros(2, 2, height, width)
     with torch.inference_mode():
         encoding = network.encode(image, rays)
-        depth, classes = network.decode(encoding, rays, encoding.floor.normal, encoding.floor.log_height)
+        depth, classes = network.decode(encoding, rays, encoding.floor.normal)
     half = (-(-height // 2), -(-width // 2))
     assert depth.shape == (2, *half)
     assert classes.shape == (2, 4, *half)
@@ -138,7 +156,7 @@ def test_depth_and_segmentation_look_for_objects_once(monkeypatch: pytest.Monkey
         image = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8)
         with torch.inference_mode():
             depth.infer(image, camera)
-            segmenter.infer(image)
+            segmenter.infer_through(image, camera, None)
     assert len(looks) == 2
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -82,6 +82,42 @@ def test_the_image_is_uploaded_once_and_kept() -> None:
     assert result.frame is given
     assert set(result.stage_s) == {"upload", "depth", "segmentation", "objects"}
     assert all(seconds >= 0 for seconds in result.stage_s.values())
+
+
+class UprightDepth(FlatDepth):
+    """Notes which way it was told that down is."""
+
+    down: NDArray[np.float64] | None = None
+
+    def infer_upright(self, image: torch.Tensor, camera: Camera, down: NDArray[np.float64]) -> DepthPrediction:
+        self.down = down
+        return self.infer(image, camera)
+
+
+class SeeingRectangles(Rectangles):
+    """Notes what it was told of the camera."""
+
+    told: tuple[Camera, NDArray[np.float64] | None] | None = None
+
+    def infer_through(self, image: torch.Tensor, camera: Camera, down: NDArray[np.float64] | None) -> Segmentation:
+        self.told = camera, down
+        return self.infer(image)
+
+
+def test_models_that_care_hear_of_the_camera_and_where_down_is_when_the_pose_is_known() -> None:
+    depth, segmenter = UprightDepth(), SeeingRectangles()
+    pipeline = PerceptionPipeline(depth, segmenter)
+    pipeline.process(frame())
+    assert depth.down is None
+    assert segmenter.told == (CAMERA, None)
+    pose = np.eye(4)
+    pose[:3, :3] = [[1, 0, 0], [0, 0, 1], [0, -1, 0]]  # level: the optical frame's y axis points down
+    pose[:3, 3] = [0.3, 0.2, 1.5]
+    pipeline.process(replace(frame(), world_from_camera=pose))
+    assert depth.down is not None
+    assert depth.down.tolist() == [0, 1, 0]
+    assert segmenter.told[1] is not None
+    assert segmenter.told[1].tolist() == [0, 1, 0]
 
 
 @pytest.mark.filterwarnings("error")

@@ -39,11 +39,11 @@ def test_walls_stand_where_the_floor_ends(down_deg: float, roll_deg: float) -> N
     """A room of three walls, seen at up to 130 degrees from corner to corner."""
     rays, normal = camera(math.radians(down_deg), math.radians(roll_deg))
     truth, is_floor = room_depth(rays, normal, [(0.1, 1.5), (-1.4, 0.9), (1.8, 1.1)])
-    depth = log_room_depth(torch.where(is_floor, 1.0, -1.0), rays, normal, torch.tensor([math.log(HEIGHT)])).exp()
+    depth = log_room_depth(torch.where(is_floor, 1.0, -1.0), rays, normal).exp() * HEIGHT
     error = (depth / truth - 1).abs()
     assert error[is_floor].max() < 1e-4 or error[is_floor].mean() < 0.003  # but for the rim, where a wall's foot is
     seen_foot = error[~is_floor]
-    assert seen_foot.median() < 0.03
+    assert seen_foot.median() < 0.02
 
 
 def test_lone_mistakes_and_what_hides_the_floor_change_little() -> None:
@@ -53,22 +53,14 @@ def test_lone_mistakes_and_what_hides_the_floor_change_little() -> None:
     torch.manual_seed(0)
     evidence[torch.rand(evidence.shape) < 0.1] *= -1
     evidence[:, 50:70, 30:60] = 0  # an object
-    depth = log_room_depth(evidence, rays, normal, torch.tensor([math.log(HEIGHT)])).exp()
+    depth = log_room_depth(evidence, rays, normal).exp() * HEIGHT
     assert (depth / truth - 1).abs().mean() < 0.03
 
 
 def test_without_evidence_there_is_the_floor_alone() -> None:
     rays, normal = camera(math.radians(35), 0.0)
     floor = room_depth(rays, normal, [(0.0, 1e9)])[0]
-    depth = log_room_depth(torch.zeros(1, SIDE, SIDE), rays, normal, torch.tensor([math.log(HEIGHT)])).exp()
+    depth = log_room_depth(torch.zeros(1, SIDE, SIDE), rays, normal).exp() * HEIGHT
     near = floor < 10
     assert torch.allclose(depth[near], floor[near], rtol=1e-4)
     assert torch.isfinite(depth).all()
-
-
-def test_a_camera_twice_as_high_sees_everything_twice_as_far() -> None:
-    rays, normal = camera(math.radians(35), 0.1)
-    _, is_floor = room_depth(rays, normal, [(0.0, 1.5), (1.2, 1.0)])
-    evidence = torch.where(is_floor, 1.0, -1.0)
-    low, high = (log_room_depth(evidence, rays, normal, torch.tensor([math.log(h)])) for h in (0.5, 1.0))
-    assert torch.allclose(high - low, torch.full_like(low, math.log(2)), atol=1e-5)

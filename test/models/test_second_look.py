@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from unity_depth_perception.models import compact
-from unity_depth_perception.models.crops import CROP_PX, MASK_PX, _placed
-from unity_depth_perception.models.second_look import _MARGIN, SecondLookNetwork
+from unity_depth_perception.models.crops import _MARGIN, CROP_PX, MASK_PX, _placed, cut_out
+from unity_depth_perception.models.second_look import SecondLookNetwork
 from unity_depth_perception.synthetic.samples import render_samples
 
 CPU = torch.device("cpu")
@@ -34,7 +34,8 @@ def test_a_mask_is_not_mirrored_on_its_way_into_the_crop() -> None:
 def test_no_box_has_no_odds() -> None:
     network = SecondLookNetwork(12).eval()
     with torch.inference_mode():
-        logits = network(torch.rand(1, 3, 64, 64), torch.zeros(0, 5), torch.zeros(0, MASK_PX, MASK_PX))
+        crops = cut_out(torch.rand(1, 3, 64, 64), torch.zeros(0, 5), torch.zeros(0, MASK_PX, MASK_PX))
+        logits = network(crops, (64, 64), torch.zeros(0, 4), torch.zeros(0, 3))
     assert logits.shape == (0, 13)
 
 

@@ -8,7 +8,6 @@ import pytest
 import torch
 from tiny_training import noisy_steps
 from torch import Tensor, nn
-from torchvision.ops import box_iou
 
 from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.models.depth_network import CLASSES, CompactDepthNetwork
@@ -16,15 +15,14 @@ from unity_depth_perception.models.floor_readings import FloorReadings
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
 from unity_depth_perception.models.weights import save_weights
 from unity_depth_perception.models.yardstick import Sightings, YardstickNetwork, sighting_losses
-from unity_depth_perception.synthetic.scene import CATEGORIES
+from unity_depth_perception.synthetic.scene import CATEGORIES, LEAST_VISIBLE_RATIO
 from unity_depth_perception.training.batches import Batch, draw_batch, ray_channels
-from unity_depth_perception.training.cutouts import mistaken, objects
 from unity_depth_perception.training.depth import classes, depth_losses, train_depth
+from unity_depth_perception.training.finds import Finder, draw_cutouts
 from unity_depth_perception.training.loop import TrainingConfig, fit
 from unity_depth_perception.training.pool import SHARD_IMAGES, ScenePool, Shard, fill
 from unity_depth_perception.training.segmentation import train_segmentation
 from unity_depth_perception.training.target import target
-from unity_depth_perception.training.yardstick import median_depth
 
 CPU = torch.device("cpu")
 
@@ -76,7 +74,7 @@ def test_a_batch_knows_its_floor(batch: Batch) -> None:
 
 
 def test_classes_are_those_of_the_objects(batch: Batch) -> None:
-    found = classes(batch, batch.depth_m.shape[1:])
+    found = classes(batch)
     assert torch.equal(found > 1, batch.instances > 0)
     for index, k in ((0, 1), (1, 1), (2, 1)):
         mask = batch.instances[index] == k
@@ -117,24 +115,6 @@ def test_depth_losses_are_zero_for_the_truth_and_see_a_scale_error_everywhere() 
     assert scaled["gradient"] == 0
     on_object = depth_losses(torch.where(mask, 0.1, 0.0), mask)
     assert on_object["log_error"].item() == pytest.approx(0.04)  # objects hold 40 % of the weight
-
-
-def test_the_depth_of_what_is_cut_out_is_that_of_its_mask(batch: Batch) -> None:
-    seen = objects(batch, np.random.default_rng(0))
-    assert len(seen.labels) > 0
-    for box, image, depth in zip(seen.boxes, seen.image, median_depth(batch.depth_m, seen), strict=True):
-        x, y = ((box[1] + box[3]) / 2).round().long(), ((box[2] + box[4]) / 2).round().long()
-        near = batch.depth_m[image, (y - 2).clamp(min=0) : y + 3, (x - 2).clamp(min=0) : x + 3]
-        assert near.min() < 1.2 * depth  # the middle of the box shows the object or what covers it
-    flat = median_depth(torch.full_like(batch.depth_m, 0.7), seen)
-    assert torch.allclose(flat, torch.tensor(0.7))
-
-
-def test_a_batch_without_objects_has_none_to_cut_out(batch: Batch) -> None:
-    bare = replace(batch, instances=torch.zeros_like(batch.instances))
-    seen = objects(bare, np.random.default_rng(0))
-    assert seen.boxes.shape == (0, 5)
-    assert len(seen.image) == len(seen.labels) == len(median_depth(bare.depth_m, seen)) == 0
 
 
 FLOOR = torch.tensor([0.0, 0.8, 0.6, 0.5])
@@ -184,33 +164,55 @@ def test_of_images_without_a_cube_nothing_is_agreed_on() -> None:
     assert losses["agreed floor"].item() == pytest.approx(0, abs=1e-6)
 
 
-def test_the_second_looks_objects_are_those_of_the_batch(batch: Batch) -> None:
-    boxes, masks, labels = objects(batch, np.random.default_rng(0))
-    found = [target(batch, index) for index in range(len(batch.image))]
-    assert labels.tolist() == [int(label) for one in found for label in one["labels"]]
-    assert boxes[:, 0].tolist() == [index for index, one in enumerate(found) for _ in one["labels"]]
-    areas = torch.cat([one["masks"].flatten(1).sum(dim=1) for one in found])
-    size = boxes[:, 3:] - boxes[:, 1:3]
-    seen = masks.mean(dim=(1, 2)) * size[:, 0] * size[:, 1]  # a jittered box may cut its mask, never add to it
-    large = areas > 200
-    assert large.sum() > 3
-    assert (seen / areas)[large].median() == pytest.approx(1, abs=0.1)
-    assert (seen / areas)[large].max() < 1.1
+@pytest.fixture(scope="module")
+def shard(pool: Path) -> Shard:
+    return shards_of(pool)[0]
 
 
-def test_what_a_detector_finds_where_no_object_is_is_a_mistake(batch: Batch) -> None:
-    """An untrained one, sure of everything, finds objects everywhere."""
+@pytest.fixture(scope="module")
+def finder() -> Finder:
+    """Of an untrained detector that is sure of everything: it finds objects everywhere."""
     torch.manual_seed(0)
     detector = compact_mask_rcnn(12).eval()
     torch.nn.init.constant_(detector.roi_heads.box_predictor.cls_score.bias, 0.0)
-    boxes, masks, labels = mistaken(detector, batch)
-    assert len(boxes) == len(masks) == len(labels) > 5
-    assert not labels.any()
-    assert boxes[:, 0].max() < len(batch.image)
-    for index in range(len(batch.image)):
-        overlap = box_iou(boxes[boxes[:, 0] == index, 1:], target(batch, index, least_ratio=0.0)["boxes"])
-        assert (overlap < 0.3).all()
-    assert not masks.requires_grad
+    return Finder(detector, 192 * 192, LEAST_VISIBLE_RATIO, CPU)
+
+
+def test_what_is_found_where_no_object_is_is_none_and_what_is_missed_is_added(shard: Shard, finder: Finder) -> None:
+    seen = finder.cutouts(shard)
+    assert finder.cutouts(shard) is seen  # looked through once
+    assert (seen.labels == 0).sum() > 5
+    for index in (0, 5):
+        counts = np.bincount(shard.instances[index].ravel(), minlength=33)[1:]
+        large = counts >= LEAST_VISIBLE_RATIO * shard.instances[index].size
+        labels = seen.labels[(seen.crops.image_of == index) & (seen.labels > 0)]
+        assert set(labels.tolist()) == {int(category) + 1 for category in shard.category[index][: len(large)][large]}
+
+
+def test_what_is_cut_out_knows_its_depth(shard: Shard, finder: Finder) -> None:
+    """The median of a cube's visible surface is near the depth in the middle of its crop, unless that is hidden."""
+    seen = finder.cutouts(shard)
+    x, y = seen.crops.center.round().long().T
+    is_object = seen.labels > 0
+    here = torch.from_numpy(shard.depth_m.astype(np.float32))[
+        seen.crops.image_of, y.clamp(0, seen.size[0] - 1), x.clamp(0, seen.size[1] - 1)
+    ]
+    ratio = (here / seen.depth_m)[is_object]
+    assert len(ratio) > 20
+    assert ratio.median() == pytest.approx(1, abs=0.05)
+    assert ((ratio > 0.8) & (ratio < 1.3)).float().mean() > 0.8
+
+
+def test_drawn_cutouts_keep_their_cameras_and_are_sometimes_mirrored(shard: Shard, finder: Finder) -> None:
+    drawn = [draw_cutouts([shard], finder, np.random.default_rng(seed), 6) for seed in range(8)]
+    mirrored = 0
+    for seen in drawn:
+        assert seen.crops.image_of.max() < 6
+        assert len(seen.labels) == len(seen.crops.pixels) == len(seen.intrinsics) == len(seen.floor)
+        assert seen.crops.pixels[:, :3].abs().max() <= 2
+        assert 0 <= seen.crops.pixels[:, 3].min() <= seen.crops.pixels[:, 3].max() <= 1
+        mirrored += not set(seen.floor[:, 0].tolist()) <= set(shard.floor[:, 0].tolist())
+    assert 0 < mirrored < 8
 
 
 class Tiny(nn.Module):

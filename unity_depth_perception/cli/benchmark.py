@@ -75,6 +75,9 @@ def models(
     count: Annotated[int, typer.Option(min=1, help="Scenes to measure on.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Of the scenes; no training uses any of them.")] = 0,
     wide: Annotated[bool, typer.Option("--wide", help="Scenes of more variety than the models are for.")] = False,
+    camera_pose: Annotated[
+        bool, typer.Option(help="Let the pipeline know the camera's pose, as a live one may.")
+    ] = True,
     device: DeviceOption = "auto",
     output: Annotated[Path | None, typer.Option(help="JSON file for all numbers.")] = None,
 ) -> None:
@@ -97,11 +100,13 @@ def models(
             create_depth_estimator(depth, chosen) if depth else None,
             create_segmenter(masks, chosen) if masks else None,
             chosen,
+            use_camera_pose=camera_pose,
         )
         reports[name] = summarise(
             evaluator.evaluate(scenes, progress=lambda i, name=name: track(i, len(i), name))  # type: ignore[misc]
         )
-    _print_accuracy(reports, f"{count} {'wide' if wide else 'held-out'} scenes, seed {seed}")
+    known = "" if camera_pose else ", camera pose withheld"
+    _print_accuracy(reports, f"{count} {'wide' if wide else 'held-out'} scenes, seed {seed}{known}")
     if output is not None:
         output.write_text(json.dumps(reports, indent=2), encoding="utf-8")
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from unity_depth_perception.training.segmentation import Task
 
 _PRETRAINED = "pretrained"
-_INPUT_PX = {"compact": 560}  # the others: 800
+_INPUT_PX = {"compact": 640}  # the others: 800
 _VIRTUAL_STEPS, _STEPS = 20000, 4000
 _VIRTUAL_SCENES, _VIRTUAL_SEED = 50, 1  # that virtual Unity is judged by: never trained on
 
@@ -90,7 +90,7 @@ def train_segmentation(
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(min=64, max=2048, help="Side of a square of as many pixels as the network looks at: 560 or 800."),
+        typer.Option(min=64, max=2048, help="Side of a square of as many pixels as the network looks at: 640 or 800."),
     ] = None,
     seed: Seed = 0,
     images_dir: Annotated[Path | None, typer.Option(help="COCO JSON: folder of its images; else beside it.")] = None,

@@ -8,11 +8,14 @@ import weakref
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.models.crops import Crops, cut_out
 from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
 from unity_depth_perception.models.floor_readings import FloorReadings, mirror
 from unity_depth_perception.models.pasting import paste, resized
@@ -34,8 +37,9 @@ from unity_depth_perception.ops.geometry import pixel_rays
 DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
 DEPTH_AREA_PX = 256 * 256
-SEGMENTATION_AREA_PX = 560 * 560
+SEGMENTATION_AREA_PX = 640 * 640
 SCORE_THRESHOLD = 0.55
+_TYPICAL_FOV_RAD = math.radians(60)
 
 
 class CompactDepth:
@@ -55,10 +59,15 @@ class CompactDepth:
         self.device = device
 
     def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
-        """Depth of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size).
+        """Depth of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
+        return self._infer(image, camera, None)
 
-        The geometric mean of what the network sees in the image and in its mirror image.
-        """
+    def infer_upright(self, image: Tensor, camera: Camera, down: NDArray[np.float64]) -> DepthPrediction:
+        """The same, gravity pointing along `down` (3,), a unit vector in the optical frame."""
+        return self._infer(image, camera, down)
+
+    def _infer(self, image: Tensor, camera: Camera, down: NDArray[np.float64] | None) -> DepthPrediction:
+        """The geometric mean of what the network sees in the image and in its mirror image."""
         width, height = processing_size(camera.width, camera.height, DEPTH_AREA_PX)
         seen = camera.resized(width, height)
         x, y = pixel_rays(seen, self.device)
@@ -67,38 +76,30 @@ class CompactDepth:
         rays = torch.cat([rays, rays.flip(3) * rays.new_tensor([-1.0, 1.0])[:, None, None]])
         encoding = self.network.encode(torch.cat([small, small.flip(3)]), rays)
         log_unit = math.log(seen.focal_px / CANONICAL_FOCAL_PX)
-        normal, log_height = self._floor(image, camera, encoding.floor.scaled(log_unit))
+        normal, log_height = self._floor(image, camera, encoding.floor.scaled(log_unit), down)
         normals = torch.stack([normal, mirror(normal)])
-        log_canonical, _ = self.network.decode(encoding, rays, normals, (log_height - log_unit).expand(2))
-        both = (log_canonical[:1] + log_canonical[1:].flip(2)) / 2
-        metres = both.exp() * (seen.focal_px / CANONICAL_FOCAL_PX)
+        log_ratio, _ = self.network.decode(encoding, rays, normals)
+        metres = ((log_ratio[:1] + log_ratio[1:].flip(2)) / 2 + log_height).exp()
         size = (camera.height, camera.width)
         depth_m = functional.interpolate(metres[None], size=size, mode="bilinear", align_corners=False)[0, 0]
         return DepthPrediction(depth_m, is_metric=True)
 
-    def _floor(self, image: Tensor, camera: Camera, guess: FloorReadings) -> tuple[Tensor, Tensor]:
+    def _floor(
+        self, image: Tensor, camera: Camera, guess: FloorReadings, down: NDArray[np.float64] | None
+    ) -> tuple[Tensor, Tensor]:
         """Normal (3,) and log height (): what the cubes in `image` and its mirror image say, and the guesses at both.
 
         How likely each is a cube, the second look says.
         """
-        look = self._finder.look(image)
-        count, width = len(look.found.boxes), look.small.shape[3]
-        seen = camera.resized(width, look.small.shape[2])
-        boxes = torch.cat([look.found.boxes, _mirrored(look.found.boxes, width)])
-        image_of = torch.arange(2, device=self.device).repeat_interleave(count)
-        intrinsics = boxes.new_tensor(
-            [[seen.fx, seen.fy, seen.cx, seen.cy], [seen.fx, seen.fy, width - 1 - seen.cx, seen.cy]]
-        )
-        said = self.yardstick(
-            torch.cat([look.small, look.small.flip(3)]),
-            torch.cat([image_of[:, None], boxes], dim=1),
-            torch.cat([look.masks, look.masks.flip(2)]),
-            intrinsics[image_of],
-        )
+        look = self._finder.look(image, camera, down)
+        said = self.yardstick(look.crops, look.intrinsics, look.down)
         readings = FloorReadings.joined([guess, said.floor])
         is_cube = look.odds[:, self._cubes].sum(dim=1).repeat(2)
-        mirrored = torch.cat([torch.arange(2, device=self.device), image_of]) == 1
-        return readings.mirrored_back(mirrored).agreed(torch.cat([torch.ones_like(guess.log_error), is_cube]))
+        mirrored = torch.cat([torch.arange(2, device=self.device), look.crops.image_of]) == 1
+        normal, log_height = readings.mirrored_back(mirrored).agreed(
+            torch.cat([torch.ones_like(guess.log_error), is_cube])
+        )
+        return normal if down is None else torch.tensor(down, dtype=torch.float32, device=self.device), log_height
 
 
 def _mirrored(boxes: Tensor, width: int) -> Tensor:
@@ -112,16 +113,20 @@ class Look:
     """What may be objects in an image.
 
     Attributes:
-        small: (1, 3, h, w) float 0..1 the image at the size looked at.
-        found: N places where Mask R-CNN finds something, in `small`.
+        found: N places where Mask R-CNN finds something, in the image at the size looked at.
         masks: (N, 28, 28) 0..1, each stretched over its box.
         odds: (N, 1 + C) probability that it is nothing, and of each category.
+        crops: what is there, and then the same in the mirror image: 2 N crops.
+        intrinsics: (2 N, 4) fx, fy, cx, cy [px] of the crop's image.
+        down: (2 N, 3) where gravity points in the optical frame of the crop's image; zeros if that is not known.
     """
 
-    small: Tensor
     found: Detections
     masks: Tensor
     odds: Tensor
+    crops: Crops
+    intrinsics: Tensor
+    down: Tensor
 
 
 class CompactSegmenter:
@@ -139,16 +144,26 @@ class CompactSegmenter:
         self.device = device
         self.categories = categories
         self._area_px = input_area_px(description, weights, SEGMENTATION_AREA_PX)
-        self._last: tuple[weakref.ref[Tensor], Look] | None = None
+        self._last: tuple[weakref.ref[Tensor], object, Look] | None = None
 
     def infer(self, image: Tensor) -> Segmentation:
-        """Instances of `image` (H, W, 3) uint8 RGB on `device`; both networks must think that there is an object."""
+        """Instances of `image` (H, W, 3) uint8 RGB on `device`, taken by a camera of 60 degrees or so."""
         height, width = image.shape[:2]
-        look = self.look(image)
+        return self.infer_through(image, Camera.from_vertical_fov(_TYPICAL_FOV_RAD, width, height), None)
+
+    def infer_through(self, image: Tensor, camera: Camera, down: NDArray[np.float64] | None) -> Segmentation:
+        """Instances of `image` (H, W, 3) uint8 RGB on `device`; both networks must think that there is an object.
+
+        Args:
+            camera: of the image, same size.
+            down: (3,) unit vector in the optical frame: where gravity points, if that is known.
+        """
+        height, width = image.shape[:2]
+        look = self.look(image, camera, down)
         likely = (look.found.scores * (1 - look.odds[:, 0])).sqrt()
         surest = likely.argsort(descending=True)
         surest = surest[likely[surest] >= SCORE_THRESHOLD]
-        scale = torch.tensor([width / look.small.shape[3], height / look.small.shape[2]], device=self.device).repeat(2)
+        scale = torch.tensor([width / look.found.size[1], height / look.found.size[0]], device=self.device).repeat(2)
         instances, kept = paste(look.masks[surest], (look.found.boxes[surest] * scale).tolist(), height, width)
         chosen = surest[kept]
         categories: list[int] = look.odds[chosen, 1:].argmax(dim=1).tolist()
@@ -158,31 +173,38 @@ class CompactSegmenter:
             scores=tuple(likely[chosen].tolist()),
         )
 
-    def look(self, image: Tensor) -> Look:
+    def look(self, image: Tensor, camera: Camera, down: NDArray[np.float64] | None) -> Look:
         """What both networks see in `image` (H, W, 3) uint8 RGB.
 
-        Asked again for the same tensor, it gives the same answer without looking: depth and segmentation both ask.
+        Asked again the same of the same tensor, it gives the same answer without looking: depth and segmentation both
+        ask.
         """
+        asked = camera, None if down is None else tuple(down)
         last = self._last
-        if last is not None and last[0]() is image:
-            return last[1]
+        if last is not None and last[0]() is image and last[1] == asked:
+            return last[2]
         small = resized(image, *processing_size(image.shape[1], image.shape[0], self._area_px))
         found = detect(self.network, small[0], LEAST_SCORE)
-        soft = masks(self.network, found)
-        look = Look(small, found, soft, self._odds(small, found.boxes, soft))
-        self._last = weakref.ref(image), look
+        look = self._examined(small, found, camera.resized(found.size[1], found.size[0]), down)
+        self._last = weakref.ref(image), asked, look
         return look
 
-    def _odds(self, small: Tensor, boxes: Tensor, soft: Tensor) -> Tensor:
-        """(N, 1 + C) of `Look`: the mean of what the second look says of the image and of its mirror image."""
-
-        def odds(image: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
-            of_image = torch.cat([torch.zeros_like(boxes[:, :1]), boxes], dim=1)
-            probability: Tensor = self.second_look(image, of_image, masks).softmax(dim=1)
-            return probability
-
-        mirrored = _mirrored(boxes, small.shape[3])
-        return (odds(small, boxes, soft) + odds(small.flip(3), mirrored, soft.flip(2))) / 2
+    def _examined(self, small: Tensor, found: Detections, seen: Camera, down: NDArray[np.float64] | None) -> Look:
+        """The odds of what was found: the mean of what the second look says of the image and of its mirror image."""
+        soft, count, width = masks(self.network, found), len(found.boxes), small.shape[3]
+        boxes = torch.cat([found.boxes, _mirrored(found.boxes, width)])
+        image_of = torch.arange(2, device=self.device).repeat_interleave(count)
+        numbered = torch.cat([image_of[:, None], boxes], dim=1)
+        crops = cut_out(torch.cat([small, small.flip(3)]), numbered, torch.cat([soft, soft.flip(2)]))
+        cameras = boxes.new_tensor(
+            [[seen.fx, seen.fy, seen.cx, seen.cy], [seen.fx, seen.fy, width - 1 - seen.cx, seen.cy]]
+        )
+        known = boxes.new_tensor((0.0, 0.0, 0.0) if down is None else tuple(down))
+        downs = torch.stack([known, mirror(known)])
+        crops = crops._replace(image_of=image_of)
+        intrinsics, downs = cameras[image_of], downs[image_of]
+        odds = self.second_look(crops, small.shape[2:], intrinsics, downs).softmax(dim=1)
+        return Look(found, soft, (odds[:count] + odds[count:]) / 2, crops, intrinsics, downs)
 
 
 @functools.cache

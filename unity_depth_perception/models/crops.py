@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -9,37 +11,64 @@ from torchvision.ops import roi_align
 
 CROP_PX = 64
 MASK_PX = 28
+_MARGIN = 1.5  # side of a crop over the longer side of the object's box
 
 
-def masked_crops(image: Tensor, boxes: Tensor, masks: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
-    """N objects as of `square_crops`, and as a fourth channel 0..1 their masks.
-
-    Args:
-        masks: (N, MASK_PX, MASK_PX) float 0..1, each stretched over its box.
-
-    Returns:
-        The crops (N, 4, CROP_PX, CROP_PX), their centres (N, 2) and sides (N,) [px].
-    """
-    crops, center, side = square_crops(image, boxes, margin)
-    placed = _placed(masks, side[:, None] / (boxes[:, 3:5] - boxes[:, 1:3]))
-    return torch.cat([crops, placed], dim=1), center, side
-
-
-def square_crops(image: Tensor, boxes: Tensor, margin: float) -> tuple[Tensor, Tensor, Tensor]:
+class Crops(NamedTuple):
     """N objects, each in the middle of a square.
+
+    Attributes:
+        pixels: (N, 4, CROP_PX, CROP_PX) RGB, normalised to about -2..2, and the mask 0..1.
+        center: (N, 2) of the squares in their images [px].
+        side: (N,) of the squares [px].
+        image_of: (N,) which image each is of.
+    """
+
+    pixels: Tensor
+    center: Tensor
+    side: Tensor
+    image_of: Tensor
+
+
+def cut_out(image: Tensor, boxes: Tensor, masks: Tensor) -> Crops:
+    """The objects in boxes of B images.
 
     Args:
         image: (B, 3, H, W) float, RGB 0..1.
         boxes: (N, 5) index of the image, and the object's box x_min, y_min, x_max, y_max [px], max exclusive.
-        margin: side of a square over the longer side of its box.
-
-    Returns:
-        The crops (N, 3, CROP_PX, CROP_PX), normalised to about -2..2; their centres (N, 2) and sides (N,) [px].
+        masks: (N, MASK_PX, MASK_PX) float 0..1, each stretched over its box.
     """
-    center, side = (boxes[:, 1:3] + boxes[:, 3:5]) / 2, margin * (boxes[:, 3:5] - boxes[:, 1:3]).amax(dim=1)
+    size = boxes[:, 3:5] - boxes[:, 1:3]
+    center, side = (boxes[:, 1:3] + boxes[:, 3:5]) / 2, _MARGIN * size.amax(dim=1)
     square = torch.cat([boxes[:, :1], center - side[:, None] / 2, center + side[:, None] / 2], dim=1)
-    crops = roi_align(image, square, (CROP_PX, CROP_PX), sampling_ratio=2)
-    return (crops - 0.5) / 0.25, center, side
+    colour = normalised(roi_align(image, square, (CROP_PX, CROP_PX), sampling_ratio=2))
+    return Crops(torch.cat([colour, _placed(masks, side[:, None] / size)], dim=1), center, side, boxes[:, 0])
+
+
+def crop_rays(crops: Crops, intrinsics: Tensor) -> Tensor:
+    """(N, 2, CROP_PX, CROP_PX) viewing rays x / z and y / z of the crops' pixels.
+
+    Args:
+        crops: N objects; their centres count from the image's corner.
+        intrinsics: (N, 4) fx, fy, cx, cy [px] of the object's image.
+    """
+    device = intrinsics.device
+    grid = ((torch.arange(CROP_PX, device=device) + 0.5) / CROP_PX - 0.5) * crops.side[:, None]  # (N, CROP_PX)
+    fx, fy, cx, cy = intrinsics.unbind(dim=1)
+    x = (crops.center[:, 0, None] - 0.5 + grid - cx[:, None]) / fx[:, None]
+    y = (crops.center[:, 1, None] - 0.5 + grid - cy[:, None]) / fy[:, None]
+    shape = (len(intrinsics), CROP_PX, CROP_PX)
+    return torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], dim=1)
+
+
+def normalised(colour: Tensor) -> Tensor:
+    """RGB 0..1 as the networks see it."""
+    return (colour - 0.5) / 0.25
+
+
+def coloured(pixels: Tensor) -> Tensor:
+    """RGB 0..1 of what the networks see."""
+    return pixels * 0.25 + 0.5
 
 
 def _placed(masks: Tensor, stretch: Tensor) -> Tensor:

@@ -1,13 +1,14 @@
 """The network of the `compact` depth back end: a convolutional encoder-decoder with attention at its coarsest level
 and, in the decoder, within each column of pixels.
 
-It sees colour and, as two more channels, each pixel's viewing ray. The decoder is given the floor (where is down, how
-high is the camera) and predicts how much nearer than the floor each pixel is, and what is floor. Where that ends, walls
-begin (room.py): a pixel's depth is a mean of what was predicted and of what the room says, weighted by how far a last
-layer trusts the room. The floor comes from the cubes that the segmentation finds (yardstick.py) and from the network's
-own guess at the coarsest level, which counts as one more reading. All lengths are predicted for a canonical focal
-length: metres = prediction * f / CANONICAL_FOCAL_PX, f being the focal length at the network's resolution. An object of
-n pixels then has one canonical depth, whatever the lens (Metric3D, Yin et al., ICCV 2023: "label transformation").
+It sees colour and, as two more channels, each pixel's viewing ray. The decoder is told where down is and gives depth as
+a multiple of the camera's height above the floor: how much nearer than the floor each pixel is, and what is floor.
+Where that ends, walls begin (room.py): a pixel's depth is a mean of what was predicted and of what the room says,
+weighted by how far a last layer trusts the room. No length in metres enters or leaves it. Down and height come from the
+cubes that the segmentation finds (yardstick.py) and from the network's own guess at the coarsest level, which counts as
+one more reading. That guess alone is in metres, for a canonical focal length: metres = guess * f / CANONICAL_FOCAL_PX,
+f being the focal length at the network's resolution. What covers n pixels then has one canonical distance, whatever
+the lens (Metric3D, Yin et al., ICCV 2023: "label transformation").
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ from unity_depth_perception.models.room import along, log_room_depth
 
 CANONICAL_FOCAL_PX = 256.0
 WIDTHS = (16, 32, 64, 128, 192)
-FAR_M = 3.3
-"""Canonical depth that the floor tends to at the horizon, and has above it."""
+FAR = 12.0
+"""Heights of the camera: the depth that the floor tends to at the horizon, and has above it."""
 CLASSES = ("floor", "wall", "cube", "parallelepiped")
 """What the decoder tells apart beside depth; a wall is whatever else is seen."""
 _MERGED = (96, 64, 32)
@@ -49,7 +50,7 @@ class Encoding:
 
 
 class CompactDepthNetwork(nn.Module):
-    """Log canonical depth from colour and rays; any image size from 32 x 32 px."""
+    """Log depth over the camera's height, from colour and rays; any image size from 32 x 32 px."""
 
     def __init__(self, widths: Sequence[int] = WIDTHS, attention_layers: int = 3) -> None:
         super().__init__()
@@ -93,65 +94,70 @@ class CompactDepthNetwork(nn.Module):
         coarsest = tokens.transpose(1, 2).reshape(skips.pop().shape)
         return Encoding(tuple(skips), coarsest, self._floor(tokens))
 
-    def decode(self, encoding: Encoding, rays: Tensor, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
-        """Log canonical depth (B, ceil(H / 2), ceil(W / 2)) and logits (B, 4, ...) of `CLASSES`, given the floor.
+    def decode(self, encoding: Encoding, rays: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
+        """Log depth over height (B, ceil(H / 2), ceil(W / 2)) and logits (B, 4, ...) of `CLASSES`, given where down is.
 
         Args:
             encoding: what `encode` made of the images.
             rays: (B, 2, H, W) as for `encode`.
             normal: (B, 3) unit normal of the floor in the optical frame, pointing down.
-            log_height: (B,) log canonical height of the camera above the floor.
         """
         x = encoding.coarsest
         for merge, columns, skip in zip(self.merge, self.columns, encoding.skips[:0:-1], strict=True):
             x = functional.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
             seen = functional.adaptive_avg_pool2d(rays, (skip.shape[2], skip.shape[3]))
-            floor = log_floor_depth(normal, log_height, seen)[:, None]
+            floor = log_floor_depth(normal, seen)[:, None].to(x.dtype)
             x = columns(merge(torch.cat([x, skip, floor], dim=1)), torch.cat([seen[:, 1:], floor], dim=1))
         height, width = encoding.skips[0].shape[2:]
-        nearer = functional.pixel_shuffle(self.head(x), 2)[:, :, :height, :width]
+        nearer = functional.pixel_shuffle(self.head(x), 2)[:, :, :height, :width].float()
         seen = functional.adaptive_avg_pool2d(rays, (height, width))
-        free = log_floor_depth(normal, log_height, seen) + nearer[:, 0]
+        free = log_floor_depth(normal, seen) + nearer[:, 0]
         logits = nearer[:, 1:]
-        odds = logits.detach().float().softmax(dim=1)
-        room = log_room_depth(odds[:, 0] - odds[:, 1], seen, normal, log_height)
+        odds = logits.detach().softmax(dim=1)
+        room = log_room_depth(odds[:, 0] - odds[:, 1], seen, normal)
         depth = free + self.trust(x, odds, room - free) * (room - free)
         return depth + self.log_scale, logits
 
     def _attend(self, x: Tensor, rays: Tensor) -> Tensor:
         """Tokens (B, h w, C) of the coarsest level, each aware of all others."""
         where = functional.adaptive_avg_pool2d(rays, (x.shape[2], x.shape[3])).flatten(2).transpose(1, 2)  # (B, hw, 2)
-        mixed: Tensor = self.attention(x.flatten(2).transpose(1, 2) + self.embed_rays(where))
+        with torch.autocast("cpu", enabled=False):  # as in ColumnAttention
+            mixed: Tensor = self.attention(x.flatten(2).transpose(1, 2).float() + self.embed_rays(where))
         return mixed
 
     def _floor(self, tokens: Tensor) -> FloorReadings:
-        raw = self.floor(tokens.mean(dim=1))
+        raw = self.floor(tokens.mean(dim=1)).float()
         mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)  # 37 degrees down
         normal = functional.normalize(raw[:, :3] + mean_normal, dim=1)
         return FloorReadings(normal, log_height=raw[:, 3] - 0.8, log_error=raw[:, 4].clamp(-4, 4))
 
 
 class RoomTrust(nn.Module):
-    """How far to trust the room instead of what was predicted, at first little."""
+    """How far to trust the room instead of what was predicted: at first where floor or wall is seen."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
-        last = nn.Conv2d(16, 1, 3, padding=1)
-        self.layers = nn.Sequential(conv_block(width + len(CLASSES) + 1, 16), conv_block(16, 16), last)
-        assert last.bias is not None  # for mypy
-        nn.init.constant_(last.bias, -3.0)
+        inputs = width + 4 * (len(CLASSES) + 1)  # four pixels at 1/2 of the resolution are one at 1/4
+        last = nn.Conv2d(24, 4, 3, padding=1)
+        self.layers = nn.Sequential(conv_block(inputs, 24), conv_block(24, 24), last)
+        nn.init.zeros_(last.weight)
+        self.of_class = nn.Parameter(torch.tensor([4.0, 2.0, -4.0, -4.0]))
 
     def forward(self, x: Tensor, odds: Tensor, farther: Tensor) -> Tensor:
         """(B, H, W) 0..1.
 
         Args:
-            x: (B, C, h, w) the decoder's features.
+            x: (B, C, ceil(H / 2), ceil(W / 2)) the decoder's features.
             odds: (B, 4, H, W) probabilities of `CLASSES`.
             farther: (B, H, W) log depth of the room over what was predicted.
         """
-        x = functional.interpolate(x, size=odds.shape[2:], mode="bilinear", align_corners=False)
-        trusted: Tensor = self.layers(torch.cat([x, odds, farther.clamp(-2, 2)[:, None]], dim=1))
-        return trusted[:, 0].sigmoid()
+        height, width = farther.shape[1:]
+        seen = torch.cat([odds, farther.clamp(-2, 2)[:, None]], dim=1)
+        seen = functional.pad(seen, (0, width % 2, 0, height % 2), mode="replicate")
+        seen = functional.pixel_unshuffle(seen, 2).contiguous(memory_format=torch.channels_last)
+        raw = functional.pixel_shuffle(self.layers(torch.cat([x, seen.to(x.dtype)], dim=1)), 2)
+        prior = torch.einsum("c,bchw->bhw", self.of_class, odds)
+        return (raw[:, 0, :height, :width].float() + prior).sigmoid()
 
 
 class ColumnAttention(nn.Module):
@@ -172,18 +178,18 @@ class ColumnAttention(nn.Module):
     def forward(self, x: Tensor, hints: Tensor) -> Tensor:
         """(B, C, H, W) from features (B, C, H, W) and hints (B, 2, H, W): ray y / z and log depth of the floor."""
         batch, channels, height, width = x.shape
-        tokens = x.permute(0, 3, 2, 1) + self.embed(hints.permute(0, 3, 2, 1))  # (B, W, H, C)
-        mixed: Tensor = self.layer(tokens.reshape(batch * width, height, channels))
-        return (
-            mixed.view(batch, width, height, channels).permute(0, 3, 2, 1).contiguous(memory_format=torch.channels_last)
-        )
+        with torch.autocast("cpu", enabled=False):  # there, attention is learnt six times as slowly in bfloat16
+            tokens = x.permute(0, 3, 2, 1).float() + self.embed(hints.permute(0, 3, 2, 1))  # (B, W, H, C)
+            mixed: Tensor = self.layer(tokens.reshape(batch * width, height, channels))
+        mixed = mixed.view(batch, width, height, channels).permute(0, 3, 2, 1)
+        return mixed.to(x.dtype).contiguous(memory_format=torch.channels_last)
 
 
-def log_floor_depth(normal: Tensor, log_height: Tensor, rays: Tensor) -> Tensor:
-    """Log depth (B, H, W) of a floor with normal (B, 3), `height` below the camera, on rays (B, 2, H, W).
+def log_floor_depth(normal: Tensor, rays: Tensor) -> Tensor:
+    """Log depth (B, H, W), in heights of the camera, of a floor with normal (B, 3) on rays (B, 2, H, W).
 
     A floor point at depth z on the ray r = (x, y, 1) satisfies normal . r z = height. Towards the horizon this is bent
-    smoothly to FAR_M, 1 / z^2 = (normal . r / height)^2 + 1 / FAR_M^2: a jump there would be seen in the result.
+    smoothly to FAR, (height / z)^2 = (normal . r)^2 + 1 / FAR^2: a jump there would be seen in the result.
     """
-    inverse = functional.relu(along(normal, rays)) * (-log_height).exp()[:, None, None]
-    return -0.5 * (inverse.square() + FAR_M**-2).log()
+    inverse = functional.relu(along(normal, rays))
+    return -0.5 * (inverse.square() + FAR**-2).log()

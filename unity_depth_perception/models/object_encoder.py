@@ -6,6 +6,7 @@ cube, and neither is what differs in size from those that are.
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 from unity_depth_perception.models.blocks import ResidualBlock, attention_layer, conv_block
@@ -40,17 +41,19 @@ class ObjectEncoder(nn.Module):
             attention_layer(FEATURES, heads=4), num_layers=_LAYERS, enable_nested_tensor=False
         )
 
-    def forward(self, crops: Tensor, place: Tensor, image_of: Tensor) -> Tensor:
+    def forward(self, crops: Tensor, place: Tensor, image_of: Tensor, hint: Tensor | float = 0.0) -> Tensor:
         """(N, FEATURES) of N objects.
 
         Args:
             crops: (N, channels, CROP_PX, CROP_PX).
             place: (N, 3) where in its image each is, and the logarithm of its size.
             image_of: (N,) which image each is of.
+            hint: (N, FEATURES) what else is known.
         """
         if not len(crops):
             return crops.new_zeros(0, FEATURES)
-        tokens = self.look(crops) + self.embed_place(place)
+        tokens = self.look(crops) + self.embed_place(place) + hint
         apart = image_of[:, None] != image_of
-        together: Tensor = self.company(tokens[None], mask=apart)[0]
+        with torch.autocast("cpu", enabled=False):  # as in the dense network
+            together: Tensor = self.company(tokens.float()[None], mask=apart)[0]
         return together

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -109,6 +109,15 @@ class DepthEstimator(Protocol):
         ...
 
 
+@runtime_checkable
+class UprightDepthEstimator(DepthEstimator, Protocol):
+    """A depth network that makes use of where down is."""
+
+    def infer_upright(self, image: Tensor, camera: Camera, down: NDArray[np.float64]) -> DepthPrediction:
+        """As `DepthEstimator.infer`, gravity pointing along `down` (3,), a unit vector in the optical frame."""
+        ...
+
+
 class Segmenter(Protocol):
     """An instance segmentation network, loaded and on its device."""
 
@@ -118,4 +127,17 @@ class Segmenter(Protocol):
 
     def infer(self, image: Tensor) -> Segmentation:
         """Instances of `image` (H, W, 3) uint8 RGB on `device`."""
+        ...
+
+
+@runtime_checkable
+class CameraAwareSegmenter(Segmenter, Protocol):
+    """A segmentation network that makes use of the camera."""
+
+    def infer_through(self, image: Tensor, camera: Camera, down: NDArray[np.float64] | None) -> Segmentation:
+        """As `Segmenter.infer`, of an image taken by `camera` (same size).
+
+        Args:
+            down: (3,) unit vector in the optical frame: where gravity points, if that is known.
+        """
         ...

@@ -5,7 +5,7 @@ metre that it goes ahead. In one azimuth the floor is seen at all slopes down to
 wall, standing where the floor ends. With the camera `height` above the floor, a ray that goes `down` and `ahead` per
 metre of depth therefore meets something at
 
-    1 / depth = max(down, least_slope * ahead) / height
+    height / depth = max(down, least_slope * ahead)
 
 This holds for vertical walls around a convex floor, whatever the camera's tilt and field of view.
 """
@@ -19,28 +19,37 @@ from torch import Tensor
 from torch.nn import functional
 
 _AZIMUTHS = 256
+_FINER = 2  # pixels are divided, so that the floor ends where the evidence changes its sign between two
 _SLOPES = 192
 _LOG_SLOPE_MIN, _LOG_SLOPE_MAX = math.log(0.02), math.log(8.0)  # 1.1 to 83 degrees down
-_FARTHEST = 30.0  # canonical depth
+_FARTHEST = 40.0  # heights of the camera
 
 
-def log_room_depth(evidence: Tensor, rays: Tensor, normal: Tensor, log_height: Tensor) -> Tensor:
-    """Log canonical depth (B, H, W) of floor and walls.
+def log_room_depth(evidence: Tensor, rays: Tensor, normal: Tensor) -> Tensor:
+    """Log depth (B, H, W) of floor and walls, in heights of the camera.
 
     Args:
         evidence: (B, H, W) from -1 (a wall) over 0 (neither, or unknown) to 1 (the floor).
         rays: (B, 2, H, W) x / z and y / z of each pixel.
         normal: (B, 3) unit normal of the floor in the optical frame, pointing down.
-        log_height: (B,) log canonical height of the camera above the floor.
     """
+    finer = functional.interpolate(
+        torch.cat([evidence[:, None], rays], dim=1), scale_factor=_FINER, mode="bilinear", align_corners=False
+    )
+    turn, down, ahead = _directions(finer[:, 1:], normal)
+    slopes = _least_slopes(finer[:, 0], turn, down / ahead)
+    turn, down, ahead = _directions(rays, normal)
+    slope = _at(slopes, turn)
+    return -torch.maximum(down, slope * ahead).clamp(min=1 / _FARTHEST).log()
+
+
+def _directions(rays: Tensor, normal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """(B, H, W) azimuth 0.._AZIMUTHS of each ray, and how far it goes down and ahead per metre of depth."""
     right = functional.normalize(torch.eye(3, device=rays.device)[0] - normal[:, :1] * normal, dim=1)
     forward = torch.linalg.cross(right, normal)
     x, down, z = (along(axis, rays) for axis in (right, normal, forward))
-    ahead = torch.hypot(x, z).clamp(min=1e-4)
-    turn = (torch.atan2(x, z) / (2 * math.pi) + 0.5) * _AZIMUTHS  # 0 .. _AZIMUTHS
-    slope = _at(_least_slopes(evidence, turn, down / ahead), turn)
-    inverse = torch.maximum(down, slope * ahead) * (-log_height).exp()[:, None, None]
-    return -inverse.clamp(min=1 / _FARTHEST).log()
+    turn = (torch.atan2(x, z) / (2 * math.pi) + 0.5) * _AZIMUTHS
+    return turn, down, torch.hypot(x, z).clamp(min=1e-4)
 
 
 def along(axis: Tensor, rays: Tensor) -> Tensor:

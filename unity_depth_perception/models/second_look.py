@@ -2,18 +2,21 @@
 
 The box head sees an object through 7 x 7 cells of features, whose size follows the object's; whether its edges are
 equally long is lost there, and whether they are straight. Cut out, brought to a fixed size and with its mask beside it,
-that is plain to see; and where that is hidden, the image's other objects help.
+that is plain to see; and where that is hidden, the image's other objects help. A wide lens draws out what is off its
+middle, so the network is told of each pixel's viewing ray, and of where down is if that is known.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
-from unity_depth_perception.models.crops import masked_crops
+from unity_depth_perception.models.crops import Crops, crop_rays
 from unity_depth_perception.models.object_encoder import FEATURES, ObjectEncoder
+from unity_depth_perception.models.yardstick import is_known
 
-_MARGIN = 1.4  # side of a crop over the longer side of the object's box
 _TYPICAL_LOG = -1.5  # side of a crop over the image's longer side
 
 
@@ -22,21 +25,28 @@ class SecondLookNetwork(nn.Module):
 
     def __init__(self, class_count: int) -> None:
         super().__init__()
-        self.encoder = ObjectEncoder(4)
+        self.encoder = ObjectEncoder(6)
+        self.embed_view = nn.Linear(7, FEATURES, bias=False)
+        nn.init.zeros_(self.embed_view.weight)
         self.head = nn.Linear(FEATURES, 1 + class_count)
 
-    def forward(self, image: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
+    def forward(self, crops: Crops, size: Sequence[int], intrinsics: Tensor, down: Tensor) -> Tensor:
         """Logits (N, 1 + C) of N objects: that each is none, and of its categories.
 
         Args:
-            image: (B, 3, H, W) float, RGB 0..1.
-            boxes: (N, 5) index of the image, and the object's box x_min, y_min, x_max, y_max [px], max exclusive.
-            masks: (N, MASK_PX, MASK_PX) float 0..1, each stretched over its box.
+            crops: the objects.
+            size: height and width of the images that they are cut out of.
+            intrinsics: (N, 4) fx, fy, cx, cy [px] of the object's image.
+            down: (N, 3) where gravity points in the optical frame of the object's image, unit vectors; zeros where that
+                is not known.
         """
-        crops, center, side = masked_crops(image, boxes, masks, _MARGIN)
-        height, width = image.shape[2:]
+        height, width = size
         longest = max(height, width)
-        away = (center - center.new_tensor([width / 2, height / 2])) / longest
-        log_size = (side / longest).log() - _TYPICAL_LOG
-        logits: Tensor = self.head(self.encoder(crops, torch.cat([away, log_size[:, None]], dim=1), boxes[:, 0]))
+        away = (crops.center - crops.center.new_tensor([width / 2, height / 2])) / longest
+        place = torch.cat([away, (crops.side / longest).log()[:, None] - _TYPICAL_LOG], dim=1)
+        rays = crop_rays(crops, intrinsics)
+        angle = (crops.side / intrinsics[:, :2].mean(dim=1)).log()[:, None] - _TYPICAL_LOG
+        view = torch.cat([rays.mean(dim=(2, 3)), angle, down, is_known(down).to(down.dtype)], dim=1)
+        seen = torch.cat([crops.pixels, rays], dim=1)
+        logits: Tensor = self.head(self.encoder(seen, place, crops.image_of, self.embed_view(view)))
         return logits

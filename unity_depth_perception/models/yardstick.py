@@ -13,12 +13,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unity_depth_perception.models.crops import CROP_PX, masked_crops
+from unity_depth_perception.models.crops import Crops, crop_rays
 from unity_depth_perception.models.floor_readings import FloorReadings, doubt_loss, errors
 from unity_depth_perception.models.object_encoder import FEATURES, ObjectEncoder
 
-_MARGIN = 1.5  # side of a crop over the longer side of the cube's box
-_TYPICAL_LOG = (-2.0, -2.6)  # of depth and of height, times the crop's size: where an untrained network starts
+_TYPICAL_LOG = -2.0  # of depth times the crop's size: where an untrained network starts
+_TYPICAL_LOWER = 0.25  # of the crop's side: how much lower than its middle the cube stands
+_LEAST_DOWN = 0.02  # what a ray to the floor goes down per metre of depth, the camera being above
 
 
 @dataclass(frozen=True)
@@ -40,29 +41,43 @@ class YardstickNetwork(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         self.encoder = ObjectEncoder(6)
+        self.embed_down = nn.Linear(4, FEATURES, bias=False)
+        nn.init.zeros_(self.embed_down.weight)
         self.head = nn.Linear(FEATURES, 6)
 
-    def forward(self, image: Tensor, boxes: Tensor, masks: Tensor, intrinsics: Tensor) -> Sightings:
+    def forward(self, crops: Crops, intrinsics: Tensor, down: Tensor) -> Sightings:
         """Read N objects.
 
+        The height is how far below the camera a cube so far away ends: a mistaken slope of the floor goes along with a
+        mistaken height, and a known one does away with both.
+
         Args:
-            image: (B, 3, H, W) float, RGB 0..1.
-            boxes: (N, 5) index of the image, and the object's box x_min, y_min, x_max, y_max [px], max exclusive.
-            masks: (N, MASK_PX, MASK_PX) float 0..1, each stretched over its box.
+            crops: the objects.
             intrinsics: (N, 4) fx, fy, cx, cy [px] of the object's image.
+            down: (N, 3) where gravity points in the optical frame of the object's image, unit vectors; zeros where that
+                is not known.
         """
-        crops, center, side = masked_crops(image, boxes, masks, _MARGIN)
-        rays = _crop_rays(center, side, intrinsics)
-        log_size = (side / intrinsics[:, :2].mean(dim=1)).log()  # of the crop, at a depth of one metre [m]
-        place = torch.cat([rays.mean(dim=(2, 3)), log_size[:, None] - _TYPICAL_LOG[0]], dim=1)
-        raw = self.head(self.encoder(torch.cat([crops, rays], dim=1), place, boxes[:, 0]))
+        rays = crop_rays(crops, intrinsics)
+        middle = rays.mean(dim=(2, 3))
+        log_size = (crops.side / intrinsics[:, :2].mean(dim=1)).log()  # of the crop, at a depth of one metre [m]
+        place = torch.cat([middle, log_size[:, None] - _TYPICAL_LOG], dim=1)
+        known = is_known(down)
+        hint = self.embed_down(torch.cat([down, known.to(down.dtype)], dim=1))
+        raw = self.head(self.encoder(torch.cat([crops.pixels, rays], dim=1), place, crops.image_of, hint)).float()
         mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)
+        normal = torch.where(known, down, functional.normalize(raw[:, 2:5] + mean_normal, dim=1))
+        log_depth = 0.2 * raw[:, 0] + _TYPICAL_LOG - log_size
+        lower = (_TYPICAL_LOWER + 0.1 * raw[:, 1]) * log_size.exp()  # than the middle of the crop, per metre of depth
+        below = (functional.pad(middle, (0, 1), value=1.0) * normal).sum(dim=1) + lower
         floor = FloorReadings(
-            normal=functional.normalize(raw[:, 2:5] + mean_normal, dim=1),
-            log_height=0.4 * raw[:, 1] + _TYPICAL_LOG[1] - log_size,
-            log_error=raw[:, 5].clamp(-4, 4),
+            normal, log_height=log_depth + below.clamp(min=_LEAST_DOWN).log(), log_error=raw[:, 5].clamp(-4, 4)
         )
-        return Sightings(log_depth=0.2 * raw[:, 0] + _TYPICAL_LOG[0] - log_size, floor=floor)
+        return Sightings(log_depth, floor)
+
+
+def is_known(down: Tensor) -> Tensor:
+    """(N, 1) bool: which of N directions (N, 3) are unit vectors, and not the zeros of an unknown one."""
+    return down.square().sum(dim=1, keepdim=True) > 0.5
 
 
 def sighting_losses(
@@ -97,13 +112,3 @@ def _agreed_error(readings: FloorReadings, floor: Tensor) -> Tensor:
     normal, log_height = readings.agreed()
     error: Tensor = (normal - floor[:3]).norm() + (log_height - floor[3].log()).abs()
     return error
-
-
-def _crop_rays(center: Tensor, side: Tensor, intrinsics: Tensor) -> Tensor:
-    """(N, 2, CROP_PX, CROP_PX) viewing rays of the crops' pixels; `center` counts from the image's corner."""
-    grid = ((torch.arange(CROP_PX, device=center.device) + 0.5) / CROP_PX - 0.5) * side[:, None]  # (N, CROP_PX)
-    fx, fy, cx, cy = intrinsics.unbind(dim=1)
-    x = (center[:, 0, None] - 0.5 + grid - cx[:, None]) / fx[:, None]
-    y = (center[:, 1, None] - 0.5 + grid - cy[:, None]) / fy[:, None]
-    shape = (len(center), CROP_PX, CROP_PX)
-    return torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], dim=1)

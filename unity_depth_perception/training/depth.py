@@ -13,8 +13,8 @@ from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, CLAS
 from unity_depth_perception.models.floor_readings import FloorReadings, doubt_loss, errors
 from unity_depth_perception.models.room import along
 from unity_depth_perception.synthetic.scene import CATEGORIES
-from unity_depth_perception.training.batches import Batch, draw_batch, nearest, ray_channels
-from unity_depth_perception.training.loop import TrainingConfig, fit, named_parts, part_config
+from unity_depth_perception.training.batches import Batch, draw_batch, ray_channels
+from unity_depth_perception.training.loop import TrainingConfig, fit, low_precision, named_parts, part_config
 from unity_depth_perception.training.shards import ShardSource
 from unity_depth_perception.training.yardstick import train_yardstick
 
@@ -22,9 +22,9 @@ _AREAS_PX = ((0.4, 192 * 192), (1.0, 256 * 256))
 """Coarse images first: (until this progress, size of the images)."""
 _OBJECT_SHARE = 0.4
 _GRADIENT_WEIGHT = 0.5
-_TRUSTED_SHARE, _NORMAL_NOISE, _HEIGHT_NOISE = 0.95, 0.028, 0.05
+_KNOWN_SHARE, _GUESSED_SHARE, _NORMAL_NOISE = 0.4, 0.05, 0.028
 _NORMAL_WEIGHT, _HEIGHT_WEIGHT, _DOUBT_WEIGHT, _CLASS_WEIGHT = 0.5, 0.25, 0.05, 0.4
-_FLOOR_RATIO = 0.01  # of the camera's height: what rises less is floor, but for a pixel's width
+_FLOOR_RATIO, _FLOOR_PX = 0.002, 0.3  # of the camera's height, and in pixels: what rises less is floor
 
 
 def train_depth(config: TrainingConfig) -> dict[str, Tensor]:
@@ -52,13 +52,16 @@ def train_dense(config: TrainingConfig) -> dict[str, Tensor]:
         rays = ray_channels(batch.intrinsics, height, width)
         canonical = CANONICAL_FOCAL_PX / batch.intrinsics[:, :2].mean(dim=1)
         normal, log_height = batch.floor[:, :3], (batch.floor[:, 3] * canonical).log()
-        encoding = network.encode(batch.image, rays)
-        log_canonical, logits = network.decode(encoding, rays, *_given_floor(encoding.floor, normal, log_height))
-        error = _upsampled(log_canonical, height, width) - (batch.depth_m * canonical[:, None, None]).log()
+        with low_precision(config.device):
+            encoding = network.encode(batch.image, rays)
+            given = _given_normal(encoding.floor.normal, normal)
+            log_ratio, logits = network.decode(encoding, rays, given)
+        log_height_m = batch.floor[:, 3].log() + _turned(normal, given, rays, batch.instances > 0)
+        error = _upsampled(log_ratio, height, width) + log_height_m[:, None, None] - batch.depth_m.log()
         return {
             **depth_losses(error, batch.instances > 0),
             **floor_losses(encoding.floor, normal, log_height),
-            "class": _CLASS_WEIGHT * functional.cross_entropy(logits, classes(batch, logits.shape[2:])),
+            "class": _CLASS_WEIGHT * functional.cross_entropy(logits, _shares(classes(batch), logits.shape[2:])),
         }
 
     return fit(config, network, step_loss, part="dense")
@@ -83,17 +86,27 @@ def depth_losses(log_error: Tensor, is_object: Tensor) -> dict[str, Tensor]:
     return {"log_error": (weight * log_error.abs()).mean(), "gradient": _GRADIENT_WEIGHT * gradient}
 
 
-def _given_floor(guess: FloorReadings, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
-    """The floor that the decoder is given: as a rule the truth, as far off as the yardstick's is; else the guess.
+def _given_normal(guess: Tensor, normal: Tensor) -> Tensor:
+    """The normal (B, 3) that the decoder is given: the truth, or as far off as the yardstick's is, seldom the guess.
 
     Its errors follow Laplace's distribution (a normal one of exponentially distributed variance): most are small.
     """
-    count = len(normal)
-    trusted = torch.rand(count, device=normal.device) < _TRUSTED_SHARE
-    deviation = (2 * torch.empty_like(log_height).exponential_()).sqrt()
-    tilted = functional.normalize(normal + _NORMAL_NOISE * deviation[:, None] * torch.randn_like(normal), dim=1)
-    scaled = log_height + _HEIGHT_NOISE * deviation * torch.randn_like(log_height)
-    return torch.where(trusted[:, None], tilted, guess.normal), torch.where(trusted, scaled, guess.log_height)
+    drawn = torch.rand(len(normal), 1, device=normal.device)
+    deviation = (2 * torch.empty_like(drawn).exponential_()).sqrt()
+    tilted = functional.normalize(normal + _NORMAL_NOISE * deviation * torch.randn_like(normal), dim=1)
+    known = torch.where(drawn < _KNOWN_SHARE, normal, tilted)
+    return torch.where(drawn > 1 - _GUESSED_SHARE, guess.detach().float(), known)
+
+
+def _turned(normal: Tensor, given: Tensor, rays: Tensor, is_object: Tensor) -> Tensor:
+    """(B,) how much the log height grows where the floor has another normal but the objects stay as far as they are.
+
+    The yardstick reads heights from objects: one that takes a floor for too steep takes it for too far below.
+    """
+    weight = is_object.float() + 1e-4
+    ray = (rays * weight[:, None]).sum(dim=(2, 3)) / weight.sum(dim=(1, 2))[:, None]  # (B, 2)
+    down, given_down = (functional.pad(ray, (0, 1), value=1.0).mul(axis).sum(dim=1) for axis in (normal, given))
+    return (given_down.clamp(min=0.05) / down.clamp(min=0.05)).log().clamp(-0.4, 0.4)
 
 
 def floor_losses(guess: FloorReadings, normal: Tensor, log_height: Tensor) -> dict[str, Tensor]:
@@ -106,15 +119,20 @@ def floor_losses(guess: FloorReadings, normal: Tensor, log_height: Tensor) -> di
     }
 
 
-def classes(batch: Batch, size: Sequence[int]) -> Tensor:
-    """(B, h, w) int64 index into `CLASSES` of each pixel, at a size (h, w)."""
+def classes(batch: Batch) -> Tensor:
+    """(B, H, W) int64 index into `CLASSES` of each pixel."""
     shapes = torch.tensor(
         [0, *(CLASSES.index(name.rpartition("_")[2]) for name in CATEGORIES)], device=batch.image.device
     )
     of_object = torch.cat([torch.zeros_like(batch.category[:, :1]), shapes[batch.category + 1]], dim=1)  # (B, 33)
-    small = nearest(batch.instances.float(), *size)
-    objects = of_object.gather(1, small.flatten(1).long()).view(-1, *size)
-    return torch.where((small == 0) & ~nearest(_is_floor(batch).float(), *size).bool(), CLASSES.index("wall"), objects)
+    objects = of_object.gather(1, batch.instances.flatten(1).long()).view(batch.instances.shape)
+    return torch.where((batch.instances == 0) & ~_is_floor(batch), CLASSES.index("wall"), objects)
+
+
+def _shares(of_pixels: Tensor, size: Sequence[int]) -> Tensor:
+    """(B, 4, h, w) share of each class in larger pixels: a border is learnt to a fraction of them."""
+    every = functional.one_hot(of_pixels, len(CLASSES)).permute(0, 3, 1, 2).float()
+    return functional.adaptive_avg_pool2d(every, (size[0], size[1]))
 
 
 def _is_floor(batch: Batch) -> Tensor:
@@ -122,7 +140,7 @@ def _is_floor(batch: Batch) -> Tensor:
     rays = ray_channels(batch.intrinsics, *batch.depth_m.shape[1:])
     height_m, below_m = batch.floor[:, 3, None, None], along(batch.floor[:, :3], rays) * batch.depth_m
     pixel_m = batch.depth_m / batch.intrinsics[:, 0, None, None]
-    return height_m - below_m < _FLOOR_RATIO * height_m + pixel_m
+    return height_m - below_m < _FLOOR_RATIO * height_m + _FLOOR_PX * pixel_m
 
 
 def _upsampled(values: Tensor, height: int, width: int) -> Tensor:

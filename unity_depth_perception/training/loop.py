@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -107,6 +108,14 @@ class _Step(nn.Module):
 
     def forward(self, source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         return self._step_loss(source, rng, progress)
+
+
+def low_precision(device: torch.device) -> contextlib.AbstractContextManager[object]:
+    """For what is safe in bfloat16 on a CPU as well, where it has instructions for it; on a GPU `fit` sees to that."""
+    is_native = torch.cpu.get_capabilities().get("avx512_bf16", False)
+    return (
+        torch.autocast("cpu", torch.bfloat16, enabled=is_native) if device.type == "cpu" else contextlib.nullcontext()
+    )
 
 
 def part_config(config: TrainingConfig, part: str, share: float) -> TrainingConfig:

@@ -29,8 +29,8 @@ from unity_depth_perception.synthetic.variety import USUAL, WIDE
 from unity_depth_perception.training.shards import Shard, load_shard, save_shard
 
 SHARD_IMAGES = 32
-_IMAGE_AREA = 384 * 384
-_WIDE_EVERY = 4
+_IMAGE_AREA = 540 * 540
+_USUAL_EVERY = 4
 _ASPECTS = ((1, 1), (4, 3), (16, 9), (1, 1), (4, 3), (3, 4))
 
 
@@ -99,9 +99,9 @@ def fill(folder: Path, shards: int) -> None:
 def render_shard(index: int) -> Shard:
     """The images of a shard; their seeds are FIRST_TRAINING_SEED + index * SHARD_IMAGES and following.
 
-    Every fourth shard shows scenes of more variety than those that the models are for: that makes them robust.
+    Three of four shards show scenes of more variety than those that the models are for: that makes them robust.
     """
-    variety = WIDE if index % _WIDE_EVERY == _WIDE_EVERY - 1 else USUAL
+    variety = USUAL if index % _USUAL_EVERY == 0 else WIDE
     width, height = processing_size(*_ASPECTS[index % len(_ASPECTS)], _IMAGE_AREA)
     first = FIRST_TRAINING_SEED + index * SHARD_IMAGES
     scenes = [random_scene(seed, width, height, variety=variety) for seed in range(first, first + SHARD_IMAGES)]

@@ -15,7 +15,7 @@ from unity_depth_perception.evaluation.evaluator import SampleSource
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
 from unity_depth_perception.models.torchvision_segmenter import MaskRcnnSegmenter, torchvision_mask_rcnn
 from unity_depth_perception.training.batches import draw_batch
-from unity_depth_perception.training.loop import TrainingConfig, fit, named_parts, part_config
+from unity_depth_perception.training.loop import TrainingConfig, fit, low_precision, named_parts, part_config
 from unity_depth_perception.training.second_look import train_second_look
 from unity_depth_perception.training.shards import ShardSource
 from unity_depth_perception.training.start import begin_with
@@ -44,7 +44,7 @@ class Task:
     """
 
     network: str = "compact"
-    input_px: int = 560
+    input_px: int = 640
     samples: SampleSource | None = None
     validation: Sequence[int] = ()
     patience: int = 6
@@ -69,7 +69,7 @@ def train_segmentation(config: TrainingConfig, task: Task = _VIRTUAL) -> dict[st
     detector = train_detector(part_config(config, "detector", 0.75), task)
     finder = _filled(compact_mask_rcnn(len(config.categories)), detector, config.device)
     looks = _with_more_images(part_config(config, "second_look", 0.25))
-    second_look = train_second_look(looks, finder, task.training_px**2)
+    second_look = train_second_look(looks, finder, task.input_px**2)
     return named_parts({"detector": detector, "second_look": second_look})
 
 
@@ -89,9 +89,9 @@ def train_detector(config: TrainingConfig, task: Task = _VIRTUAL) -> dict[str, T
     def step_loss(source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         side = task.training_px * next(part for until, part in _SIDES if progress <= until)
         batch = draw_batch(source.available(), rng, config.batch, round(side**2), config.device, least_crop=0.6)
-        losses: dict[str, Tensor] = network(
-            list(batch.image), [target(batch, index, source.least_visible_ratio) for index in range(len(batch.image))]
-        )
+        targets = [target(batch, index, source.least_visible_ratio) for index in range(len(batch.image))]
+        with low_precision(config.device):
+            losses: dict[str, Tensor] = network(list(batch.image), targets)
         return losses
 
     return fit(replace(config, start=None), network, step_loss, validation=_validation(config, task))

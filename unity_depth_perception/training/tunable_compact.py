@@ -15,16 +15,18 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torchvision.ops import roi_align
 from torchvision.transforms.v2 import functional as transforms
 
 from unity_depth_perception.models.compact import DEPTH_AREA_PX, CompactDepth
+from unity_depth_perception.models.crops import MASK_PX, Crops, cut_out
 from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX
 from unity_depth_perception.models.floor_readings import FloorReadings
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.trained import COMPACT_KIND
 from unity_depth_perception.training.batches import Batch, ray_channels
-from unity_depth_perception.training.cutouts import objects
 from unity_depth_perception.training.silog import silog
+from unity_depth_perception.training.target import jittered, target
 
 
 class TunableCompact:
@@ -61,9 +63,10 @@ class TunableCompact:
         rays = ray_channels(intrinsics, h, w)
         log_unit = (intrinsics[:, :2].mean(dim=1) / CANONICAL_FOCAL_PX).log()
         encoding = self._dense.encode(image, rays)
-        log_canonical, _ = self._dense.decode(encoding, rays, *self._floor(batch, encoding.floor, log_unit, rng))
-        full = functional.interpolate(log_canonical[:, None], (height, width), mode="bilinear", align_corners=False)
-        return full[:, 0] + log_unit[:, None, None]
+        normal, log_height = self._floor(batch, encoding.floor.scaled(log_unit), rng)
+        log_ratio, _ = self._dense.decode(encoding, rays, normal)
+        full = functional.interpolate(log_ratio[:, None], (height, width), mode="bilinear", align_corners=False)
+        return full[:, 0] + log_height[:, None, None]
 
     def multiply(self, factor: float) -> None:
         """The network adds `log_scale` to its log depth; its state holds it."""
@@ -74,16 +77,27 @@ class TunableCompact:
         whole = nn.ModuleDict({"dense": self._dense, "yardstick": self._yardstick})
         return whole.state_dict(), {"kind": COMPACT_KIND}
 
-    def _floor(
-        self, batch: Batch, guess: FloorReadings, log_unit: Tensor, rng: np.random.Generator
-    ) -> tuple[Tensor, Tensor]:
-        """Normal (B, 3) and log canonical height (B,): what the objects in each image say, and the encoder's guess."""
-        seen = objects(batch, rng)
-        said = self._yardstick(batch.image, seen.boxes, seen.masks, batch.intrinsics[seen.image]).floor
-        images = torch.arange(len(log_unit), device=log_unit.device)
+    def _floor(self, batch: Batch, guess: FloorReadings, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Normal (B, 3) and log height (B,): what the objects in each image say, and the encoder's guess."""
+        crops = _true_objects(batch, rng)
+        intrinsics = batch.intrinsics[crops.image_of.long()]
+        said = self._yardstick(crops, intrinsics, torch.zeros_like(intrinsics[:, :3])).floor
+        images = torch.arange(len(batch.image), device=batch.image.device)
         agreed = [
-            FloorReadings.joined([guess.of(images == index), said.of(seen.image == index).scaled(-unit)]).agreed()
-            for index, unit in enumerate(log_unit)
+            FloorReadings.joined([guess.of(images == index), said.of(crops.image_of == index)]).agreed()
+            for index in images
         ]
         normals, log_heights = zip(*agreed, strict=True)
         return torch.stack(normals), torch.stack(log_heights)
+
+
+def _true_objects(batch: Batch, rng: np.random.Generator) -> Crops:
+    """The objects of a batch, their boxes a little wrong."""
+    boxes, masks = [], []
+    for index in range(len(batch.image)):
+        found = target(batch, index)
+        wrong = jittered(found["boxes"], rng)
+        numbered = torch.cat([torch.arange(len(wrong), device=wrong.device)[:, None], wrong], dim=1)
+        masks.append(roi_align(found["masks"][:, None].float(), numbered, (MASK_PX, MASK_PX), sampling_ratio=2)[:, 0])
+        boxes.append(torch.cat([wrong.new_full((len(wrong), 1), index), wrong], dim=1))
+    return cut_out(batch.image, torch.cat(boxes), torch.cat(masks))

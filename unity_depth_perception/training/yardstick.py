@@ -5,18 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 from torch import Tensor
-from torchvision.ops import roi_align
 
-from unity_depth_perception.models.compact import embedded_segmenter
-from unity_depth_perception.models.crops import MASK_PX
+from unity_depth_perception.models.compact import SEGMENTATION_AREA_PX, embedded_segmenter
 from unity_depth_perception.models.yardstick import YardstickNetwork, sighting_losses
 from unity_depth_perception.synthetic.scene import CATEGORIES
-from unity_depth_perception.training.batches import draw_batch
-from unity_depth_perception.training.cutouts import Cutouts, mistaken, objects
-from unity_depth_perception.training.loop import TrainingConfig, fit
+from unity_depth_perception.training.finds import Finder, draw_cutouts, known_down
+from unity_depth_perception.training.loop import TrainingConfig, fit, low_precision
 from unity_depth_perception.training.shards import ShardSource
-
-_AREA_PX = 384 * 384
 
 
 def train_yardstick(config: TrainingConfig) -> dict[str, Tensor]:
@@ -26,22 +21,18 @@ def train_yardstick(config: TrainingConfig) -> dict[str, Tensor]:
     network.train()
     detector = embedded_segmenter(config.device).network
     cubes = torch.tensor([False, *(name.endswith("_cube") for name in CATEGORIES)], device=config.device)
+    finder: Finder | None = None
 
     def step_loss(source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
+        nonlocal finder
+        finder = finder or Finder(detector, SEGMENTATION_AREA_PX, source.least_visible_ratio, config.device)
         while True:  # a small batch may show no cube
-            batch = draw_batch(source.available(), rng, config.batch, _AREA_PX, config.device, least_crop=0.7)
-            seen = Cutouts.joined([objects(batch, rng), mistaken(detector, batch)])
-            is_cube = cubes[seen.labels]
+            seen = draw_cutouts(source.available(), finder, rng, config.batch)
+            is_cube = cubes[seen.labels] & torch.isfinite(seen.depth_m)
             if is_cube.any():
                 break
-        sightings = network(batch.image, seen.boxes, seen.masks, batch.intrinsics[seen.image])
-        log_depth = median_depth(batch.depth_m, seen).log()
-        return sighting_losses(sightings, log_depth, batch.floor[seen.image], is_cube, seen.image)
+        with low_precision(config.device):
+            sightings = network(seen.crops, seen.intrinsics, known_down(seen, config.batch))
+        return sighting_losses(sightings, seen.depth_m.log(), seen.floor, is_cube, seen.crops.image_of)
 
     return fit(config, network, step_loss, part="yardstick")
-
-
-def median_depth(depth_m: Tensor, seen: Cutouts) -> Tensor:
-    """(N,) median depth [m] in the masks of what was cut out of images with depth (B, H, W)."""
-    sampled = roi_align(depth_m[:, None], seen.boxes, (MASK_PX, MASK_PX), sampling_ratio=1)[:, 0]
-    return torch.where(seen.masks >= 0.5, sampled, torch.nan).flatten(1).nanmedian(dim=1).values
