@@ -168,7 +168,9 @@ class PerceptionPipeline:
         clock.lap("segmentation")
         depth = self.scale.in_metres(depth, segmentation.instances, frame.camera, frame.world_from_camera)
         depth = _in_range(depth, limits)
-        segmentation, objects, links = relate(depth.depth_m, segmentation, frame.camera, frame.world_from_camera)
+        segmentation, objects, links = relate(
+            depth.depth_m, segmentation, frame.camera, frame.world_from_camera, depth.scatter_ratio
+        )
         clock.lap("objects")
         return PerceptionResult(
             frame, image, depth, segmentation, objects, depth_model, segmentation_model, clock.stage_s, links
@@ -218,8 +220,12 @@ def relate(
     segmentation: Segmentation,
     camera: Camera,
     world_from_camera: NDArray[np.float64] | None = None,
+    scatter_ratio: float = 0.0,
 ) -> tuple[Segmentation, tuple[ObjectDistance, ...], tuple[ParentLink | None, ...]]:
     """Distances, positions and parents of the instances of a depth image (H, W) [m].
+
+    Args:
+        scatter_ratio: see `DepthPrediction`.
 
     Returns:
         The segmentation without instances that have no pixel, the objects in its order, and what each stands on.
@@ -236,6 +242,7 @@ def relate(
     categories = segmentation.categories
     if floor is None:
         return segmentation, _objects(statistics, segmentation, (None,) * len(categories)), (None,) * len(categories)
+    floor = floor.scattered(scatter_ratio)
     borders = lower_borders(depth_m, segmentation.instances, len(categories), camera, floor.up)
     ends = seen_ends(depth_m, segmentation.instances, len(categories), camera).cpu().double().numpy()
     links = tuple(find_parents(list(points), list(ends), categories, floor, borders, camera.focal_px))

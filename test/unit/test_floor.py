@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from unity_depth_perception.core.floor import fit_floor
+from unity_depth_perception.core.floor import Floor, fit_floor
 
 NO_OBJECTS = np.empty((0, 3))
 
@@ -15,3 +15,9 @@ def test_a_wall_square_to_a_level_camera_leaves_up_as_it_is_known() -> None:
     floor = fit_floor(wall, NO_OBJECTS, up)
     assert floor is not None
     assert floor.up.tolist() == up.tolist()
+
+
+def test_a_floor_scatters_as_much_as_it_shows_or_as_one_is_told() -> None:
+    floor = Floor(np.array([0.0, -1.0, 0.0]), offset_m=-0.5, spread_m=0.004)
+    assert floor.scattered(0.0).spread_m == 0.004
+    assert floor.scattered(0.02).spread_m == 0.01

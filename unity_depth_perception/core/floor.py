@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +37,10 @@ class Floor:
     def __post_init__(self) -> None:
         if self.up.shape != (3,) or abs(float(np.linalg.norm(self.up)) - 1) > 1e-3:
             raise InputError(f"expected up as a unit vector (3,), got {self.up}")
+
+    def scattered(self, ratio: float) -> Floor:
+        """As if its points scattered by a part of the camera's height at least."""
+        return replace(self, spread_m=max(self.spread_m, ratio * abs(self.offset_m)))
 
     def heights(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
         """Heights (...) [m] above the floor of points (..., 3) [m] of the optical frame."""

@@ -24,12 +24,15 @@ class DepthPrediction:
         confidence: (H, W) float32, larger is surer.
         intrinsics: (3, 3) float32 [px] that the back end predicted, for the image's size and with pixel centres at
             integers; still on the device, so that it costs nothing where nobody looks.
+        scatter_ratio: how far depths of objects are expected to scatter, over their distance, where the floor's do not
+            show it: one that is a plane by construction shows nothing.
     """
 
     depth_m: Tensor
     is_metric: bool
     confidence: Tensor | None = None
     intrinsics: Tensor | None = None
+    scatter_ratio: float = 0.0
 
     def __post_init__(self) -> None:
         if self.depth_m.ndim != 2 or self.depth_m.dtype != torch.float32:

@@ -203,6 +203,13 @@ class DistanceConfig(DepthRangeConfig, PoseConfig, FrameConfig):
         minimum=0.0,
         maximum=10.0,
     )
+    depth_scatter: float = parameter(
+        0.0,
+        "how far depths of objects scatter, over their distance, if the floor's do not show it; "
+        "0.02 beside a depth_node with depth_model compact",
+        minimum=0.0,
+        maximum=1.0,
+    )
 
     @property
     def limits(self) -> Limits:

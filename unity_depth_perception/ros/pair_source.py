@@ -73,7 +73,8 @@ class PairSource(Source):
             frame_id=header.frame_id,
             world_from_camera=self.poses.at(header) if self.poses else None,
         )
-        return Work(frame, DepthPrediction(depth_m, is_metric=True), _segmentation_of(instances, labels))
+        given = DepthPrediction(depth_m, is_metric=True, scatter_ratio=self.host.config.depth_scatter)
+        return Work(frame, given, _segmentation_of(instances, labels))
 
     def _take_depth(self, message: Image) -> None:
         self.host.counts.count("received")

@@ -47,6 +47,7 @@ def joined(device: torch.device) -> Iterator[torch.device]:
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield device
+        distributed.barrier()  # else one that is ready first takes the connections down while others still use them
     finally:
         distributed.destroy_process_group()
 
