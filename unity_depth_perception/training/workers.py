@@ -9,6 +9,7 @@ all. The first one alone judges, prints and writes; on several machines the outp
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 from collections.abc import Iterator
 from datetime import timedelta
@@ -47,8 +48,8 @@ def joined(device: torch.device) -> Iterator[torch.device]:
     distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
     try:
         yield device
-        distributed.barrier()  # else one that is ready first takes the connections down while others still use them
     finally:
+        gc.collect()  # a trained module in a cycle of references would take its connections down after Python has ended
         distributed.destroy_process_group()
 
 
