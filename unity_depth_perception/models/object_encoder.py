@@ -57,3 +57,8 @@ class ObjectEncoder(nn.Module):
         with torch.autocast("cpu", enabled=False):  # as in the dense network
             together: Tensor = self.company(tokens.float()[None], mask=apart)[0]
         return together
+
+
+def is_known(down: Tensor) -> Tensor:
+    """(N, 1) bool: which of N directions (N, 3) are unit vectors, and not the zeros of an unknown one."""
+    return down.square().sum(dim=1, keepdim=True) > 0.5

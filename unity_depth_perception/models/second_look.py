@@ -14,8 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from unity_depth_perception.models.crops import Crops, crop_rays
-from unity_depth_perception.models.object_encoder import FEATURES, ObjectEncoder
-from unity_depth_perception.models.yardstick import is_known
+from unity_depth_perception.models.object_encoder import FEATURES, ObjectEncoder, is_known
 
 _TYPICAL_LOG = -1.5  # side of a crop over the image's longer side
 

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from unity_depth_perception.models.crops import Crops, crop_rays
 from unity_depth_perception.models.floor_readings import FloorReadings, doubt_loss, errors
-from unity_depth_perception.models.object_encoder import FEATURES, ObjectEncoder
+from unity_depth_perception.models.object_encoder import FEATURES, ObjectEncoder, is_known
 
 _TYPICAL_LOG = -2.0  # of depth times the crop's size: where an untrained network starts
 _TYPICAL_LOWER = 0.25  # of the crop's side: how much lower than its middle the cube stands
@@ -73,11 +73,6 @@ class YardstickNetwork(nn.Module):
             normal, log_height=log_depth + below.clamp(min=_LEAST_DOWN).log(), log_error=raw[:, 5].clamp(-4, 4)
         )
         return Sightings(log_depth, floor)
-
-
-def is_known(down: Tensor) -> Tensor:
-    """(N, 1) bool: which of N directions (N, 3) are unit vectors, and not the zeros of an unknown one."""
-    return down.square().sum(dim=1, keepdim=True) > 0.5
 
 
 def sighting_losses(
