@@ -202,7 +202,6 @@ class CompactSegmenter:
         )
         known = boxes.new_tensor((0.0, 0.0, 0.0) if down is None else tuple(down))
         downs = torch.stack([known, mirror(known)])
-        crops = crops._replace(image_of=image_of)
         intrinsics, downs = cameras[image_of], downs[image_of]
         odds = self.second_look(crops, small.shape[2:], intrinsics, downs).softmax(dim=1)
         return Look(found, soft, (odds[:count] + odds[count:]) / 2, crops, intrinsics, downs)

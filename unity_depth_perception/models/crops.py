@@ -21,7 +21,7 @@ class Crops(NamedTuple):
         pixels: (N, 4, CROP_PX, CROP_PX) RGB, normalised to about -2..2, and the mask 0..1.
         center: (N, 2) of the squares in their images [px].
         side: (N,) of the squares [px].
-        image_of: (N,) which image each is of.
+        image_of: (N,) int64 which image each is of.
     """
 
     pixels: Tensor
@@ -42,7 +42,7 @@ def cut_out(image: Tensor, boxes: Tensor, masks: Tensor) -> Crops:
     center, side = (boxes[:, 1:3] + boxes[:, 3:5]) / 2, _MARGIN * size.amax(dim=1)
     square = torch.cat([boxes[:, :1], center - side[:, None] / 2, center + side[:, None] / 2], dim=1)
     colour = normalised(roi_align(image, square, (CROP_PX, CROP_PX), sampling_ratio=2))
-    return Crops(torch.cat([colour, _placed(masks, side[:, None] / size)], dim=1), center, side, boxes[:, 0])
+    return Crops(torch.cat([colour, _placed(masks, side[:, None] / size)], dim=1), center, side, boxes[:, 0].long())
 
 
 def crop_rays(crops: Crops, intrinsics: Tensor) -> Tensor:

@@ -80,7 +80,7 @@ class TunableCompact:
     def _floor(self, batch: Batch, guess: FloorReadings, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Normal (B, 3) and log height (B,): what the objects in each image say, and the encoder's guess."""
         crops = _true_objects(batch, rng)
-        intrinsics = batch.intrinsics[crops.image_of.long()]
+        intrinsics = batch.intrinsics[crops.image_of]
         said = self._yardstick(crops, intrinsics, torch.zeros_like(intrinsics[:, :3])).floor
         images = torch.arange(len(batch.image), device=batch.image.device)
         agreed = [
