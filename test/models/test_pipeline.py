@@ -10,6 +10,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from unity_depth_perception import pipeline
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, InputError, ModelError
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
@@ -118,6 +119,22 @@ def test_models_that_care_hear_of_the_camera_and_where_down_is_when_the_pose_is_
     assert depth.down.tolist() == [0, 1, 0]
     assert segmenter.told[1] is not None
     assert segmenter.told[1].tolist() == [0, 1, 0]
+
+
+def test_parents_hear_how_far_the_objects_scatter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a floor that is exactly flat, as the compact network's is."""
+    floors = []
+    monkeypatch.setattr(pipeline, "find_parents", lambda points, *rest: floors.append(rest[2]) or [None] * len(points))
+    pitched = np.array([[1, 0, 0, 0], [0, -0.6, 0.8, 0], [0, -0.8, -0.6, 1.0], [0, 0, 0, 1]])  # 37 degrees down
+    x, y = np.meshgrid(*(np.arange(n) for n in (64, 48)))
+    below = CAMERA.unproject(np.stack([x, y], axis=-1), np.ones(x.shape)) @ -pitched[2, :3]
+    depth_m = torch.from_numpy(np.where(below > 0.05, 1 / below, np.inf)).float()
+    for ratio in (0.0, 0.02):
+        PerceptionPipeline(None, Rectangles()).process(
+            replace(frame(), world_from_camera=pitched), depth=DepthPrediction(depth_m, True, scatter_ratio=ratio)
+        )
+    assert floors[0].spread_m < 1e-3
+    assert floors[1].spread_m == pytest.approx(0.02, rel=0.01)  # the camera is one metre high
 
 
 @pytest.mark.filterwarnings("error")
