@@ -57,7 +57,7 @@ def draw_batch(
     corner = torch.tensor([0.0, 0.0, x - 0.5, y - 0.5], device=device)
     half = torch.tensor([0.0, 0.0, 0.5, 0.5], device=device)
     batch = Batch(
-        image=_recolour(image, rng),
+        image=recoloured(image, torch.arange(len(image), device=device), rng),
         depth_m=nearest(torch.from_numpy(shard.depth_m[window]).to(device).float(), target_h, target_w),
         instances=nearest(instances.float(), target_h, target_w).to(instances.dtype),
         category=torch.from_numpy(shard.category[index].astype(np.int64)).to(device),
@@ -87,13 +87,19 @@ def _mirror(batch: Batch) -> Batch:
     return Batch(batch.image.flip(3), batch.depth_m.flip(2), batch.instances.flip(2), batch.category, intrinsics, floor)
 
 
-def _recolour(image: Tensor, rng: np.random.Generator) -> Tensor:
-    """Another exposure, white balance, gamma and noise for each image."""
-    count = image.shape[0]
+def recoloured(colour: Tensor, image_of: Tensor, rng: np.random.Generator) -> Tensor:
+    """Another exposure, white balance and gamma for each image, and noise.
+
+    Args:
+        colour: (N, 3, H, W) RGB 0..1, of images or of parts of them.
+        image_of: (N,) int64 which image each is of.
+    """
+    count = int(image_of.max()) + 1 if len(image_of) else 0
 
     def draw(low: float, high: float, channels: int) -> Tensor:
-        return torch.from_numpy(rng.uniform(low, high, (count, channels, 1, 1)).astype(np.float32)).to(image.device)
+        values = torch.from_numpy(rng.uniform(low, high, (count, channels, 1, 1)).astype(np.float32))
+        return values.to(colour.device)[image_of]
 
-    image = (image * draw(0.8, 1.2, 1) * draw(0.95, 1.05, 3)).clamp(1e-4, 1) ** draw(0.8, 1.25, 1)
-    noise = torch.randn(image.shape, device=image.device) * draw(0.0, 0.015, 1)
-    return (image + noise).clamp(0, 1).contiguous(memory_format=torch.channels_last)
+    colour = (colour * draw(0.8, 1.2, 1) * draw(0.95, 1.05, 3)).clamp(1e-4, 1) ** draw(0.8, 1.25, 1)
+    noise = torch.randn(colour.shape, device=colour.device) * draw(0.0, 0.015, 1)
+    return (colour + noise).clamp(0, 1).contiguous(memory_format=torch.channels_last)

@@ -16,6 +16,7 @@ from unity_depth_perception.models.crops import MASK_PX, Crops, coloured, cut_ou
 from unity_depth_perception.models.pasting import resized
 from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.segmentation_network import LEAST_SCORE, detect, masks
+from unity_depth_perception.training.batches import recoloured
 from unity_depth_perception.training.shards import Shard
 from unity_depth_perception.training.target import jittered
 
@@ -141,7 +142,7 @@ def draw_cutouts(shards: list[Shard], finder: Finder, rng: np.random.Generator, 
     chosen = image_of >= 0
     crops = Crops(*(tensor[chosen] for tensor in seen.crops))._replace(image_of=image_of[chosen])
     drawn = Cutouts(
-        crops._replace(pixels=_recoloured(crops, len(index), rng)),
+        crops._replace(pixels=_seen(crops, rng)),
         seen.labels[chosen],
         seen.depth_m[chosen],
         seen.intrinsics[chosen],
@@ -157,18 +158,11 @@ def known_down(seen: Cutouts, images: int) -> Tensor:
     return (seen.floor[:, :3] * told[seen.crops.image_of, None]).nan_to_num(0.0)
 
 
-def _recoloured(crops: Crops, images: int, rng: np.random.Generator) -> Tensor:
-    """What the networks see: another exposure, white balance and gamma for each image, noise for each crop."""
-
-    def draw(low: float, high: float, channels: int) -> Tensor:
-        values = torch.from_numpy(rng.uniform(low, high, (images, channels, 1, 1)).astype(np.float32))
-        return values.to(crops.pixels.device)[crops.image_of]
-
+def _seen(crops: Crops, rng: np.random.Generator) -> Tensor:
+    """The crops' pixels as the networks see them, recoloured."""
     pixels = crops.pixels.float() / 255
-    colour, mask = pixels[:, :3], pixels[:, 3:]
-    colour = (colour * draw(0.8, 1.2, 1) * draw(0.95, 1.05, 3)).clamp(1e-4, 1) ** draw(0.8, 1.25, 1)
-    colour = (colour + torch.randn_like(colour) * draw(0.0, 0.015, 1)).clamp(0, 1)
-    return torch.cat([normalised(colour), mask], dim=1).contiguous(memory_format=torch.channels_last)
+    colour = recoloured(pixels[:, :3], crops.image_of, rng)
+    return torch.cat([normalised(colour), pixels[:, 3:]], dim=1).contiguous(memory_format=torch.channels_last)
 
 
 def _mirrored(seen: Cutouts) -> Cutouts:
