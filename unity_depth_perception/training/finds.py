@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 from torchvision.models.detection import MaskRCNN
-from torchvision.ops import box_iou, masks_to_boxes, roi_align
+from torchvision.ops import box_iou, roi_align
 
 from unity_depth_perception.models.crops import MASK_PX, Crops, coloured, cut_out, normalised
 from unity_depth_perception.models.pasting import resized
@@ -18,7 +18,7 @@ from unity_depth_perception.models.processing import processing_size
 from unity_depth_perception.models.segmentation_network import LEAST_SCORE, detect, masks
 from unity_depth_perception.training.batches import recoloured
 from unity_depth_perception.training.shards import Shard
-from unity_depth_perception.training.target import jittered
+from unity_depth_perception.training.target import jittered, shown
 
 _FOUND_IOU = 0.5  # of a box with an object's, of what is that object
 _KNOWN_SHARE = 0.5  # of the images whose camera tells where down is
@@ -46,33 +46,30 @@ class Cutouts:
     size: tuple[int, int]
 
 
+class _Finds(NamedTuple):
+    """What is found in one image, and missed: `Cutouts` of it, with `crops.pixels` as uint8 0..255."""
+
+    crops: Crops
+    labels: Tensor
+    depth_m: Tensor
+
+
 class Finder:
-    """Mask R-CNN as it looks at use. Each shard is looked through once; what is found there is kept, 16 kB each."""
+    """Mask R-CNN as it looks at use. It looks at an image once; what it finds there is kept, 16 kB each."""
 
     def __init__(self, detector: MaskRCNN, area_px: int, least_ratio: float, device: torch.device) -> None:
         self._detector, self._area_px, self._least_ratio, self._device = detector, area_px, least_ratio, device
-        self._known: dict[int, tuple[Shard, Cutouts]] = {}
+        self._known: dict[int, tuple[Shard, dict[int, _Finds]]] = {}
 
-    def cutouts(self, shard: Shard) -> Cutouts:
-        """All that it finds in a shard's images, and the objects that it misses; `crops.pixels` as uint8 0..255."""
-        if id(shard) not in self._known:
-            parts = [self._in_image(shard, index) for index in range(len(shard.image))]
-            pixels, center, side, image_of = (
-                torch.cat(tensors) for tensors in zip(*(p[0] for p in parts), strict=True)
-            )
-            labels, depth_m = (torch.cat(tensors) for tensors in zip(*(p[1:] for p in parts), strict=True))
-            intrinsics, floor = (
-                torch.from_numpy(np.array(of)).to(self._device) for of in (shard.intrinsics, shard.floor)
-            )
-            crops = Crops(pixels, center, side, image_of)
-            height, width = shard.image.shape[1:3]
-            seen = Cutouts(crops, labels, depth_m, intrinsics[image_of], floor[image_of], (height, width))
-            self._known[id(shard)] = shard, seen
-        return self._known[id(shard)][1]
+    def finds(self, shard: Shard, index: int) -> _Finds:
+        """All that it finds in an image of a shard, and the objects that it misses."""
+        _, known = self._known.setdefault(id(shard), (shard, {}))
+        if index not in known:
+            known[index] = self._in_image(shard, index)
+        return known[index]
 
     @torch.no_grad()
-    def _in_image(self, shard: Shard, index: int) -> tuple[Crops, Tensor, Tensor]:
-        """Crops, labels and depths of one image."""
+    def _in_image(self, shard: Shard, index: int) -> _Finds:
         height, width = shard.image.shape[1:3]
         image = torch.from_numpy(np.array(shard.image[index])).to(self._device)
         small = resized(image, *processing_size(width, height, self._area_px))
@@ -81,44 +78,34 @@ class Finder:
         boxes = found.boxes * found.boxes.new_tensor([width / small.shape[3], height / small.shape[2]]).repeat(2)
         instances = torch.from_numpy(np.array(shard.instances[index])).to(self._device)
         category = torch.from_numpy(shard.category[index].astype(np.int64)).to(self._device)
-        true, numbers, visible = self._objects(instances)
+        objects = shown(instances, self._least_ratio)
+        true, visible = objects.boxes, objects.is_large
         overlap = box_iou(boxes, true)
         best, which = functional.pad(overlap, (0, 1)).max(dim=1)  # the last is nothing
         is_object = (best >= _FOUND_IOU) & functional.pad(visible, (0, 1))[which]
-        labels = torch.where(is_object, functional.pad(category[numbers] + 1, (0, 1))[which], 0)
+        labels = torch.where(is_object, functional.pad(category[objects.ids] + 1, (0, 1))[which], 0)
         told = is_object | (best < _MISTAKEN_IOU)
         missed = visible & (functional.pad(overlap, (0, 0, 0, 1)).amax(dim=0) < _FOUND_IOU)
         wrong = jittered(true[missed], np.random.default_rng(index))
-        exact = _masks_in(instances, wrong, numbers[missed].tolist())
+        exact = _masks_in(objects.masks[missed], wrong)
         boxes, soft = torch.cat([boxes[told], wrong]), torch.cat([soft[told], exact])
-        labels = torch.cat([labels[told], category[numbers[missed]] + 1])
+        labels = torch.cat([labels[told], category[objects.ids[missed]] + 1])
         crops = cut_out(image.permute(2, 0, 1)[None].float() / 255, _numbered(boxes), soft)
         colour = coloured(crops.pixels[:, :3])
         pixels = (torch.cat([colour, crops.pixels[:, 3:]], dim=1) * 255).round().to(torch.uint8)
         depth = torch.from_numpy(shard.depth_m[index].astype(np.float32)).to(self._device)
-        of_image = torch.full_like(labels, index)
-        return crops._replace(pixels=pixels, image_of=of_image), labels, _median_in(depth, boxes, soft)
-
-    def _objects(self, instances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Boxes (M, 4) and indices (M,) of an image's objects, and whether each is large enough to be looked for."""
-        counts = torch.bincount(instances.flatten().long())[1:]
-        numbers = (counts > 0).nonzero().squeeze(1)
-        boxes = masks_to_boxes(instances[None] == (numbers + 1)[:, None, None]).float().reshape(-1, 4)
-        boxes[:, 2:] += 1  # max exclusive
-        return boxes, numbers, counts[numbers] >= max(4, self._least_ratio * instances.numel())
+        return _Finds(crops._replace(pixels=pixels), labels, _median_in(depth, boxes, soft))
 
 
 def _numbered(boxes: Tensor) -> Tensor:
     return torch.cat([torch.zeros_like(boxes[:, :1]), boxes], dim=1)
 
 
-def _masks_in(instances: Tensor, boxes: Tensor, numbers: Sequence[int]) -> Tensor:
-    """(N, MASK_PX, MASK_PX) 0..1 masks of the objects `numbers`, each in its box."""
+def _masks_in(masks: Tensor, boxes: Tensor) -> Tensor:
+    """(N, MASK_PX, MASK_PX) 0..1: masks (N, H, W) bool, each in its box."""
     layers = [
-        roi_align(
-            (instances == 1 + number)[None, None].float(), _numbered(box[None]), (MASK_PX, MASK_PX), sampling_ratio=2
-        )
-        for number, box in zip(numbers, boxes, strict=True)
+        roi_align(mask[None, None].float(), _numbered(box[None]), (MASK_PX, MASK_PX), sampling_ratio=2)
+        for mask, box in zip(masks, boxes, strict=True)
     ]
     return torch.cat(layers)[:, 0] if layers else boxes.new_zeros(0, MASK_PX, MASK_PX)
 
@@ -131,23 +118,21 @@ def _median_in(depth_m: Tensor, boxes: Tensor, soft: Tensor) -> Tensor:
 
 
 def draw_cutouts(shards: list[Shard], finder: Finder, rng: np.random.Generator, count: int) -> Cutouts:
-    """What is found and missed in `count` images of one shard, numbered anew; recoloured, now and then mirrored."""
+    """What is found and missed in `count` images of one shard; recoloured, now and then mirrored."""
     shard = shards[rng.integers(len(shards))]
-    seen = finder.cutouts(shard)
-    device = seen.labels.device
     index = rng.choice(len(shard.image), size=min(count, len(shard.image)), replace=False)
-    place = torch.full((len(shard.image),), -1, device=device)
-    place[torch.from_numpy(index).to(device)] = torch.arange(len(index), device=device)
-    image_of = place[seen.crops.image_of]
-    chosen = image_of >= 0
-    crops = Crops(*(tensor[chosen] for tensor in seen.crops))._replace(image_of=image_of[chosen])
+    finds = [finder.finds(shard, int(k)) for k in index]
+    numbered = [found.crops._replace(image_of=found.crops.image_of + k) for k, found in enumerate(finds)]
+    crops = Crops(*(torch.cat(tensors) for tensors in zip(*numbered, strict=True)))
+    intrinsics, floor = (torch.from_numpy(of[index]).to(crops.side.device) for of in (shard.intrinsics, shard.floor))
+    height, width = shard.image.shape[1:3]
     drawn = Cutouts(
         crops._replace(pixels=_seen(crops, rng)),
-        seen.labels[chosen],
-        seen.depth_m[chosen],
-        seen.intrinsics[chosen],
-        seen.floor[chosen],
-        seen.size,
+        torch.cat([found.labels for found in finds]),
+        torch.cat([found.depth_m for found in finds]),
+        intrinsics[crops.image_of],
+        floor[crops.image_of],
+        (height, width),
     )
     return _mirrored(drawn) if rng.random() < 0.5 else drawn
 
