@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torchvision.ops import box_iou
+from torch.nn import functional
+from torchvision.ops import box_iou, masks_to_boxes, roi_align
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.models import compact
@@ -172,8 +173,8 @@ def test_the_segmenter_finds_only_what_is_there() -> None:
 
 def test_masks_are_pasted_where_their_boxes_lie_and_the_surer_wins() -> None:
     masks = torch.ones(3, 28, 28)
-    boxes = [[-4.0, 2.0, 6.0, 8.0], [4.0, 2.0, 12.0, 8.0], [5.0, 2.0, 11.0, 8.0]]
-    instances, kept = paste(masks, boxes, 10, 20)
+    boxes = torch.tensor([[-4.0, 2.0, 6.0, 8.0], [4.0, 2.0, 12.0, 8.0], [5.0, 2.0, 11.0, 8.0]])
+    instances, kept = paste(masks, boxes, (10, 20), 10, 20)
     assert kept == [0, 1]  # the third guesses at the second's object
     assert (instances == 1).nonzero().aminmax().max == 7
     assert (instances == 1).sum() == 6 * 6
@@ -184,9 +185,24 @@ def test_masks_are_pasted_where_their_boxes_lie_and_the_surer_wins() -> None:
 def test_a_mask_is_cut_where_its_probability_is_one_half() -> None:
     mask = torch.zeros(1, 28, 28)
     mask[:, :, 14:] = 1
-    instances, _ = paste(mask, [[0.0, 0.0, 280.0, 280.0]], 280, 280)
+    instances, _ = paste(mask, torch.tensor([[0.0, 0.0, 280.0, 280.0]]), (280, 280), 280, 280)
     assert not instances[:, :139].any()
-    assert instances[:, 141:].all()
+    assert instances[:, 142:].all()
+
+
+@pytest.mark.parametrize("larger", [1, 2, 3])
+def test_what_a_network_learns_of_an_object_is_pasted_where_that_is(larger: int) -> None:
+    """A triangle as torchvision shows it to a network that it trains, looked at in an image `larger` times as large."""
+    row, column = torch.meshgrid(torch.arange(40), torch.arange(50), indexing="ij")
+    true = (row >= 10) & (column >= 12) & (row + column < 50)
+    box = masks_to_boxes(true[None]) + torch.tensor([0, 0, 1, 1])
+    shown = roi_align(true[None, None].float(), torch.cat([torch.zeros(1, 1), box], dim=1), (28, 28))[:, 0]
+    instances, _ = paste(shown, box, (40, 50), 40 * larger, 50 * larger)
+    exact = functional.interpolate(true[None, None].float(), scale_factor=larger)[0, 0] > 0
+    found = instances > 0
+    assert (found & exact).sum() / (found | exact).sum() > 0.96
+    gone_astray = (found.nonzero().float().mean(dim=0) - exact.nonzero().float().mean(dim=0)).abs()
+    assert gone_astray.max() < 0.2 * larger
 
 
 @pytest.mark.parametrize(

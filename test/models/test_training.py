@@ -10,6 +10,7 @@ from tiny_training import noisy_steps
 from torch import Tensor, nn
 
 from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.models.crops import CROP_PX, MASK_PX, coloured, cut_out
 from unity_depth_perception.models.depth_network import CLASSES, CompactDepthNetwork
 from unity_depth_perception.models.floor_readings import FloorReadings
 from unity_depth_perception.models.segmentation_network import compact_mask_rcnn
@@ -18,7 +19,7 @@ from unity_depth_perception.models.yardstick import Sightings, YardstickNetwork,
 from unity_depth_perception.synthetic.scene import CATEGORIES, LEAST_VISIBLE_RATIO
 from unity_depth_perception.training.batches import Batch, draw_batch, ray_channels
 from unity_depth_perception.training.depth import classes, depth_losses, train_depth
-from unity_depth_perception.training.finds import Finder, draw_cutouts
+from unity_depth_perception.training.finds import Finder, draw_cutouts, reframed
 from unity_depth_perception.training.loop import TrainingConfig, fit
 from unity_depth_perception.training.pool import SHARD_IMAGES, ScenePool, Shard, fill
 from unity_depth_perception.training.segmentation import train_segmentation
@@ -214,6 +215,22 @@ def test_drawn_cutouts_keep_their_cameras_and_are_sometimes_mirrored(shard: Shar
         assert 0 <= seen.crops.pixels[:, 3].min() <= seen.crops.pixels[:, 3].max() <= 1
         mirrored += not set(seen.floor[:, 0].tolist()) <= set(shard.floor[:, 0].tolist())
     assert 0 < mirrored < 8
+
+
+def test_reframed_crops_show_what_their_squares_say() -> None:
+    """In an image whose red is the column and whose green is the row."""
+    row, column = torch.meshgrid(torch.arange(300.0), torch.arange(400.0), indexing="ij")
+    image = torch.stack([column / 400, row / 300, torch.zeros_like(row)])[None]
+    corner = torch.rand(40, 2) * 150 + 50
+    boxes = torch.cat([torch.zeros(40, 1), corner, corner + 20 + 40 * torch.rand(40, 2)], dim=1)
+    crops = reframed(cut_out(image, boxes, torch.ones(40, MASK_PX, MASK_PX)), np.random.default_rng(0))
+    cell = (torch.arange(CROP_PX) + 0.5) / CROP_PX - 0.5
+    x, y = (crops.center[:, k, None] + cell * crops.side[:, None] for k in range(2))
+    colour = coloured(crops.pixels)
+    torch.testing.assert_close(colour[:, 0] * 400, x[:, None].expand(-1, CROP_PX, -1), atol=0.05, rtol=0)
+    torch.testing.assert_close(colour[:, 1] * 300, y[:, :, None].expand(-1, -1, CROP_PX), atol=0.05, rtol=0)
+    part = crops.side / cut_out(image, boxes, torch.ones(40, MASK_PX, MASK_PX)).side
+    assert 0.3 < (part < 0.999).float().mean() < 0.7
 
 
 class Tiny(nn.Module):

@@ -164,8 +164,7 @@ class CompactSegmenter:
         likely = (look.found.scores * (1 - look.odds[:, 0])).sqrt()
         surest = likely.argsort(descending=True)
         surest = surest[likely[surest] >= SCORE_THRESHOLD]
-        scale = torch.tensor([width / look.found.size[1], height / look.found.size[0]], device=self.device).repeat(2)
-        instances, kept = paste(look.masks[surest], (look.found.boxes[surest] * scale).tolist(), height, width)
+        instances, kept = paste(look.masks[surest], look.found.boxes[surest], look.found.size, height, width)
         chosen = surest[kept]
         categories: list[int] = look.odds[chosen, 1:].argmax(dim=1).tolist()
         return Segmentation(

@@ -7,6 +7,12 @@ from torch import Tensor
 from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
 
+_LATE_PX = 0.5
+"""How far to the right of and below its box, in the image that it saw, a network's mask shows what is there.
+
+torchvision's Mask R-CNN learns from masks that `roi_align` samples as if pixel centres were at whole numbers, while
+boxes that end at the last pixel's outer edge count from the outer edge of the first.
+"""
 _LEAST_UNCOVERED = 0.5  # of a mask: else it is another guess at an object that a surer mask covers
 
 
@@ -16,19 +22,25 @@ def resized(image: Tensor, width: int, height: int) -> Tensor:
     return small.float() / 255
 
 
-def paste(masks: Tensor, boxes: list[list[float]], height: int, width: int) -> tuple[Tensor, list[int]]:
+def paste(masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, width: int) -> tuple[Tensor, list[int]]:
     """Instance image (H, W) uint8 of soft masks (N, M, M) in their boxes, surest first, and the indices of those kept.
 
     Only each box's own window is touched. A pixel belongs to the surest mask that claims it.
+
+    Args:
+        boxes: (N, 4) x_min, y_min, x_max, y_max [px], max exclusive, in the image that the network saw.
+        seen: height and width of that image.
     """
+    scale = (width / seen[1], height / seen[0])
     instances = torch.zeros((height, width), dtype=torch.uint8, device=masks.device)
     kept: list[int] = []
-    for index, (mask, box) in enumerate(zip(masks, boxes, strict=True)):
+    for index, (mask, box) in enumerate(zip(masks, (boxes * boxes.new_tensor(scale * 2)).tolist(), strict=True)):
         x_min, y_min = max(0, round(box[0])), max(0, round(box[1]))
-        x_max, y_max = min(width, round(box[2])), min(height, round(box[3]))
+        x_max, y_max = (min(most, round(box[2 + k] + _LATE_PX * scale[k])) for k, most in enumerate((width, height)))
         if x_max <= x_min or y_max <= y_min or len(kept) == 255:
             continue
-        claimed = _window(mask, box, (x_min, y_min, x_max, y_max)) > 0.5
+        shown = [edge + _LATE_PX * scale[k % 2] for k, edge in enumerate(box)]
+        claimed = _window(mask, shown, (x_min, y_min, x_max, y_max)) > 0.5
         window = instances[y_min:y_max, x_min:x_max]
         free = claimed & (window == 0)
         if int(free.sum()) <= _LEAST_UNCOVERED * int(claimed.sum()):

@@ -77,8 +77,7 @@ class MaskRcnnSegmenter:
         height, width = image.shape[:2]
         small = resized(image, *processing_size(width, height, min(self._area_px, width * height)))
         found = detect(self.network, small[0], self._least_score)
-        scale = torch.tensor([width / small.shape[3], height / small.shape[2]], device=self.device).repeat(2)
-        instances, kept = paste(masks(self.network, found), (found.boxes * scale).tolist(), height, width)
+        instances, kept = paste(masks(self.network, found), found.boxes, found.size, height, width)
         labels, scores = found.labels.tolist(), found.scores.tolist()
         return Segmentation(
             instances,

@@ -21,6 +21,8 @@ from unity_depth_perception.training.shards import Shard
 from unity_depth_perception.training.target import jittered, shown
 
 _FOUND_IOU = 0.5  # of a box with an object's, of what is that object
+_LEFT_OUT = 0.1  # of what an image shows: so that its other objects are never the same
+_LEAST_PART = 0.8  # of the side of a crop, of the part of it that is shown
 _KNOWN_SHARE = 0.5  # of the images whose camera tells where down is
 _MISTAKEN_IOU = 0.3  # with any object's, of what is none; in between it is not told
 
@@ -118,18 +120,22 @@ def _median_in(depth_m: Tensor, boxes: Tensor, soft: Tensor) -> Tensor:
 
 
 def draw_cutouts(shards: list[Shard], finder: Finder, rng: np.random.Generator, count: int) -> Cutouts:
-    """What is found and missed in `count` images of one shard; recoloured, now and then mirrored."""
+    """What is found and missed in `count` images of one shard, each time otherwise.
+
+    They are recoloured, reframed, now and then mirrored, and some are left out.
+    """
     shard = shards[rng.integers(len(shards))]
     index = rng.choice(len(shard.image), size=min(count, len(shard.image)), replace=False)
     finds = [finder.finds(shard, int(k)) for k in index]
+    kept = [torch.from_numpy(rng.random(len(found.labels)) >= _LEFT_OUT).to(found.labels.device) for found in finds]
     numbered = [found.crops._replace(image_of=found.crops.image_of + k) for k, found in enumerate(finds)]
-    crops = Crops(*(torch.cat(tensors) for tensors in zip(*numbered, strict=True)))
+    crops = Crops(*(torch.cat(tensors) for tensors in zip(*map(_of, numbered, kept), strict=True)))
     intrinsics, floor = (torch.from_numpy(of[index]).to(crops.side.device) for of in (shard.intrinsics, shard.floor))
     height, width = shard.image.shape[1:3]
     drawn = Cutouts(
-        crops._replace(pixels=_seen(crops, rng)),
-        torch.cat([found.labels for found in finds]),
-        torch.cat([found.depth_m for found in finds]),
+        reframed(crops._replace(pixels=_seen(crops, rng)), rng),
+        torch.cat([found.labels[here] for found, here in zip(finds, kept, strict=True)]),
+        torch.cat([found.depth_m[here] for found, here in zip(finds, kept, strict=True)]),
         intrinsics[crops.image_of],
         floor[crops.image_of],
         (height, width),
@@ -148,6 +154,26 @@ def _seen(crops: Crops, rng: np.random.Generator) -> Tensor:
     pixels = crops.pixels.float() / 255
     colour = recoloured(pixels[:, :3], crops.image_of, rng)
     return torch.cat([normalised(colour), pixels[:, 3:]], dim=1).contiguous(memory_format=torch.channels_last)
+
+
+def reframed(crops: Crops, rng: np.random.Generator) -> Crops:
+    """Half of the crops as if their boxes had been found smaller and off the middle: windows of what is seen."""
+    count, device = len(crops.side), crops.side.device
+    part = np.where(rng.random(count) < 0.5, rng.uniform(_LEAST_PART, 1.0, count), 1.0)
+    away = rng.uniform(-1.0, 1.0, (count, 2)) * (1 - part[:, None]) / 2
+    scale, shift = (torch.from_numpy(values.astype(np.float32)).to(device) for values in (part, away))  # in sides
+    affine = torch.cat([scale[:, None, None] * torch.eye(2, device=device), 2 * shift[:, :, None]], dim=2)
+    grid = functional.affine_grid(affine, list(crops.pixels.shape), align_corners=False)
+    pixels = functional.grid_sample(crops.pixels, grid, padding_mode="border", align_corners=False)
+    return crops._replace(
+        pixels=pixels.contiguous(memory_format=torch.channels_last),
+        center=crops.center + shift * crops.side[:, None],
+        side=scale * crops.side,
+    )
+
+
+def _of(crops: Crops, chosen: Tensor) -> Crops:
+    return Crops(*(tensor[chosen] for tensor in crops))
 
 
 def _mirrored(seen: Cutouts) -> Cutouts:
