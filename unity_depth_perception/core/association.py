@@ -2,7 +2,8 @@
 
 Two things tell, and err independently of each other: geometry, which gives every hypothesis a cost (see `support`), and
 the masks: what is seen just below an object, in the image, is as a rule what carries it, whatever the depth. The vaguer
-the depth, which the floor's scatter shows, the less the costs count, and the more it takes to believe in what is rare.
+the depth, which the floor's scatter shows, the less the costs count, the more it takes to believe in what is rare, and
+the more it counts which of two objects hides the other (see `silhouette`): what stands on another is not behind it.
 
 The parent of an object is what carries it directly, be it a cube or a parallelepiped; None is the floor. "Belongs to a
 cube" then means: the chain of parents leads to that cube.
@@ -21,6 +22,7 @@ from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.floor import Floor
 from unity_depth_perception.core.objects import shape_of
 from unity_depth_perception.core.rows import Values
+from unity_depth_perception.core.silhouette import in_front
 from unity_depth_perception.core.support import Support
 
 _EXACT_ODDS, _VAGUE_ODDS = 1.0, 0.3  # log odds for each unit of cost, where depth is exact and where it is vague
@@ -29,6 +31,10 @@ _BORDER_ODDS, _FLOOR_ODDS = 8.0, 3.0  # log odds of a carrier that is all that i
 _UNSEEN = 0.4  # what a border counts that something else hides: it tells nothing
 _CARRIED_CUBE_ODDS = 2.0  # against a cube that does not stand on the floor, which is rare
 _VAGUE_CUBE_ODDS, _VAGUE_OTHER_ODDS = 6.0, 5.0  # more against that, and against a carrier that is no cube, if vague
+_VAGUE_LINK_ODDS = 1.0  # more against any carrier, if vague
+_BEFORE_ODDS = 2.0  # for a carrier that the object hides a part of, if vague
+_BEHIND_ODDS = 8.0  # against a carrier that hides a part of the object, if vague
+_HIDDEN_PART = 0.02  # of what is seen of an object, from which on it is certain that it hides another
 _VAGUE_SCATTER = 0.01  # of the floor's depth, in heights of the camera, from which on depth is vague
 _MOST_CARRIERS = 6  # the likeliest carriers of each object, which are looked at closely
 
@@ -123,17 +129,19 @@ def find_parents(
     bodies = make_bodies(points, ends, floor, is_cube, seen, 1 / focal_px)
     if not len(bodies):
         return [None] * len(points)
-    links = _likeliest(bodies, borders.among(bodies.numbers), floor)
+    before = in_front([points[k] for k in bodies.numbers])
+    links = _likeliest(bodies, borders.among(bodies.numbers), before, floor)
     _open_circles(links)
     return [links.get(k) for k in range(len(points))]
 
 
-def _likeliest(bodies: Bodies, borders: LowerBorders, floor: Floor) -> dict[int, ParentLink | None]:
+def _likeliest(bodies: Bodies, borders: LowerBorders, before: Values, floor: Floor) -> dict[int, ParentLink | None]:
     """The likeliest carrier of each object with a body. Column N of the tables of N bodies is the floor."""
     count = len(bodies)
     support = Support(bodies, floor, borders.free, borders.touching, borders.grounded, borders.overhanging)
     vague = min(1.0, floor.spread_m / max(-floor.offset_m, 1e-9) / _VAGUE_SCATTER)
     prior = _prior_odds(bodies, borders, -floor.offset_m, vague)
+    prior[:, :-1] += vague * _order_odds(before)
     prior[:, :-1][support.leaning] *= vague  # it borders both what bears more and what bears less
     likely = np.argsort(-_odds(prior, support.cost, vague)[:, :-1], axis=1, kind="stable")[:, :_MOST_CARRIERS]
     chosen = np.column_stack([likely, np.full(count, count)])
@@ -163,6 +171,12 @@ def _prior_odds(bodies: Bodies, borders: LowerBorders, eye_m: float, vague: floa
     odds[:, :-1] = _BORDER_ODDS * seen - _FLOOR_ODDS - against_cube[:, None] - against_other
     np.fill_diagonal(odds, -np.inf)  # nothing carries itself
     return odds
+
+
+def _order_odds(before: Values) -> Values:
+    """Log odds (N, N) of each carrier by who hides whom: what stands on another is not behind it."""
+    certain = np.clip(before / _HIDDEN_PART, -1, 1)
+    return np.where(certain > 0, _BEFORE_ODDS, _BEHIND_ODDS) * certain - _VAGUE_LINK_ODDS
 
 
 def _odds(prior: NDArray[np.float64], cost: NDArray[np.float64], vague: float) -> NDArray[np.float64]:
