@@ -10,11 +10,10 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from unity_depth_perception import pipeline
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, InputError, ModelError
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
-from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline, PerceptionResult
+from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline, PerceptionResult, relation
 
 CPU = torch.device("cpu")
 CAMERA = Camera.from_vertical_fov(math.radians(60), 64, 48)
@@ -124,7 +123,7 @@ def test_models_that_care_hear_of_the_camera_and_where_down_is_when_the_pose_is_
 def test_parents_hear_how_far_the_objects_scatter(monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a floor that is exactly flat, as the compact network's is."""
     floors = []
-    monkeypatch.setattr(pipeline, "find_parents", lambda points, *rest: floors.append(rest[2]) or [None] * len(points))
+    monkeypatch.setattr(relation, "find_parents", lambda points, *rest: floors.append(rest[2]) or [None] * len(points))
     pitched = np.array([[1, 0, 0, 0], [0, -0.6, 0.8, 0], [0, -0.8, -0.6, 1.0], [0, 0, 0, 1]])  # 37 degrees down
     x, y = np.meshgrid(*(np.arange(n) for n in (64, 48)))
     below = CAMERA.unproject(np.stack([x, y], axis=-1), np.ones(x.shape)) @ -pitched[2, :3]
