@@ -10,6 +10,7 @@ from torch.nn import functional
 from torchvision.ops import box_iou, masks_to_boxes, roi_align
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import PoseError
 from unity_depth_perception.models import compact
 from unity_depth_perception.models.compact import CompactDepth, CompactSegmenter
 from unity_depth_perception.models.depth_network import FAR, ColumnAttention, CompactDepthNetwork, log_floor_depth
@@ -72,6 +73,19 @@ def test_the_floor_lies_as_gravity_says_where_that_is_known() -> None:
         height_m = depth_m * (x * down[0] + y[:, None] * down[1] + down[2]).float()
         row = height_m[-20:][torch.from_numpy(sample.instances[-20:] == 0)]
         assert row.std() / row.mean() < 0.01
+
+
+def test_a_pose_of_the_cameras_body_instead_of_its_optical_frame_is_refused() -> None:
+    """ROS' body axes are x forward, y left, z up: the usual mistake."""
+    model = CompactDepth(CPU)
+    for sample in render_samples([21, 22, 23], 512, 384):
+        assert sample.world_from_camera is not None
+        optical = sample.world_from_camera[:3, :3]
+        body = np.stack([optical[:, 2], -optical[:, 0], -optical[:, 1]], axis=1)
+        with torch.inference_mode():
+            model.infer_upright(torch.from_numpy(sample.image), sample.camera, -optical[2])
+            with pytest.raises(PoseError, match="expected the pose of the optical frame"):
+                model.infer_upright(torch.from_numpy(sample.image), sample.camera, -body[2])
 
 
 def test_metres_grow_with_the_focal_length_that_a_known_network_sees() -> None:

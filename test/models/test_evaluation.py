@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from evaluation_scenes import (
     CPU,
     ChangedMasks,
@@ -18,11 +20,14 @@ from evaluation_scenes import (
     shrink_red,
     write_dataset,
 )
+from numpy.typing import NDArray
 
-from unity_depth_perception.core.errors import DatasetError, ModelError
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import DatasetError, ModelError, PoseError
 from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.evaluation.evaluator import Evaluator
 from unity_depth_perception.evaluation.summary import summarise
+from unity_depth_perception.models.protocols import DepthPrediction
 
 
 @pytest.fixture
@@ -44,6 +49,19 @@ def test_truth_against_itself_is_flawless(dataset: UnityDataset) -> None:
     assert report["objects"]["per_category"]["red_cube"]["matched"] == 3
     assert report["objects"]["confusion"] == {"blue_cube": {"blue_cube": 3}, "red_cube": {"red_cube": 3}}
     assert all(report["objects"][name] == pytest.approx(1) for name in ("mask_ap", "mask_ap50", "box_ap", "box_ap50"))
+
+
+def test_poses_that_contradict_their_images_are_named(dataset: UnityDataset, tmp_path: Path) -> None:
+    class Particular(ScaledDepth):
+        def infer_upright(self, image: torch.Tensor, camera: Camera, down: NDArray[np.float64]) -> DepthPrediction:
+            raise PoseError("down is elsewhere")
+
+    samples = [replace(make_sample(index), world_from_camera=np.eye(4)) for index in range(2)]
+    posed = write_dataset(tmp_path / "posed", samples)
+    report = summarise(Evaluator(Particular(1.1), None, CPU).evaluate(posed))
+    assert report["poses_refused"] == [{"image": name, "error": "down is elsewhere"} for name in posed.names]
+    assert report["depth"]["abs_rel"] == pytest.approx(0.1, rel=1e-4)
+    assert summarise(Evaluator(ScaledDepth(1.1), None, CPU).evaluate(dataset))["poses_refused"] == []
 
 
 @pytest.mark.parametrize(("factor", "delta1"), [(1.1, 1.0), (0.9, 1.0), (1.3, 0.0)])

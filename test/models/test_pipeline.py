@@ -11,7 +11,14 @@ import torch
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, InputError, ModelError
+from unity_depth_perception.core.errors import (
+    CameraError,
+    ConfigurationError,
+    ImageError,
+    InputError,
+    ModelError,
+    PoseError,
+)
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline, PerceptionResult, relation
 
@@ -118,6 +125,24 @@ def test_models_that_care_hear_of_the_camera_and_where_down_is_when_the_pose_is_
     assert depth.down.tolist() == [0, 1, 0]
     assert segmenter.told[1] is not None
     assert segmenter.told[1].tolist() == [0, 1, 0]
+
+
+class ParticularDepth(FlatDepth):
+    """Takes no pose."""
+
+    def infer_upright(self, image: torch.Tensor, camera: Camera, down: NDArray[np.float64]) -> DepthPrediction:
+        raise PoseError("down is elsewhere")
+
+
+def test_a_pose_that_contradicts_the_image_is_left_out_and_told() -> None:
+    segmenter = SeeingRectangles()
+    seen = replace(frame(), world_from_camera=np.eye(4))
+    result = PerceptionPipeline(ParticularDepth(), segmenter).process(seen)
+    assert str(result.pose_error) == "down is elsewhere"
+    assert result.frame.world_from_camera is None
+    assert segmenter.told == (CAMERA, None)
+    assert len(result.objects) == len(PerceptionPipeline(FlatDepth(), Rectangles()).process(frame()).objects) > 0
+    assert PerceptionPipeline(UprightDepth(), segmenter).process(seen).pose_error is None
 
 
 def test_parents_hear_how_far_the_objects_scatter(monkeypatch: pytest.MonkeyPatch) -> None:

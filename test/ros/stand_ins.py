@@ -7,11 +7,13 @@ import threading
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import PoseError
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.cameras import camera_info_message
@@ -49,6 +51,13 @@ class HungryDepth(PlaneDepth):
         if image.any() and image.shape[0] * image.shape[1] >= self._too_large:  # the warm-up frame is black
             raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
         return super().infer(image, camera)
+
+
+class ParticularDepth(PlaneDepth):
+    """Takes no pose."""
+
+    def infer_upright(self, image: Tensor, camera: Camera, down: NDArray[np.float64]) -> DepthPrediction:
+        raise PoseError("down is elsewhere")
 
 
 class RedSegmenter:

@@ -14,10 +14,11 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 import rclpy
 from conftest import DEADLINE_S, Graph
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
+from geometry_msgs.msg import PoseStamped
 from rclpy.parameter import Parameter
 from rig import BEST_EFFORT_QOS, MakeNode, Setup
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
-from stand_ins import HungryDepth, RedSegmenter, camera_info, image, stand_in_pipeline
+from stand_ins import HungryDepth, ParticularDepth, RedSegmenter, camera_info, header, image, stand_in_pipeline
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.core.errors import ConfigurationError
@@ -84,6 +85,22 @@ def test_out_of_gpu_memory_skips_the_frame_and_goes_on(graph: Graph, make_node: 
     assert status_of(reports).level == DiagnosticStatus.WARN
     setup.process(image(3))
     graph.spin_until(lambda: status_of(reports).level == DiagnosticStatus.OK, "the warning to end")
+
+
+def test_a_pose_that_contradicts_its_image_is_counted_and_the_frame_processed(
+    graph: Graph, make_node: MakeNode
+) -> None:
+    setup = Setup(graph, make_node(pipeline=PerceptionPipeline(ParticularDepth(), RedSegmenter())))
+    poses = graph.node.create_publisher(PoseStamped, "camera_pose", OUTPUT_QOS)
+    graph.spin_until(lambda: poses.get_subscription_count() > 0, "a subscription to the pose")
+    setup.send_info()
+    poses.publish(PoseStamped(header=header(1)))
+    graph.spin_until(lambda: setup.node._source.poses.at(header(1)) is not None, "the pose")
+    assert len(setup.process(image(1)).objects) == 1
+    assert (setup.node.counts["processed"], setup.node.counts["refused inputs"]) == (1, 1)
+    assert setup.node.counts.last_reason == "down is elsewhere"
+    setup.process(image(2))  # its pose is not known
+    assert setup.node.counts["refused inputs"] == 1
 
 
 def test_a_subscriber_that_never_reads_holds_nobody_up(setup: Setup) -> None:

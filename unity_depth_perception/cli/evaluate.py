@@ -84,6 +84,8 @@ def _print(report: dict[str, Any], output: Path) -> None:
             if not isinstance(value, dict):
                 table.add_row(name, _cell(value))
         console.print(table)
+    for refused in report["poses_refused"]:
+        console.print(f"pose not used: {refused['image']}: {refused['error']}", style="yellow", markup=False)
     for failure in report["failed"]:
         console.print(f"failed: {failure['image']}: {failure['error']}", style="red", markup=False)
     console.print(f"{report['frames']} frames, {report['fps']:.2f} frames/s: {output / 'report.md'}")

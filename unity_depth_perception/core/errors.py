@@ -4,6 +4,7 @@
     ├── InputError           what the caller handed in cannot be used (also a ValueError)
     │   ├── CameraError      intrinsics: missing, impossible, or of another image
     │   ├── ImageError       a frame: encoding, size, step, missing bytes
+    │   ├── PoseError        a camera's pose: not what its image shows
     │   └── DatasetError     a dataset folder: missing or mismatched files
     ├── ModelError           unknown model name; weights missing, corrupt or of another network
     └── ConfigurationError   a parameter: unknown, of the wrong type, out of range
@@ -27,6 +28,10 @@ class CameraError(InputError):
 
 class ImageError(InputError):
     """A frame cannot be read."""
+
+
+class PoseError(InputError):
+    """A camera's pose contradicts its image."""
 
 
 class DatasetError(InputError):

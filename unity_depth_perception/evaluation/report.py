@@ -94,6 +94,9 @@ def to_markdown(report: dict[str, Any]) -> str:
     if report["failed"]:
         lines += ["", f"{len(report['failed'])} images failed:", ""]
         lines += [f"- {failure['image']}: {failure['error']}" for failure in report["failed"]]
+    if report["poses_refused"]:
+        lines += ["", f"The camera's pose was not used in {len(report['poses_refused'])} images:", ""]
+        lines += [f"- {refused['image']}: {refused['error']}" for refused in report["poses_refused"]]
     for part in ("depth", "objects"):
         lines += ["", f"## {part.capitalize()}", ""]
         lines += _table(report[part]) if report[part] is not None else [f"Not measured: {report['reasons'][part]}."]

@@ -38,6 +38,7 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "frames": len(evaluation.frames),
         "failed": [{"image": image, "error": error} for image, error in evaluation.failures],
+        "poses_refused": [{"image": image, "error": error} for image, error in evaluation.pose_errors],
         "depth": depth,
         "objects": objects,
         "reasons": reasons,

@@ -117,7 +117,11 @@ class UprightDepthEstimator(DepthEstimator, Protocol):
     """A depth network that makes use of where down is."""
 
     def infer_upright(self, image: Tensor, camera: Camera, down: NDArray[np.float64]) -> DepthPrediction:
-        """As `DepthEstimator.infer`, gravity pointing along `down` (3,), a unit vector in the optical frame."""
+        """As `DepthEstimator.infer`, gravity pointing along `down` (3,), a unit vector in the optical frame.
+
+        Raises:
+            PoseError: the image shows plainly that down is elsewhere.
+        """
         ...
 
 

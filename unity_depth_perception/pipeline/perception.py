@@ -13,7 +13,7 @@ from torch import Tensor
 
 from unity_depth_perception.core.association import ParentLink
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError
+from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, PoseError
 from unity_depth_perception.core.floor import up_from_pose
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.models.protocols import (
@@ -78,12 +78,14 @@ class PerceptionResult:
     """Everything known about one frame; tensors are still on the device.
 
     Attributes:
+        frame: without its pose if that was left out of account.
         depth: depth at the image's size.
         segmentation: instances at the image's size; object k is `objects[k]`.
         objects: distances, positions and parents.
         depth_model: name of the model, "given" where the caller handed in the depth; so for `segmentation_model`.
         stage_s: wall-clock seconds spent in each stage: upload, depth, segmentation, objects.
         links: what each object stands on and how sure that is; None: the floor.
+        pose_error: why the camera's pose was left out of account, if it contradicts the image.
     """
 
     frame: Frame
@@ -95,6 +97,7 @@ class PerceptionResult:
     segmentation_model: str
     stage_s: dict[str, float] = field(default_factory=dict)
     links: tuple[ParentLink | None, ...] = ()
+    pose_error: PoseError | None = None
 
 
 _NO_LIMITS = Limits()
@@ -159,19 +162,33 @@ class PerceptionPipeline:
         )  # torch wants it writable
         clock.lap("upload")
         depth_model = "given" if depth is not None else getattr(self.depth_estimator, "name", "")
-        depth = self._depth(image, frame, depth)
+        pose_error = None
+        try:
+            found = self._depth(image, frame, depth)
+        except PoseError as error:
+            frame, pose_error = replace(frame, world_from_camera=None), error
+            found = self._depth(image, frame, depth)
         clock.lap("depth")
         segmentation_model = "given" if segmentation is not None else getattr(self.segmenter, "name", "")
         segmentation = _sure(self._segmentation(image, frame, segmentation), limits)
         clock.lap("segmentation")
-        depth = self.scale.in_metres(depth, segmentation.instances, frame.camera, frame.world_from_camera)
-        depth = _in_range(depth, limits)
+        found = self.scale.in_metres(found, segmentation.instances, frame.camera, frame.world_from_camera)
+        found = _in_range(found, limits)
         segmentation, objects, links = relate(
-            depth.depth_m, segmentation, frame.camera, frame.world_from_camera, depth.scatter_ratio
+            found.depth_m, segmentation, frame.camera, frame.world_from_camera, found.scatter_ratio
         )
         clock.lap("objects")
         return PerceptionResult(
-            frame, image, depth, segmentation, objects, depth_model, segmentation_model, clock.stage_s, links
+            frame=frame,
+            image=image,
+            depth=found,
+            segmentation=segmentation,
+            objects=objects,
+            depth_model=depth_model,
+            segmentation_model=segmentation_model,
+            stage_s=clock.stage_s,
+            links=links,
+            pose_error=pose_error,
         )
 
     def _depth(self, image: Tensor, frame: Frame, given: DepthPrediction | None) -> DepthPrediction:

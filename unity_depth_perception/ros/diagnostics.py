@@ -26,7 +26,7 @@ class FrameCounts:
 
     received: images that arrived; processed: results published; dropped: a newer frame came first; refused: bad image
     or a failed computation, `last_reason` says which; unwatched: nobody subscribed to any output; refused inputs: bad
-    messages besides images (camera_info, camera_pose).
+    messages besides images (camera_info, camera_pose), and poses that contradict their images.
     """
 
     def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:

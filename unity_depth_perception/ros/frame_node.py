@@ -69,7 +69,12 @@ class FrameNode(ConfiguredNode[Config]):
         names = table(type(self.config))["outputs"].choices
         self._publishers_out = ResultPublishers(self, names, lambda: self.config, self.mismatches)
         process = FrameProcessor(
-            self._source.read, self._pipeline, self._publishers_out, self.counts, lambda: self.config.limits
+            self._source.read,
+            self._pipeline,
+            self._publishers_out,
+            self.counts,
+            lambda: self.config.limits,
+            lambda error: self.refuse("refused inputs", error),
         )
         self._worker = NewestWorker(
             process, lambda _: self.counts.count("dropped"), lambda e: self.refuse("refused", e)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import InputError, ModelError
+from unity_depth_perception.core.errors import InputError, ModelError, PerceptionError
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline
 from unity_depth_perception.ros.diagnostics import FrameCounts
@@ -45,13 +45,18 @@ class FrameProcessor:
         publishers: ResultPublishers,
         counts: FrameCounts,
         limits: Callable[[], Limits],
+        refuse_pose: Callable[[PerceptionError], None],
     ) -> None:
-        """`read` makes work of messages; `limits` is asked for each frame, for they may change at run time."""
+        """`read` makes work of messages; `limits` is asked for each frame, for they may change at run time.
+
+        `refuse_pose` hears of poses that contradict their images; the frames are processed without.
+        """
         self._read = read
         self._pipeline = pipeline
         self._publishers = publishers
         self._counts = counts
         self._limits = limits
+        self._refuse_pose = refuse_pose
 
     def __call__(self, arrival: Arrival) -> None:
         """Process and publish one frame, or leave it if nobody listens.
@@ -70,6 +75,8 @@ class FrameProcessor:
                 work.frame, depth=work.depth, segmentation=work.segmentation, limits=self._limits()
             )
             computed_s = time.perf_counter()
+            if result.pose_error is not None:
+                self._refuse_pose(result.pose_error)
             self._publishers.publish(result)
         except torch.cuda.OutOfMemoryError as error:
             raise _out_of_memory(work.frame.camera, str(error)) from None
