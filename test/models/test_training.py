@@ -1,5 +1,6 @@
 """Training: batches keep images, depth, masks and cameras together; a run that was cut off goes on as if whole."""
 
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -273,6 +274,20 @@ def test_pools_render_reserved_seeds_and_share_their_shards(pool: Path) -> None:
     fill(pool, 1)  # nothing is missing
     assert np.array_equal(shards_of(pool)[0].image, before)
     assert len(shard.image) == SHARD_IMAGES
+
+
+@pytest.mark.long
+def test_on_many_cores_several_processes_render(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 12)
+    pool = ScenePool(tmp_path, 2 * SHARD_IMAGES)
+    try:
+        assert len(pool._workers) == 2  # no more than there are shards
+        pool.wait(2)
+        assert [len(shard.image) for shard in pool.available()] == [SHARD_IMAGES] * 2
+    finally:
+        pool.close()
+    assert not any(worker.is_alive() for worker in pool._workers)
+    assert ScenePool(tmp_path, 2 * SHARD_IMAGES)._workers == []
 
 
 def test_a_pool_that_is_too_small_is_refused(tmp_path: Path) -> None:

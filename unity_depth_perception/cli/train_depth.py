@@ -167,7 +167,7 @@ def _virtual(config: TrainingConfig) -> tuple[Callable[[int], ShardSource], Judg
     from unity_depth_perception.training.pool import ScenePool
 
     judges = Judges(HeldOutScenes(_HELD_OUT, config.seed), range(_HELD_OUT), _tracked("judging"))
-    return (lambda area_px: ScenePool(config.pool, config.images)), judges
+    return (lambda area_px: ScenePool(config.pool, config.images, config.device)), judges
 
 
 def _dataset(path: Path, config: TrainingConfig) -> tuple[Callable[[int], ShardSource], Judges]:

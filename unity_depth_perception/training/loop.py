@@ -80,7 +80,7 @@ def fit(
     config.output.mkdir(parents=True, exist_ok=True)
     if config.start is not None:
         fill_network(network, _part_of(load_weights(config.start)[0], part), config.start)
-    source = config.source or ScenePool(config.pool, config.images)
+    source = config.source or ScenePool(config.pool, config.images, config.device)
     run = Run(config, network, validation)
     step = workers.sharing_gradients(_Step(network, step_loss))
     try:
