@@ -67,7 +67,8 @@ class Finder:
         """All that it finds in an image of a shard, and the objects that it misses."""
         _, known = self._known.setdefault(id(shard), (shard, {}))
         if index not in known:
-            known[index] = self._in_image(shard, index)
+            with torch.autocast(self._device.type, enabled=False):  # it shall find what it finds at use
+                known[index] = self._in_image(shard, index)
         return known[index]
 
     @torch.no_grad()
@@ -76,7 +77,7 @@ class Finder:
         image = torch.from_numpy(np.array(shard.image[index])).to(self._device)
         small = resized(image, *processing_size(width, height, self._area_px))
         found = detect(self._detector, small[0], LEAST_SCORE)
-        soft = masks(self._detector, found).float()
+        soft = masks(self._detector, found)
         boxes = found.boxes * found.boxes.new_tensor([width / small.shape[3], height / small.shape[2]]).repeat(2)
         instances = torch.from_numpy(np.array(shard.instances[index])).to(self._device)
         category = torch.from_numpy(shard.category[index].astype(np.int64)).to(self._device)
