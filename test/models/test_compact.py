@@ -88,6 +88,14 @@ def test_a_pose_of_the_cameras_body_instead_of_its_optical_frame_is_refused() ->
                 model.infer_upright(torch.from_numpy(sample.image), sample.camera, -body[2])
 
 
+@pytest.mark.parametrize("level", [0, 128, 255])
+def test_a_blank_image_contradicts_no_pose(level: int) -> None:
+    image = torch.full((384, 512, 3), level, dtype=torch.uint8)
+    with torch.inference_mode():
+        for down in (np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, -1.0])):
+            CompactDepth(CPU).infer_upright(image, Camera.from_vertical_fov(1.0, 512, 384), down)
+
+
 def test_metres_grow_with_the_focal_length_that_a_known_network_sees() -> None:
     """A network that always sees the same canonical floor: at the principal point, metres = constant * focal length."""
     model = CompactDepth(CPU)

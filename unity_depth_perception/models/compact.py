@@ -41,7 +41,8 @@ DEPTH_AREA_PX = 256 * 256
 SEGMENTATION_AREA_PX = 640 * 640
 SCORE_THRESHOLD = 0.55
 _SCATTER_RATIO = 0.02  # of the depths of objects: the median error of their medians where the floor is right
-_MOST_TILT_RAD = math.radians(45)  # of a guess at the floor against the truth: on 300 scenes 22 degrees at most
+_MOST_TILT_RAD = math.radians(60)  # of a guess at the floor against the truth: 35 degrees at most, even straight down
+_SURE = -0.8  # log error of a guess that may contradict a pose; that of a blank image is larger
 _TYPICAL_FOV_RAD = math.radians(60)
 
 
@@ -115,7 +116,7 @@ def _require_plausible(down: NDArray[np.float64], guesses: FloorReadings) -> Non
     """Refuse a direction that the network's guesses at the floor, in the image and in its mirror image, contradict."""
     guess = functional.normalize(guesses.normal[0] + mirror(guesses.normal[1]), dim=0).double().cpu().numpy()
     tilt_rad = math.acos(min(1.0, max(-1.0, float(guess @ down))))
-    if tilt_rad > _MOST_TILT_RAD:
+    if tilt_rad > _MOST_TILT_RAD and float(guesses.log_error.mean()) < _SURE:
         raise PoseError(
             f"the camera's pose says that down is {_listed(down)} in the image's optical frame (x right, y down, "
             f"z forward), but the floor seems to be {math.degrees(tilt_rad):.0f} degrees off that, down being "
