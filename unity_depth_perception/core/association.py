@@ -140,8 +140,7 @@ def _likeliest(bodies: Bodies, borders: LowerBorders, before: Values, floor: Flo
     count = len(bodies)
     support = Support(bodies, floor, borders.free, borders.touching, borders.grounded, borders.overhanging)
     vague = min(1.0, floor.spread_m / max(-floor.offset_m, 1e-9) / _VAGUE_SCATTER)
-    prior = _prior_odds(bodies, borders, -floor.offset_m, vague)
-    prior[:, :-1] += vague * _order_odds(before)
+    prior = _prior_odds(bodies, borders, before, -floor.offset_m, vague)
     prior[:, :-1][support.leaning] *= vague  # it borders both what bears more and what bears less
     likely = np.argsort(-_odds(prior, support.cost, vague)[:, :-1], axis=1, kind="stable")[:, :_MOST_CARRIERS]
     chosen = np.column_stack([likely, np.full(count, count)])
@@ -157,7 +156,9 @@ def _likeliest(bodies: Bodies, borders: LowerBorders, before: Values, floor: Flo
     }
 
 
-def _prior_odds(bodies: Bodies, borders: LowerBorders, eye_m: float, vague: float) -> NDArray[np.float64]:
+def _prior_odds(
+    bodies: Bodies, borders: LowerBorders, before: Values, eye_m: float, vague: float
+) -> NDArray[np.float64]:
     """Log odds (N, N + 1) of each carrier against the floor, by what masks show and by what is rare."""
     open_end = vague * borders.open + (1 - vague) * borders.grounded
     by_masks = np.where(bodies.side_in_sight, vague, 1.0)[:, None]  # else depth does not tell where the object ends
@@ -169,6 +170,7 @@ def _prior_odds(bodies: Bodies, borders: LowerBorders, eye_m: float, vague: floa
     against_other = np.where(is_cube, 0.0, vague * _VAGUE_OTHER_ODDS)
     odds = np.zeros((len(bodies), len(bodies) + 1))
     odds[:, :-1] = _BORDER_ODDS * seen - _FLOOR_ODDS - against_cube[:, None] - against_other
+    odds[:, :-1] += vague * _order_odds(before)
     np.fill_diagonal(odds, -np.inf)  # nothing carries itself
     return odds
 

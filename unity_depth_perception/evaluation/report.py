@@ -91,12 +91,8 @@ def to_markdown(report: dict[str, Any]) -> str:
         f"{report['frames']} frames at {report['fps']:.1f} frames/s on {report['device']}; "
         f"depth: `{models['depth']}`, masks: `{models['segmentation']}`.",
     ]
-    if report["failed"]:
-        lines += ["", f"{len(report['failed'])} images failed:", ""]
-        lines += [f"- {failure['image']}: {failure['error']}" for failure in report["failed"]]
-    if report["poses_refused"]:
-        lines += ["", f"The camera's pose was not used in {len(report['poses_refused'])} images:", ""]
-        lines += [f"- {refused['image']}: {refused['error']}" for refused in report["poses_refused"]]
+    lines += _images("{} images failed:", report["failed"])
+    lines += _images("The camera's pose was not used in {} images:", report["poses_refused"])
     for part in ("depth", "objects"):
         lines += ["", f"## {part.capitalize()}", ""]
         lines += _table(report[part]) if report[part] is not None else [f"Not measured: {report['reasons'][part]}."]
@@ -110,6 +106,12 @@ def to_markdown(report: dict[str, Any]) -> str:
         for frame in frames:
             lines += ["", _caption(kind, frame), "", f"![{frame['image']}]({frame['picture']})"]
     return "\n".join([*lines, "", _DEFINITIONS]) + "\n"
+
+
+def _images(title: str, named: list[dict[str, str]]) -> list[str]:
+    """Images and what is wrong with each, under a title that tells their number; nothing if there are none."""
+    lines = [f"- {one['image']}: {one['error']}" for one in named]
+    return ["", title.format(len(lines)), "", *lines] if lines else []
 
 
 def _caption(kind: str, frame: dict[str, Any]) -> str:

@@ -114,7 +114,8 @@ class CompactDepth:
 
 def _require_plausible(down: NDArray[np.float64], guesses: FloorReadings) -> None:
     """Refuse a direction that the network's guesses at the floor, in the image and in its mirror image, contradict."""
-    guess = functional.normalize(guesses.normal[0] + mirror(guesses.normal[1]), dim=0).double().cpu().numpy()
+    normal, _ = guesses.mirrored_back(torch.arange(2, device=guesses.normal.device) == 1).agreed()
+    guess = normal.double().cpu().numpy()
     tilt_rad = math.acos(min(1.0, max(-1.0, float(guess @ down))))
     if tilt_rad > _MOST_TILT_RAD and float(guesses.log_error.mean()) < _SURE:
         raise PoseError(

@@ -31,16 +31,16 @@ def paste(masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, widt
         boxes: (N, 4) x_min, y_min, x_max, y_max [px], max exclusive, in the image that the network saw.
         seen: height and width of that image.
     """
-    scale = (width / seen[1], height / seen[0])
+    scale = boxes.new_tensor([width / seen[1], height / seen[0]] * 2)
+    framed, shown = (((boxes + late_px) * scale).tolist() for late_px in (0.0, _LATE_PX))
     instances = torch.zeros((height, width), dtype=torch.uint8, device=masks.device)
     kept: list[int] = []
-    for index, (mask, box) in enumerate(zip(masks, (boxes * boxes.new_tensor(scale * 2)).tolist(), strict=True)):
+    for index, (mask, box, shown_in) in enumerate(zip(masks, framed, shown, strict=True)):
         x_min, y_min = max(0, round(box[0])), max(0, round(box[1]))
-        x_max, y_max = (min(most, round(box[2 + k] + _LATE_PX * scale[k])) for k, most in enumerate((width, height)))
+        x_max, y_max = min(width, round(shown_in[2])), min(height, round(shown_in[3]))
         if x_max <= x_min or y_max <= y_min or len(kept) == 255:
             continue
-        shown = [edge + _LATE_PX * scale[k % 2] for k, edge in enumerate(box)]
-        claimed = _window(mask, shown, (x_min, y_min, x_max, y_max)) > 0.5
+        claimed = _window(mask, shown_in, (x_min, y_min, x_max, y_max)) > 0.5
         window = instances[y_min:y_max, x_min:x_max]
         free = claimed & (window == 0)
         if int(free.sum()) <= _LEAST_UNCOVERED * int(claimed.sum()):

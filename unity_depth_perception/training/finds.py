@@ -127,21 +127,25 @@ def draw_cutouts(shards: list[Shard], finder: Finder, rng: np.random.Generator, 
     """
     shard = shards[rng.integers(len(shards))]
     index = rng.choice(len(shard.image), size=min(count, len(shard.image)), replace=False)
-    finds = [finder.finds(shard, int(k)) for k in index]
-    kept = [torch.from_numpy(rng.random(len(found.labels)) >= _LEFT_OUT).to(found.labels.device) for found in finds]
+    finds = [_most_of(finder.finds(shard, int(k)), rng) for k in index]
     numbered = [found.crops._replace(image_of=found.crops.image_of + k) for k, found in enumerate(finds)]
-    crops = Crops(*(torch.cat(tensors) for tensors in zip(*map(_of, numbered, kept), strict=True)))
+    crops = Crops(*(torch.cat(tensors) for tensors in zip(*numbered, strict=True)))
     intrinsics, floor = (torch.from_numpy(of[index]).to(crops.side.device) for of in (shard.intrinsics, shard.floor))
     height, width = shard.image.shape[1:3]
     drawn = Cutouts(
         reframed(crops._replace(pixels=_seen(crops, rng)), rng),
-        torch.cat([found.labels[here] for found, here in zip(finds, kept, strict=True)]),
-        torch.cat([found.depth_m[here] for found, here in zip(finds, kept, strict=True)]),
+        torch.cat([found.labels for found in finds]),
+        torch.cat([found.depth_m for found in finds]),
         intrinsics[crops.image_of],
         floor[crops.image_of],
         (height, width),
     )
     return _mirrored(drawn) if rng.random() < 0.5 else drawn
+
+
+def _most_of(found: _Finds, rng: np.random.Generator) -> _Finds:
+    kept = torch.from_numpy(rng.random(len(found.labels)) >= _LEFT_OUT).to(found.labels.device)
+    return _Finds(Crops(*(tensor[kept] for tensor in found.crops)), found.labels[kept], found.depth_m[kept])
 
 
 def known_down(seen: Cutouts, images: int) -> Tensor:
@@ -171,10 +175,6 @@ def reframed(crops: Crops, rng: np.random.Generator) -> Crops:
         center=crops.center + shift * crops.side[:, None],
         side=scale * crops.side,
     )
-
-
-def _of(crops: Crops, chosen: Tensor) -> Crops:
-    return Crops(*(tensor[chosen] for tensor in crops))
 
 
 def _mirrored(seen: Cutouts) -> Cutouts:

@@ -26,13 +26,14 @@ from unity_depth_perception.synthetic.render import render
 from unity_depth_perception.synthetic.scene import CATEGORIES, LEAST_VISIBLE_RATIO, Scene
 from unity_depth_perception.synthetic.seeds import FIRST_TRAINING_SEED
 from unity_depth_perception.synthetic.variety import USUAL, WIDE
+from unity_depth_perception.training import workers
 from unity_depth_perception.training.shards import Shard, load_shard, save_shard
 
 SHARD_IMAGES = 32
 _CPU = torch.device("cpu")
 _IMAGE_AREA = 540 * 540
 _USUAL_EVERY = 4
-_CORES_EACH = 4  # so many for each rendering process
+_CORES_EACH = 4  # so many for each rendering process; processes that train together share them
 _ASPECTS = ((1, 1), (4, 3), (16, 9), (1, 1), (4, 3), (3, 4))
 
 
@@ -54,7 +55,7 @@ class ScenePool:
         missing = sum(not self._path(index).exists() for index in range(self.shards))
         self._workers = [
             context.Process(target=fill, args=(folder, self.shards, device), daemon=True)
-            for _ in range(min(missing, max(1, (os.cpu_count() or 1) // _CORES_EACH)))
+            for _ in range(min(missing, max(1, (os.cpu_count() or 1) // (_CORES_EACH * workers.count()))))
         ]
         for worker in self._workers:
             worker.start()
