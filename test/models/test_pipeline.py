@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
+from known_stages import CAMERA, CPU, FlatDepth, Rectangles, frame, stacked
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
@@ -20,51 +21,7 @@ from unity_depth_perception.core.errors import (
     PoseError,
 )
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
-from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline, PerceptionResult, relation
-
-CPU = torch.device("cpu")
-CAMERA = Camera.from_vertical_fov(math.radians(60), 64, 48)
-
-
-@dataclass
-class FlatDepth:
-    """The same depth everywhere."""
-
-    depth_m: float = 2.0
-    is_metric: bool = True
-    name: str = "flat"
-    device: torch.device = CPU
-    seen: list[torch.Tensor] = field(default_factory=list)
-
-    def infer(self, image: torch.Tensor, camera: Camera) -> DepthPrediction:
-        self.seen.append(image)
-        return DepthPrediction(torch.full(image.shape[:2], self.depth_m), self.is_metric)
-
-
-@dataclass
-class Rectangles:
-    """Fixed rectangles (category, x_min, y_min, x_max, y_max), the last one in front."""
-
-    boxes: tuple[tuple[str, int, int, int, int], ...] = (
-        ("red_cube", 4, 10, 24, 30),
-        ("blue_parallelepiped", 30, 20, 50, 25),
-    )
-    name: str = "rectangles"
-    device: torch.device = CPU
-    categories: tuple[str, ...] = ("red_cube", "blue_parallelepiped")
-
-    def infer(self, image: torch.Tensor) -> Segmentation:
-        instances = torch.zeros(image.shape[:2], dtype=torch.uint8)
-        for k, (_, x_min, y_min, x_max, y_max) in enumerate(self.boxes):
-            instances[y_min:y_max, x_min:x_max] = k + 1
-        return Segmentation(
-            instances, tuple(b[0] for b in self.boxes), tuple(0.9 - k / 10 for k in range(len(self.boxes)))
-        )
-
-
-def frame(seed: int = 0) -> Frame:
-    image = np.random.default_rng(seed).integers(0, 256, (48, 64, 3), dtype=np.uint8)
-    return Frame(image, CAMERA, stamp_ns=123, frame_id="unity_camera_optical")
+from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline, PerceptionResult
 
 
 def test_a_frame_becomes_objects_with_distances() -> None:
@@ -145,22 +102,6 @@ def test_a_pose_that_contradicts_the_image_is_left_out_and_told() -> None:
     assert PerceptionPipeline(UprightDepth(), segmenter).process(seen).pose_error is None
 
 
-def test_parents_hear_how_far_the_objects_scatter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a floor that is exactly flat, as the compact network's is."""
-    floors = []
-    monkeypatch.setattr(relation, "find_parents", lambda points, *rest: floors.append(rest[2]) or [None] * len(points))
-    pitched = np.array([[1, 0, 0, 0], [0, -0.6, 0.8, 0], [0, -0.8, -0.6, 1.0], [0, 0, 0, 1]])  # 37 degrees down
-    x, y = np.meshgrid(*(np.arange(n) for n in (64, 48)))
-    below = CAMERA.unproject(np.stack([x, y], axis=-1), np.ones(x.shape)) @ -pitched[2, :3]
-    depth_m = torch.from_numpy(np.where(below > 0.05, 1 / below, np.inf)).float()
-    for ratio in (0.0, 0.02):
-        PerceptionPipeline(None, Rectangles()).process(
-            replace(frame(), world_from_camera=pitched), depth=DepthPrediction(depth_m, True, scatter_ratio=ratio)
-        )
-    assert floors[0].spread_m < 1e-3
-    assert floors[1].spread_m == pytest.approx(0.02, rel=0.01)  # the camera is one metre high
-
-
 @pytest.mark.filterwarnings("error")
 def test_a_read_only_or_sliced_image_will_do() -> None:
     pixels = np.frombuffer(frame().image.tobytes(), np.uint8).reshape(48, 64, 3)  # as it lies in a message
@@ -184,53 +125,6 @@ def test_without_objects_there_is_still_depth() -> None:
     result = PerceptionPipeline(FlatDepth(), Rectangles(())).process(frame())
     assert (result.objects, result.links) == ((), ())
     assert result.depth.depth_m.shape == (48, 64)
-
-
-def test_a_wholly_covered_instance_is_left_out_and_the_rest_numbered_anew() -> None:
-    boxes = (("red_cube", 10, 10, 12, 12), ("blue_cube", 5, 5, 20, 20), ("green_cube", 30, 30, 40, 40))
-    result = PerceptionPipeline(FlatDepth(), Rectangles(boxes)).process(frame())
-    assert [(o.id, o.category, o.score) for o in result.objects] == [(0, "blue_cube", 0.8), (1, "green_cube", 0.7)]
-    assert result.segmentation.categories == ("blue_cube", "green_cube")
-    assert result.segmentation.instances.unique().tolist() == [0, 1, 2]
-    assert int((result.segmentation.instances == 2).sum()) == result.objects[1].pixel_count == 100
-
-
-def test_sky_and_holes_give_no_distance() -> None:
-    result = PerceptionPipeline(FlatDepth(math.inf), Rectangles()).process(frame())
-    assert all(math.isnan(o.distance.median) and math.isnan(o.range_m) and o.valid_ratio == 0 for o in result.objects)
-
-
-def stacked() -> tuple[torch.Tensor, torch.Tensor, NDArray[np.float64]]:
-    """Depth and instances of a box on a cube of 1 m before a wall, seen from above by 45 degrees, and the pose."""
-    camera = CAMERA
-    c = math.sqrt(0.5)
-    pose = np.eye(4)
-    pose[:3, :3] = np.array([[1, 0, 0], [0, -c, c], [0, -c, -c]])  # columns: right, down, forward in a z-up world
-    pose[:3, 3] = [0, -4, 4.5]
-    v, u = np.mgrid[:48, :64]
-    rays = camera.unproject(np.stack([u, v], -1), np.ones((48, 64))) @ pose[:3, :3].T
-    depth, owner = -pose[2, 3] / rays[..., 2], np.zeros((48, 64), np.uint8)
-    boxes = [((-0.5, -0.5, 0), (0.5, 0.5, 1)), ((-0.2, -0.2, 1), (0.3, 0.2, 1.8))]
-    for k, (low, high) in enumerate(boxes):
-        with np.errstate(divide="ignore"):
-            bounds = np.sort([(np.array(b) - pose[:3, 3]) / rays for b in (low, high)], axis=0)
-        near, far = bounds[0].max(-1), bounds[1].min(-1)
-        hit = (near < far) & (near < depth)
-        depth, owner = np.where(hit, near, depth), np.where(hit, k + 1, owner).astype(np.uint8)
-    return torch.from_numpy(depth.astype(np.float32)), torch.from_numpy(owner), pose
-
-
-@pytest.mark.parametrize("know_pose", [True, False])
-@pytest.mark.parametrize("dtype", [torch.uint8, torch.int32])
-def test_parents(know_pose: bool, dtype: torch.dtype) -> None:
-    depth, owner, pose = stacked()
-    segmentation = Segmentation(owner.to(dtype), ("red_cube", "blue_parallelepiped"), (1.0, 1.0))
-    seen = Frame(frame().image, CAMERA, world_from_camera=pose if know_pose else None)
-    result = PerceptionPipeline(None, None).process(seen, depth=DepthPrediction(depth, True), segmentation=segmentation)
-    assert [o.parent_id for o in result.objects] == [None, 0]
-    assert result.links[0] is None
-    assert result.links[1] is not None
-    assert result.links[1].score > 0.6  # pixels this coarse leave some doubt about the height
 
 
 def test_the_same_frame_gives_the_same_result() -> None:
