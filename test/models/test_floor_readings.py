@@ -23,11 +23,18 @@ def test_the_surer_reading_counts_more() -> None:
     assert normal.tolist() == [0, 1, 0]
 
 
-def test_a_reading_of_what_is_hardly_a_cube_counts_little() -> None:
-    both = FloorReadings.joined([reading(0.0, (0.0, 1.0, 0.0), -1.0), reading(1.0, (0.0, 1.0, 0.0), -1.0)])
-    assert both.agreed(torch.tensor([0.9, 0.1]))[1].item() == pytest.approx(0.1)
-    assert both.agreed(torch.tensor([1.0, 0.0]))[1].item() == pytest.approx(0, abs=1e-3)
-    assert both.agreed(torch.zeros(2))[1].item() == pytest.approx(0.5)  # none is worth anything: the surest ones
+def test_a_reading_of_what_is_hardly_a_cube_counts_little_however_sure_it_is() -> None:
+    sure = FloorReadings.joined([reading(0.0, (0.0, 1.0, 0.0), -3.0), reading(1.0, (0.0, 1.0, 0.0), -3.0)])
+    assert sure.agreed(torch.tensor([0.9, 0.1]))[1].item() < 1e-3
+    assert sure.agreed(torch.zeros(2))[1].item() == pytest.approx(0.5)  # neither is worth more than the other
+    both = FloorReadings.joined([reading(0.0, (0.0, 1.0, 0.0), -2.0), reading(1.0, (0.0, 1.0, 0.0), -4.0)])
+    assert both.agreed()[1].item() > 0.99
+    assert both.agreed(torch.tensor([1.0, 0.1]))[1].item() < 0.05  # a doubtful cube before a sure something
+
+
+def test_a_doubtful_reading_counts_no_more_for_being_of_nothing() -> None:
+    both = FloorReadings.joined([reading(0.0, (0.0, 1.0, 0.0), 0.0), reading(1.0, (0.0, 1.0, 0.0), 0.0)])
+    assert both.agreed(torch.tensor([1.0, 0.0]))[1].item() == pytest.approx(0.5)
 
 
 def test_what_a_mirror_shows_is_turned_back() -> None:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _SHARPNESS = 6.0  # of the weights: the surest readings decide, as the errors of the doubtful ones do not average out
-_LEAST_ODDS = 1e-4  # that a reading is worth anything: where all are as bad, the surest of them counts
+_ASTRAY = 0.35  # how far off at least a reading counts that is of what it should not be of, however sure of itself
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,15 @@ class FloorReadings:
         return replace(self, normal=torch.where(mirrored[:, None], mirror(self.normal), self.normal))
 
     def agreed(self, odds: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
-        """Normal (3,) and log height (), the mean weighted by how sure they are.
+        """Normal (3,) and log height (), the mean weighted by the error that is to be expected of each.
 
         Args:
             odds: (N,) probability that each reading is of what it should be of.
         """
-        known = torch.as_tensor(odds, device=self.log_error.device).clamp(min=_LEAST_ODDS)
-        weight = functional.softmax(known.log() - _SHARPNESS * self.log_error, dim=0)
+        known = torch.as_tensor(odds, device=self.log_error.device)
+        error = self.log_error.exp()
+        expected = known * error + (1 - known) * error.clamp(min=_ASTRAY)
+        weight = functional.softmax(-_SHARPNESS * expected.log(), dim=0)
         normal = functional.normalize((weight[:, None] * self.normal).sum(dim=0), dim=0)
         return normal, (weight * self.log_height).sum()
 
