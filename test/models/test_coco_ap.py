@@ -2,13 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
 
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.evaluation.coco_ap import CocoEvaluation, CocoScores
-from unity_depth_perception.models.protocols import Segmentation
+from unity_depth_perception.models.protocols import Candidates, Segmentation
 
 
 def frame(*objects: tuple[tuple[int, int, int, int], str, float], size: int = 100) -> Segmentation:
@@ -81,6 +82,36 @@ def test_an_invented_object_costs_the_more_the_surer_it_is() -> None:
     sure = frame(((0, 0, 20, 20), "red_cube", 0.1), ((50, 50, 70, 70), "red_cube", 0.9))
     assert scores_of([(unsure, true)]).mask_ap == pytest.approx(1)
     assert scores_of([(sure, true)]).mask_ap == pytest.approx(0.5)
+
+
+def candidates(*places: tuple[tuple[int, int, int, int], tuple[float, float]], seen: int = 100) -> Candidates:
+    """Full rectangles x_min, y_min, x_max, y_max with the scores of a cube and of a parallelepiped."""
+    return Candidates(
+        torch.ones(len(places), 28, 28),
+        torch.tensor([box for box, _ in places], dtype=torch.float32),
+        (seen, seen),
+        torch.tensor([scores for _, scores in places]),
+        ("red_cube", "red_parallelepiped"),
+    )
+
+
+def test_candidates_are_ranked_in_every_category_that_they_may_be_of() -> None:
+    """Two objects, the unlikelier shape of the first being the right one; nothing was likely enough to be reported."""
+    true = frame(((0, 0, 20, 20), "red_cube", 1.0), ((40, 40, 80, 50), "red_parallelepiped", 1.0))
+    found = candidates(((0, 0, 20, 20), (0.3, 0.6)), ((40, 40, 80, 50), (0.0, 0.9)))
+    scores = scores_of([(replace(NOTHING, candidates=found), true)])
+    assert scores.mask_ap50 == pytest.approx(1)
+    assert scores.recall == {"red_cube": 0.0, "red_parallelepiped": 0.0}
+    unsure = candidates(((0, 0, 20, 20), (0.3, 0.6)), ((40, 40, 80, 50), (0.5, 0.4)))
+    scores = scores_of([(replace(NOTHING, candidates=unsure), true)])
+    assert scores.mask_ap50 == pytest.approx(0.5)  # in both categories what is wrong is ranked first
+
+
+def test_candidates_are_placed_in_the_image_whatever_size_the_network_saw() -> None:
+    true = frame(((0, 0, 40, 40), "red_cube", 1.0))
+    found = candidates(((0, 0, 200, 200), (0.9, 0.0)), seen=500)
+    scores = scores_of([(replace(NOTHING, candidates=found), true)])
+    assert scores.mask_ap50 == scores.box_ap50 == pytest.approx(1)
 
 
 def test_frames_of_different_sizes_are_refused() -> None:

@@ -12,7 +12,7 @@ from torchvision.ops import box_iou, masks_to_boxes, roi_align
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import PoseError
 from unity_depth_perception.models import compact
-from unity_depth_perception.models.compact import CompactDepth, CompactSegmenter
+from unity_depth_perception.models.compact import SCORE_THRESHOLD, CompactDepth, CompactSegmenter
 from unity_depth_perception.models.depth_network import FAR, ColumnAttention, CompactDepthNetwork, log_floor_depth
 from unity_depth_perception.models.pasting import paste
 from unity_depth_perception.models.processing import processing_size
@@ -191,6 +191,24 @@ def test_the_segmenter_finds_only_what_is_there() -> None:
     assert empty.categories == ()
     assert empty.instances.shape == (240, 320)
     assert not empty.instances.any()
+
+
+def test_instances_are_the_likely_ones_of_the_candidates() -> None:
+    segmenter, (sample,) = CompactSegmenter(CPU), render_samples([21], 480, 360)
+    with torch.inference_mode():
+        found = segmenter.infer(torch.from_numpy(sample.image))
+    assert found.candidates is not None
+    best, category = found.candidates.scores.max(dim=1)
+    reported = set(zip(found.categories, (round(score, 5) for score in found.scores), strict=True))
+    likely = {
+        (segmenter.categories[int(k)], round(float(score), 5))
+        for k, score in zip(category, found.candidates.scores.sum(dim=1), strict=True)
+        if score >= SCORE_THRESHOLD
+    }
+    assert reported
+    assert reported <= likely  # what is covered by a surer one is left out
+    assert len(best) >= len(reported)
+    assert (found.candidates.scores.sum(dim=1) <= 1).all()
 
 
 def test_masks_are_pasted_where_their_boxes_lie_and_the_surer_wins() -> None:

@@ -38,6 +38,12 @@ def test_a_checkpoint_is_loaded_by_its_path(tmp_path: Path, state: dict[str, tor
     assert found.instances.shape == (120, 160)
     assert set(found.categories) <= {"plate"}
     assert int(found.instances.max()) <= len(found.categories)
+    assert found.candidates is not None
+    scores = found.candidates.scores
+    assert len(scores) >= len(found.categories) > 0
+    assert found.candidates.categories == ("cup", "plate")
+    assert (scores.sum(dim=1).diff() < 1e-6).all()  # surest first
+    assert found.scores[0] == pytest.approx(scores[0].sum().item(), abs=1e-6)
 
 
 def test_the_network_looks_at_the_size_that_it_was_trained_at(state: dict[str, torch.Tensor]) -> None:
@@ -45,7 +51,7 @@ def test_the_network_looks_at_the_size_that_it_was_trained_at(state: dict[str, t
     network.load_state_dict(state)
     seen: list[tuple[int, ...]] = []
     network.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape[2:])))
-    segmenter = MaskRcnnSegmenter("plates", network, ("cup", "plate"), 96 * 96, 0.5)
+    segmenter = MaskRcnnSegmenter("plates", network, ("cup", "plate"), 96 * 96)
     with torch.inference_mode():
         segmenter.infer(torch.zeros(256, 256, 3, dtype=torch.uint8))
         segmenter.infer(torch.zeros(64, 64, 3, dtype=torch.uint8))  # smaller: not enlarged

@@ -1,7 +1,8 @@
 """Average precision of masks and boxes as COCO defines it, computed by pycocotools.
 
 AP is the mean over the IoU thresholds 0.50, 0.55 .. 0.95, AP50 that of 0.50 alone, both the mean over the categories
-that the truth has. Of an image the 100 surest objects count. https://cocodataset.org/#detection-eval
+that the truth has. It judges how what may be an object is ranked, down to the unlikely: of each image and category the
+100 surest candidates count, or where a segmentation has none, its instances. https://cocodataset.org/#detection-eval
 """
 
 from __future__ import annotations
@@ -14,12 +15,16 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pycocotools import mask as coco_mask
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.models.protocols import Segmentation
+from unity_depth_perception.models.pasting import claims
+from unity_depth_perception.models.protocols import Candidates, Segmentation
+
+_LEAST_SCORE = 0.005  # of a candidate in a category: what is less likely comes last anyway
 
 
 @dataclass(frozen=True)
@@ -27,7 +32,7 @@ class CocoScores:
     """0..1; NaN where the truth has no object.
 
     Attributes:
-        recall: for each category of the truth, the share of its objects that are found with a mask IoU >= 0.5.
+        recall: for each category of the truth, the share of its objects that are instances with a mask IoU >= 0.5.
     """
 
     mask_ap: float
@@ -42,6 +47,7 @@ class CocoEvaluation:
 
     def __init__(self) -> None:
         self._images: list[dict[str, int]] = []
+        self._ranked: list[dict[str, Any]] = []
         self._predicted: list[dict[str, Any]] = []
         self._true: list[dict[str, Any]] = []
         self._category_ids: dict[str, int] = {}
@@ -59,6 +65,10 @@ class CocoEvaluation:
             )
         height, width = true.instances.shape
         self._images.append({"id": len(self._images) + 1, "height": height, "width": width})
+        if predicted.candidates is None:
+            self._ranked += self._entries(predicted, len(self._ranked))
+        else:
+            self._ranked += self._candidates(predicted.candidates, height, width)
         self._predicted += self._entries(predicted, len(self._predicted))
         self._true += self._entries(true, len(self._true))
 
@@ -66,32 +76,47 @@ class CocoEvaluation:
         """Of all frames so far."""
         if not self._true:
             return CocoScores(math.nan, math.nan, math.nan, math.nan)
-        masks, boxes = self._evaluated("segm"), self._evaluated("bbox")
-        return CocoScores(*_mean_precisions(masks), *_mean_precisions(boxes), recall=self._recall(masks))
+        masks, boxes = (self._evaluated(self._ranked, kind) for kind in ("segm", "bbox"))
+        recall = self._recall(self._evaluated(self._predicted, "segm"))
+        return CocoScores(*_mean_precisions(masks), *_mean_precisions(boxes), recall=recall)
 
     def _entries(self, found: Segmentation, before: int) -> list[dict[str, Any]]:
-        """COCO annotations of one frame. Ids count from 1: pycocotools takes 0 for no match."""
+        """COCO annotations of one frame's instances."""
         instances = found.instances.cpu().numpy()
-        entries = []
-        for k, (category, score) in enumerate(zip(found.categories, found.scores, strict=True)):
-            code = coco_mask.encode(np.asfortranarray(instances == k + 1, dtype=np.uint8))
-            entries.append(
-                {
-                    "id": before + k + 1,
-                    "image_id": len(self._images),
-                    "category_id": self._category_ids.setdefault(category, len(self._category_ids) + 1),
-                    "segmentation": code,
-                    "bbox": coco_mask.toBbox(code).tolist(),
-                    "area": float(coco_mask.area(code)),
-                    "score": score,
-                    "iscrowd": 0,
-                }
-            )
+        return [
+            self._entry(before + k + 1, _encoded(instances == k + 1), category, score)
+            for k, (category, score) in enumerate(zip(found.categories, found.scores, strict=True))
+        ]
+
+    def _candidates(self, found: Candidates, height: int, width: int) -> list[dict[str, Any]]:
+        """COCO annotations of all that one frame may show, one for each category that it may be of."""
+        entries: list[dict[str, Any]] = []
+        scores = found.scores.tolist()
+        for index, rows, columns, claimed in claims(found.masks, found.boxes, found.seen, height, width):
+            mask = np.zeros((height, width), dtype=np.uint8)
+            mask[rows, columns] = claimed.cpu().numpy()
+            code = _encoded(mask)
+            for category, score in zip(found.categories, scores[index], strict=True):
+                if score >= _LEAST_SCORE:
+                    entries.append(self._entry(len(self._ranked) + len(entries) + 1, code, category, score))
         return entries
 
-    def _evaluated(self, kind: str) -> dict[str, Any]:
+    def _entry(self, number: int, code: dict[str, Any], category: str, score: float) -> dict[str, Any]:
+        """A COCO annotation. Numbers count from 1: pycocotools takes 0 for no match."""
+        return {
+            "id": number,
+            "image_id": len(self._images),
+            "category_id": self._category_ids.setdefault(category, len(self._category_ids) + 1),
+            "segmentation": code,
+            "bbox": coco_mask.toBbox(code).tolist(),
+            "area": float(coco_mask.area(code)),
+            "score": score,
+            "iscrowd": 0,
+        }
+
+    def _evaluated(self, found: Sequence[dict[str, Any]], kind: str) -> dict[str, Any]:
         with contextlib.redirect_stdout(io.StringIO()):  # pycocotools prints its progress
-            evaluation = COCOeval(self._indexed(self._true), self._indexed(self._predicted), kind)
+            evaluation = COCOeval(self._indexed(self._true), self._indexed(found), kind)
             evaluation.params.areaRng, evaluation.params.areaRngLbl = [[0, 1e10]], ["all"]
             evaluation.params.maxDets = [100]
             evaluation.evaluate()
@@ -112,6 +137,12 @@ class CocoEvaluation:
     def _recall(self, evaluated: dict[str, Any]) -> dict[str, float]:
         at_50 = evaluated["recall"][0, :, 0, 0]  # -1 where the truth has none
         return {name: float(at_50[k]) for k, name in enumerate(self._category_ids) if at_50[k] >= 0}
+
+
+def _encoded(mask: NDArray[Any]) -> dict[str, Any]:
+    """COCO's run-length code of a mask (H, W)."""
+    code: dict[str, Any] = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    return code
 
 
 def _mean_precisions(evaluated: dict[str, Any]) -> tuple[float, float]:

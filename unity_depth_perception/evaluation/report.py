@@ -25,9 +25,10 @@ _DEFINITIONS = """## How it is measured
 
 Depth: each measure is the mean over the frames of its value over the pixels whose truth is finite.
 `sq_rel` and `rmse` are in metres, `si_log` is times 100; `coverage` is the share of those pixels that have a depth.
-`mask_ap` and `mask_ap50`, `box_ap` and `box_ap50` are COCO's (pycocotools), of the objects that the pipeline gives:
-those above the model's least score, whose masks do not overlap.
-Objects: a predicted object matches a true one of the same category if their masks' IoU is at least 0.5.
+`mask_ap` and `mask_ap50`, `box_ap` and `box_ap50` are COCO's (pycocotools): they judge the ranking of all that the
+network takes into account, below its threshold too, each in every category that it may be of; masks may overlap.
+Objects, those that the pipeline gives: a predicted one matches a true one of the same category if their masks' IoU is
+at least 0.5.
 `recall_any_category` and the confusion of categories match by IoU alone: *missed* is a true object that no prediction
 covers, *invented* a prediction where there is no object.
 `distance_median_rel_error`, `_p90_` and `_p95_` are the 50th, 90th and 95th percentile over the matched objects of

@@ -21,7 +21,7 @@ from unity_depth_perception.models.depth_network import CANONICAL_FOCAL_PX, Comp
 from unity_depth_perception.models.floor_readings import FloorReadings, mirror
 from unity_depth_perception.models.pasting import paste, resized
 from unity_depth_perception.models.processing import processing_size
-from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
+from unity_depth_perception.models.protocols import Candidates, DepthPrediction, Segmentation
 from unity_depth_perception.models.second_look import SecondLookNetwork
 from unity_depth_perception.models.segmentation_network import LEAST_SCORE, Detections, compact_mask_rcnn, detect, masks
 from unity_depth_perception.models.weights import (
@@ -187,16 +187,19 @@ class CompactSegmenter:
         """
         height, width = image.shape[:2]
         look = self.look(image, camera, down)
-        likely = (look.found.scores * (1 - look.odds[:, 0])).sqrt()
+        is_object = 1 - look.odds[:, 0]
+        likely = (look.found.scores * is_object).sqrt()
         surest = likely.argsort(descending=True)
         surest = surest[likely[surest] >= SCORE_THRESHOLD]
         instances, kept = paste(look.masks[surest], look.found.boxes[surest], look.found.size, height, width)
         chosen = surest[kept]
         categories: list[int] = look.odds[chosen, 1:].argmax(dim=1).tolist()
+        scores = look.odds[:, 1:] * (likely / is_object.clamp(min=1e-6))[:, None]
         return Segmentation(
             instances,
             categories=tuple(self.categories[category] for category in categories),
             scores=tuple(likely[chosen].tolist()),
+            candidates=Candidates(look.masks, look.found.boxes, look.found.size, scores, self.categories),
         )
 
     def look(self, image: Tensor, camera: Camera, down: NDArray[np.float64] | None) -> Look:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -23,9 +25,30 @@ def resized(image: Tensor, width: int, height: int) -> Tensor:
 
 
 def paste(masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, width: int) -> tuple[Tensor, list[int]]:
-    """Instance image (H, W) uint8 of soft masks (N, M, M) in their boxes, surest first, and the indices of those kept.
+    """Instance image (H, W) uint8 of soft masks, surest first, and the indices of those kept.
 
-    Only each box's own window is touched. A pixel belongs to the surest mask that claims it.
+    A pixel belongs to the surest mask that claims it. Arguments as of `claims`.
+    """
+    instances = torch.zeros((height, width), dtype=torch.uint8, device=masks.device)
+    kept: list[int] = []
+    for index, rows, columns, claimed in claims(masks, boxes, seen, height, width):
+        window = instances[rows, columns]
+        free = claimed & (window == 0)
+        if len(kept) == 255 or int(free.sum()) <= _LEAST_UNCOVERED * int(claimed.sum()):
+            continue
+        kept.append(index)
+        window[free] = len(kept)
+    return instances, kept
+
+
+def claims(
+    masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, width: int
+) -> Iterator[tuple[int, slice, slice, Tensor]]:
+    """What soft masks (N, M, M), stretched over their boxes, claim of an image of height x width px.
+
+    Yields:
+        Index, rows and columns of the box's window, and in it (h, w) bool which pixels are the mask's, of each mask of
+        which something lies in the image.
 
     Args:
         boxes: (N, 4) x_min, y_min, x_max, y_max [px], max exclusive, in the image that the network saw.
@@ -33,21 +56,12 @@ def paste(masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, widt
     """
     scale = boxes.new_tensor([width / seen[1], height / seen[0]] * 2)
     framed, shown = (((boxes + late_px) * scale).tolist() for late_px in (0.0, _LATE_PX))
-    instances = torch.zeros((height, width), dtype=torch.uint8, device=masks.device)
-    kept: list[int] = []
     for index, (mask, box, shown_in) in enumerate(zip(masks, framed, shown, strict=True)):
         x_min, y_min = max(0, round(box[0])), max(0, round(box[1]))
         x_max, y_max = min(width, round(shown_in[2])), min(height, round(shown_in[3]))
-        if x_max <= x_min or y_max <= y_min or len(kept) == 255:
-            continue
-        claimed = _window(mask, shown_in, (x_min, y_min, x_max, y_max)) > 0.5
-        window = instances[y_min:y_max, x_min:x_max]
-        free = claimed & (window == 0)
-        if int(free.sum()) <= _LEAST_UNCOVERED * int(claimed.sum()):
-            continue
-        kept.append(index)
-        window[free] = len(kept)
-    return instances, kept
+        if x_max > x_min and y_max > y_min:
+            claimed = _window(mask, shown_in, (x_min, y_min, x_max, y_max)) > 0.5
+            yield index, slice(y_min, y_max), slice(x_min, x_max), claimed
 
 
 def _window(mask: Tensor, box: list[float], window: tuple[int, int, int, int]) -> Tensor:

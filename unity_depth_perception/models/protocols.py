@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -67,6 +67,28 @@ class ViewsPrediction:
 
 
 @dataclass(frozen=True)
+class Candidates:
+    """All N places where a segmentation network took an object into account, on its device.
+
+    An instance image shows what is likely enough, once, and of its likeliest category. How well a network ranks what it
+    finds (average precision) these tell, down to the unlikely, and of every category.
+
+    Attributes:
+        masks: (N, M, M) 0..1, each stretched over its box; they may overlap.
+        boxes: (N, 4) x_min, y_min, x_max, y_max [px], max exclusive, in the image that the network saw.
+        seen: height and width of that image.
+        scores: (N, C) 0..1 of each category.
+        categories: C names.
+    """
+
+    masks: Tensor
+    boxes: Tensor
+    seen: tuple[int, int]
+    scores: Tensor
+    categories: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Segmentation:
     """Instances of one frame, on the model's device; object k has value k + 1 in the instance image.
 
@@ -74,11 +96,13 @@ class Segmentation:
         instances: (H, W) uint8 or int32 instance image, 0 = background. Where masks overlap the higher score wins.
         categories: N category names.
         scores: N scores, 0..1.
+        candidates: what else was taken into account, where the back end tells.
     """
 
     instances: Tensor
     categories: tuple[str, ...]
     scores: tuple[float, ...]
+    candidates: Candidates | None = None
 
     def __post_init__(self) -> None:
         if self.instances.ndim != 2 or self.instances.dtype not in (torch.uint8, torch.int32):
@@ -90,14 +114,15 @@ class Segmentation:
             raise InputError(f"expected one score per category, got {len(self.categories)} and {len(self.scores)}")
 
     def only(self, kept: Tensor) -> Segmentation:
-        """The instances with indices `kept` (K,) int64, numbered anew in this order."""
+        """The instances with indices `kept` (K,) int64, numbered anew in this order; the candidates stay."""
         numbers = torch.zeros(len(self.categories) + 1, dtype=self.instances.dtype, device=self.instances.device)
         numbers[kept + 1] = torch.arange(1, len(kept) + 1, dtype=numbers.dtype, device=numbers.device)
         order = kept.tolist()
-        return Segmentation(
-            numbers[self.instances.to(torch.int64)],
-            tuple(self.categories[k] for k in order),
-            tuple(self.scores[k] for k in order),
+        return replace(
+            self,
+            instances=numbers[self.instances.to(torch.int64)],
+            categories=tuple(self.categories[k] for k in order),
+            scores=tuple(self.scores[k] for k in order),
         )
 
 

@@ -28,8 +28,8 @@ _CHANNELS = 64
 _LEVELS = ("0", "1", "2", "3")
 _ANCHOR_PX = ((16,), (36,), (80,), (180,))
 _NMS_IOU = 0.5
-LEAST_SCORE = 0.25
-"""Of what the second look is asked about."""
+LEAST_SCORE = 0.05
+"""Of candidates, as in torchvision's Mask R-CNN."""
 
 
 class CompactBackbone(nn.Module):
@@ -86,17 +86,25 @@ class Detections:
 
     Attributes:
         boxes: (N, 4) x_min, y_min, x_max, y_max [px].
-        labels: (N,) int64 category, counted from 1.
-        scores: (N,) probability that there is an object at all.
+        odds: (N, 1 + C) probability that there is nothing, and of each category.
         features: levels of the pyramid, for `masks`.
         size: height and width of the image.
     """
 
     boxes: Tensor
-    labels: Tensor
-    scores: Tensor
+    odds: Tensor
     features: dict[str, Tensor]
     size: tuple[int, int]
+
+    @property
+    def scores(self) -> Tensor:
+        """(N,) probability that there is an object at all."""
+        return 1 - self.odds[:, 0]
+
+    @property
+    def labels(self) -> Tensor:
+        """(N,) int64 likeliest category, counted from 1."""
+        return 1 + self.odds[:, 1:].argmax(dim=1)
 
 
 def detect(network: MaskRCNN, image: Tensor, least_score: float) -> Detections:
@@ -114,10 +122,11 @@ def detect(network: MaskRCNN, image: Tensor, least_score: float) -> Detections:
     labels = logits[:, 1:].argmax(dim=1) + 1
     of_label = heads.box_coder.decode(regression, proposals)[torch.arange(len(labels), device=image.device), labels]
     boxes = torch.stack([of_label[:, k].clamp(0, size[1 - k % 2]) for k in range(4)], dim=1)
-    scores = 1 - logits.softmax(dim=1)[:, 0]
+    odds = logits.softmax(dim=1)
+    scores = 1 - odds[:, 0]
     kept = (scores >= least_score).nonzero().squeeze(1)
     kept = kept[nms(boxes[kept], scores[kept], _NMS_IOU)][: heads.detections_per_img]
-    return Detections(boxes[kept], labels[kept], scores[kept], features, size)
+    return Detections(boxes[kept], odds[kept], features, size)
 
 
 def masks(network: MaskRCNN, found: Detections) -> Tensor:
@@ -125,4 +134,4 @@ def masks(network: MaskRCNN, found: Detections) -> Tensor:
     heads = network.roi_heads
     pooled = heads.mask_roi_pool(found.features, [found.boxes], [found.size])
     logits: Tensor = heads.mask_predictor(heads.mask_head(pooled))  # (N, 1 + C, 28, 28)
-    return logits[torch.arange(len(found.labels), device=logits.device), found.labels].sigmoid()
+    return logits[torch.arange(len(found.boxes), device=logits.device), found.labels].sigmoid()

@@ -18,8 +18,8 @@ from torchvision.models.detection.backbone_utils import mobilenet_backbone
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.pasting import paste, resized
 from unity_depth_perception.models.processing import processing_size
-from unity_depth_perception.models.protocols import Segmentation
-from unity_depth_perception.models.segmentation_network import detect, masks
+from unity_depth_perception.models.protocols import Candidates, Segmentation
+from unity_depth_perception.models.segmentation_network import LEAST_SCORE, detect, masks
 from unity_depth_perception.models.weights import (
     categories_of,
     check_kind,
@@ -63,26 +63,27 @@ def torchvision_mask_rcnn(network: str, class_count: int) -> MaskRCNN:
 class MaskRcnnSegmenter:
     """A Mask R-CNN that is its own judge of categories."""
 
-    def __init__(
-        self, name: str, network: MaskRCNN, categories: tuple[str, ...], area_px: int, least_score: float
-    ) -> None:
+    def __init__(self, name: str, network: MaskRCNN, categories: tuple[str, ...], area_px: int) -> None:
         self.name = name
         self.network = network.eval()
         self.device: torch.device = next(network.parameters()).device
         self.categories = categories
-        self._area_px, self._least_score = area_px, least_score
+        self._area_px = area_px
 
     def infer(self, image: Tensor) -> Segmentation:
         """Instances of `image` (H, W, 3) uint8 RGB on `device`."""
         height, width = image.shape[:2]
         small = resized(image, *processing_size(width, height, min(self._area_px, width * height)))
-        found = detect(self.network, small[0], self._least_score)
-        instances, kept = paste(masks(self.network, found), found.boxes, found.size, height, width)
+        found = detect(self.network, small[0], LEAST_SCORE)
+        soft = masks(self.network, found)
         labels, scores = found.labels.tolist(), found.scores.tolist()
+        sure = sum(score >= _SCORE_THRESHOLD for score in scores)  # the first ones
+        instances, kept = paste(soft[:sure], found.boxes[:sure], found.size, height, width)
         return Segmentation(
             instances,
             categories=tuple(self.categories[labels[index] - 1] for index in kept),
             scores=tuple(scores[index] for index in kept),
+            candidates=Candidates(soft, found.boxes, found.size, found.odds[:, 1:], self.categories),
         )
 
 
@@ -102,4 +103,4 @@ def load_mask_rcnn(path: Path, device: torch.device) -> MaskRcnnSegmenter:
     fill_network(network, state, path)
     network.to(device).to(memory_format=torch.channels_last)
     area_px = input_area_px(description, path, INPUT_PX**2)
-    return MaskRcnnSegmenter(str(path), network, categories, area_px, _SCORE_THRESHOLD)
+    return MaskRcnnSegmenter(str(path), network, categories, area_px)

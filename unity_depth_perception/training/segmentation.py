@@ -27,7 +27,6 @@ _SIDES = ((0.5, 0.75), (1.0, 1.0))
 """Coarse images first: (until this progress, side of the images, of `Task.training_px`)."""
 _ZOOM = 384 / 560  # crops of 60 to 100 % of an image's sides, at this part of its size: objects as large as at use
 _JUDGED_IMAGES = 50  # at most, while a training goes on
-_LEAST_SCORE = 0.05  # of what is judged: average precision weighs the unsure by itself
 _LOOKS = 8  # images of the second look for each of Mask R-CNN: objects cut out are cheap
 
 
@@ -115,7 +114,7 @@ def _validation(config: TrainingConfig, task: Task) -> Validation | None:
 
     def measure(state: State) -> dict[str, float]:
         network = _filled(_built(task.network, len(config.categories)), state, config.device)
-        segmenter = MaskRcnnSegmenter("", network, config.categories, task.input_px**2, _LEAST_SCORE)
+        segmenter = MaskRcnnSegmenter("", network, config.categories, task.input_px**2)
         evaluation = CocoEvaluation()
         for index in task.validation[:_JUDGED_IMAGES]:
             sample = samples[index]
