@@ -10,8 +10,13 @@ from __future__ import annotations
 
 import os
 import signal
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from unity_depth_perception.training.shards import Shard
 
 # Read by DDS when rclpy starts, so it is set before any test module is imported.
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
@@ -50,3 +55,25 @@ def _has_cuda() -> bool:
     except ImportError:
         return False
     return torch.cuda.is_available()
+
+
+@pytest.fixture(scope="session")
+def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with one rendered shard of scenes to train on."""
+    import torch  # here and below: test/unit does without
+
+    from unity_depth_perception.training.pool import fill
+
+    folder = tmp_path_factory.mktemp("pool")
+    threads = torch.get_num_threads()
+    fill(folder, 1)
+    torch.set_num_threads(threads)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shard(pool: Path) -> Shard:
+    """That shard."""
+    from unity_depth_perception.training.pool import SHARD_IMAGES, ScenePool
+
+    return ScenePool(pool, SHARD_IMAGES).available()[0]
