@@ -222,6 +222,17 @@ def test_masks_are_pasted_where_their_boxes_lie_and_the_surer_wins() -> None:
     assert not instances[:2].any()
 
 
+def test_a_pixel_goes_to_the_mask_that_is_plainly_surer_of_it() -> None:
+    """A surer object's mask spills over another object."""
+    spilling, other = torch.full((28, 28), 0.9), torch.ones(28, 28)
+    boxes = torch.tensor([[0.0, 0.0, 20.0, 10.0], [12.0, 0.0, 20.0, 10.0]])
+    for spill, columns in ((0.6, 12), (0.95, 20)):
+        spilling[:, 16:] = spill
+        instances, kept = paste(torch.stack([spilling, other]), boxes, (10, 20), 10, 20)
+        assert len(kept) == (2 if columns == 12 else 1)  # where both are sure it is one object, found twice
+        assert (instances[5] == 1).sum() == pytest.approx(columns, abs=1)
+
+
 def test_a_mask_is_cut_where_its_probability_is_one_half() -> None:
     mask = torch.zeros(1, 28, 28)
     mask[:, :, 14:] = 1

@@ -21,7 +21,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.models.pasting import claims
+from unity_depth_perception.models.pasting import CLAIM, windows
 from unity_depth_perception.models.protocols import Candidates, Segmentation
 
 _LEAST_SCORE = 0.005  # of a candidate in a category: what is less likely comes last anyway
@@ -92,9 +92,9 @@ class CocoEvaluation:
         """COCO annotations of all that one frame may show, one for each category that it may be of."""
         entries: list[dict[str, Any]] = []
         scores = found.scores.tolist()
-        for index, rows, columns, claimed in claims(found.masks, found.boxes, found.seen, height, width):
+        for index, rows, columns, soft in windows(found.masks, found.boxes, found.seen, height, width):
             mask = np.zeros((height, width), dtype=np.uint8)
-            mask[rows, columns] = claimed.cpu().numpy()
+            mask[rows, columns] = (soft > CLAIM).cpu().numpy()
             code = _encoded(mask)
             for category, score in zip(found.categories, scores[index], strict=True):
                 if score >= _LEAST_SCORE:

@@ -15,7 +15,9 @@ _LATE_PX = 0.5
 torchvision's Mask R-CNN learns from masks that `roi_align` samples as if pixel centres were at whole numbers, while
 boxes that end at the last pixel's outer edge count from the outer edge of the first.
 """
-_LEAST_UNCOVERED = 0.5  # of a mask: else it is another guess at an object that a surer mask covers
+CLAIM = 0.5  # of a soft mask
+_LEAST_WON = 0.5  # of what a mask claims: else it is another guess at an object that a surer mask covers
+_PLAINLY = 0.1  # how much higher than the owner's a mask is where it wins a pixel
 
 
 def resized(image: Tensor, width: int, height: int) -> Tensor:
@@ -27,28 +29,32 @@ def resized(image: Tensor, width: int, height: int) -> Tensor:
 def paste(masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, width: int) -> tuple[Tensor, list[int]]:
     """Instance image (H, W) uint8 of soft masks, surest first, and the indices of those kept.
 
-    A pixel belongs to the surest mask that claims it. Arguments as of `claims`.
+    A pixel belongs to the surest mask that claims it, unless a later one is plainly surer of the pixel: masks spill
+    over what stands before an object in its own colour. Arguments as of `windows`.
     """
     instances = torch.zeros((height, width), dtype=torch.uint8, device=masks.device)
+    highest = torch.zeros((height, width), device=masks.device)
     kept: list[int] = []
-    for index, rows, columns, claimed in claims(masks, boxes, seen, height, width):
-        window = instances[rows, columns]
-        free = claimed & (window == 0)
-        if len(kept) == 255 or int(free.sum()) <= _LEAST_UNCOVERED * int(claimed.sum()):
+    for index, rows, columns, soft in windows(masks, boxes, seen, height, width):
+        owner, best = instances[rows, columns], highest[rows, columns]
+        claimed = soft > CLAIM
+        won = claimed & ((owner == 0) | (soft > best + _PLAINLY))
+        if len(kept) == 255 or int(won.sum()) <= _LEAST_WON * int(claimed.sum()):
             continue
         kept.append(index)
-        window[free] = len(kept)
+        owner[won] = len(kept)
+        best[won] = soft[won]
     return instances, kept
 
 
-def claims(
+def windows(
     masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, width: int
 ) -> Iterator[tuple[int, slice, slice, Tensor]]:
-    """What soft masks (N, M, M), stretched over their boxes, claim of an image of height x width px.
+    """Soft masks (N, M, M), stretched over their boxes, in an image of height x width px.
 
     Yields:
-        Index, rows and columns of the box's window, and in it (h, w) bool which pixels are the mask's, of each mask of
-        which something lies in the image.
+        Index, rows and columns of the box's window, and the mask in it (h, w) 0..1, of each mask of which something
+        lies in the image. What is above `CLAIM` the mask claims.
 
     Args:
         boxes: (N, 4) x_min, y_min, x_max, y_max [px], max exclusive, in the image that the network saw.
@@ -60,8 +66,8 @@ def claims(
         x_min, y_min = max(0, round(box[0])), max(0, round(box[1]))
         x_max, y_max = min(width, round(shown_in[2])), min(height, round(shown_in[3]))
         if x_max > x_min and y_max > y_min:
-            claimed = _window(mask, shown_in, (x_min, y_min, x_max, y_max)) > 0.5
-            yield index, slice(y_min, y_max), slice(x_min, x_max), claimed
+            soft = _window(mask, shown_in, (x_min, y_min, x_max, y_max))
+            yield index, slice(y_min, y_max), slice(x_min, x_max), soft
 
 
 def _window(mask: Tensor, box: list[float], window: tuple[int, int, int, int]) -> Tensor:
