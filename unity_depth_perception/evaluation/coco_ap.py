@@ -65,12 +65,10 @@ class CocoEvaluation:
             )
         height, width = true.instances.shape
         self._images.append({"id": len(self._images) + 1, "height": height, "width": width})
-        if predicted.candidates is None:
-            self._ranked += self._entries(predicted, len(self._ranked))
-        else:
-            self._ranked += self._candidates(predicted.candidates, height, width)
-        self._predicted += self._entries(predicted, len(self._predicted))
-        self._true += self._entries(true, len(self._true))
+        found, candidates = self._entries(predicted), predicted.candidates
+        self._predicted += found
+        self._ranked += found if candidates is None else self._candidates(candidates, height, width)
+        self._true += self._entries(true)
 
     def scores(self) -> CocoScores:
         """Of all frames so far."""
@@ -80,31 +78,32 @@ class CocoEvaluation:
         recall = self._recall(self._evaluated(self._predicted, "segm"))
         return CocoScores(*_mean_precisions(masks), *_mean_precisions(boxes), recall=recall)
 
-    def _entries(self, found: Segmentation, before: int) -> list[dict[str, Any]]:
+    def _entries(self, found: Segmentation) -> list[dict[str, Any]]:
         """COCO annotations of one frame's instances."""
         instances = found.instances.cpu().numpy()
         return [
-            self._entry(before + k + 1, _encoded(instances == k + 1), category, score)
+            self._entry(_encoded(instances == k + 1), category, score)
             for k, (category, score) in enumerate(zip(found.categories, found.scores, strict=True))
         ]
 
     def _candidates(self, found: Candidates, height: int, width: int) -> list[dict[str, Any]]:
         """COCO annotations of all that one frame may show, one for each category that it may be of."""
-        entries: list[dict[str, Any]] = []
+        entries = []
         scores = found.scores.tolist()
         for index, rows, columns, soft in windows(found.masks, found.boxes, found.seen, height, width):
             mask = np.zeros((height, width), dtype=np.uint8)
             mask[rows, columns] = (soft > CLAIM).cpu().numpy()
             code = _encoded(mask)
-            for category, score in zip(found.categories, scores[index], strict=True):
-                if score >= _LEAST_SCORE:
-                    entries.append(self._entry(len(self._ranked) + len(entries) + 1, code, category, score))
+            entries += [
+                self._entry(code, category, score)
+                for category, score in zip(found.categories, scores[index], strict=True)
+                if score >= _LEAST_SCORE
+            ]
         return entries
 
-    def _entry(self, number: int, code: dict[str, Any], category: str, score: float) -> dict[str, Any]:
-        """A COCO annotation. Numbers count from 1: pycocotools takes 0 for no match."""
+    def _entry(self, code: dict[str, Any], category: str, score: float) -> dict[str, Any]:
+        """A COCO annotation of the last frame, without its id."""
         return {
-            "id": number,
             "image_id": len(self._images),
             "category_id": self._category_ids.setdefault(category, len(self._category_ids) + 1),
             "segmentation": code,
@@ -125,11 +124,12 @@ class CocoEvaluation:
         return evaluated
 
     def _indexed(self, entries: Sequence[dict[str, Any]]) -> COCO:
+        """Ids count from 1: pycocotools takes 0 for no match."""
         coco = COCO()
         coco.dataset = {
             "images": self._images,
             "categories": [{"id": number, "name": name} for name, number in self._category_ids.items()],
-            "annotations": [dict(entry) for entry in entries],  # COCOeval writes into them
+            "annotations": [{"id": k + 1, **entry} for k, entry in enumerate(entries)],  # COCOeval writes into them
         }
         coco.createIndex()
         return coco

@@ -93,7 +93,7 @@ class Segmentation:
     """Instances of one frame, on the model's device; object k has value k + 1 in the instance image.
 
     Attributes:
-        instances: (H, W) uint8 or int32 instance image, 0 = background. Where masks overlap the higher score wins.
+        instances: (H, W) uint8 or int32 instance image, 0 = background; a pixel is of one of them at most.
         categories: N category names.
         scores: N scores, 0..1.
         candidates: what else was taken into account, where the back end tells.
