@@ -38,13 +38,13 @@ def link_objects(parents: Sequence[int | None]) -> list[ObjectDistance]:
 @pytest.mark.parametrize(
     ("predicted", "true", "pairs", "expected"),
     [
-        ([None, 0], [None, 0], [(0, 0), (1, 1)], LinkScore(1, 1, 1)),
-        ([1, None], [None, 0], [(0, 1), (1, 0)], LinkScore(1, 1, 1)),
-        ([None, None], [None, 0], [(0, 0), (1, 1)], LinkScore(0, 0, 1)),
-        ([None, 0], [None, None], [(0, 0), (1, 1)], LinkScore(0, 1, 0)),
-        ([None, 0, None], [None, 2, None], [(0, 0), (1, 1), (2, 2)], LinkScore(0, 1, 1)),
-        ([None, 0], [None, 0], [(1, 1)], LinkScore(0, 1, 1)),
-        ([None, 0], [None, 0], [(0, 0)], LinkScore(0, 0, 0)),
+        ([None, 0], [None, 0], [(0, 0), (1, 1)], LinkScore(1, 1, 1, 1, 1)),
+        ([1, None], [None, 0], [(0, 1), (1, 0)], LinkScore(1, 1, 1, 1, 1)),
+        ([None, None], [None, 0], [(0, 0), (1, 1)], LinkScore(0, 0, 1, 0, 1)),
+        ([None, 0], [None, None], [(0, 0), (1, 1)], LinkScore(0, 1, 0, 1, 0)),
+        ([None, 0, None], [None, 2, None], [(0, 0), (1, 1), (2, 2)], LinkScore(0, 1, 1, 1, 1)),
+        ([None, 0], [None, 0], [(1, 1)], LinkScore(0, 1, 1, 0, 0)),
+        ([None, 0], [None, 0], [(0, 0)], LinkScore(0, 0, 0, 0, 0)),
         ([], [], [], LinkScore(0, 0, 0)),
     ],
     ids=[
@@ -62,6 +62,14 @@ def test_links(
     predicted: list[int | None], true: list[int | None], pairs: list[tuple[int, int]], expected: LinkScore
 ) -> None:
     assert score_links(pairs, link_objects(predicted), link_objects(true)) == expected
+
+
+def test_a_parent_that_was_not_found_costs_f1_but_not_f1_between_matched() -> None:
+    links = score_links([(0, 0), (1, 1), (2, 2)], link_objects([None, 0, 3, None]), link_objects([None, 0, 3, None]))
+    summary = summarise_objects([ObjectScore((), (), (), (), (), links)])
+    assert summary is not None
+    assert (summary["parent_f1"], summary["parent_f1_between_matched"]) == (0.5, 1.0)
+    assert (summary["links_true"], summary["links_true_between_matched"]) == (2, 1)
 
 
 def test_ratios_of_nothing_are_null() -> None:

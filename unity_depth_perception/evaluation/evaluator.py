@@ -51,13 +51,13 @@ class Evaluation:
     Attributes:
         frames: scores of the frames that were processed.
         failures: (image, error) of those that were not.
-        pose_errors: (image, error) of those whose camera pose was left out of account.
+        poses_refused: (image, error) of those whose camera pose was left out of account.
         coco: the masks of the frames that have true ones; average precision needs all frames at once.
     """
 
     frames: list[FrameScore] = field(default_factory=list)
     failures: list[tuple[str, str]] = field(default_factory=list)
-    pose_errors: list[tuple[str, str]] = field(default_factory=list)
+    poses_refused: list[tuple[str, str]] = field(default_factory=list)
     coco: CocoEvaluation = field(default_factory=CocoEvaluation)
 
     @property
@@ -135,7 +135,7 @@ class Evaluator:
             torch.cuda.synchronize(self.device)
         seconds = time.perf_counter() - start
         if result.pose_error is not None:
-            evaluation.pose_errors.append((sample.name, str(result.pose_error)))
+            evaluation.poses_refused.append((sample.name, str(result.pose_error)))
         depth = None
         if sample.depth_m is not None:
             depth = depth_metrics(result.depth.depth_m.cpu().numpy(), sample.depth_m)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from unity_depth_perception.core.metrics import match_objects
 from unity_depth_perception.core.objects import ObjectDistance
@@ -21,14 +21,21 @@ class LinkScore:
     A link counts if its child is matched: an object that was not found is already missing from the recall. It is
     correct if the truth has a link from the child's match to the parent's match; so a link to an unmatched parent is
     wrong, and a true link whose parent was not found is missed.
+
+    Attributes:
+        correct, predicted, true: numbers of links.
+        predicted_between: of the predicted ones, those to a matched parent.
+        true_between: of the true ones, those to a matched parent.
     """
 
     correct: int = 0
     predicted: int = 0
     true: int = 0
+    predicted_between: int = 0
+    true_between: int = 0
 
     def __add__(self, other: LinkScore) -> LinkScore:
-        return LinkScore(self.correct + other.correct, self.predicted + other.predicted, self.true + other.true)
+        return LinkScore(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def errors(self) -> int:
@@ -130,10 +137,11 @@ def links_of_matched(
     pairs: Sequence[tuple[int, int]], predicted: Sequence[ObjectDistance], true: Sequence[ObjectDistance]
 ) -> list[LinkScore]:
     """The link, if any, of each matched child, in the order of `pairs`."""
-    match_of = dict(pairs)
+    match_of, found = dict(pairs), {match for _, match in pairs}
     scores = []
     for index, match in pairs:
         parent, true_parent = predicted[index].parent_id, true[match].parent_id
         correct = parent is not None and true_parent is not None and match_of.get(parent) == true_parent
-        scores.append(LinkScore(int(correct), int(parent is not None), int(true_parent is not None)))
+        counts = (correct, parent is not None, true_parent is not None, parent in match_of, true_parent in found)
+        scores.append(LinkScore(*map(int, counts)))
     return scores

@@ -34,7 +34,8 @@ covers, *invented* a prediction where there is no object.
 `distance_median_rel_error`, `_p90_` and `_p95_` are the 50th, 90th and 95th percentile over the matched objects of
 |median - true median| / true median.
 A link (child stands on parent) counts if the child is matched; it is correct if its parent is matched too, to the true
-parent of the child's match. `parent_f1` = 2 correct / (predicted + true) of these links.
+parent of the child's match. `parent_f1` = 2 correct / (predicted + true) of these links; `parent_f1_between_matched` is
+that of the links whose parents are matched too: what is wrong there is not for want of the parent.
 The errors of a frame are the objects missed, invented or of a wrong category (which counts twice), and the links missed
 or invented."""
 

@@ -38,7 +38,7 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
     return {
         "frames": len(evaluation.frames),
         "failed": [{"image": image, "error": error} for image, error in evaluation.failures],
-        "poses_refused": [{"image": image, "error": error} for image, error in evaluation.pose_errors],
+        "poses_refused": [{"image": image, "error": error} for image, error in evaluation.poses_refused],
         "depth": depth,
         "objects": objects,
         "reasons": reasons,
@@ -105,6 +105,8 @@ def _links(links: LinkScore) -> dict[str, Any]:
         "parent_precision": _ratio(links.correct, links.predicted),
         "parent_recall": _ratio(links.correct, links.true),
         "parent_f1": _ratio(2 * links.correct, links.predicted + links.true),
+        "links_true_between_matched": links.true_between,
+        "parent_f1_between_matched": _ratio(2 * links.correct, links.predicted_between + links.true_between),
     }
 
 
