@@ -103,10 +103,12 @@ def prepare(
         return earlier
     before = validate(estimator, judges)
     factor = solve_scale(model, config)
-    scaled = validate(estimator, judges, factor)
-    if scaled.abs_rel > before.abs_rel:  # it was solved for on other images
-        factor, scaled = 1.0, before
-    model.multiply(factor)
+    scaled = before
+    if validate(estimator, judges, factor).abs_rel <= before.abs_rel:
+        model.multiply(factor)
+        scaled = validate(estimator, judges)  # of the model itself: metres times the factor are rounded otherwise
+    else:  # it was solved for on other images
+        factor = 1.0
     measured = Measured(start, backbone, factor, before, scaled)
     measured.write(config.output)
     return measured
