@@ -26,7 +26,7 @@ setup:
 	@python3 scripts/setup_env.py
 
 demo: setup
-	$(BIN)/python -m unity_depth_perception.nodes.demo --output demo
+	$(BIN)/python -m unity_depth_perception.demo --output demo
 
 test: setup
 	$(BIN)/python -m pytest

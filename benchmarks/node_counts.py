@@ -8,7 +8,7 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 
-from unity_depth_perception.ros.diagnostics import DIAGNOSTICS_TOPIC, values_of
+from unity_depth_perception.ros.topics.diagnostics import DIAGNOSTICS_TOPIC, values_of
 
 
 class NodeCounts:

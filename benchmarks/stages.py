@@ -23,19 +23,20 @@ from std_msgs.msg import Header
 from torch import Tensor
 from unity_depth_perception.msg import ObjectDistanceArray
 
-from unity_depth_perception.core.association import ParentLink, find_parents
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.floor import fit_floor
-from unity_depth_perception.evaluation.benchmark import plain_cloud, plain_statistics
+from unity_depth_perception.core.ground_plane import fit_ground_plane
+from unity_depth_perception.core.support_relations.evidence import ParentLink
+from unity_depth_perception.core.support_relations.inference import find_parents
+from unity_depth_perception.evaluation.speed.pipeline import plain_cloud, plain_statistics
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.nodes.perception_node import PerceptionNode
-from unity_depth_perception.ops.borders import lower_borders
-from unity_depth_perception.ops.ends import seen_ends
+from unity_depth_perception.ops.contact_edges import contact_edges
+from unity_depth_perception.ops.occlusion_boundaries import occlusion_boundaries
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.colours import rgb_of
-from unity_depth_perception.ros.images import byte_array, depth_message, image_message, single_channel_of
-from unity_depth_perception.ros.qos import OUTPUT_QOS
-from unity_depth_perception.ros.results import objects_message, stamp_ns_of
+from unity_depth_perception.ros.conversions.color_images import rgb_of
+from unity_depth_perception.ros.conversions.images import byte_array, depth_message, image_message, single_channel_of
+from unity_depth_perception.ros.conversions.objects_and_clouds import objects_message, stamp_ns_of
+from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 IMAGE, DEPTH, MASKS = "image_raw", "usual/depth", "usual/masks"
 OBJECTS, CLOUD, SEEN = "objects/distances", "depth/points", "cloud_seen"
@@ -144,12 +145,12 @@ def plain_parents(depth_m: np.ndarray, instances: np.ndarray, scene: Scene) -> l
         return camera.unproject(pixels, depth_m[rows[chosen], columns[chosen]])
 
     each = [points(instances == k + 1, 512) for k in range(len(scene.categories))]
-    floor = fit_floor(points(instances == 0, 4096), np.concatenate(each))
+    floor = fit_ground_plane(points(instances == 0, 4096), np.concatenate(each))
     if floor is None:
         return [None] * len(each)
     images = torch.from_numpy(depth_m), torch.from_numpy(instances.astype(np.uint8))
-    borders = lower_borders(*images, len(each), camera, floor.up)
-    ends = list(seen_ends(*images, len(each), camera).double().numpy())
+    borders = contact_edges(*images, len(each), camera, floor.up)
+    ends = list(occlusion_boundaries(*images, len(each), camera).double().numpy())
     return find_parents(each, ends, scene.categories, floor, borders, camera.focal_px)
 
 

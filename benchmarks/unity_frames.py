@@ -11,8 +11,8 @@ from stages import Scene
 from std_msgs.msg import Header
 from unity_client import UnityClient
 
-from unity_depth_perception.ros.cameras import camera_info_message
-from unity_depth_perception.ros.images import image_message
+from unity_depth_perception.ros.conversions.camera_info import camera_info_message
+from unity_depth_perception.ros.conversions.images import image_message
 
 _STAMP_OFFSET = 4  # after 00 01 00 00 a message with a header begins with its stamp: int32 s, uint32 ns
 _TOPICS = {"/image_raw": "sensor_msgs/Image", "/camera_info": "sensor_msgs/CameraInfo"}

@@ -5,7 +5,7 @@ Every step is done once, and again only when what it depends on changes: a secon
 one goes on where it stopped. The environment stands on its own: where an apt-installed ROS 2 is sourced, it is left out
 of the build, and the Makefile leaves it out of what it runs. Environment variable PYTHON chooses the Python.
 
-Runs on the standard library of Python 3.8, so that it can look for the Python that the environment needs.
+RunLengths on the standard library of Python 3.8, so that it can look for the Python that the environment needs.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from unity_depth_perception.training.shards import Shard
+    from unity_depth_perception.training.data.shards import Shard
 
 # Read by DDS when rclpy starts, so it is set before any test module is imported.
 os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
@@ -62,7 +62,7 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with one rendered shard of scenes to train on."""
     import torch  # here and below: test/unit does without
 
-    from unity_depth_perception.training.pool import fill
+    from unity_depth_perception.training.data.scene_pool import fill
 
     folder = tmp_path_factory.mktemp("pool")
     threads = torch.get_num_threads()
@@ -74,6 +74,6 @@ def pool(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def shard(pool: Path) -> Shard:
     """That shard."""
-    from unity_depth_perception.training.pool import SHARD_IMAGES, ScenePool
+    from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES, ScenePool
 
     return ScenePool(pool, SHARD_IMAGES).available()[0]

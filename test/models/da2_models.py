@@ -10,11 +10,11 @@ import pytest
 import torch
 from PIL import Image
 
-from unity_depth_perception.models.da2 import DepthAnythingV2
-from unity_depth_perception.models.da2_network import DepthAnythingV2Network
-from unity_depth_perception.models.da2_variants import DA2_VARIANTS, Architecture
-from unity_depth_perception.models.options import DepthOptions
+from unity_depth_perception.models.depth_anything_2.estimator import DepthAnythingV2
+from unity_depth_perception.models.depth_anything_2.network import DepthAnythingV2Network
+from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS, Architecture
 from unity_depth_perception.models.registry import create_depth_estimator
+from unity_depth_perception.models.runtime.options import DepthOptions
 
 CPU = torch.device("cpu")
 NAME = "da2-metric-indoor-small"

@@ -12,9 +12,9 @@ from omegaconf import OmegaConf
 from torch import Tensor, nn
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.models.da3 import MetricDepth, NestedDepth
-from unity_depth_perception.models.da3_network import RawDepth
-from unity_depth_perception.models.options import DepthOptions
+from unity_depth_perception.models.depth_anything_3.estimator import MetricDepth, NestedDepth
+from unity_depth_perception.models.depth_anything_3.network import RawDepth
+from unity_depth_perception.models.runtime.options import DepthOptions
 
 CPU = torch.device("cpu")
 SMALL = DepthOptions(size_px=126, precision="float32")

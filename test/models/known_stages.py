@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.models.compact.object_proposals import ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import Frame
 
@@ -26,9 +27,21 @@ class FlatDepth:
     name: str = "flat"
     device: torch.device = CPU
     seen: list[torch.Tensor] = field(default_factory=list)
+    gravity: NDArray[np.float64] | None = None
 
-    def infer(self, image: torch.Tensor, camera: Camera) -> DepthPrediction:
+    @property
+    def proposer(self) -> None:
+        return None
+
+    def infer(
+        self,
+        image: torch.Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> DepthPrediction:
         self.seen.append(image)
+        self.gravity = gravity
         return DepthPrediction(torch.full(image.shape[:2], self.depth_m), self.is_metric)
 
 
@@ -43,8 +56,20 @@ class Rectangles:
     name: str = "rectangles"
     device: torch.device = CPU
     categories: tuple[str, ...] = ("red_cube", "blue_parallelepiped")
+    told: tuple[Camera, NDArray[np.float64] | None] | None = None
 
-    def infer(self, image: torch.Tensor) -> Segmentation:
+    @property
+    def proposer(self) -> None:
+        return None
+
+    def infer(
+        self,
+        image: torch.Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> Segmentation:
+        self.told = camera, gravity
         instances = torch.zeros(image.shape[:2], dtype=torch.uint8)
         for k, (_, x_min, y_min, x_max, y_max) in enumerate(self.boxes):
             instances[y_min:y_max, x_min:x_max] = k + 1

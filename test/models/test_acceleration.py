@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from unity_depth_perception.core.errors import ConfigurationError
-from unity_depth_perception.models.acceleration import accelerated, resolve_precision
-from unity_depth_perception.models.da3_network import RawDepth
-from unity_depth_perception.models.options import DepthOptions
+from unity_depth_perception.models.depth_anything_3.network import RawDepth
+from unity_depth_perception.models.runtime.acceleration import accelerated, resolve_precision
+from unity_depth_perception.models.runtime.options import DepthOptions
 
 CPU = torch.device("cpu")
 

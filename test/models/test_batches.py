@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from unity_depth_perception.models.depth_network import CLASSES
+from unity_depth_perception.models.compact.depth_network import CLASSES
 from unity_depth_perception.synthetic.scene import CATEGORIES
-from unity_depth_perception.training.batches import Batch, draw_batch, ray_channels
-from unity_depth_perception.training.depth import classes, depth_losses
-from unity_depth_perception.training.shards import Shard
-from unity_depth_perception.training.target import target
+from unity_depth_perception.training.compact.depth_network import classes, depth_losses
+from unity_depth_perception.training.data.batches import Batch, draw_batch, ray_channels
+from unity_depth_perception.training.data.detection_targets import target
+from unity_depth_perception.training.data.shards import Shard
 
 CPU = torch.device("cpu")
 

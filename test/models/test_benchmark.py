@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.evaluation.benchmark import (
+from unity_depth_perception.evaluation.speed.pipeline import (
     NETWORKS,
     OUTSIDE,
     STATISTICS,

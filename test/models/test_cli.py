@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 from terminal import unity_depth
 
-from unity_depth_perception.cli import doctor, main
+from unity_depth_perception.cli import main
+from unity_depth_perception.cli.doctor import command as doctor
 from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.synthetic.seeds import FIRST_TRAINING_SEED, IMAGES_PER_SEED, LARGEST_SEED, scene_seed
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from unity_depth_perception.synthetic import rounded
-from unity_depth_perception.synthetic.layout import random_scene
+from unity_depth_perception.synthetic import curved_shapes as rounded
+from unity_depth_perception.synthetic.random_scene import random_scene
 from unity_depth_perception.synthetic.render import render
 from unity_depth_perception.synthetic.samples import render_sample
 from unity_depth_perception.synthetic.scene import Box, Form, Scene

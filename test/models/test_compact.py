@@ -11,14 +11,23 @@ from torchvision.ops import box_iou, masks_to_boxes, roi_align
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import PoseError
-from unity_depth_perception.models import compact
-from unity_depth_perception.models.compact import SCORE_THRESHOLD, CompactDepth, CompactSegmenter
-from unity_depth_perception.models.depth_network import FAR, ColumnAttention, CompactDepthNetwork, log_floor_depth
-from unity_depth_perception.models.pasting import paste
-from unity_depth_perception.models.processing import processing_size
+from unity_depth_perception.models.compact import object_proposals
+from unity_depth_perception.models.compact.depth import DEPTH_AREA_PX, CompactDepth
+from unity_depth_perception.models.compact.depth_network import (
+    FAR,
+    ColumnAttention,
+    CompactDepthNetwork,
+    log_floor_depth,
+)
+from unity_depth_perception.models.compact.detector import compact_mask_rcnn
+from unity_depth_perception.models.compact.segmentation import SCORE_THRESHOLD, CompactSegmenter
+from unity_depth_perception.models.image_size import processing_size
+from unity_depth_perception.models.mask_rcnn.detection import detect
+from unity_depth_perception.models.mask_rcnn.paste_masks import paste
+from unity_depth_perception.models.null_models import NullSegmenter
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
-from unity_depth_perception.models.segmentation_network import compact_mask_rcnn, detect
 from unity_depth_perception.ops.geometry import pixel_rays
+from unity_depth_perception.pipeline import Frame, PerceptionPipeline
 from unity_depth_perception.synthetic.samples import render_samples
 
 CPU = torch.device("cpu")
@@ -69,7 +78,7 @@ def test_the_floor_lies_as_gravity_says_where_that_is_known() -> None:
     for tilted in (true, true + [0.0, 0.06, -0.05]):
         down = tilted / np.linalg.norm(tilted)
         with torch.inference_mode():
-            depth_m = model.infer_upright(torch.from_numpy(sample.image), sample.camera, down).depth_m
+            depth_m = model.infer(torch.from_numpy(sample.image), sample.camera, down).depth_m
         height_m = depth_m * (x * down[0] + y[:, None] * down[1] + down[2]).float()
         row = height_m[-20:][torch.from_numpy(sample.instances[-20:] == 0)]
         assert row.std() / row.mean() < 0.01
@@ -83,9 +92,9 @@ def test_a_pose_of_the_cameras_body_instead_of_its_optical_frame_is_refused() ->
         optical = sample.world_from_camera[:3, :3]
         body = np.stack([optical[:, 2], -optical[:, 0], -optical[:, 1]], axis=1)
         with torch.inference_mode():
-            model.infer_upright(torch.from_numpy(sample.image), sample.camera, -optical[2])
+            model.infer(torch.from_numpy(sample.image), sample.camera, -optical[2])
             with pytest.raises(PoseError, match="expected the pose of the optical frame"):
-                model.infer_upright(torch.from_numpy(sample.image), sample.camera, -body[2])
+                model.infer(torch.from_numpy(sample.image), sample.camera, -body[2])
 
 
 @pytest.mark.parametrize("level", [0, 128, 255])
@@ -93,7 +102,7 @@ def test_a_blank_image_contradicts_no_pose(level: int) -> None:
     image = torch.full((384, 512, 3), level, dtype=torch.uint8)
     with torch.inference_mode():
         for down in (np.array([0.0, 1.0, 0.0]), np.array([0.0, 0.0, -1.0])):
-            CompactDepth(CPU).infer_upright(image, Camera.from_vertical_fov(1.0, 512, 384), down)
+            CompactDepth(CPU).infer(image, Camera.from_vertical_fov(1.0, 512, 384), down)
 
 
 def test_metres_grow_with_the_focal_length_that_a_known_network_sees() -> None:
@@ -107,7 +116,7 @@ def test_metres_grow_with_the_focal_length_that_a_known_network_sees() -> None:
         with torch.inference_mode():
             depth_m = model.infer(image, Camera(512, 512, focal_px, focal_px, 255.5, 255.5)).depth_m
         canonical_m = math.exp(-0.8) * (0.6**2 + FAR**-2) ** -0.5
-        seen_px = focal_px * compact.DEPTH_AREA_PX**0.5 / 512  # the focal length at the network's resolution
+        seen_px = focal_px * DEPTH_AREA_PX**0.5 / 512  # the focal length at the network's resolution
         assert depth_m[255:257, 255:257].mean().item() == pytest.approx(canonical_m * seen_px / 256, rel=1e-3)
 
 
@@ -170,24 +179,35 @@ def test_one_place_has_one_object_even_where_its_category_is_in_doubt() -> None:
     assert found.boxes[:, 3].max() <= 96
 
 
-def test_depth_and_segmentation_look_for_objects_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    looks = []
-    monkeypatch.setattr(compact, "detect", lambda *args, **kwargs: looks.append(1) or detect(*args, **kwargs))
-    depth, segmenter = create_depth_estimator("compact", CPU), create_segmenter("compact", CPU)
+def test_the_pipeline_detects_objects_once_for_depth_and_segmentation(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(object_proposals, "detect", lambda *args, **kwargs: calls.append(1) or detect(*args, **kwargs))
+    pipeline = PerceptionPipeline(create_depth_estimator("compact", CPU), create_segmenter("compact", CPU))
     camera = Camera.from_vertical_fov(1.0, 64, 64)
-    for _ in range(2):
-        image = torch.randint(0, 256, (64, 64, 3), dtype=torch.uint8)
-        with torch.inference_mode():
-            depth.infer(image, camera)
-            segmenter.infer_through(image, camera, None)
-    assert len(looks) == 2
+    for seed in range(2):
+        image = np.random.default_rng(seed).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        pipeline.process(Frame(image, camera))
+    assert len(calls) == 2
+
+
+def test_compact_depth_beside_another_segmenter_makes_its_own_proposals(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+    monkeypatch.setattr(object_proposals, "detect", lambda *args, **kwargs: calls.append(1) or detect(*args, **kwargs))
+    pipeline = PerceptionPipeline(create_depth_estimator("compact", CPU), NullSegmenter(CPU))
+    (sample,) = render_samples([21], 160, 120)
+    alone = pipeline.process(Frame(sample.image, sample.camera))
+    assert len(calls) == 1
+    both = PerceptionPipeline(create_depth_estimator("compact", CPU), create_segmenter("compact", CPU))
+    assert torch.equal(alone.depth.depth_m, both.process(Frame(sample.image, sample.camera)).depth.depth_m)
 
 
 def test_the_segmenter_finds_only_what_is_there() -> None:
     segmenter = CompactSegmenter(CPU)
     assert len(segmenter.categories) == 12
     with torch.inference_mode():
-        empty = segmenter.infer(torch.full((240, 320, 3), 127, dtype=torch.uint8))
+        empty = segmenter.infer(
+            torch.full((240, 320, 3), 127, dtype=torch.uint8), Camera.from_vertical_fov(1.0, 320, 240)
+        )
     assert empty.categories == ()
     assert empty.instances.shape == (240, 320)
     assert not empty.instances.any()
@@ -196,7 +216,7 @@ def test_the_segmenter_finds_only_what_is_there() -> None:
 def test_instances_are_the_likely_ones_of_the_candidates() -> None:
     segmenter, (sample,) = CompactSegmenter(CPU), render_samples([21], 480, 360)
     with torch.inference_mode():
-        found = segmenter.infer(torch.from_numpy(sample.image))
+        found = segmenter.infer(torch.from_numpy(sample.image), sample.camera)
     assert found.candidates is not None
     category, scores = found.candidates.scores.argmax(dim=1), found.candidates.scores.sum(dim=1)
     names = [segmenter.categories[k] for k in category.tolist()]

@@ -11,11 +11,11 @@ from safetensors.torch import load_file, save_file
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError
-from unity_depth_perception.models.da2 import network_size
-from unity_depth_perception.models.da2_network import DepthAnythingV2Network
-from unity_depth_perception.models.da2_variants import DA2_VARIANTS
-from unity_depth_perception.models.options import DepthOptions
+from unity_depth_perception.models.depth_anything_2.estimator import network_size
+from unity_depth_perception.models.depth_anything_2.network import DepthAnythingV2Network
+from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS
 from unity_depth_perception.models.registry import create_depth_estimator
+from unity_depth_perception.models.runtime.options import DepthOptions
 
 transformers = pytest.importorskip("transformers")
 

@@ -19,10 +19,17 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models import da3, da3_views
-from unity_depth_perception.models.da3 import AnyViewDepth, MetricDepth, MonoDepth, NestedDepth, estimator_of
-from unity_depth_perception.models.options import DepthOptions
+from unity_depth_perception.models.depth_anything_3 import estimator as da3
+from unity_depth_perception.models.depth_anything_3 import multi_view as da3_views
+from unity_depth_perception.models.depth_anything_3.estimator import (
+    AnyViewDepth,
+    MetricDepth,
+    MonoDepth,
+    NestedDepth,
+    estimator_of,
+)
 from unity_depth_perception.models.registry import create_depth_estimator
+from unity_depth_perception.models.runtime.options import DepthOptions
 
 CPU = torch.device("cpu")
 SIDE_PX = 126

@@ -10,8 +10,8 @@ import torch
 from da3_networks import CAMERA, CPU, SMALL, Known, nested, smooth
 
 from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, InputError, ModelError
-from unity_depth_perception.models.da3 import AnyViewDepth
-from unity_depth_perception.models.da3_alignment import metric_scale, pose_scale
+from unity_depth_perception.models.depth_anything_3.alignment import metric_scale, pose_scale
+from unity_depth_perception.models.depth_anything_3.estimator import AnyViewDepth
 
 
 def test_views_with_poses_have_their_scale() -> None:

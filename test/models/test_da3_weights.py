@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import save_file
 
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models.da3_network import build_network, without_gaussians
-from unity_depth_perception.models.da3_variants import DA3_VARIANTS
+from unity_depth_perception.models.depth_anything_3.network import build_network, without_gaussians
+from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS
 from unity_depth_perception.models.registry import create_depth_estimator, depth_model_names
 
 CPU = torch.device("cpu")

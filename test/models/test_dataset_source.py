@@ -14,10 +14,10 @@ from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.dataset.sample import Sample
 from unity_depth_perception.dataset.writer import DatasetWriter
 from unity_depth_perception.synthetic.samples import render_samples
-from unity_depth_perception.training.batches import draw_batch, ray_channels
-from unity_depth_perception.training.dataset_source import DatasetSource
-from unity_depth_perception.training.split import Split
-from unity_depth_perception.training.target import target
+from unity_depth_perception.training.data.batches import draw_batch, ray_channels
+from unity_depth_perception.training.data.dataset_shards import DatasetSource
+from unity_depth_perception.training.data.detection_targets import target
+from unity_depth_perception.training.data.split import Split
 
 CPU = torch.device("cpu")
 

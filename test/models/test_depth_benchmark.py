@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.evaluation.depth_benchmark import (
+from unity_depth_perception.evaluation.speed.depth_models import (
     CallTimes,
     FlopCounter,
     count_flops,
@@ -20,11 +20,11 @@ from unity_depth_perception.evaluation.depth_benchmark import (
     time_calls,
     whole_call,
 )
-from unity_depth_perception.evaluation.depth_reference import has_reference, load_reference, write_random_weights
-from unity_depth_perception.models.da2_variants import DA2_VARIANTS, Architecture
-from unity_depth_perception.models.options import DepthOptions
+from unity_depth_perception.evaluation.speed.reference_models import has_reference, load_reference, write_random_weights
+from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS, Architecture
 from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.models.registry import create_depth_estimator
+from unity_depth_perception.models.runtime.options import DepthOptions
 
 CPU = torch.device("cpu")
 DA2 = "da2-metric-outdoor-small"

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from unity_depth_perception.cli import doctor
-from unity_depth_perception.cli.findings import NOTE, OK, PROBLEM
+from unity_depth_perception.cli.doctor import command as doctor
+from unity_depth_perception.cli.doctor.finding import NOTE, OK, PROBLEM
 
 VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE", "RMW_IMPLEMENTATION")
 

@@ -17,8 +17,8 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.dataset.annotations import Annotations
 from unity_depth_perception.dataset.files import read_depth, read_image
 from unity_depth_perception.models import registry
-from unity_depth_perception.models.options import DepthOptions
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
+from unity_depth_perception.models.runtime.options import DepthOptions
 
 CAMERA = Camera(80, 60, 100.0, 100.0, 30.5, 29.0)
 FILES = ("a.ply", "a_depth.npy", "a_depth.png", "a_depth_colour.png", "a_overlay.png", "results.json")

@@ -27,6 +27,7 @@ from unity_depth_perception.core.errors import DatasetError, ModelError, PoseErr
 from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.evaluation.evaluator import Evaluator
 from unity_depth_perception.evaluation.summary import summarise
+from unity_depth_perception.models.compact.object_proposals import ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction
 
 
@@ -53,8 +54,16 @@ def test_truth_against_itself_is_flawless(dataset: UnityDataset) -> None:
 
 def test_poses_that_contradict_their_images_are_named(dataset: UnityDataset, tmp_path: Path) -> None:
     class Particular(ScaledDepth):
-        def infer_upright(self, image: torch.Tensor, camera: Camera, down: NDArray[np.float64]) -> DepthPrediction:
-            raise PoseError("down is elsewhere")
+        def infer(
+            self,
+            image: torch.Tensor,
+            camera: Camera,
+            gravity: NDArray[np.float64] | None = None,
+            proposals: ObjectProposals | None = None,
+        ) -> DepthPrediction:
+            if gravity is not None:
+                raise PoseError("down is elsewhere")
+            return super().infer(image, camera, gravity, proposals)
 
     samples = [replace(make_sample(index), world_from_camera=np.eye(4)) for index in range(2)]
     posed = write_dataset(tmp_path / "posed", samples)

@@ -18,6 +18,7 @@ from evaluation_scenes import (
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.evaluation.confusion import axes, confusion, mistakes
 from unity_depth_perception.evaluation.evaluator import Evaluator
+from unity_depth_perception.evaluation.ground_truth import true_objects
 from unity_depth_perception.evaluation.objects import (
     LinkScore,
     Matches,
@@ -27,8 +28,7 @@ from unity_depth_perception.evaluation.objects import (
     score_objects,
 )
 from unity_depth_perception.evaluation.summary import summarise_objects
-from unity_depth_perception.evaluation.truth import true_objects
-from unity_depth_perception.evaluation.worst import remarks
+from unity_depth_perception.evaluation.worst_frames import remarks
 
 
 def link_objects(parents: Sequence[int | None]) -> list[ObjectDistance]:

@@ -12,10 +12,10 @@ from da3_networks import CPU, reduced, spread
 from omegaconf import OmegaConf
 from torch import nn
 
-from unity_depth_perception.models import head_precision as head_precision_module
-from unity_depth_perception.models.da2_network import DepthAnythingV2Network
-from unity_depth_perception.models.da3_network import Branch
-from unity_depth_perception.models.head_precision import (
+from unity_depth_perception.models.depth_anything_2.network import DepthAnythingV2Network
+from unity_depth_perception.models.depth_anything_3.network import Branch
+from unity_depth_perception.models.runtime import head_precision as head_precision_module
+from unity_depth_perception.models.runtime.head_precision import (
     TOLERANCE,
     furthest_off,
     head_precision,

@@ -11,7 +11,7 @@ import numpy as np
 from unity_depth_perception.evaluation.heldout import HeldOutScenes
 from unity_depth_perception.synthetic.seeds import FIRST_DATASET_SEED, FIRST_TRAINING_SEED, scene_seed
 from unity_depth_perception.synthetic.variety import WIDE
-from unity_depth_perception.training.pool import SHARD_IMAGES
+from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES
 
 
 def test_no_pool_of_a_million_shards_reaches_a_held_out_scene() -> None:

@@ -14,8 +14,8 @@ from safetensors.torch import save_file, save_model
 from torch import nn
 
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models.hub import Published, locate_weights, read_tensors
-from unity_depth_perception.models.weights import fill_network
+from unity_depth_perception.models.checkpoints.hub import Published, locate_weights, read_tensors
+from unity_depth_perception.models.checkpoints.safetensors_file import fill_network
 
 FREE = Published("someone/FREE")
 RESTRICTED = Published("someone/RESTRICTED", "CC-BY-NC-4.0")

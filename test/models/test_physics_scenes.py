@@ -9,8 +9,8 @@ from physics_scenes import physics_sample
 from unity_depth_perception.core.objects import shape_of
 from unity_depth_perception.dataset.sample import Sample
 from unity_depth_perception.evaluation.evaluator import Evaluator
+from unity_depth_perception.evaluation.ground_truth import true_objects
 from unity_depth_perception.evaluation.objects import LinkScore, score_objects
-from unity_depth_perception.evaluation.truth import true_objects
 from unity_depth_perception.models.registry import create_segmenter
 
 bullet = pytest.importorskip("pybullet", reason="needs pybullet, which has no wheel for this Python")

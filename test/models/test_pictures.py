@@ -10,12 +10,7 @@ from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
 from unity_depth_perception.export.colour_scale import INFINITE_COLOUR, NAN_COLOUR, ColourScale
 from unity_depth_perception.export.comparison import View, comparison_picture
-from unity_depth_perception.export.pictures import (
-    depth_picture,
-    error_picture,
-    object_colour,
-    overlay_picture,
-)
+from unity_depth_perception.export.pictures import depth_picture, error_picture, object_colour, overlay_picture
 from unity_depth_perception.export.text import DARK, Box, place_labels
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import cast
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from unity_depth_perception.core.errors import (
     ModelError,
     PoseError,
 )
+from unity_depth_perception.models.compact.object_proposals import ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline, PerceptionResult
 
@@ -44,62 +46,146 @@ def test_the_image_is_uploaded_once_and_kept() -> None:
     assert result.image is depth.seen[0]
     np.testing.assert_array_equal(result.image.numpy(), given.image)
     assert result.frame is given
-    assert set(result.stage_s) == {"upload", "depth", "segmentation", "objects"}
+    assert set(result.stage_s) == {"upload", "proposals", "segmentation", "depth", "objects", "support"}
     assert all(seconds >= 0 for seconds in result.stage_s.values())
 
 
-class UprightDepth(FlatDepth):
-    """Notes which way it was told that down is."""
-
-    down: NDArray[np.float64] | None = None
-
-    def infer_upright(self, image: torch.Tensor, camera: Camera, down: NDArray[np.float64]) -> DepthPrediction:
-        self.down = down
-        return self.infer(image, camera)
+def level_pose() -> NDArray[np.float64]:
+    """A camera that looks along the horizon: its optical frame's y axis points down."""
+    pose = np.eye(4)
+    pose[:3, :3] = [[1, 0, 0], [0, 0, 1], [0, -1, 0]]
+    pose[:3, 3] = [0.3, 0.2, 1.5]
+    return pose
 
 
-class SeeingRectangles(Rectangles):
-    """Notes what it was told of the camera."""
-
-    told: tuple[Camera, NDArray[np.float64] | None] | None = None
-
-    def infer_through(self, image: torch.Tensor, camera: Camera, down: NDArray[np.float64] | None) -> Segmentation:
-        self.told = camera, down
-        return self.infer(image)
-
-
-def test_models_that_care_hear_of_the_camera_and_where_down_is_when_the_pose_is_known() -> None:
-    depth, segmenter = UprightDepth(), SeeingRectangles()
+def test_models_get_the_camera_and_gravity_where_the_pose_is_known() -> None:
+    depth, segmenter = FlatDepth(), Rectangles()
     pipeline = PerceptionPipeline(depth, segmenter)
     pipeline.process(frame())
-    assert depth.down is None
+    assert depth.gravity is None
     assert segmenter.told == (CAMERA, None)
-    pose = np.eye(4)
-    pose[:3, :3] = [[1, 0, 0], [0, 0, 1], [0, -1, 0]]  # level: the optical frame's y axis points down
-    pose[:3, 3] = [0.3, 0.2, 1.5]
-    pipeline.process(replace(frame(), world_from_camera=pose))
-    assert depth.down is not None
-    assert depth.down.tolist() == [0, 1, 0]
+    pipeline.process(replace(frame(), world_from_camera=level_pose()))
+    assert depth.gravity is not None
+    assert depth.gravity.tolist() == [0, 1, 0]
+    assert segmenter.told is not None
     assert segmenter.told[1] is not None
     assert segmenter.told[1].tolist() == [0, 1, 0]
 
 
-class ParticularDepth(FlatDepth):
-    """Takes no pose."""
+def test_gravity_alone_is_enough_and_need_not_be_a_unit_vector() -> None:
+    depth = FlatDepth()
+    result = PerceptionPipeline(depth, Rectangles()).process(replace(frame(), gravity=np.array([0.0, 3.0, 4.0])))
+    assert depth.gravity is not None
+    assert depth.gravity.tolist() == pytest.approx([0, 0.6, 0.8])
+    assert result.frame.world_from_camera is None
+    for bad in (np.zeros(3), np.array([0.0, np.nan, 1.0]), np.zeros(2)):
+        with pytest.raises(PoseError, match="expected gravity as a direction"):
+            replace(frame(), gravity=bad)
 
-    def infer_upright(self, image: torch.Tensor, camera: Camera, down: NDArray[np.float64]) -> DepthPrediction:
-        raise PoseError("down is elsewhere")
+
+@dataclass(eq=False)
+class CountingProposer:
+    """Counts what it is asked."""
+
+    device: torch.device = CPU
+    asked: int = 0
+
+    def propose(
+        self, image: torch.Tensor, camera: Camera, gravity: NDArray[np.float64] | None = None
+    ) -> ObjectProposals:
+        self.asked += 1
+        return cast(ObjectProposals, f"proposals {self.asked}")
+
+
+class ReadingDepth(FlatDepth):
+    """Notes the proposals that it gets."""
+
+    proposer = CountingProposer()  # type: ignore[assignment]
+
+    def infer(
+        self,
+        image: torch.Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> DepthPrediction:
+        self.got = proposals
+        return super().infer(image, camera, gravity, proposals)
+
+
+class ReadingRectangles(Rectangles):
+    """Notes the proposals that it gets."""
+
+    proposer = CountingProposer()  # type: ignore[assignment]
+
+    def infer(
+        self,
+        image: torch.Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> Segmentation:
+        self.got = proposals
+        return super().infer(image, camera, gravity, proposals)
+
+
+def test_proposals_are_made_once_for_both_stages_that_read_the_same() -> None:
+    depth, segmenter, proposer = ReadingDepth(), ReadingRectangles(), CountingProposer()
+    depth.proposer = segmenter.proposer = proposer  # type: ignore[misc,assignment]
+    PerceptionPipeline(depth, segmenter).process(frame())
+    assert proposer.asked == 1
+    assert depth.got == segmenter.got == "proposals 1"
+
+
+def test_each_stage_gets_the_proposals_of_its_own_proposer() -> None:
+    depth, segmenter = ReadingDepth(), ReadingRectangles()
+    depth.proposer, segmenter.proposer = CountingProposer(), CountingProposer(asked=5)  # type: ignore[misc,assignment]
+    PerceptionPipeline(depth, segmenter).process(frame())
+    assert (depth.got, segmenter.got) == ("proposals 1", "proposals 6")
+    given = Rectangles().infer(torch.zeros(48, 64, 3), CAMERA)
+    PerceptionPipeline(depth, segmenter).process(frame(), segmentation=given)
+    assert depth.got == "proposals 2"
+    assert segmenter.proposer.asked == 6  # type: ignore[attr-defined]
+
+
+def test_a_frame_without_image_needs_depth_and_instances() -> None:
+    seen = Frame(None, CAMERA)
+    depth = DepthPrediction(torch.full((48, 64), 2.0), is_metric=True)
+    segmentation = Rectangles().infer(torch.zeros(48, 64, 3), CAMERA)
+    result = PerceptionPipeline(None, None).process(seen, depth=depth, segmentation=segmentation)
+    assert len(result.objects) == 2
+    assert result.image is None
+    with pytest.raises(ImageError, match="got one of depth and instances alone"):
+        _ = result.rgb
+    with pytest.raises(ImageError, match="with an image, or both its depth and its instances"):
+        PerceptionPipeline(FlatDepth(), None).process(seen, segmentation=segmentation)
+
+
+class PoseRefusingDepth(FlatDepth):
+    """Takes no gravity."""
+
+    def infer(
+        self,
+        image: torch.Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> DepthPrediction:
+        if gravity is not None:
+            raise PoseError("down is elsewhere")
+        return super().infer(image, camera, gravity, proposals)
 
 
 def test_a_pose_that_contradicts_the_image_is_left_out_and_told() -> None:
-    segmenter = SeeingRectangles()
+    segmenter = Rectangles()
     seen = replace(frame(), world_from_camera=np.eye(4))
-    result = PerceptionPipeline(ParticularDepth(), segmenter).process(seen)
+    result = PerceptionPipeline(PoseRefusingDepth(), segmenter).process(seen)
     assert str(result.pose_error) == "down is elsewhere"
     assert result.frame.world_from_camera is None
+    assert result.frame.gravity is None
     assert segmenter.told == (CAMERA, None)
     assert len(result.objects) == len(PerceptionPipeline(FlatDepth(), Rectangles()).process(frame()).objects) > 0
-    assert PerceptionPipeline(UprightDepth(), segmenter).process(seen).pose_error is None
+    assert PerceptionPipeline(FlatDepth(), segmenter).process(seen).pose_error is None
 
 
 @pytest.mark.filterwarnings("error")
@@ -113,7 +199,7 @@ def test_a_read_only_or_sliced_image_will_do() -> None:
 def test_given_stages_replace_the_models() -> None:
     depth = torch.full((48, 64), 0.5)
     depth[:, :14] = math.nan
-    segmentation = Rectangles((("green_cube", 10, 10, 18, 20),)).infer(torch.zeros(48, 64, 3))
+    segmentation = Rectangles((("green_cube", 10, 10, 18, 20),)).infer(torch.zeros(48, 64, 3), CAMERA)
     pipeline = PerceptionPipeline(None, None)
     result = pipeline.process(frame(), depth=DepthPrediction(depth, True), segmentation=segmentation)
     assert [o.category for o in result.objects] == ["green_cube"]

@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 
 from unity_depth_perception.core.errors import ImageError
-from unity_depth_perception.models import preprocessing
-from unity_depth_perception.models.preprocessing import IMAGENET_MEAN, IMAGENET_STD
+from unity_depth_perception.models.runtime import preprocessing
+from unity_depth_perception.models.runtime.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
 
 def noise(width: int, height: int) -> np.ndarray:

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from unity_depth_perception.training.silog import SCALE_SHARE, log_ratios, silog
+from unity_depth_perception.training.fine_tuning.silog import SCALE_SHARE, log_ratios, silog
 
 
 def truth() -> torch.Tensor:

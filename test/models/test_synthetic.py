@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.synthetic.layout import random_scene
+from unity_depth_perception.synthetic.random_scene import random_scene
 from unity_depth_perception.synthetic.raycast import Hits, in_sun, pack_geometry
 from unity_depth_perception.synthetic.render import render
 from unity_depth_perception.synthetic.samples import render_sample, render_samples

@@ -19,8 +19,8 @@ from terminal import unity_depth
 from unity_depth_perception.core.objects import shape_of
 from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.dataset.writer import DatasetWriter
+from unity_depth_perception.models.checkpoints.safetensors_file import load_description
 from unity_depth_perception.models.registry import create_segmenter
-from unity_depth_perception.models.weights import load_description
 from unity_depth_perception.synthetic.samples import render_samples
 from unity_depth_perception.synthetic.seeds import scene_seed
 

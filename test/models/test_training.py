@@ -7,13 +7,14 @@ import torch
 from tiny_training import noisy_steps
 from torch import Tensor, nn
 
-from unity_depth_perception.models.depth_network import CompactDepthNetwork
-from unity_depth_perception.models.weights import save_weights
-from unity_depth_perception.models.yardstick import YardstickNetwork
-from unity_depth_perception.training.depth import train_depth
-from unity_depth_perception.training.loop import TrainingConfig, fit
-from unity_depth_perception.training.pool import SHARD_IMAGES
-from unity_depth_perception.training.segmentation import train_segmentation
+from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
+from unity_depth_perception.models.compact.cube_scale import CubeScaleNetwork
+from unity_depth_perception.models.compact.depth_network import CompactDepthNetwork
+from unity_depth_perception.training.compact.depth_network import train_depth
+from unity_depth_perception.training.compact.segmentation import train_segmentation
+from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES
+from unity_depth_perception.training.engine.config import TrainingConfig
+from unity_depth_perception.training.engine.fit import fit
 
 
 class Tiny(nn.Module):
@@ -53,7 +54,7 @@ def test_a_few_steps_of_segmentation_run(pool: Path, tmp_path: Path) -> None:
 def test_training_starts_from_given_weights(pool: Path, tmp_path: Path) -> None:
     """With a learning rate of nearly nothing the weights stay what they were given as."""
     torch.manual_seed(5)
-    given = nn.ModuleDict({"dense": CompactDepthNetwork(), "yardstick": YardstickNetwork()}).state_dict()
+    given = nn.ModuleDict({"dense": CompactDepthNetwork(), "cube_scale": CubeScaleNetwork()}).state_dict()
     save_weights(tmp_path / "given.safetensors", given, {"kind": "compact-depth"})
     config = TrainingConfig(
         output=tmp_path / "run",
@@ -65,5 +66,5 @@ def test_training_starts_from_given_weights(pool: Path, tmp_path: Path) -> None:
         start=tmp_path / "given.safetensors",
     )
     state = train_depth(config)
-    for name in ("dense.stem.0.weight", "yardstick.head.weight"):
+    for name in ("dense.stem.0.weight", "cube_scale.head.weight"):
         assert torch.allclose(state[name], given[name], atol=1e-3)

@@ -15,10 +15,12 @@ from tiny_training import noisy_steps
 from torch import Tensor, nn
 
 from unity_depth_perception.core.errors import ModelError, PerceptionError
-from unity_depth_perception.training import run, workers
-from unity_depth_perception.training.loop import TrainingConfig, fit
-from unity_depth_perception.training.shards import Shard
-from unity_depth_perception.training.validation import Judge, State, Validation
+from unity_depth_perception.training import distributed as workers
+from unity_depth_perception.training.data.shards import Shard
+from unity_depth_perception.training.engine import training_state as run
+from unity_depth_perception.training.engine.config import TrainingConfig
+from unity_depth_perception.training.engine.fit import fit
+from unity_depth_perception.training.engine.validation import BestCheckpoint, State, Validation
 
 CPU = torch.device("cpu")
 
@@ -61,10 +63,10 @@ def closeness(state: State) -> dict[str, float]:
     return {"closeness": -float((state["layer.weight"] - torch.eye(4)).square().sum())}
 
 
-def judge_of(scores: list[float], patience: int) -> Judge:
+def judge_of(scores: list[float], patience: int) -> BestCheckpoint:
     """A judge after as many judgements as there are scores, or after giving up."""
     given = iter(scores)
-    judge = Judge(Validation(lambda _: {"score": next(given)}, times=100, patience=patience), CPU)
+    judge = BestCheckpoint(Validation(lambda _: {"score": next(given)}, times=100, patience=patience), CPU)
     for k in range(len(scores)):
         judge.judge(k / 100, {"w": torch.tensor(float(k))})
     return judge
@@ -73,11 +75,11 @@ def judge_of(scores: list[float], patience: int) -> Judge:
 def test_the_best_weights_are_kept() -> None:
     judge = judge_of([0.1, 0.5, 0.3], patience=6)
     assert judge.best["w"] == 1
-    assert not judge.gave_up
+    assert not judge.should_stop
 
 
 @pytest.mark.parametrize(
-    ("scores", "gave_up"),
+    ("scores", "should_stop"),
     [
         ([0.1, 0.5, 0.4, 0.3], True),
         ([0.1, 0.5, 0.4, 0.6], False),
@@ -85,13 +87,13 @@ def test_the_best_weights_are_kept() -> None:
         ([0.0, 0.1, float("nan"), 0.05], True),
     ],
 )
-def test_patience_counts_from_the_first_that_is_better_than_the_start(scores: list[float], gave_up: bool) -> None:
-    assert judge_of(scores, patience=2).gave_up == gave_up
-    assert not judge_of(scores, patience=0).gave_up
+def test_patience_counts_from_the_first_that_is_better_than_the_start(scores: list[float], should_stop: bool) -> None:
+    assert judge_of(scores, patience=2).should_stop == should_stop
+    assert not judge_of(scores, patience=0).should_stop
 
 
 def test_it_is_time_to_judge_at_the_start_at_each_part_and_at_the_end() -> None:
-    judge = Judge(Validation(lambda _: {"score": 1.0}, times=4), CPU)
+    judge = BestCheckpoint(Validation(lambda _: {"score": 1.0}, times=4), CPU)
     due = []
     for step in range(11):
         if judge.is_due(step / 10):
@@ -168,7 +170,7 @@ def test_the_others_end_in_one_line_where_the_first_process_failed(monkeypatch: 
 
     monkeypatch.setattr(workers, "rank", lambda: 1)
     monkeypatch.setattr(workers.distributed, "barrier", lost)
-    with pytest.raises(PerceptionError, match="process 1 ends too"), workers.first_goes_first():
+    with pytest.raises(PerceptionError, match="process 1 ends too"), workers.rank_zero_first():
         pytest.fail("there is nothing to find")
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from unity_depth_perception.synthetic.layout import random_scene
-from unity_depth_perception.synthetic.placing import HUE_DEG
+from unity_depth_perception.synthetic.object_placement import HUE_DEG
+from unity_depth_perception.synthetic.random_scene import random_scene
 from unity_depth_perception.synthetic.render import render
 from unity_depth_perception.synthetic.scene import PLAIN_PAINT, Paint, Pattern, Scene
 from unity_depth_perception.synthetic.texture import mixing_weight

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from unity_depth_perception.training.loop import StepLoss
-from unity_depth_perception.training.shards import ShardSource
+from unity_depth_perception.training.data.shards import ShardSource
+from unity_depth_perception.training.engine.fit import StepLoss
 
 
 def noisy_steps(layer: nn.Module, stop_at: int | None = None) -> StepLoss:

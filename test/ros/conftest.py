@@ -47,7 +47,7 @@ class Graph:
 
     def collect(self, message_type: type[Any], topic: str) -> list[Any]:
         """A list that grows by each message of the topic."""
-        from unity_depth_perception.ros.qos import OUTPUT_QOS
+        from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
         messages: list[Any] = []
         self.node.create_subscription(message_type, topic, messages.append, OUTPUT_QOS)

@@ -12,8 +12,8 @@ from stand_ins import camera_info, image
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.nodes.perception_node import PerceptionNode
-from unity_depth_perception.ros.qos import OUTPUT_QOS
-from unity_depth_perception.ros.results import stamp_ns_of
+from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
+from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 BEST_EFFORT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 MakeNode = Callable[..., PerceptionNode]

@@ -14,11 +14,12 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import PoseError
+from unity_depth_perception.models.compact.object_proposals import ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.cameras import camera_info_message
-from unity_depth_perception.ros.images import image_message
-from unity_depth_perception.ros.results import time_message
+from unity_depth_perception.ros.conversions.camera_info import camera_info_message
+from unity_depth_perception.ros.conversions.images import image_message
+from unity_depth_perception.ros.conversions.objects_and_clouds import time_message
 
 WIDTH, HEIGHT, DEPTH_M = 64, 48, 2.0
 FRAME_ID = "unity_camera_optical"
@@ -29,45 +30,73 @@ class PlaneDepth:
     """The same depth everywhere. With a gate, each real frame waits until the test opens it."""
 
     name = "plane"
+    proposer = None
     device = CPU
 
     def __init__(self, gate: threading.Semaphore | None = None) -> None:
         self._gate = gate
 
-    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+    def infer(
+        self,
+        image: Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> DepthPrediction:
         if self._gate is not None and image.any():  # the warm-up frame is black
             assert self._gate.acquire(timeout=20)
         return DepthPrediction(torch.full(image.shape[:2], DEPTH_M), is_metric=True)
 
 
 class HungryDepth(PlaneDepth):
-    """Runs out of the GPU's memory on the frames of `too_large` pixels and more."""
+    """RunLengths out of the GPU's memory on the frames of `too_large` pixels and more."""
 
     def __init__(self, too_large: int) -> None:
         super().__init__()
         self._too_large = too_large
 
-    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+    def infer(
+        self,
+        image: Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> DepthPrediction:
         if image.any() and image.shape[0] * image.shape[1] >= self._too_large:  # the warm-up frame is black
             raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
-        return super().infer(image, camera)
+        return super().infer(image, camera, gravity, proposals)
 
 
 class ParticularDepth(PlaneDepth):
     """Takes no pose."""
 
-    def infer_upright(self, image: Tensor, camera: Camera, down: NDArray[np.float64]) -> DepthPrediction:
-        raise PoseError("down is elsewhere")
+    def infer(
+        self,
+        image: Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> DepthPrediction:
+        if gravity is not None:
+            raise PoseError("down is elsewhere")
+        return super().infer(image, camera, gravity, proposals)
 
 
 class RedSegmenter:
     """One object: whatever is red."""
 
     name = "red"
+    proposer = None
     device = CPU
     categories = ("red_cube",)
 
-    def infer(self, image: Tensor) -> Segmentation:
+    def infer(
+        self,
+        image: Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> Segmentation:
         red = (image[..., 0] > 200) & (image[..., 1] < 50)
         count = int(red.any())
         return Segmentation(red.to(torch.uint8), self.categories[:count], (0.9,)[:count])

@@ -16,7 +16,13 @@ from stand_ins import HEIGHT, WIDTH, camera, camera_info, header
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, InputError
-from unity_depth_perception.ros.cameras import Intrinsics, camera_info_message, camera_of, matrix_of, pose_message
+from unity_depth_perception.ros.conversions.camera_info import (
+    Intrinsics,
+    camera_info_message,
+    camera_of,
+    matrix_of,
+    pose_message,
+)
 
 
 def test_a_camera_survives_camera_info() -> None:

@@ -12,8 +12,8 @@ from sensor_msgs.msg import CompressedImage, Image
 from stand_ins import compressed, header, image, picture
 
 from unity_depth_perception.core.errors import ImageError
-from unity_depth_perception.ros.colours import rgb_of
-from unity_depth_perception.ros.images import image_message
+from unity_depth_perception.ros.conversions.color_images import rgb_of
+from unity_depth_perception.ros.conversions.images import image_message
 
 RGB = np.random.default_rng(0).integers(0, 256, (6, 8, 3), dtype=np.uint8)
 ALPHA = np.full((6, 8, 1), 9, dtype=np.uint8)

@@ -20,15 +20,15 @@ from unity_depth_perception.nodes import (
     unity_endpoint,
     virtual_unity_node,
 )
-from unity_depth_perception.ros.command_line import check_arguments
-from unity_depth_perception.ros.configuration import (
+from unity_depth_perception.ros.parameters.command_line import check_arguments
+from unity_depth_perception.ros.parameters.node_tables import (
     DepthConfig,
     DistanceConfig,
     PerceptionConfig,
     SegmentationConfig,
     VirtualUnityConfig,
 )
-from unity_depth_perception.ros.parameters import table
+from unity_depth_perception.ros.parameters.spec import table
 
 NODES = {
     depth_node: DepthConfig,

@@ -28,7 +28,7 @@ from unity_depth_perception.nodes import perception_node
 from unity_depth_perception.nodes.depth_node import DepthNode
 from unity_depth_perception.nodes.perception_node import PerceptionNode, create_pipeline
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.diagnostics import values_of
+from unity_depth_perception.ros.topics.diagnostics import values_of
 
 
 def test_a_model_that_cannot_be_loaded_is_a_failure_that_can_be_mended(graph: Graph) -> None:

@@ -16,11 +16,15 @@ from visualization_msgs.msg import Marker
 
 from unity_depth_perception.core.objects import DistanceStatistics
 from unity_depth_perception.pipeline import Frame, PerceptionResult
-from unity_depth_perception.ros import outputs
-from unity_depth_perception.ros.colours import rgb_of
-from unity_depth_perception.ros.detections import detections_2d_message, detections_3d_message, label_info_message
-from unity_depth_perception.ros.markers import markers_message
-from unity_depth_perception.ros.results import stamp_ns_of
+from unity_depth_perception.ros.conversions.color_images import rgb_of
+from unity_depth_perception.ros.conversions.detections import (
+    detections_2d_message,
+    detections_3d_message,
+    label_info_message,
+)
+from unity_depth_perception.ros.conversions.markers import markers_message
+from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
+from unity_depth_perception.ros.topics import outputs
 
 STAMP_NS = 3_000_000_007
 

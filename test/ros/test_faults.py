@@ -24,9 +24,9 @@ from unity_depth_perception.msg import ObjectDistanceArray
 from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.nodes.perception_node import PerceptionNode
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.diagnostics import values_of
-from unity_depth_perception.ros.qos import OUTPUT_QOS
-from unity_depth_perception.ros.results import stamp_ns_of
+from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
+from unity_depth_perception.ros.topics.diagnostics import values_of
+from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 
 def test_a_camera_that_comes_back_with_another_offer_is_heard(setup: Setup) -> None:

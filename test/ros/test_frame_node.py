@@ -26,9 +26,9 @@ from stand_ins import HEIGHT, compressed, image, picture, stand_in_pipeline
 from vision_msgs.msg import LabelInfo
 
 from unity_depth_perception.nodes.perception_node import PerceptionNode
-from unity_depth_perception.ros.diagnostics import FrameCounts, values_of
-from unity_depth_perception.ros.images import single_channel_of
-from unity_depth_perception.ros.qos import LATCHED_QOS
+from unity_depth_perception.ros.conversions.images import single_channel_of
+from unity_depth_perception.ros.topics.diagnostics import FrameCounts, values_of
+from unity_depth_perception.ros.topics.qos import LATCHED_QOS
 
 
 class Busy:

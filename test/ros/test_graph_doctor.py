@@ -17,11 +17,11 @@ from sensor_msgs.msg import CameraInfo, Image
 from stand_ins import HEIGHT, WIDTH, header, image, stand_in_pipeline
 from unity_depth_perception.msg import ObjectDistanceArray
 
-from unity_depth_perception.cli.findings import NOTE, OK, PROBLEM
-from unity_depth_perception.cli.graph_checks import check_images, check_nodes, check_qos, check_silent_topics
+from unity_depth_perception.cli.doctor.finding import NOTE, OK, PROBLEM
+from unity_depth_perception.cli.doctor.graph_checks import check_images, check_nodes, check_qos, check_silent_topics
 from unity_depth_perception.nodes.perception_node import PerceptionNode
-from unity_depth_perception.ros.graph import End, GraphView, Status, Topic, look
-from unity_depth_perception.ros.images import image_message
+from unity_depth_perception.ros.conversions.images import image_message
+from unity_depth_perception.ros.graph_snapshot import End, GraphView, Status, Topic, look
 
 NODE, IMAGE, INFO = "/unity/perception_node", "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
 RELIABLE, BEST_EFFORT = End("/unity/camera", "RELIABLE", "VOLATILE"), End("/unity/camera", "BEST_EFFORT", "VOLATILE")

@@ -13,7 +13,12 @@ import torch
 from stand_ins import header, image
 
 from unity_depth_perception.core.errors import ConfigurationError, ImageError
-from unity_depth_perception.ros.images import depth_message, image_message, instance_message, single_channel_of
+from unity_depth_perception.ros.conversions.images import (
+    depth_message,
+    image_message,
+    instance_message,
+    single_channel_of,
+)
 
 
 def test_depth_in_metres_comes_back_bit_by_bit() -> None:

@@ -17,15 +17,15 @@ from rclpy.lifecycle import LifecycleNode
 from rclpy.parameter import Parameter
 
 from unity_depth_perception.core.errors import ConfigurationError
-from unity_depth_perception.ros.configuration import (
+from unity_depth_perception.ros.parameters.node_tables import (
     DepthConfig,
     DistanceConfig,
     PerceptionConfig,
     SegmentationConfig,
     VirtualUnityConfig,
 )
-from unity_depth_perception.ros.lifecycle import ConfiguredNode
-from unity_depth_perception.ros.parameters import configured, table
+from unity_depth_perception.ros.parameters.spec import configured, table
+from unity_depth_perception.ros.runtime.lifecycle_node import ConfiguredNode
 
 SHIPPED = Path(__file__).parents[2] / "config" / "perception.yaml"
 

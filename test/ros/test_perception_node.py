@@ -22,11 +22,11 @@ from sensor_msgs.msg import Image
 from stand_ins import FRAME_ID, HEIGHT, WIDTH, camera_info, header, image
 
 from unity_depth_perception.nodes.perception_node import PerceptionNode
-from unity_depth_perception.ros import outputs
-from unity_depth_perception.ros.diagnostics import values_of
-from unity_depth_perception.ros.images import single_channel_of
-from unity_depth_perception.ros.qos import OUTPUT_QOS
-from unity_depth_perception.ros.results import stamp_ns_of
+from unity_depth_perception.ros.conversions.images import single_channel_of
+from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
+from unity_depth_perception.ros.topics import outputs
+from unity_depth_perception.ros.topics.diagnostics import values_of
+from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 
 def test_every_output_carries_the_stamp_and_frame_of_its_image(setup: Setup) -> None:

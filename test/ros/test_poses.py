@@ -17,7 +17,7 @@ from rig import MakeNode
 from stand_ins import FRAME_ID, header
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.ros.poses import PoseBuffer, TfPoses
+from unity_depth_perception.ros.inputs.camera_poses import PoseBuffer, TfPoses
 
 
 def pose(stamp_ns: int, x: float) -> PoseStamped:

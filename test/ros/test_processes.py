@@ -19,9 +19,9 @@ from sensor_msgs.msg import CameraInfo, Image
 from stand_ins import camera_info, image
 from unity_depth_perception.msg import ObjectDistanceArray
 
-from unity_depth_perception.nodes.demo import processes
-from unity_depth_perception.ros.qos import OUTPUT_QOS
-from unity_depth_perception.ros.results import stamp_ns_of
+from unity_depth_perception.demo import processes
+from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
+from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 pytestmark = pytest.mark.slow
 
@@ -34,7 +34,7 @@ _PERCEPTION = """
 import sys, time
 from stand_ins import stand_in_pipeline
 from unity_depth_perception.nodes.perception_node import PerceptionNode
-from unity_depth_perception.ros.lifecycle import run_node
+from unity_depth_perception.ros.runtime.lifecycle_node import run_node
 
 class Slow:
     def acquire(self, timeout):
@@ -48,8 +48,8 @@ run_node(lambda: PerceptionNode(lambda _: stand_in_pipeline(Slow())), sys.argv)
 _OVERTAKEN = """
 import sys, rclpy
 from std_msgs.msg import Empty
-from unity_depth_perception.ros.configuration import VirtualUnityConfig
-from unity_depth_perception.ros.lifecycle import ConfiguredNode, run_node
+from unity_depth_perception.ros.parameters.node_tables import VirtualUnityConfig
+from unity_depth_perception.ros.runtime.lifecycle_node import ConfiguredNode, run_node
 
 class Overtaken(ConfiguredNode):
     def __init__(self):
@@ -176,7 +176,7 @@ def test_a_node_takes_another_name_and_parameters_from_a_file(start: Start, tmp_
 
 
 def test_a_demo_that_cannot_succeed_says_why_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
-    process = start("-m", "unity_depth_perception.nodes.demo", "--output", str(tmp_path), "--depth-model", "nonsense")
+    process = start("-m", "unity_depth_perception.demo", "--output", str(tmp_path), "--depth-model", "nonsense")
     assert process.wait(timeout=2 * START_S) == 1
     assert "unknown depth model 'nonsense'" in (tmp_path / "process.log").read_text()
     assert processes_of(tmp_path) == []
@@ -184,7 +184,7 @@ def test_a_demo_that_cannot_succeed_says_why_and_leaves_nothing(start: Start, tm
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_an_interrupted_demo_leaves_nothing(start: Start, tmp_path: Path, number: signal.Signals) -> None:
-    process = start("-m", "unity_depth_perception.nodes.demo", "--output", str(tmp_path))
+    process = start("-m", "unity_depth_perception.demo", "--output", str(tmp_path))
     end = time.monotonic() + START_S
     while len(processes_of(tmp_path)) < 2 and time.monotonic() < end:
         time.sleep(0.05)
@@ -199,7 +199,7 @@ def test_an_interruption_within_exec_has_the_exit_code_of_any_other(tmp_path: Pa
     """Imports call exec (a dataclass's); Python remembers a KeyboardInterrupt that left it and ends by SIGINT."""
     text = f"import signal; signal.raise_signal({int(number)})"
     (tmp_path / "interrupted.py").write_text(
-        "from unity_depth_perception.nodes.demo import __main__ as demo\n"
+        "from unity_depth_perception.demo import __main__ as demo\n"
         f"demo.start_nodes = lambda *_: exec({text!r})\n"
         "raise SystemExit(demo.main())\n"
     )

@@ -17,8 +17,8 @@ from stand_ins import header, picture, stand_in_pipeline
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.nodes.perception_node import PerceptionNode
-from unity_depth_perception.ros.images import image_message
-from unity_depth_perception.ros.qos import OUTPUT_QOS
+from unity_depth_perception.ros.conversions.images import image_message
+from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 WIDTH, HEIGHT = 640, 480
 FRAME_BYTES = WIDTH * HEIGHT * (3 + 4 + 16)  # image, depth, cloud

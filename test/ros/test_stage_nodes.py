@@ -18,20 +18,20 @@ from stand_ins import CPU, DEPTH_M, FRAME_ID, PlaneDepth, RedSegmenter, camera_i
 from unity_depth_perception.msg import ObjectDistanceArray
 from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo, VisionClass
 
-from unity_depth_perception.models.absent import AbsentDepth, AbsentSegmenter
+from unity_depth_perception.models.null_models import NullDepth, NullSegmenter
 from unity_depth_perception.nodes.depth_node import DepthNode
 from unity_depth_perception.nodes.distance_node import DistanceNode
 from unity_depth_perception.nodes.segmentation_node import SegmentationNode
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.images import image_message
-from unity_depth_perception.ros.qos import OUTPUT_QOS
-from unity_depth_perception.ros.results import stamp_ns_of
+from unity_depth_perception.ros.conversions.images import image_message
+from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
+from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 
 def test_the_three_stages_in_one_namespace_find_each_other(graph: Graph) -> None:
     nodes = [
-        DepthNode(lambda _: PerceptionPipeline(PlaneDepth(), AbsentSegmenter(CPU)), context=graph.context),
-        SegmentationNode(lambda _: PerceptionPipeline(AbsentDepth(CPU), RedSegmenter()), context=graph.context),
+        DepthNode(lambda _: PerceptionPipeline(PlaneDepth(), NullSegmenter(CPU)), context=graph.context),
+        SegmentationNode(lambda _: PerceptionPipeline(NullDepth(CPU), RedSegmenter()), context=graph.context),
         DistanceNode(context=graph.context, parameter_overrides=[Parameter("device", value="cpu")]),
     ]
     assert all(graph.add(node).autostart() for node in nodes)
@@ -165,5 +165,5 @@ def test_what_does_not_fit_is_refused_and_the_next_pair_processed(
 
 def test_absent_stages_know_nothing() -> None:
     frame = torch.zeros(2, 3, 3, dtype=torch.uint8)
-    assert AbsentDepth(CPU).infer(frame, None).depth_m.isnan().all()
-    assert AbsentSegmenter(CPU).infer(frame).categories == ()
+    assert NullDepth(CPU).infer(frame, None).depth_m.isnan().all()
+    assert NullSegmenter(CPU).infer(frame).categories == ()

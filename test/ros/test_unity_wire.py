@@ -27,8 +27,8 @@ from unity_client import UnityClient
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.nodes.perception_node import PerceptionNode
-from unity_depth_perception.ros.images import image_message
-from unity_depth_perception.ros.results import stamp_ns_of, time_message
+from unity_depth_perception.ros.conversions.images import image_message
+from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of, time_message
 
 pytestmark = pytest.mark.slow
 

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from unity_depth_perception.core.association import LowerBorders, find_parents
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.floor import fit_floor, up_from_pose
+from unity_depth_perception.core.ground_plane import fit_ground_plane, up_from_pose
+from unity_depth_perception.core.support_relations.evidence import ContactEdges
+from unity_depth_perception.core.support_relations.inference import find_parents
 
 Array = NDArray[np.float64]
 CAMERA = Camera.from_vertical_fov(math.radians(50), 240, 180)
@@ -52,7 +53,7 @@ class View:
     points: list[Array]
     ends: list[Array]
     background: Array
-    borders: LowerBorders
+    borders: ContactEdges
     owner: NDArray[np.int64]  # (H, W) which box a pixel shows, -1: none
 
 
@@ -83,8 +84,8 @@ def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA
     )
 
 
-def no_borders(count: int) -> LowerBorders:
-    return LowerBorders(np.zeros(count), np.zeros((count, count)), *np.zeros((2, count)), *np.zeros((2, count, count)))
+def no_borders(count: int) -> ContactEdges:
+    return ContactEdges(np.zeros(count), np.zeros((count, count)), *np.zeros((2, count)), *np.zeros((2, count, count)))
 
 
 def _ending(owner: Array, depth: Array) -> NDArray[np.bool_]:
@@ -97,7 +98,7 @@ def _ending(owner: Array, depth: Array) -> NDArray[np.bool_]:
     return found & (owner >= 0)
 
 
-def _borders(owner: Array, depth: Array, count: int) -> LowerBorders:
+def _borders(owner: Array, depth: Array, count: int) -> ContactEdges:
     """Pixel by pixel what ops.borders does at once."""
     free, touching, length = np.zeros(count), np.zeros((count, count)), np.full(count, 1e-9)
     (grounded, background), (others, hiding) = np.zeros((2, count)), np.zeros((2, count, count))
@@ -120,7 +121,7 @@ def _borders(owner: Array, depth: Array, count: int) -> LowerBorders:
         elif below is not None:
             hiding[k, below] += 1
     tables = (table / length[:, None] for table in (others, hiding))
-    return LowerBorders(free / length, touching / length[:, None], grounded / length, background / length, *tables)
+    return ContactEdges(free / length, touching / length[:, None], grounded / length, background / length, *tables)
 
 
 def _entry(box: Box, eye: Array, rays: Array, scale: float) -> Array:
@@ -140,7 +141,7 @@ def parents_of(
     boxes: list[Box], pose: Array, scale: float, know_up: bool = True, camera: Camera = CAMERA, nameless: int = 0
 ) -> list[int | None]:
     view = render(boxes, pose, scale, camera, nameless)
-    floor = fit_floor(view.background[::7], np.concatenate(view.points), up_from_pose(pose) if know_up else None)
+    floor = fit_ground_plane(view.background[::7], np.concatenate(view.points), up_from_pose(pose) if know_up else None)
     assert floor is not None
     categories = [f"red_{box.shape}" for box in boxes[: len(view.points)]]
     links = find_parents(view.points, view.ends, categories, floor, view.borders, camera.focal_px)

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[2]
 NAME = "unity_depth_perception"
 SOURCES = sorted((ROOT / NAME).rglob("*.py"))
 
-CHAIN = ("core", "ops", "models", "pipeline", "ros", "nodes")
-ROS_LAYERS = {"ros", "nodes"}
+CHAIN = ("core", "ops", "models", "pipeline", "ros", "nodes", "demo")
+ROS_LAYERS = {"ros", "nodes", "demo"}
 ROS_MODULES = {
     "rclpy",
     "std_srvs",
@@ -123,7 +123,7 @@ def test_module_imports_only_lower_layers(path: Path) -> None:
         ("pipeline", "import rclpy"),
         ("evaluation.bags", "from sensor_msgs.msg import Image"),
         ("cli.main", f"from {NAME}.msg import ObjectDistance"),
-        ("cli.main", f"from {NAME}.nodes import demo"),
+        ("cli.main", f"from {NAME}.demo import session"),
         ("dataset.reader", f"from {NAME}.models.protocols import Segmenter"),
     ],
 )

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from box_scenes import CAMERA, Box, cube, look, parents_of
 
-from unity_depth_perception.core.body import Bodies, make_bodies
-from unity_depth_perception.core.floor import Floor
-from unity_depth_perception.core.leaning import find_lean
+from unity_depth_perception.core.ground_plane import GroundPlane
+from unity_depth_perception.core.support_relations.leaning import find_lean
+from unity_depth_perception.core.support_relations.objects_on_ground import GroundedObjects, place_on_ground
 
 EDGE_M = 0.07
 
@@ -75,11 +75,11 @@ def line(length_m: float, slope: float) -> np.ndarray:
     return np.stack([right, 1.0 - slope * right, np.full(64, 2.0) + np.tile([0.0, 0.02], 32)], axis=1)
 
 
-FLOOR = Floor(np.array([0.0, -1.0, 0.0]), -1.0)
+FLOOR = GroundPlane(np.array([0.0, -1.0, 0.0]), -1.0)
 
 
-def body(points: np.ndarray) -> Bodies:
-    return make_bodies([points], [points], FLOOR, np.array([False]), np.ones(1), 1 / CAMERA.focal_px)
+def body(points: np.ndarray) -> GroundedObjects:
+    return place_on_ground([points], [points], FLOOR, np.array([False]), np.ones(1), 1 / CAMERA.focal_px)
 
 
 @pytest.mark.parametrize(("edge_at", "balance_m"), [(0.6, 0.1), (0.8, 0.0), (0.95, -0.075)])

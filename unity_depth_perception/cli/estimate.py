@@ -51,15 +51,15 @@ def estimate(
     import torch
 
     from unity_depth_perception.export.result_folder import ResultFolder
-    from unity_depth_perception.models.device import resolve_device
-    from unity_depth_perception.models.options import DepthOptions
+    from unity_depth_perception.models.metric_scale import DepthScale
     from unity_depth_perception.models.registry import (
         create_depth_estimator,
         create_segmenter,
         is_metric,
         require_usable,
     )
-    from unity_depth_perception.models.scale import DepthScale
+    from unity_depth_perception.models.runtime.device import resolve_device
+    from unity_depth_perception.models.runtime.options import DepthOptions
     from unity_depth_perception.pipeline import PerceptionPipeline
 
     cameras = CameraSource(intrinsics, vertical_fov)

@@ -51,8 +51,8 @@ def evaluate(
     from unity_depth_perception.evaluation.evaluator import Evaluator
     from unity_depth_perception.evaluation.report import write_report
     from unity_depth_perception.export.result_folder import make_folder
-    from unity_depth_perception.models.device import resolve_device
     from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
+    from unity_depth_perception.models.runtime.device import resolve_device
 
     data = UnityDataset(dataset)
     depth_name = depth_model if depth is Source.MODEL else None

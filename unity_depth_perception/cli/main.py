@@ -10,15 +10,9 @@ import sys
 
 import typer
 
-from unity_depth_perception.cli import (
-    benchmark,
-    doctor,
-    estimate,
-    evaluate,
-    synthesize,
-    train_depth,
-    train_segmentation,
-)
+from unity_depth_perception.cli import estimate, evaluate, synthesize, train_depth, train_segmentation
+from unity_depth_perception.cli.benchmark import command as benchmark
+from unity_depth_perception.cli.doctor import command as doctor
 from unity_depth_perception.core.errors import PerceptionError
 
 _NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)

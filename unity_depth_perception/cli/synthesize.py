@@ -58,7 +58,7 @@ def _drawn_fov_rad(seed: int, variety: Variety) -> float:
     """One camera per folder, as the dataset format has it."""
     import numpy as np
 
-    from unity_depth_perception.synthetic.layout import random_fov_rad
+    from unity_depth_perception.synthetic.random_scene import random_fov_rad
 
     return random_fov_rad(np.random.default_rng(scene_seed(seed, 0)), variety)
 
@@ -66,7 +66,7 @@ def _drawn_fov_rad(seed: int, variety: Variety) -> float:
 def _samples(
     count: int, seed: int, size: Size, fov_rad: float, edge_m: float | None, variety: Variety
 ) -> Iterator[Sample]:
-    from unity_depth_perception.synthetic.layout import random_scene
+    from unity_depth_perception.synthetic.random_scene import random_scene
     from unity_depth_perception.synthetic.samples import render_sample
     from unity_depth_perception.synthetic.scene import CUBE_EDGE_M
 

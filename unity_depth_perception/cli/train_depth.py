@@ -28,9 +28,9 @@ from unity_depth_perception.core.errors import DatasetError
 
 if TYPE_CHECKING:
     from unity_depth_perception.core.metrics import DepthMetrics
-    from unity_depth_perception.training.fine_tuning import Judges, Measured
-    from unity_depth_perception.training.loop import TrainingConfig
-    from unity_depth_perception.training.shards import ShardSource
+    from unity_depth_perception.training.data.shards import ShardSource
+    from unity_depth_perception.training.engine.config import TrainingConfig
+    from unity_depth_perception.training.fine_tuning.fine_tune import Measured, ValidationImages
 
 _COMPACT = "compact"
 _HELD_OUT = 32  # virtual scenes to judge by
@@ -74,8 +74,8 @@ def train_depth(
     """
     import torch
 
-    from unity_depth_perception.models.device import resolve_device
-    from unity_depth_perception.training.loop import TrainingConfig
+    from unity_depth_perception.models.runtime.device import resolve_device
+    from unity_depth_perception.training.engine.config import TrainingConfig
 
     whole = dataset == VIRTUAL and _is_compact(start)
     config = TrainingConfig(
@@ -96,8 +96,8 @@ def train_depth(
 
 
 def _is_compact(start: str | None) -> bool:
-    from unity_depth_perception.models.trained import COMPACT_KIND
-    from unity_depth_perception.models.weights import load_description
+    from unity_depth_perception.models.checkpoints.safetensors_file import load_description
+    from unity_depth_perception.models.fine_tuned import COMPACT_KIND
 
     if start is None or start == _COMPACT:
         return True
@@ -118,10 +118,10 @@ def _settings(config: TrainingConfig, start: str | None, backbone: bool) -> dict
 
 def _train_whole(config: TrainingConfig, start: str | None) -> None:
     """Both networks of compact, with all that virtual Unity knows."""
-    from unity_depth_perception.models.compact import DEPTH_WEIGHTS
-    from unity_depth_perception.models.trained import COMPACT_KIND
-    from unity_depth_perception.models.weights import save_weights
-    from unity_depth_perception.training import depth
+    from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
+    from unity_depth_perception.models.compact.depth import DEPTH_WEIGHTS
+    from unity_depth_perception.models.fine_tuned import COMPACT_KIND
+    from unity_depth_perception.training.compact import depth_network as depth
 
     if start is not None:
         config = replace(config, start=DEPTH_WEIGHTS if start == _COMPACT else Path(start))
@@ -134,47 +134,47 @@ def _train_whole(config: TrainingConfig, start: str | None) -> None:
 
 def _fine_tune(config: TrainingConfig, dataset: str, start: str, weights: Path | None, backbone: bool) -> None:
     """Any metric back end, on what every dataset with depth knows."""
-    from unity_depth_perception.models.options import DepthOptions
+    from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
     from unity_depth_perception.models.registry import create_depth_estimator, require_known_depth_model
-    from unity_depth_perception.models.weights import save_weights
-    from unity_depth_perception.training.fine_tuning import fine_tune, prepare, validate
-    from unity_depth_perception.training.tunable import tunable
+    from unity_depth_perception.models.runtime.options import DepthOptions
+    from unity_depth_perception.training.fine_tuning.fine_tune import fine_tune, prepare, validate
+    from unity_depth_perception.training.fine_tuning.trainable import trainable
 
     require_known_depth_model(start)
-    source_of, judges = _virtual(config) if dataset == VIRTUAL else _dataset(Path(dataset), config)
+    source_of, validation_images = _virtual(config) if dataset == VIRTUAL else _dataset(Path(dataset), config)
     exact = DepthOptions(precision="float32")
     estimator = create_depth_estimator(start, config.device, weights, exact)
-    model = tunable(estimator)
+    model = trainable(estimator)
     config = replace(config, learning_rate=config.learning_rate or model.learning_rate)
     keep_settings(config.output, _settings(config, start, backbone))
     config = replace(config, source=source_of(model.area_px))
-    measured = prepare(estimator, model, config, judges, start, backbone)
-    fine_tune(model, config, backbone, lambda: validate(estimator, judges))
+    measured = prepare(estimator, model, config, validation_images, start, backbone)
+    fine_tune(model, config, backbone, lambda: validate(estimator, validation_images))
     state, description = model.weights()
     path = config.output / "depth.safetensors"
     training = {"start": Path(start).name, "steps": config.steps, "batch": config.batch, "seed": config.seed}
     save_weights(path, state, {**description, "training": {**training, "backbone": backbone}})
-    after = validate(create_depth_estimator(str(path), config.device, None, exact), judges)
+    after = validate(create_depth_estimator(str(path), config.device, None, exact), validation_images)
     measured.write(config.output, after)
     _print(measured, after)
     typer.echo(f"weights: {path}")
 
 
-def _virtual(config: TrainingConfig) -> tuple[Callable[[int], ShardSource], Judges]:
+def _virtual(config: TrainingConfig) -> tuple[Callable[[int], ShardSource], ValidationImages]:
     """The pool, whatever the size of the images, and scenes that no training uses."""
     from unity_depth_perception.evaluation.heldout import HeldOutScenes
-    from unity_depth_perception.training.fine_tuning import Judges
-    from unity_depth_perception.training.pool import ScenePool
+    from unity_depth_perception.training.data.scene_pool import ScenePool
+    from unity_depth_perception.training.fine_tuning.fine_tune import ValidationImages
 
-    judges = Judges(HeldOutScenes(_HELD_OUT, config.seed), range(_HELD_OUT), _tracked("judging"))
-    return (lambda area_px: ScenePool(config.pool, config.images, config.device)), judges
+    validation_images = ValidationImages(HeldOutScenes(_HELD_OUT, config.seed), range(_HELD_OUT), _tracked("judging"))
+    return (lambda area_px: ScenePool(config.pool, config.images, config.device)), validation_images
 
 
-def _dataset(path: Path, config: TrainingConfig) -> tuple[Callable[[int], ShardSource], Judges]:
+def _dataset(path: Path, config: TrainingConfig) -> tuple[Callable[[int], ShardSource], ValidationImages]:
     """The two sides of a dataset folder."""
-    from unity_depth_perception.training.dataset_source import DatasetSource
-    from unity_depth_perception.training.fine_tuning import Judges
-    from unity_depth_perception.training.split import Split
+    from unity_depth_perception.training.data.dataset_shards import DatasetSource
+    from unity_depth_perception.training.data.split import Split
+    from unity_depth_perception.training.fine_tuning.fine_tune import ValidationImages
 
     if path.suffix == ".json":
         raise DatasetError(f"{path}: expected a dataset folder with depth/; a COCO file knows no depth")
@@ -182,10 +182,10 @@ def _dataset(path: Path, config: TrainingConfig) -> tuple[Callable[[int], ShardS
     split = Split.draw(samples.names, samples.categories, config.seed)
     split.keep(config.output / "split.json")
     train = [index for index, name in enumerate(samples.names) if name in split.train]
-    judges = [index for index, name in enumerate(samples.names) if name in split.validation]
+    validation_images = [index for index, name in enumerate(samples.names) if name in split.validation]
     return (
         lambda area_px: DatasetSource(config.output / "data", samples, train, area_px, _tracked("reading")),
-        Judges(samples, judges, _tracked("judging")),
+        ValidationImages(samples, validation_images, _tracked("judging")),
     )
 
 

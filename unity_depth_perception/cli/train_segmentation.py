@@ -29,10 +29,10 @@ from unity_depth_perception.core.errors import ConfigurationError
 if TYPE_CHECKING:
     from torch import Tensor
 
-    from unity_depth_perception.evaluation.evaluator import SampleSource
-    from unity_depth_perception.training.dataset_source import DatasetSource, LabelledSamples
-    from unity_depth_perception.training.loop import TrainingConfig
-    from unity_depth_perception.training.segmentation import Task
+    from unity_depth_perception.dataset.sample import SampleSource
+    from unity_depth_perception.training.data.dataset_shards import DatasetSource, LabelledSamples
+    from unity_depth_perception.training.engine.config import TrainingConfig
+    from unity_depth_perception.training.segmentation.mask_rcnn import Task
 
 _PRETRAINED = "pretrained"
 _INPUT_PX = {"compact": 640}  # the others: 800
@@ -101,11 +101,11 @@ def train_segmentation(
     """Train Mask R-CNN on your own objects; ends with its average precision, pictures and a checkpoint."""
     import torch
 
-    from unity_depth_perception.models.device import resolve_device
-    from unity_depth_perception.training import workers
-    from unity_depth_perception.training.loop import TrainingConfig
-    from unity_depth_perception.training.segmentation import Task
-    from unity_depth_perception.training.segmentation import train_segmentation as train
+    from unity_depth_perception.models.runtime.device import resolve_device
+    from unity_depth_perception.training import distributed as workers
+    from unity_depth_perception.training.compact.segmentation import train_segmentation as train
+    from unity_depth_perception.training.engine.config import TrainingConfig
+    from unity_depth_perception.training.segmentation.mask_rcnn import Task
 
     if epochs is not None and (steps is not None or dataset == VIRTUAL):
         raise ConfigurationError("--epochs: expected a dataset to pass over and no --steps; leave one of them out")
@@ -121,7 +121,7 @@ def train_segmentation(
         "--seed": seed,
     }
     with workers.joined(resolve_device(device, torch.cuda.is_available())) as own_device:
-        with workers.first_goes_first():
+        with workers.rank_zero_first():
             weights = _start(start, network)
             samples = None if dataset == VIRTUAL else open_dataset(Path(dataset), images_dir)
             keep_settings(output, settings)
@@ -147,7 +147,7 @@ def train_segmentation(
 
 
 def _start(start: str | None, network: Network) -> Path | None:
-    from unity_depth_perception.training.start import given_start, published_start
+    from unity_depth_perception.training.segmentation.initial_weights import given_start, published_start
 
     if start is None:
         return None
@@ -161,8 +161,8 @@ def _virtual() -> _Data:
 
 
 def _of_dataset(samples: LabelledSamples, output: Path, seed: int, input_px: int) -> _Data:
-    from unity_depth_perception.training.dataset_source import DatasetSource
-    from unity_depth_perception.training.split import Split
+    from unity_depth_perception.training.data.dataset_shards import DatasetSource
+    from unity_depth_perception.training.data.split import Split
 
     split = Split.draw(samples.names, samples.categories, seed)
     split.keep(output / "split.json")
@@ -185,8 +185,8 @@ def _bar(description: str) -> Callable[[Sequence[int]], Iterator[int]]:
 def _finish(state: dict[str, Tensor], config: TrainingConfig, task: Task, data: _Data) -> None:
     """Write the checkpoint, and what it is worth on images that it has not seen."""
     from unity_depth_perception.models.registry import create_segmenter
-    from unity_depth_perception.training.checkpoint import described, save_segmentation
-    from unity_depth_perception.training.verdict import judge
+    from unity_depth_perception.training.segmentation.checkpoint import described, save_segmentation
+    from unity_depth_perception.training.segmentation.report import judge
 
     path = config.output / f"{task.network}_segmentation.safetensors"
     training = {"steps": config.steps, "batch": config.batch, "seed": config.seed}

@@ -12,7 +12,7 @@ import typer
 from unity_depth_perception.core.errors import ConfigurationError, DatasetError
 
 if TYPE_CHECKING:
-    from unity_depth_perception.training.dataset_source import LabelledSamples
+    from unity_depth_perception.training.data.dataset_shards import LabelledSamples
 
 VIRTUAL = "virtual"
 """The word that stands for virtual Unity where a dataset is asked for."""

@@ -16,7 +16,7 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, DatasetError
 from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation
 from unity_depth_perception.dataset.files import read_depth, read_image, read_mask
-from unity_depth_perception.dataset.reader import depth_path, file_problems, no_folder, stranger_problem, values_in
+from unity_depth_perception.dataset.reader import depth_path, file_problems, no_folder, unannotated_ids, values_in
 
 _FOV = "fov_vertical"
 _FOV_TOLERANCE_DEG = 0.5
@@ -136,7 +136,7 @@ def _mask_problems(instances: NDArray[np.uint16], annotation: ImageAnnotation) -
             yield f"object {item.id} ({item.category}) has no pixel"
         elif not (instances[y_min:y_max, x_min:x_max] == item.id + 1).any():
             yield f"object {item.id} ({item.category}) has no pixel in its bbox {list(item.bbox)} of annotations.json"
-    if strangers := stranger_problem(instances, annotation):
+    if strangers := unannotated_ids(instances, annotation):
         yield strangers
 
 

@@ -17,14 +17,7 @@ from numpy.typing import NDArray
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, DatasetError
 from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation, refuse
-from unity_depth_perception.dataset.files import (
-    DEPTH_SUFFIXES,
-    depth_size,
-    png_size,
-    read_depth,
-    read_image,
-    read_mask,
-)
+from unity_depth_perception.dataset.files import DEPTH_SUFFIXES, depth_size, png_size, read_depth, read_image, read_mask
 from unity_depth_perception.dataset.sample import Sample
 
 
@@ -90,7 +83,7 @@ class UnityDataset:
             instances=read_mask(mask) if (mask := self.path / "masks" / annotation.image).is_file() else None,
             world_from_camera=annotation.world_from_camera,
         )
-        if sample.instances is not None and (strangers := stranger_problem(sample.instances, annotation)):
+        if sample.instances is not None and (strangers := unannotated_ids(sample.instances, annotation)):
             raise DatasetError(f"{mask}: {strangers}")
         return sample
 
@@ -129,7 +122,7 @@ def file_problems(root: Path, camera: Camera, annotation: ImageAnnotation) -> It
             )
 
 
-def stranger_problem(instances: NDArray[np.uint16], annotation: ImageAnnotation) -> str | None:
+def unannotated_ids(instances: NDArray[np.uint16], annotation: ImageAnnotation) -> str | None:
     """What the values of a mask (H, W) that belong to no annotated object are, if there are any."""
     strangers = values_in(instances) - {0} - {o.id + 1 for o in annotation.objects}
     if not strangers:

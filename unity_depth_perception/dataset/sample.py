@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -48,3 +50,14 @@ class Sample:
                 )
         if self.world_from_camera is not None and self.world_from_camera.shape != (4, 4):
             raise DatasetError(f"{self.name}: expected a camera pose (4, 4), got {self.world_from_camera.shape}")
+
+
+class SampleSource(Protocol):
+    """Images with their truth by index: a UnityDataset, or scenes in memory."""
+
+    @property
+    def names(self) -> Sequence[str]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, index: int) -> Sample: ...

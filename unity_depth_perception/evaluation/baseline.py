@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import DatasetError
 from unity_depth_perception.dataset.sample import Sample
-from unity_depth_perception.models.floor_plane import FloorPlane
+from unity_depth_perception.models.floor_plane_baseline import FloorPlane
 
 
 def measure_floor_plane(samples: Iterable[Sample]) -> FloorPlane:

@@ -1,7 +1,7 @@
 """Average precision of masks and boxes as COCO defines it, computed by pycocotools.
 
 AP is the mean over the IoU thresholds 0.50, 0.55 .. 0.95, AP50 that of 0.50 alone, both the mean over the categories
-that the truth has. It judges how what may be an object is ranked, down to the unlikely: of each image and category the
+that the truth has. It measures how all candidates are ranked, down to the least likely: of each image and category the
 100 surest candidates count, or where a segmentation has none, its instances. https://cocodataset.org/#detection-eval
 """
 
@@ -21,7 +21,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.models.pasting import CLAIM, windows
+from unity_depth_perception.models.mask_rcnn.paste_masks import MASK_THRESHOLD, windows
 from unity_depth_perception.models.protocols import Candidates, Segmentation
 
 _LEAST_SCORE = 0.005  # of a candidate in a category: what is less likely comes last anyway
@@ -92,7 +92,7 @@ class CocoEvaluation:
         scores = found.scores.tolist()
         for index, rows, columns, soft in windows(found.masks, found.boxes, found.seen, height, width):
             mask = np.zeros((height, width), dtype=np.uint8)
-            mask[rows, columns] = (soft > CLAIM).cpu().numpy()
+            mask[rows, columns] = (soft > MASK_THRESHOLD).cpu().numpy()
             code = _encoded(mask)
             entries += [
                 self._entry(code, category, score)

@@ -1,34 +1,21 @@
-"""Runs the pipeline over a dataset and scores every frame against its ground truth."""
+"""RunLengths the pipeline over a dataset and scores every frame against its ground truth."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import torch
 
 from unity_depth_perception.core.errors import DatasetError, InputError
 from unity_depth_perception.core.metrics import DepthMetrics, depth_metrics
-from unity_depth_perception.dataset.sample import Sample
+from unity_depth_perception.dataset.sample import Sample, SampleSource
 from unity_depth_perception.evaluation.coco_ap import CocoEvaluation
+from unity_depth_perception.evaluation.ground_truth import true_depth, true_objects
 from unity_depth_perception.evaluation.objects import ObjectScore, score_objects
-from unity_depth_perception.evaluation.truth import true_depth, true_objects
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
 from unity_depth_perception.pipeline import Frame, PerceptionPipeline, PerceptionResult
-
-
-class SampleSource(Protocol):
-    """Images with their truth by index: a UnityDataset, or scenes in memory."""
-
-    @property
-    def names(self) -> Sequence[str]: ...
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> Sample: ...
-
 
 Progress = Callable[[Sequence[int]], Iterator[int]]
 

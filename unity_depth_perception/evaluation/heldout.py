@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from unity_depth_perception.dataset.sample import Sample
-from unity_depth_perception.synthetic.layout import random_scene
+from unity_depth_perception.synthetic.random_scene import random_scene
 from unity_depth_perception.synthetic.samples import render_sample
 from unity_depth_perception.synthetic.seeds import scene_seed
 from unity_depth_perception.synthetic.variety import USUAL, Variety

@@ -8,7 +8,7 @@ from dataclasses import astuple, dataclass
 
 from unity_depth_perception.core.metrics import match_objects
 from unity_depth_perception.core.objects import ObjectDistance
-from unity_depth_perception.evaluation.truth import TrueObjects
+from unity_depth_perception.evaluation.ground_truth import TrueObjects
 from unity_depth_perception.models.protocols import Segmentation
 from unity_depth_perception.ops.overlap import iou_matrix
 from unity_depth_perception.pipeline import PerceptionResult

@@ -14,7 +14,7 @@ from unity_depth_perception.evaluation.confusion import INVENTED, MISSED, mistak
 from unity_depth_perception.evaluation.evaluator import Evaluation, Evaluator
 from unity_depth_perception.evaluation.plots import save_confusion_plot, save_error_plot
 from unity_depth_perception.evaluation.summary import summarise
-from unity_depth_perception.evaluation.worst import write_worst
+from unity_depth_perception.evaluation.worst_frames import write_worst
 from unity_depth_perception.export.result_folder import make_folder
 
 _DISTRIBUTIONS = ("unity-depth-perception", "torch", "torchvision", "numpy")

@@ -93,8 +93,8 @@ class ResultFolder:
         write_depth(self._file(stem, _DEPTH_MM), host_depth_m)
         write_image(self._file(stem, _COLOUR), depth_picture(host_depth_m))
         instances = result.segmentation.instances.cpu().numpy()
-        write_image(self._file(stem, _OVERLAY), overlay_picture(frame.image, instances, result.objects))
-        write_ply(self._file(stem, _CLOUD), back_project(depth_m, frame.camera).cpu().numpy(), frame.image)
+        write_image(self._file(stem, _OVERLAY), overlay_picture(frame.rgb, instances, result.objects))
+        write_ply(self._file(stem, _CLOUD), back_project(depth_m, frame.camera).cpu().numpy(), frame.rgb)
         return int(exceeds_millimetres(depth_m).sum())
 
     def _file(self, stem: str, suffix: str) -> Path:

@@ -1,9 +1,9 @@
-"""What the pipeline asks of a depth back end and of a segmentation back end."""
+"""Protocols of depth estimators and segmenters, and the values that they return."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.models.compact.object_proposals import ObjectProposals
 
 
 @dataclass(frozen=True)
@@ -126,50 +127,78 @@ class Segmentation:
         )
 
 
+class ObjectProposer(Protocol):
+    """A network that proposes objects, loaded and on its device."""
+
+    device: torch.device
+
+    def propose(self, image: Tensor, camera: Camera, gravity: NDArray[np.float64] | None = None) -> ObjectProposals:
+        """Propose objects in `image` (H, W, 3) uint8 RGB on `device`; the arguments are those of `Segmenter.infer`."""
+        ...
+
+
 class DepthEstimator(Protocol):
-    """A monocular depth network, loaded and on its device."""
+    """A monocular depth network, loaded and on its device.
+
+    Attributes:
+        proposer: the network whose proposals `infer` reads; None if it reads none.
+    """
 
     name: str
     device: torch.device
 
-    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
-        """Depth of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
-        ...
+    @property
+    def proposer(self) -> ObjectProposer | None: ...
 
+    def infer(
+        self,
+        image: Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> DepthPrediction:
+        """Predict depth. A network makes use of what it can and ignores the rest.
 
-@runtime_checkable
-class UprightDepthEstimator(DepthEstimator, Protocol):
-    """A depth network that makes use of where down is."""
-
-    def infer_upright(self, image: Tensor, camera: Camera, down: NDArray[np.float64]) -> DepthPrediction:
-        """As `DepthEstimator.infer`, gravity pointing along `down` (3,), a unit vector in the optical frame.
+        Args:
+            image: (H, W, 3) uint8 RGB on `device`.
+            camera: intrinsics of the image, same size.
+            gravity: (3,) float64 unit vector of gravity in the optical frame, if known.
+            proposals: what `proposer` proposed for this image; None: the estimator asks its proposer itself.
 
         Raises:
-            PoseError: the image shows plainly that down is elsewhere.
+            PoseError: the image contradicts `gravity`.
         """
         ...
 
 
 class Segmenter(Protocol):
-    """An instance segmentation network, loaded and on its device."""
+    """An instance segmentation network, loaded and on its device.
+
+    Attributes:
+        categories: names of what it tells apart.
+        proposer: the network whose proposals `infer` reads; None if it reads none.
+    """
 
     name: str
     device: torch.device
     categories: tuple[str, ...]
 
-    def infer(self, image: Tensor) -> Segmentation:
-        """Instances of `image` (H, W, 3) uint8 RGB on `device`."""
-        ...
+    @property
+    def proposer(self) -> ObjectProposer | None: ...
 
-
-@runtime_checkable
-class CameraAwareSegmenter(Segmenter, Protocol):
-    """A segmentation network that makes use of the camera."""
-
-    def infer_through(self, image: Tensor, camera: Camera, down: NDArray[np.float64] | None) -> Segmentation:
-        """As `Segmenter.infer`, of an image taken by `camera` (same size).
+    def infer(
+        self,
+        image: Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> Segmentation:
+        """Segment objects. A network makes use of what it can and ignores the rest.
 
         Args:
-            down: (3,) unit vector in the optical frame: where gravity points, if that is known.
+            image: (H, W, 3) uint8 RGB on `device`.
+            camera: intrinsics of the image, same size.
+            gravity: (3,) float64 unit vector of gravity in the optical frame, if known.
+            proposals: what `proposer` proposed for this image; None: the segmenter asks its proposer itself.
         """
         ...

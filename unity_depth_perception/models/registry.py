@@ -8,19 +8,15 @@ from typing import Protocol
 import torch
 
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models.compact import (
-    DEPTH_WEIGHTS,
-    CompactDepth,
-    CompactSegmenter,
-    embedded_segmenter,
-)
-from unity_depth_perception.models.da2_variants import DA2_VARIANTS
-from unity_depth_perception.models.da3_variants import DA3_VARIANTS
-from unity_depth_perception.models.options import DepthOptions
+from unity_depth_perception.models.checkpoints.safetensors_file import load_description
+from unity_depth_perception.models.compact.depth import DEPTH_WEIGHTS, CompactDepth
+from unity_depth_perception.models.compact.segmentation import CompactSegmenter
+from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS
+from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS
+from unity_depth_perception.models.fine_tuned import load_trained
+from unity_depth_perception.models.metric_scale import DepthScale
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
-from unity_depth_perception.models.scale import DepthScale
-from unity_depth_perception.models.trained import load_trained
-from unity_depth_perception.models.weights import load_description
+from unity_depth_perception.models.runtime.options import DepthOptions
 
 
 class DepthFactory(Protocol):
@@ -36,7 +32,7 @@ def _compact(name: str, device: torch.device, weights: Path | None, options: Dep
 
 
 def _floor_plane(name: str, device: torch.device, weights: Path | None, options: DepthOptions) -> DepthEstimator:
-    from unity_depth_perception.models.floor_plane import FloorPlaneEstimator
+    from unity_depth_perception.models.floor_plane_baseline import FloorPlaneEstimator
 
     if weights is not None:
         raise ModelError(f"the depth model {name} has no weights; leave out {weights}")
@@ -44,13 +40,13 @@ def _floor_plane(name: str, device: torch.device, weights: Path | None, options:
 
 
 def _da2(name: str, device: torch.device, weights: Path | None, options: DepthOptions) -> DepthEstimator:
-    from unity_depth_perception.models.da2 import create_da2
+    from unity_depth_perception.models.depth_anything_2.estimator import create_da2
 
     return create_da2(name, device, weights, options)
 
 
 def _da3(name: str, device: torch.device, weights: Path | None, options: DepthOptions) -> DepthEstimator:
-    from unity_depth_perception.models.da3 import create_da3
+    from unity_depth_perception.models.depth_anything_3.estimator import create_da3
 
     return create_da3(name, device, weights, options)
 
@@ -106,9 +102,9 @@ def create_segmenter(name: str, device: torch.device) -> Segmenter:
     """
     _require_known(name, "segmentation", segmentation_model_names())
     if name in _SEGMENTATION:
-        return embedded_segmenter(device)
+        return CompactSegmenter(device)
     if load_description(Path(name)).get("kind") == "mask-rcnn":
-        from unity_depth_perception.models.torchvision_segmenter import load_mask_rcnn
+        from unity_depth_perception.models.mask_rcnn.segmenter import load_mask_rcnn
 
         return load_mask_rcnn(Path(name), device)
     return CompactSegmenter(device, Path(name))

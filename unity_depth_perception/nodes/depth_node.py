@@ -7,16 +7,16 @@ from typing import Any, NoReturn
 
 import torch
 
-from unity_depth_perception.models.absent import AbsentSegmenter
-from unity_depth_perception.models.device import resolve_device
+from unity_depth_perception.models.null_models import NullSegmenter
 from unity_depth_perception.models.registry import create_depth_estimator, require_usable
+from unity_depth_perception.models.runtime.device import resolve_device
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.command_line import check_arguments
-from unity_depth_perception.ros.configuration import DepthConfig
-from unity_depth_perception.ros.frame_node import FrameNode
-from unity_depth_perception.ros.lifecycle import run_node
-from unity_depth_perception.ros.parameters import table
-from unity_depth_perception.ros.sources import ImageSource
+from unity_depth_perception.ros.inputs.sources import ImageSource
+from unity_depth_perception.ros.parameters.command_line import check_arguments
+from unity_depth_perception.ros.parameters.node_tables import DepthConfig
+from unity_depth_perception.ros.parameters.spec import table
+from unity_depth_perception.ros.runtime.frame_node import FrameNode
+from unity_depth_perception.ros.runtime.lifecycle_node import run_node
 
 
 def create_pipeline(config: DepthConfig) -> PerceptionPipeline:
@@ -29,7 +29,7 @@ def create_pipeline(config: DepthConfig) -> PerceptionPipeline:
     require_usable(config.depth_model, None, config.depth_scale)
     device = resolve_device(config.device, torch.cuda.is_available())
     depth = create_depth_estimator(config.depth_model, device, config.weights, config.depth_options)
-    return PerceptionPipeline(depth, AbsentSegmenter(device), scale=config.depth_scale)
+    return PerceptionPipeline(depth, NullSegmenter(device), scale=config.depth_scale)
 
 
 class DepthNode(FrameNode[DepthConfig]):

@@ -6,14 +6,14 @@ from typing import Any, NoReturn
 
 import torch
 
-from unity_depth_perception.models.device import resolve_device
+from unity_depth_perception.models.runtime.device import resolve_device
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.command_line import check_arguments
-from unity_depth_perception.ros.configuration import DistanceConfig
-from unity_depth_perception.ros.frame_node import FrameNode
-from unity_depth_perception.ros.lifecycle import run_node
-from unity_depth_perception.ros.pair_source import PairSource
-from unity_depth_perception.ros.parameters import table
+from unity_depth_perception.ros.inputs.depth_and_instances import DepthInstancesSource
+from unity_depth_perception.ros.parameters.command_line import check_arguments
+from unity_depth_perception.ros.parameters.node_tables import DistanceConfig
+from unity_depth_perception.ros.parameters.spec import table
+from unity_depth_perception.ros.runtime.frame_node import FrameNode
+from unity_depth_perception.ros.runtime.lifecycle_node import run_node
 
 
 def create_pipeline(config: DistanceConfig) -> PerceptionPipeline:
@@ -30,7 +30,7 @@ class DistanceNode(FrameNode[DistanceConfig]):
 
     def __init__(self, **node_arguments: Any) -> None:
         """`node_arguments` go to rclpy's Node."""
-        super().__init__("distance_node", DistanceConfig, create_pipeline, PairSource, **node_arguments)
+        super().__init__("distance_node", DistanceConfig, create_pipeline, DepthInstancesSource, **node_arguments)
 
 
 def main(args: list[str] | None = None) -> NoReturn:

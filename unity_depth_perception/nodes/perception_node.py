@@ -7,15 +7,15 @@ from typing import Any, NoReturn
 
 import torch
 
-from unity_depth_perception.models.device import resolve_device
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
+from unity_depth_perception.models.runtime.device import resolve_device
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.command_line import check_arguments
-from unity_depth_perception.ros.configuration import PerceptionConfig
-from unity_depth_perception.ros.frame_node import FrameNode
-from unity_depth_perception.ros.lifecycle import run_node
-from unity_depth_perception.ros.parameters import table
-from unity_depth_perception.ros.sources import ImageSource
+from unity_depth_perception.ros.inputs.sources import ImageSource
+from unity_depth_perception.ros.parameters.command_line import check_arguments
+from unity_depth_perception.ros.parameters.node_tables import PerceptionConfig
+from unity_depth_perception.ros.parameters.spec import table
+from unity_depth_perception.ros.runtime.frame_node import FrameNode
+from unity_depth_perception.ros.runtime.lifecycle_node import run_node
 
 
 def create_pipeline(config: PerceptionConfig) -> PerceptionPipeline:

@@ -7,16 +7,16 @@ from typing import Any, NoReturn
 
 import torch
 
-from unity_depth_perception.models.absent import AbsentDepth
-from unity_depth_perception.models.device import resolve_device
+from unity_depth_perception.models.null_models import NullDepth
 from unity_depth_perception.models.registry import create_segmenter
+from unity_depth_perception.models.runtime.device import resolve_device
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.command_line import check_arguments
-from unity_depth_perception.ros.configuration import SegmentationConfig
-from unity_depth_perception.ros.frame_node import FrameNode
-from unity_depth_perception.ros.lifecycle import run_node
-from unity_depth_perception.ros.parameters import table
-from unity_depth_perception.ros.sources import ImageSource
+from unity_depth_perception.ros.inputs.sources import ImageSource
+from unity_depth_perception.ros.parameters.command_line import check_arguments
+from unity_depth_perception.ros.parameters.node_tables import SegmentationConfig
+from unity_depth_perception.ros.parameters.spec import table
+from unity_depth_perception.ros.runtime.frame_node import FrameNode
+from unity_depth_perception.ros.runtime.lifecycle_node import run_node
 
 
 def create_pipeline(config: SegmentationConfig) -> PerceptionPipeline:
@@ -27,7 +27,7 @@ def create_pipeline(config: SegmentationConfig) -> PerceptionPipeline:
         ConfigurationError: the device is not there.
     """
     device = resolve_device(config.device, torch.cuda.is_available())
-    return PerceptionPipeline(AbsentDepth(device), create_segmenter(config.segmentation_model, device))
+    return PerceptionPipeline(NullDepth(device), create_segmenter(config.segmentation_model, device))
 
 
 class SegmentationNode(FrameNode[SegmentationConfig]):

@@ -10,8 +10,8 @@ import rclpy
 from rclpy.executors import ExternalShutdownException
 from rclpy.logging import get_logger
 
-from unity_depth_perception.ros.command_line import check_arguments
-from unity_depth_perception.ros.parameters import ParameterSpec
+from unity_depth_perception.ros.parameters.command_line import check_arguments
+from unity_depth_perception.ros.parameters.spec import ParameterSpec
 
 # What the endpoint declares itself.
 _PARAMETERS = (
@@ -28,7 +28,7 @@ def main(args: list[str] | None = None) -> None:
     """Listen for Unity until Ctrl-C or SIGTERM, then end the process, or answer `--help`."""
     check_arguments("unity_endpoint", __doc__, _PARAMETERS, args)
     try:
-        from unity_depth_perception.ros.unity_tcp import UnityTcpServer
+        from unity_depth_perception.ros.unity_tcp_endpoint import UnityTcpServer
     except ImportError as error:
         get_logger("unity_endpoint").fatal(f"{error}: {_MISSING}")
         sys.exit(2)

@@ -16,16 +16,16 @@ from std_msgs.msg import Header
 
 from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.msg import ObjectDistanceArray
-from unity_depth_perception.ros.command_line import check_arguments
-from unity_depth_perception.ros.configuration import VirtualUnityConfig
-from unity_depth_perception.ros.diagnostics import DiagnosticsPublisher
-from unity_depth_perception.ros.ground_truth import ImageForm, SampleMessages
-from unity_depth_perception.ros.lifecycle import ConfiguredNode, run_node
-from unity_depth_perception.ros.parameters import table
-from unity_depth_perception.ros.qos import OUTPUT_QOS
-from unity_depth_perception.ros.results import time_message
-from unity_depth_perception.ros.samples import open_samples
-from unity_depth_perception.ros.scene_feed import SceneFeed
+from unity_depth_perception.ros.conversions.objects_and_clouds import time_message
+from unity_depth_perception.ros.parameters.command_line import check_arguments
+from unity_depth_perception.ros.parameters.node_tables import VirtualUnityConfig
+from unity_depth_perception.ros.parameters.spec import table
+from unity_depth_perception.ros.runtime.lifecycle_node import ConfiguredNode, run_node
+from unity_depth_perception.ros.topics.diagnostics import DiagnosticsPublisher
+from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
+from unity_depth_perception.ros.virtual_unity.messages import ImageForm, SampleMessages
+from unity_depth_perception.ros.virtual_unity.prefetch import SceneFeed
+from unity_depth_perception.ros.virtual_unity.sample_sources import open_samples
 
 _DIAGNOSTICS_PERIOD_S = 0.5
 _STOP_TIMEOUT_S = 1.0

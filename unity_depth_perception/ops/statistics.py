@@ -11,9 +11,9 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.ops.geometry import require_size
-from unity_depth_perception.ops.instances import object_rows
-from unity_depth_perception.ops.runs import find_runs
-from unity_depth_perception.ops.selection import set_pixels
+from unity_depth_perception.ops.instance_images import object_rows
+from unity_depth_perception.ops.mask_indices import set_pixels
+from unity_depth_perception.ops.run_length import run_lengths
 from unity_depth_perception.ops.validity import is_valid
 
 _WINDOW_RADIUS = 2  # the window of `center` is 5 x 5 px
@@ -91,7 +91,7 @@ def object_statistics(
 
 def _statistics(depth_m: Tensor, instances: Tensor, count: int, camera: Camera, sample_size: int) -> ObjectStatistics:
     """The same for some of the image's rows; boxes count from the first."""
-    runs = find_runs(instances, count)
+    runs = run_lengths(instances, count)
     columns, rows = runs.per_column(camera.width), runs.per_row(camera.height)
     pixels = _Pixels(runs.pixels(camera.width), runs.per_object())
     values = pixels.take(depth_m)
@@ -209,7 +209,7 @@ def _back_projected(x: Tensor, y: Tensor, depth_m: Tensor, camera: Camera) -> Te
 
 
 def _sample(pixels: _Pixels, size: int) -> Tensor:
-    """Pixel indices (N, size): one of each of `size` equal parts of the object's raster order, at a jittered place.
+    """Pixel indices (N, size): one of each of `size` equal parts of the object's raster order, at a jitter_boxes place.
 
     The jitter (golden ratio) keeps the sample from falling into step with the rows. An object of fewer pixels repeats
     some; one without pixels gets pixels of another object.

@@ -1,6 +1,5 @@
 """Frame in, PerceptionResult out: the one place where depth, masks and camera meet."""
 
 from unity_depth_perception.pipeline.perception import Frame, Limits, PerceptionPipeline, PerceptionResult
-from unity_depth_perception.pipeline.relation import relate
 
-__all__ = ["Frame", "Limits", "PerceptionPipeline", "PerceptionResult", "relate"]
+__all__ = ["Frame", "Limits", "PerceptionPipeline", "PerceptionResult"]

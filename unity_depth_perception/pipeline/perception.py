@@ -1,4 +1,4 @@
-"""Frame in, PerceptionResult out."""
+"""The perception pipeline: a frame in, a PerceptionResult out."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unity_depth_perception.core.association import ParentLink
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, PoseError
-from unity_depth_perception.core.floor import up_from_pose
+from unity_depth_perception.core.ground_plane import up_from_pose
 from unity_depth_perception.core.objects import ObjectDistance
+from unity_depth_perception.core.support_relations.evidence import ParentLink
+from unity_depth_perception.models.compact.object_proposals import ObjectProposals
+from unity_depth_perception.models.metric_scale import DepthScale
 from unity_depth_perception.models.protocols import (
-    CameraAwareSegmenter,
     DepthEstimator,
     DepthPrediction,
+    ObjectProposer,
     Segmentation,
     Segmenter,
-    UprightDepthEstimator,
 )
-from unity_depth_perception.models.scale import DepthScale
 from unity_depth_perception.ops.geometry import require_size
 from unity_depth_perception.ops.validity import within
-from unity_depth_perception.pipeline.relation import relate
+from unity_depth_perception.pipeline.measurement import infer_support, measure_objects, object_distances
 
 
 @dataclass(frozen=True)
@@ -35,27 +35,64 @@ class Frame:
     """One camera image and what is known about it.
 
     Attributes:
-        image: (H, W, 3) uint8 RGB, top row first.
+        image: (H, W, 3) uint8 RGB, top row first; None where depth and instances are given, and no model needs it.
         camera: intrinsics of this image, same size.
         stamp_ns: time of the image [ns], passed through unchanged.
         frame_id: the camera's optical frame, passed through unchanged.
         world_from_camera: (4, 4) float64 pose of the optical frame in a world with z up, if known.
+        gravity: (3,) float64 unit vector of gravity in the optical frame, if known; by default that of the pose.
     """
 
-    image: NDArray[np.uint8]
+    image: NDArray[np.uint8] | None
     camera: Camera
     stamp_ns: int = 0
     frame_id: str = ""
     world_from_camera: NDArray[np.float64] | None = None
+    gravity: NDArray[np.float64] | None = None
 
     def __post_init__(self) -> None:
-        if self.image.ndim != 3 or self.image.shape[2] != 3 or self.image.dtype != np.uint8:
-            raise ImageError(f"expected an image (H, W, 3) uint8 RGB, got {self.image.shape} {self.image.dtype}")
-        if self.image.shape[:2] != (self.camera.height, self.camera.width):
-            raise CameraError(
-                f"expected a camera of {self.image.shape[1]} x {self.image.shape[0]} px like its image, "
-                f"got {self.camera.width} x {self.camera.height}"
-            )
+        if self.image is not None:
+            _require_image(self.image, self.camera)
+        if self.gravity is None and self.world_from_camera is not None:
+            object.__setattr__(self, "gravity", -up_from_pose(self.world_from_camera))
+        elif self.gravity is not None:
+            object.__setattr__(self, "gravity", _unit_vector(self.gravity))
+
+    @property
+    def rgb(self) -> NDArray[np.uint8]:
+        """The image, where it is needed.
+
+        Raises:
+            ImageError: the frame has none.
+        """
+        if self.image is None:
+            raise ImageError("expected a frame with an image, got one with depth and instances alone")
+        return self.image
+
+    def without_pose(self) -> Frame:
+        """The same frame with neither pose nor gravity known."""
+        return replace(self, world_from_camera=None, gravity=None)
+
+
+def _require_image(image: NDArray[np.uint8], camera: Camera) -> None:
+    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
+        raise ImageError(f"expected an image (H, W, 3) uint8 RGB, got {image.shape} {image.dtype}")
+    if image.shape[:2] != (camera.height, camera.width):
+        raise CameraError(
+            f"expected a camera of {image.shape[1]} x {image.shape[0]} px like its image, "
+            f"got {camera.width} x {camera.height}"
+        )
+
+
+def _unit_vector(gravity: NDArray[np.float64]) -> NDArray[np.float64]:
+    vector = np.asarray(gravity, dtype=np.float64)
+    length = float(np.linalg.norm(vector)) if vector.shape == (3,) else math.nan
+    if not (length > 0 and math.isfinite(length)):
+        raise PoseError(
+            f"expected gravity as a direction (x, y, z) in the optical frame (x right, y down, z forward), "
+            f"got {gravity}"
+        )
+    return vector if abs(length - 1) < 1e-12 else vector / length
 
 
 @dataclass(frozen=True)
@@ -79,17 +116,18 @@ class PerceptionResult:
 
     Attributes:
         frame: without its pose if that was left out of account.
+        image: (H, W, 3) uint8 on the device; None where the frame has none.
         depth: depth at the image's size.
         segmentation: instances at the image's size; object k is `objects[k]`.
         objects: distances, positions and parents.
         depth_model: name of the model, "given" where the caller handed in the depth; so for `segmentation_model`.
-        stage_s: wall-clock seconds spent in each stage: upload, depth, segmentation, objects.
-        links: what each object stands on and how sure that is; None: the floor.
+        stage_s: wall-clock seconds spent in each stage: upload, proposals, segmentation, depth, objects, support.
+        links: what each object stands on, and the probability of that; None: the floor.
         pose_error: why the camera's pose was left out of account, if it contradicts the image.
     """
 
     frame: Frame
-    image: Tensor  # (H, W, 3) uint8 on the device
+    image: Tensor | None
     depth: DepthPrediction
     segmentation: Segmentation
     objects: tuple[ObjectDistance, ...]
@@ -99,13 +137,24 @@ class PerceptionResult:
     links: tuple[ParentLink | None, ...] = ()
     pose_error: PoseError | None = None
 
+    @property
+    def rgb(self) -> Tensor:
+        """The image on the device, where it is needed.
+
+        Raises:
+            ImageError: the frame has none.
+        """
+        if self.image is None:
+            raise ImageError("expected a result with an image, got one of depth and instances alone")
+        return self.image
+
 
 _NO_LIMITS = Limits()
 _NO_SCALE = DepthScale()
 
 
 class PerceptionPipeline:
-    """Runs a depth estimator and a segmenter on frames and relates their results.
+    """RunLengths the stages of perception on each frame: proposals, segmentation, depth, objects, support.
 
     A stage may be None where every frame brings its result along: ground truth, or another node's output.
     """
@@ -143,7 +192,9 @@ class PerceptionPipeline:
         segmentation: Segmentation | None = None,
         limits: Limits = _NO_LIMITS,
     ) -> PerceptionResult:
-        """Depth, instances, and the objects' distances, positions and parents of one frame.
+        """Perceive one frame: depth, instances, and each object's distance, position and parent.
+
+        A pose that the image contradicts is left out of account; the result says so.
 
         Args:
             frame: the image and its camera.
@@ -156,82 +207,91 @@ class PerceptionPipeline:
             ConfigurationError: a stage has neither a model nor a given result.
             InputError: what is given does not fit the image, or the frame does not tell the scale of relative depth.
         """
+        self._require_stages(depth, segmentation)
         clock = _StageClock(self.device)
-        image = torch.from_numpy(np.require(frame.image, requirements=["C", "W"])).to(
-            self.device
-        )  # torch wants it writable
+        image = self._upload(frame, depth, segmentation)
         clock.lap("upload")
-        depth_model = "given" if depth is not None else getattr(self.depth_estimator, "name", "")
         pose_error = None
         try:
-            found = self._depth(image, frame, depth)
+            found_segmentation, found_depth = self._infer(image, frame, depth, segmentation, clock)
         except PoseError as error:
-            frame, pose_error = replace(frame, world_from_camera=None), error
-            found = self._depth(image, frame, depth)
-        clock.lap("depth")
-        segmentation_model = "given" if segmentation is not None else getattr(self.segmenter, "name", "")
-        segmentation = _sure(self._segmentation(image, frame, segmentation), limits)
-        clock.lap("segmentation")
-        found = self.scale.in_metres(found, segmentation.instances, frame.camera, frame.world_from_camera)
-        found = _in_range(found, limits)
-        segmentation, objects, links = relate(
-            found.depth_m, segmentation, frame.camera, frame.world_from_camera, found.scatter_ratio
+            frame, pose_error = frame.without_pose(), error
+            found_segmentation, found_depth = self._infer(image, frame, depth, segmentation, clock)
+        found_segmentation = _filter_by_score(found_segmentation, limits)
+        found_depth = self.scale.in_metres(
+            found_depth, found_segmentation.instances, frame.camera, frame.world_from_camera
         )
+        found_depth = _in_range(found_depth, limits)
+        kept, statistics = measure_objects(found_depth.depth_m, found_segmentation, frame.camera)
         clock.lap("objects")
+        links = infer_support(found_depth, kept, statistics, frame.camera, frame.gravity)
+        objects = object_distances(statistics, kept, links)
+        clock.lap("support")
         return PerceptionResult(
             frame=frame,
             image=image,
-            depth=found,
-            segmentation=segmentation,
+            depth=found_depth,
+            segmentation=kept,
             objects=objects,
-            depth_model=depth_model,
-            segmentation_model=segmentation_model,
+            depth_model="given" if depth is not None else getattr(self.depth_estimator, "name", ""),
+            segmentation_model="given" if segmentation is not None else getattr(self.segmenter, "name", ""),
             stage_s=clock.stage_s,
             links=links,
             pose_error=pose_error,
         )
 
-    def _depth(self, image: Tensor, frame: Frame, given: DepthPrediction | None) -> DepthPrediction:
-        if given is None:
-            if self.depth_estimator is None:
+    def _infer(
+        self,
+        image: Tensor | None,
+        frame: Frame,
+        depth: DepthPrediction | None,
+        segmentation: Segmentation | None,
+        clock: _StageClock,
+    ) -> tuple[Segmentation, DepthPrediction]:
+        """Proposals, then segmentation, then depth: those that are not given."""
+        camera, gravity = frame.camera, frame.gravity
+        segmenter = self.segmenter if segmentation is None else None
+        estimator = self.depth_estimator if depth is None else None
+        proposers = {model.proposer for model in (segmenter, estimator) if model is not None}
+        proposals: dict[ObjectProposer | None, ObjectProposals] = {}
+        if image is not None:
+            proposals = {each: each.propose(image, camera, gravity) for each in proposers if each is not None}
+            clock.lap("proposals")
+            if segmenter is not None:
+                segmentation = segmenter.infer(image, camera, gravity, proposals.get(segmenter.proposer))
+        assert segmentation is not None  # see _require_stages
+        require_size(segmentation.instances, camera, "instance image")
+        segmentation = replace(segmentation, instances=segmentation.instances.to(self.device))
+        clock.lap("segmentation")
+        if image is not None and estimator is not None:
+            depth = estimator.infer(image, camera, gravity, proposals.get(estimator.proposer))
+        assert depth is not None
+        require_size(depth.depth_m, camera, "depth")
+        depth = replace(depth, depth_m=depth.depth_m.to(self.device))
+        clock.lap("depth")
+        return segmentation, depth
+
+    def _require_stages(self, depth: DepthPrediction | None, segmentation: Segmentation | None) -> None:
+        for model, given, stage, result in (
+            (self.depth_estimator, depth, "depth", "depth"),
+            (self.segmenter, segmentation, "segmentation", "instances"),
+        ):
+            if model is None and given is None:
                 raise ConfigurationError(
-                    "this pipeline has no depth model: hand in the depth of each frame, or name a model"
+                    f"this pipeline has no {stage} model: hand in the {result} of each frame, or name a model"
                 )
-            given = _predicted(self.depth_estimator, image, frame)
-        require_size(given.depth_m, frame.camera, "depth")
-        return replace(given, depth_m=given.depth_m.to(self.device))
 
-    def _segmentation(self, image: Tensor, frame: Frame, given: Segmentation | None) -> Segmentation:
-        if given is None:
-            if self.segmenter is None:
-                raise ConfigurationError(
-                    "this pipeline has no segmentation model: hand in the instances of each frame, or name a model"
-                )
-            given = _segmented(self.segmenter, image, frame)
-        require_size(given.instances, frame.camera, "instance image")
-        return replace(given, instances=given.instances.to(self.device))
+    def _upload(self, frame: Frame, depth: DepthPrediction | None, segmentation: Segmentation | None) -> Tensor | None:
+        if frame.image is None:
+            if depth is None or segmentation is None:
+                raise ImageError("expected a frame with an image, or both its depth and its instances; got neither")
+            return None
+        # torch wants the array to be writable
+        return torch.from_numpy(np.require(frame.image, requirements=["C", "W"])).to(self.device)
 
 
-def _predicted(model: DepthEstimator | UprightDepthEstimator, image: Tensor, frame: Frame) -> DepthPrediction:
-    down = _down(frame)
-    if down is not None and isinstance(model, UprightDepthEstimator):
-        return model.infer_upright(image, frame.camera, down)
-    return model.infer(image, frame.camera)
-
-
-def _segmented(model: Segmenter | CameraAwareSegmenter, image: Tensor, frame: Frame) -> Segmentation:
-    if isinstance(model, CameraAwareSegmenter):
-        return model.infer_through(image, frame.camera, _down(frame))
-    return model.infer(image)
-
-
-def _down(frame: Frame) -> NDArray[np.float64] | None:
-    """(3,) where gravity points in the optical frame, if the frame tells."""
-    return None if frame.world_from_camera is None else -up_from_pose(frame.world_from_camera)
-
-
-def _sure(segmentation: Segmentation, limits: Limits) -> Segmentation:
-    """Leave out the objects whose score is too low."""
+def _filter_by_score(segmentation: Segmentation, limits: Limits) -> Segmentation:
+    """Leave out the objects with a lower score than `limits` asks for."""
     kept = [k for k, score in enumerate(segmentation.scores) if score >= limits.min_score]
     if len(kept) == len(segmentation.scores):
         return segmentation
@@ -261,5 +321,5 @@ class _StageClock:
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
         now = time.perf_counter()
-        self.stage_s[stage] = now - self._start
+        self.stage_s[stage] = self.stage_s.get(stage, 0.0) + now - self._start
         self._start = now

@@ -9,7 +9,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from unity_depth_perception.synthetic.placing import linear_rgb
+from unity_depth_perception.synthetic.object_placement import linear_rgb
 from unity_depth_perception.synthetic.scene import Box, Lighting, Paint, Pattern, Surface
 from unity_depth_perception.synthetic.variety import Variety
 

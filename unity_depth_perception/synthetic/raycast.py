@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unity_depth_perception.synthetic import rounded
+from unity_depth_perception.synthetic import curved_shapes as rounded
 from unity_depth_perception.synthetic.scene import Scene
 
 _NEAR_M = 0.01

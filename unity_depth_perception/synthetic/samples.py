@@ -1,20 +1,27 @@
-"""Virtual scenes as samples: image, camera, exact depth, instances, objects with true distances and parents."""
+"""Virtual scenes as samples: image, camera, exact depth, instances, objects with true distances and parents.
+
+True distances are taken here from the ray caster's depth in the plainest way, apart from the product's own statistics
+(`ops.statistics`), so that an error there shows when the product is measured on virtual scenes.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unity_depth_perception.core.objects import ObjectDistance
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
 from unity_depth_perception.dataset.sample import Sample
-from unity_depth_perception.models.protocols import Segmentation
-from unity_depth_perception.pipeline import relate
-from unity_depth_perception.synthetic.layout import random_scene
+from unity_depth_perception.synthetic.random_scene import random_scene
 from unity_depth_perception.synthetic.render import render
 from unity_depth_perception.synthetic.scene import CUBE_EDGE_M, LEAST_VISIBLE_RATIO, Scene
+
+_WINDOW_RADIUS_PX = 2  # of the window of `DistanceStatistics.center`
 
 
 def render_samples(
@@ -25,45 +32,98 @@ def render_samples(
     device: torch.device | str = "cpu",
     edge_m: float = CUBE_EDGE_M,
 ) -> list[Sample]:
-    """The scenes of some seeds, each from a camera of width x height px; the field of view is drawn unless given."""
+    """Render the scenes of some seeds, each from a camera of width x height px.
+
+    Args:
+        fov_rad: vertical field of view; None: drawn for each scene.
+        edge_m: edge of the cubes.
+    """
     return [render_sample(random_scene(seed, width, height, fov_rad, edge_m), device) for seed in seeds]
 
 
 def render_sample(scene: Scene, device: torch.device | str = "cpu") -> Sample:
-    """One scene with all its ground truth. Objects of which too little is seen are left out, as in annotations."""
+    """Render one scene with its ground truth. Objects that are hardly visible are left out, as in annotations."""
     rendering = render([scene], device)
-    depth_m, boxes = rendering.depth_m[0], rendering.boxes[0].long()
-    pixels = torch.bincount((boxes + 1).flatten(), minlength=len(scene.boxes) + 1)[1:]
-    visible = (pixels >= max(1, LEAST_VISIBLE_RATIO * boxes.numel())).nonzero().squeeze(1).tolist()
-    numbers = torch.zeros(len(scene.boxes) + 1, dtype=torch.int32, device=boxes.device)
-    numbers[[index + 1 for index in visible]] = torch.arange(
-        1, len(visible) + 1, dtype=torch.int32, device=boxes.device
-    )
-    categories = tuple(scene.boxes[index].category for index in visible)
-    segmentation = Segmentation(numbers[boxes + 1], categories, (1.0,) * len(categories))
-    _, measured, _ = relate(depth_m, segmentation, scene.camera, scene.world_from_camera)
+    depth_m, owner = rendering.depth_m[0].cpu().numpy(), rendering.boxes[0].cpu().numpy()  # owner: -1 = no object
+    pixels = np.bincount(owner.ravel() + 1, minlength=len(scene.boxes) + 1)[1:]
+    visible = np.flatnonzero(pixels >= max(1, LEAST_VISIBLE_RATIO * owner.size))
+    numbers = np.zeros(len(scene.boxes) + 1, dtype=np.uint16)
+    numbers[visible + 1] = np.arange(1, len(visible) + 1)
+    instances = numbers[owner + 1]
     return Sample(
         name=f"{scene.seed:05d}.png",
         image=rendering.image[0].cpu().numpy(),
         camera=scene.camera,
-        objects=_with_true_parents(scene, visible, measured),
-        depth_m=depth_m.cpu().numpy(),
-        instances=_uint16(segmentation.instances),
+        objects=_true_objects(scene, visible.tolist(), depth_m, instances),
+        depth_m=depth_m,
+        instances=instances,
         world_from_camera=scene.world_from_camera,
     )
 
 
-def _with_true_parents(
-    scene: Scene, visible: list[int], objects: tuple[ObjectDistance, ...]
+def _true_objects(
+    scene: Scene, visible: list[int], depth_m: NDArray[np.float32], instances: NDArray[np.uint16]
 ) -> tuple[ObjectDistance, ...]:
-    """The measured objects with the scene's own parents; a parent of which too little is seen counts as none."""
+    """The visible objects; a parent that is not visible counts as none."""
     ids = {box: id_ for id_, box in enumerate(visible)}
-    parents = (scene.boxes[box].parent for box in visible)
-    return tuple(
-        item.with_parent(None if parent is None else ids.get(parent))
-        for item, parent in zip(objects, parents, strict=True)
+    objects = []
+    for box, id_ in ids.items():
+        category, parent = scene.boxes[box].category, scene.boxes[box].parent
+        parent_id = None if parent is None else ids.get(parent)
+        objects.append(true_object(id_, category, parent_id, instances == id_ + 1, depth_m, scene.camera))
+    return tuple(objects)
+
+
+def true_object(
+    id_: int,
+    category: str,
+    parent_id: int | None,
+    mask: NDArray[np.bool_],
+    depth_m: NDArray[np.float32],
+    camera: Camera,
+) -> ObjectDistance:
+    """One object measured in exact depth, with the definitions of `DistanceStatistics` and `ObjectDistance`.
+
+    Mean, median, least and greatest depth are those of all pixels of the mask with a finite depth: exact depth bleeds
+    over no rim. `center` is the median over the object's pixels in a 5 x 5 window around that one of them which is
+    nearest to the mask's centroid; the position is its median column and row at the median depth. The median of an even
+    number of values is the lower of the two middle ones.
+
+    Args:
+        mask: (H, W) bool, True somewhere.
+        depth_m: (H, W) planar depth [m].
+        camera: intrinsics, same size.
+    """
+    rows, columns = np.nonzero(mask)
+    depths = depth_m[mask].astype(np.float64)
+    finite = np.isfinite(depths)
+    bbox = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
+    if not finite.any():
+        return ObjectDistance(id_, category, bbox, parent_id=parent_id, valid_ratio=0.0, pixel_count=len(rows))
+    known = depths[finite]
+    median = _lower_median(known)
+    nearest = int(np.argmin((columns - columns.mean()) ** 2 + (rows - rows.mean()) ** 2))
+    in_window = np.maximum(abs(columns - columns[nearest]), abs(rows - rows[nearest])) <= _WINDOW_RADIUS_PX
+    position = camera.unproject((_lower_median(columns), _lower_median(rows)), median)
+    x, y, z = (float(value) for value in position)
+    return ObjectDistance(
+        id=id_,
+        category=category,
+        bbox=bbox,
+        distance=DistanceStatistics(
+            center=_lower_median(depths[in_window & finite]) if (in_window & finite).any() else math.nan,
+            mean=float(known.mean()),
+            median=median,
+            min=float(known.min()),
+            max=float(known.max()),
+        ),
+        parent_id=parent_id,
+        position_m=(x, y, z),
+        range_m=math.hypot(x, y, z),
+        valid_ratio=float(finite.mean()),
+        pixel_count=len(rows),
     )
 
 
-def _uint16(instances: torch.Tensor) -> NDArray[np.uint16]:
-    return instances.cpu().numpy().astype(np.uint16)
+def _lower_median(values: NDArray[Any]) -> float:
+    return float(np.sort(values)[(len(values) - 1) // 2])

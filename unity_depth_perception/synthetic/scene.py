@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from unity_depth_perception.core.camera import Camera
 
 CUBE_EDGE_M = 0.07
-"""Edge of the cube prefab: the one known size of every scene, hence the yardstick of metric depth."""
+"""Edge of the cube prefab: the one known size of every scene, hence the cube_scale of metric depth."""
 
 LEAST_VISIBLE_RATIO = 0.0004
 """Share of the image (20 x 20 px of 1024 x 1024) below which an object is too small to be annotated."""

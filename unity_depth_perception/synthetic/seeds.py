@@ -1,7 +1,7 @@
 """Who may use which scene seeds, so that nothing is measured on scenes that a network was trained on.
 
 0 ..                          tests, demonstrations, benchmarks of speed
-FIRST_TRAINING_SEED ..        training pools (training/pool.py)
+FIRST_TRAINING_SEED ..        training pools (training/data/scene_pool.py)
 FIRST_DATASET_SEED ..         dataset folders and measurements of accuracy: `scene_seed`
 """
 

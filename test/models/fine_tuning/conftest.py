@@ -13,7 +13,7 @@ from unity_depth_perception.dataset.writer import DatasetWriter
 from unity_depth_perception.synthetic.samples import render_samples
 from unity_depth_perception.synthetic.scene import CATEGORIES
 
-pytest.register_assert_rewrite("tunable_laws")
+pytest.register_assert_rewrite("trainable_laws")
 
 _FOV_RAD = math.radians(60)
 

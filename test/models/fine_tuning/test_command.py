@@ -8,14 +8,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from tunable_laws import CPU
+from trainable_laws import CPU
 from typer.testing import CliRunner
 
 from unity_depth_perception.cli.main import app
 from unity_depth_perception.dataset.reader import UnityDataset
-from unity_depth_perception.models.compact import SEGMENTATION_WEIGHTS, CompactDepth
+from unity_depth_perception.models.compact.depth import CompactDepth
+from unity_depth_perception.models.compact.object_proposals import SEGMENTATION_WEIGHTS
 from unity_depth_perception.models.registry import create_depth_estimator
-from unity_depth_perception.training.fine_tuning import Judges, validate
+from unity_depth_perception.training.fine_tuning.fine_tune import ValidationImages, validate
 
 
 def run(*arguments: str | Path) -> tuple[int, str]:
@@ -41,7 +42,7 @@ def test_the_command_adapts_the_scale_betters_it_and_says_so(folder: Path, tmp_p
     estimator = create_depth_estimator(str(tmp_path / "depth.safetensors"), CPU)
     assert isinstance(estimator, CompactDepth)
     chosen = [index for index, name in enumerate(UnityDataset(folder).names) if name in split["validation"]]
-    assert validate(estimator, Judges(UnityDataset(folder), chosen)).abs_rel == record["after"]["abs_rel"]
+    assert validate(estimator, ValidationImages(UnityDataset(folder), chosen)).abs_rel == record["after"]["abs_rel"]
 
 
 def test_images_without_depth_are_named_before_anything_starts(folder: Path, tmp_path: Path) -> None:

@@ -10,17 +10,17 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from tunable_laws import CPU, EXACT, Create, TunableLaws, batch_of, configuration, looked_at
+from trainable_laws import CPU, EXACT, Create, TunableLaws, batch_of, configuration, looked_at
 
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.core.metrics import DepthMetrics
-from unity_depth_perception.models.da2_variants import DA2_VARIANTS, Architecture
+from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
+from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS, Architecture
 from unity_depth_perception.models.protocols import DepthEstimator
 from unity_depth_perception.models.registry import create_depth_estimator
-from unity_depth_perception.models.weights import save_weights
-from unity_depth_perception.training.fine_tuning import fine_tune
-from unity_depth_perception.training.silog import silog
-from unity_depth_perception.training.tunable import tunable
+from unity_depth_perception.training.fine_tuning.fine_tune import fine_tune
+from unity_depth_perception.training.fine_tuning.silog import silog
+from unity_depth_perception.training.fine_tuning.trainable import trainable
 
 NAME = "da2-metric-indoor-small"
 TINY = Architecture(32, 4, 2, (1, 2, 3, 4), (8, 16, 32, 32), 8, positions_px=140)
@@ -30,7 +30,7 @@ TINY = Architecture(32, 4, 2, (1, 2, 3, 4), (8, 16, 32, 32), 8, positions_px=140
 def create(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Create:
     """A network of the same kind that takes milliseconds, with random weights."""
     pytest.importorskip("transformers")
-    from unity_depth_perception.models.da2_network import DepthAnythingV2Network
+    from unity_depth_perception.models.depth_anything_2.network import DepthAnythingV2Network
 
     monkeypatch.setitem(DA2_VARIANTS, NAME, replace(DA2_VARIANTS[NAME], architecture=TINY))
     path = tmp_path / f"{NAME}.safetensors"
@@ -50,21 +50,21 @@ class TestDepthAnythingV2(TunableLaws):
 
 
 def test_the_focal_length_changes_nothing(create: Create, folder: Path) -> None:
-    model, batch = tunable(create()), batch_of(folder, [0])
+    model, batch = trainable(create()), batch_of(folder, [0])
     longer = replace(batch, intrinsics=batch.intrinsics * batch.intrinsics.new_tensor([2.0, 2.0, 1.0, 1.0]))
     change = looked_at(model, longer) - looked_at(model, batch)
     torch.testing.assert_close(change, torch.full_like(change, 0.0), rtol=0, atol=1e-5)
 
 
 def test_steps_bring_the_loss_down(create: Create, folder: Path, tmp_path: Path) -> None:
-    model, batch = tunable(create()), batch_of(folder, [0, 1, 2, 3])
+    model, batch = trainable(create()), batch_of(folder, [0, 1, 2, 3])
     before = silog(looked_at(model, batch), batch.depth_m)
     fine_tune(model, configuration(tmp_path, folder, steps=20, batch=4, learning_rate=1e-2), backbone=False)
     assert silog(looked_at(model, batch), batch.depth_m) < 0.8 * before
 
 
 def test_what_betters_nothing_is_not_kept(create: Create, folder: Path, tmp_path: Path) -> None:
-    model = tunable(create())
+    model = trainable(create())
     start = {key: value.clone() for key, value in model.weights()[0].items()}
     errors = iter(range(1, 100))
 
@@ -88,7 +88,7 @@ def test_what_betters_nothing_is_not_kept(create: Create, folder: Path, tmp_path
 def test_files_whose_description_does_not_fit(
     change: dict[str, Any], message: str, create: Create, tmp_path: Path
 ) -> None:
-    state, description = tunable(create()).weights()
+    state, description = trainable(create()).weights()
     save_weights(tmp_path / "odd.safetensors", state, description | change)
     with pytest.raises(ModelError, match=message):
         create_depth_estimator(str(tmp_path / "odd.safetensors"), CPU)

@@ -11,13 +11,13 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from tunable_laws import CPU, EXACT, Create, TunableLaws, batch_of, looked_at, rng
+from trainable_laws import CPU, EXACT, Create, TunableLaws, batch_of, looked_at, rng
 
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models import da3
+from unity_depth_perception.models.depth_anything_3 import estimator as da3
 from unity_depth_perception.models.protocols import DepthEstimator
 from unity_depth_perception.models.registry import create_depth_estimator
-from unity_depth_perception.training.tunable import tunable
+from unity_depth_perception.training.fine_tuning.trainable import trainable
 
 NAME = "da3metric-large"
 
@@ -37,7 +37,7 @@ def _small_da3(architecture: str) -> Any:
 def create(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Create:
     """A network of the same kind that takes milliseconds, with random weights, to which nothing is sky."""
     monkeypatch.setattr(da3, "build_network", _small_da3)
-    monkeypatch.setattr("unity_depth_perception.models.da3_network.build_network", _small_da3)
+    monkeypatch.setattr("unity_depth_perception.models.depth_anything_3.network.build_network", _small_da3)
     path = tmp_path / f"{NAME}.safetensors"
 
     def make() -> DepthEstimator:
@@ -56,14 +56,14 @@ class TestDepthAnything3Metric(TunableLaws):
 
 
 def test_metres_grow_with_the_focal_length(create: Create, folder: Path) -> None:
-    model, batch = tunable(create()), batch_of(folder, [0])
+    model, batch = trainable(create()), batch_of(folder, [0])
     longer = replace(batch, intrinsics=batch.intrinsics * batch.intrinsics.new_tensor([2.0, 2.0, 1.0, 1.0]))
     change = looked_at(model, longer) - looked_at(model, batch)
     torch.testing.assert_close(change, torch.full_like(change, math.log(2)), rtol=0, atol=1e-5)
 
 
 def test_sky_is_learnt_where_the_truth_has_it(create: Create, folder: Path) -> None:
-    model = tunable(create())
+    model = trainable(create())
     batch = batch_of(folder, [0])
     depth_m = batch.depth_m.clone()
     depth_m[:, :48] = math.inf
@@ -77,4 +77,4 @@ def test_sky_is_learnt_where_the_truth_has_it(create: Create, folder: Path) -> N
 
 def test_relative_depth_is_not_fine_tuned() -> None:
     with pytest.raises(ModelError, match=r"expected a metric model.*got da3-small"):
-        tunable(da3.AnyViewDepth("da3-small", CPU, lambda image: image, EXACT))  # type: ignore[arg-type]
+        trainable(da3.AnyViewDepth("da3-small", CPU, lambda image: image, EXACT))  # type: ignore[arg-type]

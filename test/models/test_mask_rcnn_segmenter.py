@@ -1,0 +1,78 @@
+"""Mask R-CNN over torchvision's backbones: random weights, saved and loaded by path."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
+from unity_depth_perception.models.mask_rcnn.segmenter import MaskRcnnSegmenter, torchvision_mask_rcnn
+from unity_depth_perception.models.registry import create_segmenter
+
+CPU = torch.device("cpu")
+DESCRIPTION = {
+    "kind": "mask-rcnn",
+    "network": "mobilenet_v3_large",
+    "categories": ["cup", "plate"],
+    "input_size": 96,
+}
+
+
+@pytest.fixture(scope="module")
+def state() -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    network = torchvision_mask_rcnn("mobilenet_v3_large", 2)
+    network.roi_heads.box_predictor.cls_score.bias.data = torch.tensor([-5.0, 0.0, 5.0])  # plates everywhere
+    return network.state_dict()
+
+
+def test_a_checkpoint_is_loaded_by_its_path(tmp_path: Path, state: dict[str, torch.Tensor]) -> None:
+    path = tmp_path / "plates.safetensors"
+    save_weights(path, state, DESCRIPTION)
+    segmenter = create_segmenter(str(path), CPU)
+    assert segmenter.name == str(path)
+    assert segmenter.categories == ("cup", "plate")
+    with torch.inference_mode():
+        found = segmenter.infer(torch.randint(0, 256, (120, 160, 3), dtype=torch.uint8))
+    assert found.instances.shape == (120, 160)
+    assert set(found.categories) <= {"plate"}
+    assert int(found.instances.max()) <= len(found.categories)
+    assert found.candidates is not None
+    scores = found.candidates.scores
+    assert len(scores) >= len(found.categories) > 0
+    assert found.candidates.categories == ("cup", "plate")
+    assert (scores.sum(dim=1).diff() < 1e-6).all()  # surest first
+    assert found.scores[0] == pytest.approx(scores[0].sum().item(), abs=1e-6)
+
+
+def test_the_network_looks_at_the_size_that_it_was_trained_at(state: dict[str, torch.Tensor]) -> None:
+    network = torchvision_mask_rcnn("mobilenet_v3_large", 2)
+    network.load_state_dict(state)
+    seen: list[tuple[int, ...]] = []
+    network.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape[2:])))
+    segmenter = MaskRcnnSegmenter("plates", network, ("cup", "plate"), 96 * 96)
+    with torch.inference_mode():
+        segmenter.infer(torch.zeros(256, 256, 3, dtype=torch.uint8))
+        segmenter.infer(torch.zeros(64, 64, 3, dtype=torch.uint8))  # smaller: not enlarged
+    assert seen == [(96, 96), (64, 64)]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"network": "vgg"}, "mobilenet_v3_large or resnet50_fpn_v2, got 'vgg'"),
+        ({"categories": []}, "list of category names"),
+        ({"categories": ["cup"]}, r"cls_score\.weight of shape \(2, 1024\), got \(3, 1024\)"),
+        ({"input_size": 5}, "input_size"),
+        ({"kind": "something"}, "kind"),
+    ],
+)
+def test_a_description_that_does_not_fit(
+    tmp_path: Path, state: dict[str, torch.Tensor], change: dict[str, object], message: str
+) -> None:
+    path = tmp_path / "spoilt.safetensors"
+    save_weights(path, state, {**DESCRIPTION, **change})
+    with pytest.raises(ModelError, match=message) as error:
+        create_segmenter(str(path), CPU)
+    assert str(path) in str(error.value)

@@ -1,0 +1,66 @@
+"""Walls stand where the floor is seen to end, however the camera looks at it."""
+
+import math
+
+import pytest
+import torch
+from torch import Tensor
+
+from unity_depth_perception.models.compact.room_layout import log_room_depth
+
+HEIGHT = 0.8
+SIDE = 96  # px, of a view of 90 degrees
+
+
+def camera(down_rad: float, roll_rad: float) -> tuple[Tensor, Tensor]:
+    """Rays (1, 2, H, W) and the floor's normal (1, 3) of a camera that looks down by an angle, and rolled."""
+    x = torch.linspace(-1, 1, SIDE)
+    rays = torch.stack([x.expand(SIDE, SIDE), x[:, None].expand(SIDE, SIDE)])[None]
+    up = math.cos(down_rad)
+    normal = torch.tensor([[up * math.sin(roll_rad), up * math.cos(roll_rad), math.sin(down_rad)]])
+    return rays, normal
+
+
+def room_depth(rays: Tensor, normal: Tensor, walls: list[tuple[float, float]]) -> tuple[Tensor, Tensor]:
+    """Exact depth (1, H, W) of a floor and vertical walls, each a direction [rad] and a distance, and what is floor."""
+    right = torch.nn.functional.normalize(torch.tensor([[1.0, 0, 0]]) - normal[:, :1] * normal, dim=1)
+    forward = torch.linalg.cross(right, normal)
+    x, down, z = (
+        (axis[:, :2, None, None] * rays).sum(dim=1) + axis[:, 2, None, None] for axis in (right, normal, forward)
+    )
+    floor = down / HEIGHT
+    wall = torch.stack([(math.sin(a) * x + math.cos(a) * z) / d for a, d in walls]).amax(dim=0)
+    return 1 / torch.maximum(floor, wall), floor > wall
+
+
+@pytest.mark.parametrize("down_deg", [10, 35, 60, 85])
+@pytest.mark.parametrize("roll_deg", [0, -12])
+def test_walls_stand_where_the_floor_ends(down_deg: float, roll_deg: float) -> None:
+    """A room of three walls, seen at up to 130 degrees from corner to corner."""
+    rays, normal = camera(math.radians(down_deg), math.radians(roll_deg))
+    truth, is_floor = room_depth(rays, normal, [(0.1, 1.5), (-1.4, 0.9), (1.8, 1.1)])
+    depth = log_room_depth(torch.where(is_floor, 1.0, -1.0), rays, normal).exp() * HEIGHT
+    error = (depth / truth - 1).abs()
+    assert error[is_floor].max() < 1e-4 or error[is_floor].mean() < 0.003  # but for the rim, where a wall's foot is
+    seen_foot = error[~is_floor]
+    assert seen_foot.median() < 0.02
+
+
+def test_lone_mistakes_and_what_hides_the_floor_change_little() -> None:
+    rays, normal = camera(math.radians(35), 0.0)
+    truth, is_floor = room_depth(rays, normal, [(0.0, 1.5)])
+    evidence = torch.where(is_floor, 1.0, -1.0)
+    torch.manual_seed(0)
+    evidence[torch.rand(evidence.shape) < 0.1] *= -1
+    evidence[:, 50:70, 30:60] = 0  # an object
+    depth = log_room_depth(evidence, rays, normal).exp() * HEIGHT
+    assert (depth / truth - 1).abs().mean() < 0.03
+
+
+def test_without_evidence_there_is_the_floor_alone() -> None:
+    rays, normal = camera(math.radians(35), 0.0)
+    floor = room_depth(rays, normal, [(0.0, 1e9)])[0]
+    depth = log_room_depth(torch.zeros(1, SIDE, SIDE), rays, normal).exp() * HEIGHT
+    near = floor < 10
+    assert torch.allclose(depth[near], floor[near], rtol=1e-4)
+    assert torch.isfinite(depth).all()

@@ -1,0 +1,92 @@
+"""One in flight, one waiting, the newest wins, and nothing kills the thread."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
+
+from unity_depth_perception.ros.runtime.latest_wins_worker import NewestWorker
+
+DEADLINE_S = 5.0
+
+
+class Bench:
+    """A worker whose items wait for `gate`."""
+
+    def __init__(self) -> None:
+        self.gate, self.entered, self.done = (threading.Semaphore(0) for _ in range(3))
+        self.processed: list[int] = []
+        self.dropped: list[int] = []
+        self.errors: list[Exception] = []
+        self.worker = NewestWorker(self._process, self.dropped.append, self._fail)
+
+    def _process(self, item: int) -> None:
+        self.entered.release()
+        assert self.gate.acquire(timeout=DEADLINE_S)
+        if item < 0:
+            raise RuntimeError("a frame that breaks the computation")
+        self.processed.append(item)
+        self.done.release()
+
+    def _fail(self, error: Exception) -> None:
+        self.errors.append(error)
+        self.done.release()
+
+    def offer_in_flight(self, item: int) -> None:
+        self.worker.offer(item)
+        assert self.entered.acquire(timeout=DEADLINE_S)
+
+    def let_pass(self, count: int) -> None:
+        self.gate.release(count)
+        for _ in range(count):
+            assert self.done.acquire(timeout=DEADLINE_S)
+
+
+def test_the_newest_wins_and_the_rest_is_dropped() -> None:
+    bench = Bench()
+    bench.offer_in_flight(1)
+    for item in (2, 3, 4):
+        bench.worker.offer(item)
+    bench.let_pass(2)
+    assert (bench.processed, bench.dropped) == ([1, 4], [2, 3])
+    assert bench.worker.stop(DEADLINE_S)
+
+
+def test_what_waits_can_be_forgotten_and_counts_as_dropped() -> None:
+    bench = Bench()
+    bench.offer_in_flight(1)
+    bench.worker.offer(2)
+    bench.worker.clear()
+    bench.worker.clear()
+    bench.let_pass(1)
+    bench.offer_in_flight(3)
+    bench.let_pass(1)
+    assert (bench.processed, bench.dropped) == ([1, 3], [2])
+
+
+def test_an_error_does_not_end_the_thread() -> None:
+    bench = Bench()
+    bench.offer_in_flight(-1)
+    bench.let_pass(1)
+    bench.offer_in_flight(5)
+    bench.let_pass(1)
+    assert bench.processed == [5]
+    assert [str(error) for error in bench.errors] == ["a frame that breaks the computation"]
+
+
+def test_stop_says_when_the_item_in_flight_takes_too_long() -> None:
+    bench = Bench()
+    bench.offer_in_flight(1)
+    assert not bench.worker.stop(0.05)
+    bench.let_pass(1)
+    assert bench.worker.stop(DEADLINE_S)
+
+
+def test_after_stop_nothing_is_processed() -> None:
+    bench = Bench()
+    assert bench.worker.stop(DEADLINE_S)
+    bench.worker.offer(1)
+    assert bench.processed == []

@@ -1,0 +1,1 @@
+"""Commands `unity-depth benchmark`: speed of this machine, accuracy of the embedded models."""

@@ -1,0 +1,155 @@
+"""`unity-depth benchmark`: how fast this machine is, and how accurate the embedded models are."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from unity_depth_perception.cli.benchmark import depth as benchmark_depth
+from unity_depth_perception.cli.options import DepthModelOption, DeviceOption, SegmentationModelOption, Size, SizeOption
+from unity_depth_perception.cli.progress import track
+
+if TYPE_CHECKING:
+    from unity_depth_perception.evaluation.speed.pipeline import Timings
+    from unity_depth_perception.pipeline import Frame
+
+_BUDGET_SIZE, _BUDGET_MS = Size(1024, 1024), 40.0  # of everything outside the networks
+_SCENES = 4
+_CONTENDERS = (
+    ("compact", "compact", "compact"),
+    ("compact depth, true masks", "compact", None),
+    ("floor-plane, true masks", "floor-plane", None),
+    ("true depth and masks", None, None),
+)
+_MEASURES = (
+    *(("depth", name) for name in ("abs_rel", "sq_rel", "rmse", "rmse_log", "si_log", "delta1", "delta2", "delta3")),
+    *(("objects", name) for name in ("precision", "recall", "distance_median_rel_error", "parent_f1")),
+)
+_SEED = 900_000_000  # far from what `synthesize` takes by default
+
+app = typer.Typer(help="Speed on this machine, accuracy of the embedded models.", no_args_is_help=True)
+app.command("depth")(benchmark_depth.depth)
+
+
+@app.command()
+def pipeline(
+    size: SizeOption = Size(1024, 1024),
+    frames: Annotated[int, typer.Option(min=1, help="Frames to measure.")] = 20,
+    depth_model: DepthModelOption = "compact",
+    segmentation_model: SegmentationModelOption = "compact",
+    device: DeviceOption = "auto",
+) -> None:
+    """Time every stage of the pipeline on virtual scenes, beside the same work written plainly in NumPy."""
+    import torch
+
+    from unity_depth_perception.evaluation.speed.pipeline import time_pipeline
+    from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
+    from unity_depth_perception.models.runtime.device import resolve_device
+    from unity_depth_perception.pipeline import PerceptionPipeline
+
+    chosen = resolve_device(device, torch.cuda.is_available())
+    perception = PerceptionPipeline(
+        create_depth_estimator(depth_model, chosen), create_segmenter(segmentation_model, chosen)
+    )
+    timings = time_pipeline(
+        perception, _scenes(size), frames, lambda chosen_frames: track(chosen_frames, frames, "measuring")
+    )
+    _print(timings, size, f"{depth_model} + {segmentation_model} on {chosen}, {torch.get_num_threads()} threads")
+
+
+@app.command()
+def models(
+    count: Annotated[int, typer.Option(min=1, help="Scenes to measure on.")] = 200,
+    seed: Annotated[int, typer.Option(min=0, help="Of the scenes; no training uses any of them.")] = 0,
+    wide: Annotated[bool, typer.Option("--wide", help="Scenes of more variety than the models are for.")] = False,
+    camera_pose: Annotated[
+        bool, typer.Option(help="Let the pipeline know the camera's pose, as a live one may.")
+    ] = True,
+    device: DeviceOption = "auto",
+    output: Annotated[Path | None, typer.Option(help="JSON file for all numbers.")] = None,
+) -> None:
+    """Accuracy of the embedded models on held-out virtual scenes, beside the floor-plane baseline and the truth."""
+    import torch
+
+    from unity_depth_perception.evaluation.evaluator import Evaluator
+    from unity_depth_perception.evaluation.heldout import HeldOutScenes
+    from unity_depth_perception.evaluation.summary import summarise
+    from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
+    from unity_depth_perception.models.runtime.device import resolve_device
+    from unity_depth_perception.synthetic.variety import USUAL, WIDE
+
+    if output is not None:  # before minutes of work
+        output.parent.mkdir(parents=True, exist_ok=True)
+    chosen = resolve_device(device, torch.cuda.is_available())
+    scenes, reports = HeldOutScenes(count, seed, WIDE if wide else USUAL), {}
+    for name, depth, masks in _CONTENDERS:
+        evaluator = Evaluator(
+            create_depth_estimator(depth, chosen) if depth else None,
+            create_segmenter(masks, chosen) if masks else None,
+            chosen,
+            use_camera_pose=camera_pose,
+        )
+        reports[name] = summarise(
+            evaluator.evaluate(scenes, progress=lambda i, name=name: track(i, len(i), name))  # type: ignore[misc]
+        )
+    known = "" if camera_pose else ", camera pose withheld"
+    _print_accuracy(reports, f"{count} {'wide' if wide else 'held-out'} scenes, seed {seed}{known}")
+    if output is not None:
+        output.write_text(json.dumps(reports, indent=2), encoding="utf-8")
+
+
+def _print_accuracy(reports: dict[str, Any], title: str) -> None:
+    table = Table("", *reports, title=title, title_justify="left", box=None)
+    for part, name in _MEASURES:
+        values = [report[part] and report[part][name] for report in reports.values()]
+        table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
+    table.add_row("frames per second", *(f"{report['fps']:.2f}" for report in reports.values()))
+    Console().print(table)
+
+
+def _scenes(size: Size) -> Sequence[Frame]:
+    from unity_depth_perception.pipeline import Frame
+    from unity_depth_perception.synthetic.samples import render_samples
+
+    seeds = list(range(_SEED, _SEED + _SCENES))
+    return [
+        Frame(sample.image, sample.camera)
+        for sample in render_samples(seeds=seeds, width=size.width, height=size.height)
+    ]
+
+
+def _print(timings: Timings, size: Size, title: str) -> None:
+    from unity_depth_perception.evaluation.speed.pipeline import NETWORKS, OUTSIDE, STATISTICS
+
+    table = Table(title=f"{size} px, {title}", title_justify="left", box=None)
+    for column in ("stage", "p50 ms", "p99 ms", "plain NumPy p50 ms", "ratio"):
+        table.add_column(column, justify="left" if column == "stage" else "right")
+    for stage in timings.stages:
+        ratio = timings.ratio(stage)
+        plain = timings.reference_ms(stage)
+        table.add_row(
+            "(statistics alone)" if stage == STATISTICS else stage,
+            f"{timings.percentile_ms(stage, 50):.2f}",
+            f"{timings.percentile_ms(stage, 99):.2f}",
+            "" if plain is None else f"{plain:.2f}",
+            "" if ratio is None else f"{ratio:.1f} x",
+        )
+    for name, stages in (("outside the networks", OUTSIDE), ("total", (*OUTSIDE, *NETWORKS))):
+        table.add_row(name, *(f"{timings.total_ms(stages, percent):.2f}" for percent in (50, 99)), "", "")
+    console = Console()
+    console.print(table)
+    console.print(f"{1e3 / timings.total_ms((*OUTSIDE, *NETWORKS), 50):.2f} frames per second")
+    outside_ms = timings.total_ms(OUTSIDE, 50)
+    verdict = "within" if outside_ms <= _BUDGET_MS else "over"
+    budget = f", {verdict} the budget of {_BUDGET_MS:.0f} ms" if size == _BUDGET_SIZE else ""
+    console.print(f"outside the networks: {outside_ms:.1f} ms{budget}")
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > 1.5 * cores:
+        console.print(f"load average {load:.1f} on {cores} cores: other programs slowed this down", style="yellow")

@@ -1,0 +1,160 @@
+"""`unity-depth doctor`: what of this machine the package can use, and what is wrong in a running graph."""
+
+from __future__ import annotations
+
+import importlib
+import math
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from importlib import metadata, resources
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from unity_depth_perception.cli.doctor import graph_checks
+from unity_depth_perception.cli.doctor.finding import NOTE, OK, PROBLEM, Finding
+
+_COLOURS = {OK: "green", NOTE: "yellow", PROBLEM: "red"}
+_MESSAGES = ("sensor_msgs.msg", "geometry_msgs.msg", "vision_msgs.msg", "unity_depth_perception.msg")
+_PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
+_SHARED_MEMORY = Path("/dev/shm")
+_SHARED_MEMORY_BYTES = 3 * 2**28  # a segment of 256 MiB for each of three processes
+
+
+def doctor(
+    dataset: Annotated[
+        Path | None, typer.Argument(help="Look at this dataset folder or COCO .json instead of the machine.")
+    ] = None,
+    images_dir: Annotated[Path | None, typer.Option(help="COCO JSON: folder of its images; else beside it.")] = None,
+    graph: Annotated[bool, typer.Option(help="Look at the running ROS graph too.")] = False,
+    seconds: Annotated[float, typer.Option(min=0.5, help="How long to look at the graph.")] = 6.0,
+) -> None:
+    """Check what of this machine the package can use, a running graph or a dataset; exit code 1 if it needs mending."""
+    findings = check_dataset(dataset, images_dir) if dataset else [finding for check in CHECKS for finding in check()]
+    if graph:
+        findings += check_graph(seconds)
+    table = Table(box=None, pad_edge=False)
+    for title in ("", "state", "detail"):
+        table.add_column(title, overflow="fold")
+    for finding in findings:
+        table.add_row(finding.subject, f"[{_COLOURS[finding.state]}]{finding.state}", escape(finding.detail))
+    Console().print(table)
+    if any(finding.state == PROBLEM for finding in findings):
+        raise typer.Exit(1)
+
+
+def check_dataset(path: Path, images_dir: Path | None = None) -> list[Finding]:
+    """Everything that is wrong with a dataset folder, or with a COCO file and its images."""
+    from unity_depth_perception.dataset.coco import examine_coco
+    from unity_depth_perception.dataset.examination import examine
+
+    found = examine_coco(path, images_dir) if path.suffix == ".json" else examine(path)
+    problems = [Finding(str(path), PROBLEM, text) for text in found.problems]
+    good = [Finding(str(path), OK, f"{found.images} images, {found.objects} objects")]
+    return (problems or good) + [Finding(str(path), NOTE, text) for text in found.notes]
+
+
+def check_python() -> list[Finding]:
+    """Its version; pip already refuses one that is too old."""
+    return [Finding("Python", OK, f"{platform.python_version()} at {sys.prefix}")]
+
+
+def check_torch() -> list[Finding]:
+    """torch imports; which device `auto` takes."""
+    try:
+        import torch
+        import torchvision
+    except (ImportError, OSError, RuntimeError) as error:  # RuntimeError: torchvision of another torch
+        return [Finding("torch", PROBLEM, f"{error}; install torch and a torchvision that matches it")]
+    gpu = torch.cuda.get_device_name(0) if torch.cuda.is_available() else None
+    device = Finding("device", OK, f"cuda: {gpu}") if gpu else Finding("device", NOTE, "cpu: torch sees no CUDA GPU")
+    return [Finding("torch", OK, f"{torch.__version__}, torchvision {torchvision.__version__}"), device]
+
+
+def check_ros() -> list[Finding]:
+    """rclpy and the messages; without rclpy everything but the nodes works."""
+    try:
+        importlib.import_module("rclpy")
+    except ImportError as error:
+        return [Finding("ROS 2", NOTE, f"no rclpy ({error}): only the nodes need it")]
+    findings = [Finding("ROS 2", OK, f"rclpy {_version('ros-rclpy')}")]
+    for module in _MESSAGES:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            findings.append(Finding(module, PROBLEM, f"{error}; build the messages with make setup or colcon build"))
+        else:
+            findings.append(Finding(module, OK, "importable"))
+    return findings
+
+
+def check_weights() -> list[Finding]:
+    """The weights that ship with the package."""
+    # Of the subpackage: the package itself may be spread over the sources and the generated messages.
+    folder = resources.files("unity_depth_perception.models") / "weights"
+    files = sorted(folder.iterdir(), key=lambda item: item.name) if folder.is_dir() else []
+    weights = [item for item in files if item.name.endswith(".safetensors")]
+    if not weights:
+        return [Finding("embedded weights", PROBLEM, f"none in {folder}; install the package again")]
+    return [Finding(item.name, OK, f"{len(item.read_bytes()) / 1e6:.1f} MB") for item in weights]
+
+
+def check_dds() -> list[Finding]:
+    """Whether DDS has the shared memory that large images want; the launch files see to it themselves."""
+    room = shutil.disk_usage(_SHARED_MEMORY).free if _SHARED_MEMORY.is_dir() else 0
+    findings = []
+    if room < _SHARED_MEMORY_BYTES:
+        detail = f"{room / 2**20:.0f} MiB free, the DDS profile wants 768: docker run --shm-size=1g"
+        findings.append(Finding(str(_SHARED_MEMORY), NOTE, detail))
+    named = next((os.environ[name] for name in _PROFILE_VARIABLES if os.environ.get(name)), "")
+    if os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp") != "rmw_fastrtps_cpp":
+        finding = Finding("DDS", NOTE, f"{os.environ['RMW_IMPLEMENTATION']}: the profile is for Fast DDS alone")
+    elif not named:
+        detail = f"no Fast DDS profile: export {_PROFILE_VARIABLES[0]}=config/fastdds_profile.xml for nodes run by hand"
+        finding = Finding("DDS", NOTE, detail)
+    elif not Path(named).is_file():
+        finding = Finding("DDS", PROBLEM, f"the profile {named} is not there, and large images take twice as long")
+    else:
+        finding = Finding("DDS", OK, named)
+    return [*findings, finding]
+
+
+def check_graph(seconds: float) -> list[Finding]:
+    """The running graph: nodes, topics that nobody publishes, QoS, images."""
+    try:
+        from unity_depth_perception.ros.graph_snapshot import look
+    except ImportError as error:
+        return [Finding("graph", PROBLEM, f"{error}; it takes ROS 2 to look at one")]
+    view = look(seconds)
+    checks = (graph_checks.check_nodes, graph_checks.check_silent_topics, graph_checks.check_qos)
+    return [f for check in checks for f in check(view)] + graph_checks.check_images(view, _found_in)
+
+
+def _found_in(image: NDArray[np.uint8]) -> float:
+    """How much the embedded segmentation finds in an image: the sum of its scores."""
+    import torch
+
+    from unity_depth_perception.core.camera import Camera
+    from unity_depth_perception.models.compact.segmentation import CompactSegmenter
+
+    camera = Camera.from_vertical_fov(math.radians(60), image.shape[1], image.shape[0])
+    return sum(CompactSegmenter(torch.device("cpu")).infer(torch.from_numpy(image.copy()), camera).scores)
+
+
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:  # an apt installation has no wheel
+        return "of the system"
+
+
+CHECKS: tuple[Callable[[], list[Finding]], ...] = (check_python, check_torch, check_ros, check_dds, check_weights)

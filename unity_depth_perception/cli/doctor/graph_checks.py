@@ -1,0 +1,101 @@
+"""What `unity-depth doctor --graph` says about a running graph: judgements over what `ros.graph.look` has seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unity_depth_perception.cli.doctor.finding import NOTE, OK, PROBLEM, Finding
+
+if TYPE_CHECKING:
+    from unity_depth_perception.ros.graph_snapshot import End, GraphView, Topic
+
+_NEEDED = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")  # without them nothing happens
+_STATES = (OK, NOTE, PROBLEM, PROBLEM)  # by level of DiagnosticStatus
+_BRIGHT, _DARK = 250, 5  # of 255
+_MOST_EXTREME = 0.5  # part of the pixels
+_FLIPPED_RATIO = 1.5  # how much more must be found in the image turned upside down
+
+Seen = Callable[[NDArray[np.uint8]], float]
+
+
+def check_nodes(view: GraphView) -> list[Finding]:
+    """Each node's own report, or that there is none."""
+    if not view.nodes:
+        detail = f"no node of this package reports in domain {view.domain_id}: start one, or set ROS_DOMAIN_ID"
+        return [Finding("nodes", PROBLEM, detail)]
+    findings = []
+    for node in view.nodes:
+        status = view.statuses[f"{node}: frames"]
+        counts = ", ".join(f"{k} {v}" for k, v in status.values.items() if k in ("received", "processed", "dropped"))
+        reason = status.values.get("last reason", "")
+        detail = "; ".join(part for part in (status.text, counts, reason and f"last refused: {reason}") if part)
+        findings.append(Finding(node, _STATES[min(status.level, 3)], detail))
+    return findings
+
+
+def check_silent_topics(view: GraphView) -> list[Finding]:
+    """Topics that a node of this package hears and nobody publishes, and what is published instead."""
+    findings = []
+    for topic in view.topics:
+        heard = any(end.node in view.nodes for end in topic.subscriptions)
+        if not heard or topic.publishers or topic.name.startswith(("/parameter_events", "/clock", "/tf")):
+            continue
+        others = [t.name for t in view.topics if t.type == topic.type and t.publishers]
+        instead = f"; published with this type: {', '.join(others)}" if others else ""
+        state = PROBLEM if topic.type in _NEEDED and not _published(view, _NEEDED, topic) else NOTE
+        findings.append(Finding(topic.name, state, f"nobody publishes it{instead}"))
+    return findings
+
+
+def check_qos(view: GraphView) -> list[Finding]:
+    """Publishers and subscriptions of a topic that cannot talk to each other."""
+    findings = []
+    for topic in view.topics:
+        pairs = [(p, s, why) for p in topic.publishers for s in topic.subscriptions if (why := _mismatch(p, s))]
+        for publisher, subscription, why in pairs:
+            detail = f"{subscription.node} hears nothing of {publisher.node}: {why}"
+            findings.append(Finding(topic.name, PROBLEM, detail))
+    return findings
+
+
+def check_images(view: GraphView, seen: Seen) -> list[Finding]:
+    """Each input image's exposure and orientation; `seen` says how much the embedded models find in an image."""
+    findings = [Finding(name, PROBLEM, why) for name, why in view.unreadable.items()]
+    for name, image in view.images.items():
+        findings.append(_judge_image(name, image, seen))
+    return findings
+
+
+def _judge_image(name: str, image: NDArray[np.uint8], seen: Seen) -> Finding:
+    height, width = image.shape[:2]
+    size = f"{width} x {height}"
+    bright, dark = float((image >= _BRIGHT).all(2).mean()), float((image <= _DARK).all(2).mean())
+    if bright > _MOST_EXTREME:
+        return Finding(name, PROBLEM, f"{size}, over-exposed: {bright:.0%} of the pixels are white; dim the lights")
+    if dark > _MOST_EXTREME:
+        return Finding(name, PROBLEM, f"{size}, {dark:.0%} of the pixels are black: is the scene lit and rendered?")
+    upright, turned = seen(image), seen(np.ascontiguousarray(image[::-1]))
+    if turned > _FLIPPED_RATIO * upright:
+        detail = f"{size}, seems to be upside down: more is found in it when it is turned; set flip_vertical"
+        return Finding(name, NOTE, detail)
+    return Finding(name, OK, f"{size}, mean brightness {image.mean():.0f} of 255")
+
+
+def _published(view: GraphView, types: tuple[str, ...], topic: Topic) -> bool:
+    """Whether a node that hears `topic` hears another topic of these types that is published."""
+    nodes = {end.node for end in topic.subscriptions}
+    return any(
+        t.type in types and t.publishers and any(end.node in nodes for end in t.subscriptions) for t in view.topics
+    )
+
+
+def _mismatch(publisher: End, subscription: End) -> str:
+    if publisher.reliability == "BEST_EFFORT" and subscription.reliability == "RELIABLE":
+        return "it offers best effort, reliable is asked for"
+    if publisher.durability == "VOLATILE" and subscription.durability == "TRANSIENT_LOCAL":
+        return "it offers volatile, transient local is asked for"
+    return ""

@@ -1,0 +1,54 @@
+"""The demo's two nodes: their names, and how they are started. Imports nothing that takes time."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from unity_depth_perception.demo.processes import NodeProcesses
+
+CAMERA = "/unity/camera"
+PERCEPTION = "/unity/perception"
+CAMERA_NODE = f"{CAMERA}/virtual_unity_node"
+PERCEPTION_NODE = f"{PERCEPTION}/perception_node"
+PROCESSES = ("perception_node", "virtual_unity_node")
+
+_INPUTS = ("image_raw", "camera_info", "camera_pose")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for."""
+
+    output: Path
+    frames: int
+    width: int
+    height: int
+    rate_hz: float
+    seed: int
+    depth_model: str
+    segmentation_model: str
+
+
+def start_nodes(processes: NodeProcesses, options: Options) -> None:
+    """Start both nodes; virtual Unity waits to be activated, so that every frame it sends can be accounted for."""
+    perception = {"depth_model": options.depth_model, "segmentation_model": options.segmentation_model}
+    camera = {
+        "autostart": "false",
+        "width": options.width,
+        "height": options.height,
+        "rate_hz": float(options.rate_hz),
+        "seed": options.seed,
+    }
+    inputs = [f"{name}:={CAMERA}/{name}" for name in _INPUTS]
+    for name, arguments in zip(
+        PROCESSES, (_arguments(PERCEPTION, perception, inputs), _arguments(CAMERA, camera, [])), strict=True
+    ):
+        processes.start(name, f"unity_depth_perception.nodes.{name}", arguments)
+
+
+def _arguments(namespace: str, parameters: Mapping[str, object], remappings: list[str]) -> list[str]:
+    rules = [f"__ns:={namespace}", *remappings]
+    values = [f"{name}:={value}" for name, value in parameters.items()]
+    return [word for rule in rules for word in ("-r", rule)] + [word for value in values for word in ("-p", value)]

@@ -1,0 +1,1 @@
+"""Speed measurements: stages of the pipeline, and depth models beside their reference implementations."""

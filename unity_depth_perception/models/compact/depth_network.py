@@ -1,0 +1,195 @@
+"""The dense network of the `compact` depth model: a convolutional encoder-decoder with attention at its coarsest level
+and, in the decoder, within each column of pixels.
+
+Inputs are colour and, as two more channels, each pixel's viewing ray. The decoder is given the direction of gravity and
+predicts depth as a multiple of the camera's height above the ground plane, and which pixels show the floor. Where the
+floor ends, walls begin (room_layout.py): a pixel's depth is a mean of the predicted depth and that of the room layout,
+weighted by a last layer's trust in the layout. No length in metres enters or leaves the decoder. Gravity and height
+come from the proposed cubes (cube_scale.py) and from the encoder's own guess, which counts as one more estimate. That
+guess alone is in metres, for a canonical focal length: metres = guess * f / CANONICAL_FOCAL_PX, f being the focal
+length at the network's resolution. What covers n pixels then has one canonical distance, whatever the lens (Metric3D,
+Yin et al., ICCV 2023: "label transformation").
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
+from unity_depth_perception.models.compact.layers import attention_layer, conv_block, encoder_stages
+from unity_depth_perception.models.compact.room_layout import along, log_room_depth
+
+CANONICAL_FOCAL_PX = 256.0
+WIDTHS = (16, 32, 64, 128, 192)
+FAR = 12.0
+"""Heights of the camera: the depth that the floor tends to at the horizon, and has above it."""
+CLASSES = ("floor", "wall", "cube", "parallelepiped")
+"""What the decoder tells apart beside depth; a wall is whatever else is seen."""
+_MERGED = (96, 64, 32)
+"""Channels of the decoder at 1/16, 1/8 and 1/4 of the resolution."""
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """What the encoder makes of B images.
+
+    Attributes:
+        skips: features (B, C, h, w) of each level but the coarsest, finest first.
+        coarsest: (B, C, h, w) features that have seen the whole image.
+        floor: guess at each image's floor; heights are canonical.
+    """
+
+    skips: tuple[Tensor, ...]
+    coarsest: Tensor
+    floor: GroundPlaneEstimates
+
+
+class CompactDepthNetwork(nn.Module):
+    """Log depth over the camera's height, from colour and rays; any image size from 32 x 32 px."""
+
+    def __init__(self, widths: Sequence[int] = WIDTHS, attention_layers: int = 3) -> None:
+        super().__init__()
+        w = list(widths)
+        self.stem = conv_block(5, w[0], stride=2)
+        self.stages = encoder_stages(w)
+        self.embed_rays = nn.Linear(2, w[-1])
+        self.attention = nn.TransformerEncoder(
+            attention_layer(w[-1], heads=6),
+            num_layers=attention_layers,
+            norm=nn.LayerNorm(w[-1]),
+            enable_nested_tensor=False,
+        )
+        self.floor = nn.Sequential(nn.Linear(w[-1], w[-1]), nn.GELU(), nn.Linear(w[-1], 5))
+        inputs = [w[-1] + w[-2], *(_MERGED[i] + w[-3 - i] for i in range(len(_MERGED) - 1))]
+        self.merge = nn.ModuleList(
+            conv_block(channels + 1, merged) for channels, merged in zip(inputs, _MERGED, strict=True)
+        )
+        self.columns = nn.ModuleList(ColumnAttention(merged) for merged in _MERGED)
+        outputs = (1 + len(CLASSES)) * 4  # each pixel at 1/4 predicts four at 1/2
+        self.head = nn.Conv2d(_MERGED[-1], outputs, 3, padding=1)
+        nn.init.zeros_(self.head.weight)
+        self.head.bias = nn.Parameter(torch.zeros(outputs))
+        self.trust = RoomTrust(_MERGED[-1])
+        self.log_scale: Tensor
+        self.register_buffer("log_scale", torch.zeros(()))  # of the metres given over those of the scenes learnt from
+
+    def encode(self, image: Tensor, rays: Tensor) -> Encoding:
+        """What does not depend on the floor, and a guess at it.
+
+        Args:
+            image: (B, 3, H, W) float, RGB 0..1.
+            rays: (B, 2, H, W) float, x / z and y / z of each pixel.
+        """
+        x = self.stem(torch.cat([(image - 0.5) / 0.25, rays], dim=1))
+        skips = [x]
+        for stage in self.stages:
+            x = stage(x)
+            skips.append(x)
+        tokens = self._attend(x, rays)
+        coarsest = tokens.transpose(1, 2).reshape(skips.pop().shape)
+        return Encoding(tuple(skips), coarsest, self._floor(tokens))
+
+    def decode(self, encoding: Encoding, rays: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
+        """Log depth over height (B, ceil(H / 2), ceil(W / 2)) and logits (B, 4, ...) of `CLASSES`, given where down is.
+
+        Args:
+            encoding: what `encode` made of the images.
+            rays: (B, 2, H, W) as for `encode`.
+            normal: (B, 3) unit normal of the floor in the optical frame, pointing down.
+        """
+        x = encoding.coarsest
+        for merge, columns, skip in zip(self.merge, self.columns, encoding.skips[:0:-1], strict=True):
+            x = functional.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
+            seen = functional.adaptive_avg_pool2d(rays, (skip.shape[2], skip.shape[3]))
+            floor = log_floor_depth(normal, seen)[:, None].to(x.dtype)
+            x = columns(merge(torch.cat([x, skip, floor], dim=1)), torch.cat([seen[:, 1:], floor], dim=1))
+        height, width = encoding.skips[0].shape[2:]
+        nearer = functional.pixel_shuffle(self.head(x), 2)[:, :, :height, :width].float()
+        seen = functional.adaptive_avg_pool2d(rays, (height, width))
+        free = log_floor_depth(normal, seen) + nearer[:, 0]
+        logits = nearer[:, 1:]
+        odds = logits.detach().softmax(dim=1)
+        room = log_room_depth(odds[:, 0] - odds[:, 1], seen, normal)
+        depth = free + self.trust(x, odds, room - free) * (room - free)
+        return depth + self.log_scale, logits
+
+    def _attend(self, x: Tensor, rays: Tensor) -> Tensor:
+        """Tokens (B, h w, C) of the coarsest level, each aware of all others."""
+        where = functional.adaptive_avg_pool2d(rays, (x.shape[2], x.shape[3])).flatten(2).transpose(1, 2)  # (B, hw, 2)
+        with torch.autocast("cpu", enabled=False):  # as in ColumnAttention
+            mixed: Tensor = self.attention(x.flatten(2).transpose(1, 2).float() + self.embed_rays(where))
+        return mixed
+
+    def _floor(self, tokens: Tensor) -> GroundPlaneEstimates:
+        raw = self.floor(tokens.mean(dim=1)).float()
+        mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)  # 37 degrees down
+        normal = functional.normalize(raw[:, :3] + mean_normal, dim=1)
+        return GroundPlaneEstimates(normal, log_height=raw[:, 3] - 0.8, log_sigma=raw[:, 4].clamp(-4, 4))
+
+
+class RoomTrust(nn.Module):
+    """How far to trust the room instead of what was predicted: at first where floor or wall is seen."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        inputs = width + 4 * (len(CLASSES) + 1)  # four pixels at 1/2 of the resolution are one at 1/4
+        last = nn.Conv2d(24, 4, 3, padding=1)
+        self.layers = nn.Sequential(conv_block(inputs, 24), conv_block(24, 24), last)
+        nn.init.zeros_(last.weight)
+        self.of_class = nn.Parameter(torch.tensor([4.0, 2.0, -4.0, -4.0]))
+
+    def forward(self, x: Tensor, odds: Tensor, farther: Tensor) -> Tensor:
+        """(B, H, W) 0..1.
+
+        Args:
+            x: (B, C, ceil(H / 2), ceil(W / 2)) the decoder's features.
+            odds: (B, 4, H, W) probabilities of `CLASSES`.
+            farther: (B, H, W) log depth of the room over what was predicted.
+        """
+        height, width = farther.shape[1:]
+        seen = torch.cat([odds, farther.clamp(-2, 2)[:, None]], dim=1)
+        seen = functional.pad(seen, (0, width % 2, 0, height % 2), mode="replicate")
+        seen = functional.pixel_unshuffle(seen, 2).contiguous(memory_format=torch.channels_last)
+        raw = functional.pixel_shuffle(self.layers(torch.cat([x, seen.to(x.dtype)], dim=1)), 2)
+        prior = torch.einsum("c,bchw->bhw", self.of_class, odds)
+        return (raw[:, 0, :height, :width].float() + prior).sigmoid()
+
+
+class ColumnAttention(nn.Module):
+    """Lets each pixel see its whole column: where a wall meets the floor tells how far all of it is.
+
+    The axial attention of Wang et al., "Axial-DeepLab", ECCV 2020, along the axis that gravity singles out. Starts as
+    the identity.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(2, width)
+        self.layer = attention_layer(width, heads=width // 16)
+        for parameter in (*self.embed.parameters(), self.layer.self_attn.out_proj.weight, self.layer.linear2.weight):
+            nn.init.zeros_(parameter)
+        nn.init.zeros_(self.layer.linear2.bias)
+
+    def forward(self, x: Tensor, hints: Tensor) -> Tensor:
+        """(B, C, H, W) from features (B, C, H, W) and hints (B, 2, H, W): ray y / z and log depth of the floor."""
+        batch, channels, height, width = x.shape
+        with torch.autocast("cpu", enabled=False):  # there, attention is learnt six times as slowly in bfloat16
+            tokens = x.permute(0, 3, 2, 1).float() + self.embed(hints.permute(0, 3, 2, 1))  # (B, W, H, C)
+            mixed: Tensor = self.layer(tokens.reshape(batch * width, height, channels))
+        mixed = mixed.view(batch, width, height, channels).permute(0, 3, 2, 1)
+        return mixed.to(x.dtype).contiguous(memory_format=torch.channels_last)
+
+
+def log_floor_depth(normal: Tensor, rays: Tensor) -> Tensor:
+    """Log depth (B, H, W), in heights of the camera, of a floor with normal (B, 3) on rays (B, 2, H, W).
+
+    A floor point at depth z on the ray r = (x, y, 1) satisfies normal . r z = height. Towards the horizon this is bent
+    smoothly to FAR, (height / z)^2 = (normal . r)^2 + 1 / FAR^2: a jump there would be seen in the result.
+    """
+    inverse = functional.relu(along(normal, rays))
+    return -0.5 * (inverse.square() + FAR**-2).log()

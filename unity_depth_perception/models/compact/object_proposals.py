@@ -1,0 +1,122 @@
+"""Object proposals: where objects may be in an image, found by Mask R-CNN and re-scored by the crop classifier.
+
+Segmentation and metric depth both read them, so the pipeline makes them once for each frame.
+"""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.models.checkpoints.safetensors_file import (
+    EMBEDDED,
+    categories_of,
+    check_kind,
+    fill_network,
+    input_area_px,
+    load_weights,
+)
+from unity_depth_perception.models.compact.crop_classifier import CropClassifier
+from unity_depth_perception.models.compact.detector import compact_mask_rcnn
+from unity_depth_perception.models.compact.floor_estimates import flip_direction
+from unity_depth_perception.models.compact.object_crops import Crops, crop_objects
+from unity_depth_perception.models.image_size import processing_size
+from unity_depth_perception.models.mask_rcnn.detection import LEAST_SCORE, Detections, detect, soft_masks
+from unity_depth_perception.models.mask_rcnn.paste_masks import resized
+
+SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
+SEGMENTATION_AREA_PX = 640 * 640
+
+
+@dataclass(frozen=True)
+class ObjectProposals:
+    """N places in an image where an object may be. Crops come twice: of the image, then of its mirror image.
+
+    Attributes:
+        detections: boxes of Mask R-CNN, in the image at the size that the network sees.
+        masks: (N, 28, 28) soft masks 0..1, each stretched over its box.
+        probabilities: (N, 1 + C) that the place holds no object, and of each category.
+        categories: C names.
+        crops: the 2 N places cut out, N of the image and then N of its mirror image.
+        intrinsics: (2 N, 4) fx, fy, cx, cy [px] of the image that each crop is of.
+        gravity: (2 N, 3) unit vector of gravity in the optical frame of each crop's image; zeros where it is unknown.
+    """
+
+    detections: Detections
+    masks: Tensor
+    probabilities: Tensor
+    categories: tuple[str, ...]
+    crops: Crops
+    intrinsics: Tensor
+    gravity: Tensor
+
+
+class CompactProposer:
+    """Mask R-CNN and the crop classifier, loaded from one segmentation checkpoint."""
+
+    def __init__(self, device: torch.device, weights: Path = SEGMENTATION_WEIGHTS) -> None:
+        """Load the networks.
+
+        Raises:
+            ModelError: the file cannot be used; it says why.
+        """
+        state, description = load_weights(weights)
+        check_kind(description, "compact-segmentation", weights)
+        self.categories = categories_of(description, weights)
+        count = len(self.categories)
+        self.detector, self.crop_classifier = compact_mask_rcnn(count), CropClassifier(count)
+        networks = nn.ModuleDict({"detector": self.detector, "crop_classifier": self.crop_classifier})
+        fill_network(networks, state, weights)
+        networks.to(device).to(memory_format=torch.channels_last).eval()
+        self.device = device
+        self._area_px = input_area_px(description, weights, SEGMENTATION_AREA_PX)
+
+    def propose(self, image: Tensor, camera: Camera, gravity: NDArray[np.float64] | None = None) -> ObjectProposals:
+        """Detect and classify possible objects in one image.
+
+        Args:
+            image: (H, W, 3) uint8 RGB on `device`.
+            camera: intrinsics of the image, same size.
+            gravity: (3,) unit vector of gravity in the optical frame, if known.
+        """
+        small = resized(image, *processing_size(image.shape[1], image.shape[0], self._area_px))
+        detections = detect(self.detector, small[0], LEAST_SCORE)
+        return self._classify(small, detections, camera.resized(detections.size[1], detections.size[0]), gravity)
+
+    def _classify(
+        self, small: Tensor, detections: Detections, camera: Camera, gravity: NDArray[np.float64] | None
+    ) -> ObjectProposals:
+        """Class probabilities with flip test-time augmentation: the mean over the image and its mirror image."""
+        masks, count, width = soft_masks(self.detector, detections), len(detections.boxes), small.shape[3]
+        boxes = torch.cat([detections.boxes, _flip_boxes(detections.boxes, width)])
+        image_of = torch.arange(2, device=self.device).repeat_interleave(count)
+        numbered = torch.cat([image_of[:, None], boxes], dim=1)
+        crops = crop_objects(torch.cat([small, small.flip(3)]), numbered, torch.cat([masks, masks.flip(2)]))
+        cameras = boxes.new_tensor(
+            [[camera.fx, camera.fy, camera.cx, camera.cy], [camera.fx, camera.fy, width - 1 - camera.cx, camera.cy]]
+        )
+        known = boxes.new_tensor((0.0, 0.0, 0.0) if gravity is None else tuple(gravity))
+        directions = torch.stack([known, flip_direction(known)])
+        intrinsics, directions = cameras[image_of], directions[image_of]
+        both = self.crop_classifier(crops, small.shape[2:], intrinsics, directions).softmax(dim=1)
+        probabilities = (both[:count] + both[count:]) / 2
+        return ObjectProposals(detections, masks, probabilities, self.categories, crops, intrinsics, directions)
+
+
+@functools.cache
+def embedded_proposer(device: torch.device) -> CompactProposer:
+    """The proposer of the shipped weights, loaded once for each device: compact depth and segmentation share it."""
+    return CompactProposer(device)
+
+
+def _flip_boxes(boxes: Tensor, width: int) -> Tensor:
+    """Boxes (N, 4) in the mirror image of an image `width` px wide."""
+    x_min, y_min, x_max, y_max = boxes.unbind(dim=1)
+    return torch.stack([width - x_max, y_min, width - x_min, y_max], dim=1)

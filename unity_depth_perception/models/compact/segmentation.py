@@ -1,0 +1,64 @@
+"""The embedded instance segmentation: small networks trained on virtual Unity, shipped with the package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.models.compact.object_proposals import (
+    SEGMENTATION_WEIGHTS,
+    CompactProposer,
+    ObjectProposals,
+    embedded_proposer,
+)
+from unity_depth_perception.models.mask_rcnn.paste_masks import paste
+from unity_depth_perception.models.protocols import Candidates, Segmentation
+
+SCORE_THRESHOLD = 0.55
+
+
+class CompactSegmenter:
+    """Instance segmentation of cubes and parallelepipeds; the categories are those of the checkpoint."""
+
+    def __init__(self, device: torch.device, weights: Path = SEGMENTATION_WEIGHTS) -> None:
+        """Load the networks.
+
+        Raises:
+            ModelError: the file cannot be used; it says why.
+        """
+        is_embedded = weights == SEGMENTATION_WEIGHTS
+        self.proposer = embedded_proposer(device) if is_embedded else CompactProposer(device, weights)
+        self.name = "compact" if is_embedded else str(weights)
+        self.device = device
+        self.categories = self.proposer.categories
+
+    def infer(
+        self,
+        image: Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> Segmentation:
+        """Segment one image; see `Segmenter.infer`. A score is the geometric mean of both networks' object scores."""
+        height, width = image.shape[:2]
+        found = proposals or self.proposer.propose(image, camera, gravity)
+        is_object = 1 - found.probabilities[:, 0]
+        scores = (found.detections.scores * is_object).sqrt()
+        order = scores.argsort(descending=True)
+        order = order[scores[order] >= SCORE_THRESHOLD]
+        boxes, size = found.detections.boxes, found.detections.size
+        instances, kept = paste(found.masks[order], boxes[order], size, height, width)
+        chosen = order[kept]
+        categories: list[int] = found.probabilities[chosen, 1:].argmax(dim=1).tolist()
+        class_scores = found.probabilities[:, 1:] * (scores / is_object.clamp(min=1e-6))[:, None]
+        return Segmentation(
+            instances,
+            categories=tuple(self.categories[category] for category in categories),
+            scores=tuple(scores[chosen].tolist()),
+            candidates=Candidates(found.masks, boxes, size, class_scores, self.categories),
+        )

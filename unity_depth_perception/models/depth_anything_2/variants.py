@@ -1,0 +1,71 @@
+"""The published metric models of Depth Anything V2: names, sizes, weights, licences.
+
+Sizes and the greatest depth are those of github.com/DepthAnything/Depth-Anything-V2, metric_depth/README.md.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from unity_depth_perception.models.checkpoints.hub import Published
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A DINOv2 encoder and the DPT head on it.
+
+    Attributes:
+        hidden_size: width of a token.
+        layers: transformer blocks.
+        heads: attention heads.
+        taps: the blocks (counted from 1) whose tokens the head reads.
+        neck: channels of the four levels read.
+        fusion: channels of the fused levels.
+        positions_px: side of the image that the position embeddings are made for; others are interpolated.
+    """
+
+    hidden_size: int
+    layers: int
+    heads: int
+    taps: tuple[int, int, int, int]
+    neck: tuple[int, int, int, int]
+    fusion: int
+    positions_px: int = 518
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One published model.
+
+    Attributes:
+        architecture: its network.
+        max_depth_m: the depth that a full output means.
+        trained_focal: focal length over the image's shorter side of the one camera that the training images have;
+            None if they have several.
+        published: where its weights are.
+    """
+
+    architecture: Architecture
+    max_depth_m: float
+    trained_focal: float | None
+    published: Published
+
+
+_ARCHITECTURES = {
+    "small": Architecture(384, 12, 6, (3, 6, 9, 12), (48, 96, 192, 384), 64),
+    "base": Architecture(768, 12, 12, (3, 6, 9, 12), (96, 192, 384, 768), 128),
+    "large": Architecture(1024, 24, 16, (5, 12, 18, 24), (256, 512, 1024, 1024), 256),
+}
+_SCENES: dict[str, tuple[float, float | None]] = {
+    "indoor": (20.0, 886.81 / 768),  # Hypersim: 1024 x 768 px, one camera
+    "outdoor": (80.0, None),  # Virtual KITTI 2
+}
+
+
+def _variant(scene: str, size: str) -> Variant:
+    hub_id = f"depth-anything/Depth-Anything-V2-Metric-{scene.capitalize()}-{size.capitalize()}-hf"
+    licence = "Apache-2.0" if size == "small" else "CC-BY-NC-4.0"
+    return Variant(_ARCHITECTURES[size], *_SCENES[scene], Published(hub_id, licence))
+
+
+DA2_VARIANTS = {f"da2-metric-{scene}-{size}": _variant(scene, size) for scene in _SCENES for size in _ARCHITECTURES}

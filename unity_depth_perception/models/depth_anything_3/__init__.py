@@ -1,0 +1,1 @@
+"""Depth Anything 3: metric, monocular, nested and any-view variants."""

@@ -1,0 +1,203 @@
+"""The networks of Depth Anything 3, called directly: the package's own modules without its front end.
+
+What the front end does around them and we leave out: decoding on worker threads, the ray head where nobody asks for
+rays (half of the head's work), the overwriting of sky depth with the 99th percentile of the rest, and everything that
+waits for the GPU. Reference: Lin et al., "Depth Anything 3: Recovering the Visual Space from Any Views", 2025.
+"""
+
+from __future__ import annotations
+
+import functools
+import warnings
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.runtime.acceleration import arithmetic
+from unity_depth_perception.models.runtime.head_precision import keep_exact
+
+PATCH_PX = 14
+_POSITIONS = 1024  # patches a side that rotary tables are made for: more than 14000 px
+_GAUSSIANS = ("gs_head", "gs_adapter")
+
+
+class RawDepth(NamedTuple):
+    """What a network says of one view, before it means metres.
+
+    Attributes:
+        depth: (H, W) float32 planar depth > 0, also under the sky.
+        confidence: (H, W) float32 >= 1, larger is surer.
+        sky: (H, W) float32 >= 0; sky where it is at least 0.3.
+        intrinsics: (3, 3) float32, principal point counted from the image's corner.
+    """
+
+    depth: Tensor
+    confidence: Tensor | None = None
+    sky: Tensor | None = None
+    intrinsics: Tensor | None = None
+
+
+class Branch(nn.Module):
+    """A DepthAnything3Net, for one view without its rays, and for several views as a whole."""
+
+    net: Any
+
+    def __init__(self, net: Any) -> None:
+        super().__init__()
+        self.net = net
+        self.head_precision = torch.float32
+        self._backbone_precision = torch.float32
+        for last in ("output_conv2", "sky_output_conv2"):
+            if hasattr(net.head.scratch, last):
+                keep_exact(getattr(net.head.scratch, last))
+        net.head.to(memory_format=torch.channels_last)  # halves the head's time on a CPU
+        _make_static(net)
+
+    def set_precision(self, dtype: torch.dtype) -> None:
+        """Arithmetic of the backbone; the head's is `head_precision`: float32 (on a GPU: TF32), or settled by depth.
+
+        Matrices are stored in `dtype`; norms and the sum that runs through the blocks stay float32, as under autocast.
+        """
+        if dtype == torch.float32:
+            return
+        self._backbone_precision = dtype
+        for module in self.net.backbone.modules():
+            if isinstance(module, nn.Linear | nn.Conv2d):
+                module.to(dtype)
+
+    def forward(self, image: Tensor) -> RawDepth:
+        """Depth of one normalised image (1, 3, H, W) float32, H and W multiples of PATCH_PX."""
+        height, width = image.shape[2:]
+        if not hasattr(self.net.head, "head_aux"):
+            depth, sky = self.of_batch(image)
+            return RawDepth(depth[0], sky=sky[0])
+        features = self._features(image)
+        with arithmetic(self.head_precision, image.device):
+            depth, confidence = _dual_head_depth(self.net.head, [tokens[:, 0] for tokens, _ in features], height, width)
+        return RawDepth(depth.float(), confidence.float(), intrinsics=self._intrinsics(features[-1][1], height, width))
+
+    def depth_of(self, image: Tensor) -> Tensor:
+        """(H, W) float32, as `forward`; see Headed."""
+        raw: RawDepth = self(image)
+        return raw.depth
+
+    def of_batch(self, images: Tensor) -> tuple[Tensor, Tensor]:
+        """Depth and sky (B, H, W) of normalised images (B, 3, H, W), each by itself; metric and mono networks alone."""
+        features = self._features(images)
+        with arithmetic(self.head_precision, images.device):
+            out = self.net.head(features, *images.shape[2:], patch_start_idx=0)
+        return out["depth"].float().flatten(0, 1), out["sky"].float().flatten(0, 1)
+
+    def _features(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
+        """Tokens (B, 1, P, C) and camera token of each level that the head reads."""
+        with arithmetic(self._backbone_precision, images.device):
+            features, _ = self.net.backbone(images[:, None], cam_token=None, export_feat_layers=[])
+        return [(tokens.float(), camera.float()) for tokens, camera in features]
+
+    def views(self, images: Tensor, **conditions: Any) -> Any:
+        """The reference's own dictionary for normalised images (1, N, 3, H, W); see DepthAnything3Net.forward.
+
+        Its head computes in float32: it leaves autocast for that.
+        """
+        with arithmetic(self._backbone_precision, images.device):
+            return self.net(images, export_feat_layers=[], infer_gs=False, **conditions)
+
+    def _intrinsics(self, camera_token: Tensor, height: int, width: int) -> Tensor:
+        """(3, 3) of the field of view that the camera decoder reads from its token (1, 1, C)."""
+        slope = torch.tan(self.net.cam_dec(camera_token)[0, 0, 7:9] / 2).clamp(min=1e-6)  # vertical, horizontal
+        matrix = torch.zeros(3, 3, device=slope.device)
+        matrix[0, 0], matrix[1, 1] = width / 2 / slope[1], height / 2 / slope[0]
+        matrix[0, 2], matrix[1, 2], matrix[2, 2] = width / 2, height / 2, 1.0
+        return matrix
+
+
+def build_network(architecture: str) -> nn.Module:
+    """The network of an architecture of the package depth_anything_3, with random weights, without its Gaussians.
+
+    Raises:
+        ModelError: the package is not installed.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its own use of omegaconf and torch
+            from depth_anything_3.cfg import create_object, load_config
+            from depth_anything_3.registry import MODEL_REGISTRY
+            from depth_anything_3.utils.logger import LOG_LEVELS, logger
+    except ImportError as error:
+        raise ModelError(
+            f"{architecture} needs the package depth-anything-3, which cannot be imported ({error}); "
+            "install it: make setup, or pip install unity-depth-perception[da3]"
+        ) from None
+    logger.level = LOG_LEVELS["WARN"]  # else it prints lines for every frame
+    config = load_config(MODEL_REGISTRY[architecture])
+    for part in (config, config.get("anyview", {})):
+        for name in _GAUSSIANS:
+            part.pop(name, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        network: nn.Module = create_object(config)
+    return network.eval().requires_grad_(False)
+
+
+def without_gaussians(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """A checkpoint's tensors but those of the Gaussian head, which `build_network` leaves out."""
+    return {name: value for name, value in state.items() if not any(f".{part}." in name for part in _GAUSSIANS)}
+
+
+def _dual_head_depth(head: Any, tokens: list[Tensor], height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Depth and confidence (H, W) of a DualDPT head: its main half, from tokens (1, P, C) of four levels."""
+    levels = []
+    for k, level in enumerate(tokens):
+        grid = head.norm(level).permute(0, 2, 1).reshape(1, -1, height // PATCH_PX, width // PATCH_PX)
+        grid = grid.contiguous(memory_format=torch.channels_last)
+        grid = _with_positions(head.projects[k](grid), height, width)
+        levels.append(getattr(head.scratch, f"layer{k + 1}_rn")(head.resize_layers[k](grid)))
+    fused = head.scratch.refinenet4(levels[3], size=levels[2].shape[2:])
+    fused = head.scratch.refinenet3(fused, levels[2], size=levels[1].shape[2:])
+    fused = head.scratch.refinenet2(fused, levels[1], size=levels[0].shape[2:])
+    fused = head.scratch.output_conv1(head.scratch.refinenet1(fused, levels[0]))
+    full = functional.interpolate(fused, (height, width), mode="bilinear", align_corners=True)
+    logits = head.scratch.output_conv2(_with_positions(full, height, width))[0]
+    return logits[0].exp(), logits[1].exp() + 1
+
+
+def _with_positions(features: Tensor, height: int, width: int) -> Tensor:
+    return features + _positions(*features.shape[1:], width / height, features.device)
+
+
+@functools.lru_cache(maxsize=16)
+def _positions(channels: int, rows: int, columns: int, aspect: float, device: torch.device) -> Tensor:
+    """(1, channels, rows, columns) position embedding as DualDPT adds it; the same for every frame of a size."""
+    from depth_anything_3.model.utils.head_utils import create_uv_grid, position_grid_to_embed
+
+    grid = create_uv_grid(columns, rows, aspect_ratio=aspect, dtype=torch.float32, device=device)
+    embedding: Tensor = 0.1 * position_grid_to_embed(grid, channels).permute(2, 0, 1)[None]
+    return embedding.contiguous(memory_format=torch.channels_last)
+
+
+def _make_static(net: Any) -> None:
+    """Take from a backbone what waits for the GPU or copies to it in every frame: its rotary tables and positions."""
+    from depth_anything_3.model.dinov2.layers.rope import RotaryPositionEmbedding2D
+
+    class Rotary(RotaryPositionEmbedding2D):  # type: ignore[misc]
+        """The reference's, but for its table's length, which it reads off the positions on the GPU in each block."""
+
+        def forward(self, tokens: Tensor, positions: Tensor) -> Tensor:
+            cos, sin = self._compute_frequency_components(
+                tokens.shape[-1] // 2, _POSITIONS, tokens.device, torch.float32
+            )
+            halves = tokens.float().chunk(2, dim=-1)
+            turned = [self._apply_1d_rope(half, positions[..., k], cos, sin) for k, half in enumerate(halves)]
+            return torch.cat(turned, dim=-1).to(tokens.dtype)
+
+    transformer = net.backbone.pretrained
+    if transformer.rope is None:
+        return
+    transformer.rope = Rotary(frequency=transformer.rope.base_frequency)
+    for block in transformer.blocks:
+        if block.attn.rope is not None:
+            block.attn.rope = transformer.rope
+    transformer._prepare_rope = functools.lru_cache(maxsize=8)(transformer._prepare_rope)

@@ -1,0 +1,70 @@
+"""A depth estimator that looks at no pixel: the floor as the mean camera sees it.
+
+What it scores is what a network would score that learned nothing but the cameras' usual height and pitch.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.models.compact.object_proposals import ObjectProposals
+from unity_depth_perception.models.protocols import DepthPrediction
+
+
+@dataclass(frozen=True)
+class FloorPlane:
+    """A level camera above a floor, looking down; no roll.
+
+    Attributes:
+        height_m: of the camera above the floor.
+        pitch_rad: of the optical axis below the horizon.
+        far_m: planar depth of everything at or above the horizon, and the most that the floor can have (walls).
+    """
+
+    height_m: float
+    pitch_rad: float
+    far_m: float
+
+    def __post_init__(self) -> None:
+        if not (self.height_m > 0 and self.far_m > 0 and -math.pi / 2 < self.pitch_rad <= math.pi / 2):
+            raise InputError(f"expected height_m > 0, far_m > 0 and a pitch within 90 deg, got {self}")
+
+
+# Medians over 500 virtual scenes: evaluation.baseline.measure_floor_plane(render_samples(range(500), 64, 64)).
+VIRTUAL_UNITY_FLOOR = FloorPlane(height_m=0.410, pitch_rad=0.664, far_m=1.24)
+
+
+class FloorPlaneEstimator:
+    """The floor-plane baseline behind the DepthEstimator protocol."""
+
+    name = "floor-plane"
+    proposer = None
+
+    def __init__(self, device: torch.device, floor: FloorPlane = VIRTUAL_UNITY_FLOOR) -> None:
+        self.device = device
+        self._floor = floor
+
+    def infer(
+        self,
+        image: Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> DepthPrediction:
+        """The same floor for every image of this camera.
+
+        A pixel's ray (x, y, 1) of the optical frame sinks by y cos(pitch) + sin(pitch) per metre of planar depth,
+        and meets the floor after sinking by the camera's height.
+        """
+        y = (torch.arange(camera.height, dtype=torch.float32, device=self.device) - camera.cy) / camera.fy
+        sinking = y * math.cos(self._floor.pitch_rad) + math.sin(self._floor.pitch_rad)
+        depth_m = self._floor.height_m / sinking.clamp(min=self._floor.height_m / self._floor.far_m)
+        return DepthPrediction(depth_m[:, None].expand(camera.height, camera.width).contiguous(), is_metric=True)

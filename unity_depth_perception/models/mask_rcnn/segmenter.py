@@ -1,0 +1,118 @@
+"""Mask R-CNN over torchvision's own backbones: heavier than `compact`, for objects and scenes that are less simple.
+
+resnet50_fpn_v2: torchvision's maskrcnn_resnet50_fpn_v2 (Li et al., "Benchmarking Detection Transfer Learning with
+Vision Transformers", 2021), 46 M parameters. mobilenet_v3_large: the same heads as torchvision's plain Mask R-CNN over
+a feature pyramid of MobileNetV3-Large with levels at 1/4 to 1/64, 23 M parameters.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torchvision.models.detection import MaskRCNN, maskrcnn_resnet50_fpn_v2
+from torchvision.models.detection.anchor_utils import AnchorGenerator
+from torchvision.models.detection.backbone_utils import mobilenet_backbone
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.checkpoints.safetensors_file import (
+    categories_of,
+    check_kind,
+    fill_network,
+    input_area_px,
+    load_weights,
+)
+from unity_depth_perception.models.compact.object_proposals import ObjectProposals
+from unity_depth_perception.models.image_size import processing_size
+from unity_depth_perception.models.mask_rcnn.detection import LEAST_SCORE, detect, soft_masks
+from unity_depth_perception.models.mask_rcnn.paste_masks import paste, resized
+from unity_depth_perception.models.protocols import Candidates, Segmentation
+
+KIND = "mask-rcnn"
+INPUT_PX = 800
+"""Side of a square of as many pixels as these networks look at; their COCO weights are of 800 px for the short side."""
+_SCORE_THRESHOLD = 0.5
+_STAGES = (1, 2, 3, 5)  # of MobileNetV3: 1/4, 1/8, 1/16, 1/32; the last convolution stands for stage 4
+_ANCHOR_PX = ((16,), (32,), (64,), (128,), (256,))
+
+
+def torchvision_mask_rcnn(network: str, class_count: int) -> MaskRCNN:
+    """Mask R-CNN for `class_count` categories (background not counted), random weights; images keep their size.
+
+    Raises:
+        ModelError: there is no network of that name.
+    """
+    if network == "resnet50_fpn_v2":
+        return maskrcnn_resnet50_fpn_v2(
+            weights=None, weights_backbone=None, num_classes=class_count + 1, _skip_resize=True
+        )
+    if network == "mobilenet_v3_large":
+        backbone = mobilenet_backbone(
+            backbone_name=network,
+            weights=None,
+            fpn=True,
+            norm_layer=nn.BatchNorm2d,
+            trainable_layers=6,
+            returned_layers=[*_STAGES],
+        )
+        anchors = AnchorGenerator(_ANCHOR_PX, ((0.5, 1.0, 2.0),) * len(_ANCHOR_PX))
+        return MaskRCNN(backbone, class_count + 1, rpn_anchor_generator=anchors, _skip_resize=True)
+    raise ModelError(f"expected the network mobilenet_v3_large or resnet50_fpn_v2, got {network!r}")
+
+
+class MaskRcnnSegmenter:
+    """A Mask R-CNN of train-segmentation: a segmenter whose box head alone tells the category."""
+
+    proposer = None
+
+    def __init__(self, name: str, network: MaskRCNN, categories: tuple[str, ...], area_px: int) -> None:
+        self.name = name
+        self.network = network.eval()
+        self.device: torch.device = next(network.parameters()).device
+        self.categories = categories
+        self._area_px = area_px
+
+    def infer(
+        self,
+        image: Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> Segmentation:
+        """Instances of `image` (H, W, 3) uint8 RGB on `device`."""
+        height, width = image.shape[:2]
+        small = resized(image, *processing_size(width, height, min(self._area_px, width * height)))
+        found = detect(self.network, small[0], LEAST_SCORE)
+        soft = soft_masks(self.network, found)
+        labels, scores = found.labels.tolist(), found.scores.tolist()
+        sure = sum(score >= _SCORE_THRESHOLD for score in scores)  # the first ones
+        instances, kept = paste(soft[:sure], found.boxes[:sure], found.size, height, width)
+        return Segmentation(
+            instances,
+            categories=tuple(self.categories[labels[index] - 1] for index in kept),
+            scores=tuple(scores[index] for index in kept),
+            candidates=Candidates(soft, found.boxes, found.size, found.probabilities[:, 1:], self.categories),
+        )
+
+
+def load_mask_rcnn(path: Path, device: torch.device) -> MaskRcnnSegmenter:
+    """The segmentation in a file of `train-segmentation`.
+
+    Raises:
+        ModelError: the file cannot be used; it says why.
+    """
+    state, description = load_weights(path)
+    check_kind(description, KIND, path)
+    categories = categories_of(description, path)
+    try:
+        network = torchvision_mask_rcnn(str(description.get("network")), len(categories))
+    except ModelError as error:
+        raise ModelError(f"{path}: {error}") from None
+    fill_network(network, state, path)
+    network.to(device).to(memory_format=torch.channels_last)
+    area_px = input_area_px(description, path, INPUT_PX**2)
+    return MaskRcnnSegmenter(str(path), network, categories, area_px)

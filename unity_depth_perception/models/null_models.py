@@ -1,0 +1,55 @@
+"""Null models, for a node that has only one of the two stages: no depth anywhere, no object anywhere."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.models.compact.object_proposals import ObjectProposals
+from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
+
+
+class NullDepth:
+    """A depth estimator that knows no depth."""
+
+    name = "none"
+    proposer = None
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def infer(
+        self,
+        image: Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> DepthPrediction:
+        """NaN everywhere."""
+        return DepthPrediction(torch.full(image.shape[:2], math.nan, device=self.device), is_metric=True)
+
+
+class NullSegmenter:
+    """A segmenter that finds no object."""
+
+    name = "none"
+    proposer = None
+    categories: tuple[str, ...] = ()
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+
+    def infer(
+        self,
+        image: Tensor,
+        camera: Camera,
+        gravity: NDArray[np.float64] | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> Segmentation:
+        """Background everywhere."""
+        return Segmentation(torch.zeros(image.shape[:2], dtype=torch.uint8, device=self.device), (), ())

@@ -1,0 +1,75 @@
+"""An instance image as runs of pixels: far fewer than pixels, and enough to count, to bound and to list these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.ops.mask_indices import set_pixels
+
+
+@dataclass(frozen=True)
+class RunLengths:
+    """Pixels of one object that lie side by side in a row; object by object, in raster order within each.
+
+    Attributes:
+        owner: (R,) int64 index of the object.
+        row, column: (R,) int64 where the run begins.
+        length: (R,) int64 how many pixels it has.
+        count: how many objects there are.
+    """
+
+    owner: Tensor
+    row: Tensor
+    column: Tensor
+    length: Tensor
+    count: int
+
+    def pixels(self, width: int) -> Tensor:
+        """Index (P,) y * width + x of every pixel of an image of this width."""
+        before = self.length.cumsum(0) - self.length
+        total = int(before[-1] + self.length[-1]) if len(before) else 0
+        shift = torch.repeat_interleave(self.row * width + self.column - before, self.length, output_size=total)
+        return shift.add_(torch.arange(total, device=shift.device))
+
+    def per_object(self) -> Tensor:
+        """How many pixels (N,) int64 each object has."""
+        return self.owner.new_zeros(self.count).index_add_(0, self.owner, self.length)
+
+    def per_row(self, height: int) -> Tensor:
+        """How many pixels (N, H) int64 of each object lie in each row."""
+        counts = self.owner.new_zeros(self.count * height)
+        return counts.index_add_(0, self.owner * height + self.row, self.length).view(self.count, height)
+
+    def per_column(self, width: int) -> Tensor:
+        """How many pixels (N, W) int64 of each object lie in each column: a run adds where it begins, until its end."""
+        first = self.owner * (width + 1) + self.column
+        size = self.count * (width + 1)
+        steps = torch.bincount(first, minlength=size) - torch.bincount(first + self.length, minlength=size)
+        return steps.view(self.count, width + 1).cumsum(1)[:, :-1]
+
+
+def run_lengths(instances: Tensor, count: int) -> RunLengths:
+    """The runs of objects 1..count of an instance image (H, W).
+
+    Raises:
+        InputError: it holds a value that is negative or above `count`.
+    """
+    width = instances.shape[1]
+    occupied = instances.bool()  # on a CPU 15 times as fast as a comparison with a number
+    change = instances[:, 1:] != instances[:, :-1]
+    begins, ends = occupied, occupied.clone()
+    begins[:, 1:] &= change
+    ends[:, :-1] &= change
+    first, last = set_pixels(begins), set_pixels(ends)
+    labels, order = torch.sort(instances.reshape(-1).index_select(0, first), stable=True)
+    if len(labels) and (int(labels[-1]) > count or int(labels[0]) < 0):
+        raise InputError(
+            f"expected instance values 0..{count} for {count} objects, got {int(labels[0])}..{int(labels[-1])}"
+        )
+    first, last = first.index_select(0, order), last.index_select(0, order)
+    row = torch.div(first, width, rounding_mode="floor")
+    return RunLengths(labels.to(torch.int64) - 1, row, first - row * width, last - first + 1, count)

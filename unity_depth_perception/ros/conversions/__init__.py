@@ -1,0 +1,1 @@
+"""Conversions between ROS messages and the package's own values; no node, no subscription."""

@@ -1,0 +1,99 @@
+"""PerceptionResult to messages: objects and the point cloud. Every message carries the frame's stamp and frame_id."""
+
+from __future__ import annotations
+
+from builtin_interfaces.msg import Time
+from geometry_msgs.msg import Point
+from sensor_msgs.msg import PointCloud2, PointField, RegionOfInterest
+from std_msgs.msg import Header
+
+from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
+from unity_depth_perception.msg import DistanceStatistics as DistanceStatisticsMessage
+from unity_depth_perception.msg import ObjectDistance as ObjectDistanceMessage
+from unity_depth_perception.msg import ObjectDistanceArray
+from unity_depth_perception.ops.cloud import POINT_STEP, pack_cloud
+from unity_depth_perception.pipeline import PerceptionResult
+from unity_depth_perception.ros.conversions.images import byte_array
+
+_NS_PER_S = 1_000_000_000
+_NO_PARENT = -1
+_STATISTICS = ("center", "mean", "median", "min", "max")
+_CLOUD_FIELDS = [
+    PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
+    for index, name in enumerate(("x", "y", "z", "rgb"))
+]
+
+
+def time_message(stamp_ns: int) -> Time:
+    """A stamp [ns] as ROS writes it."""
+    return Time(sec=stamp_ns // _NS_PER_S, nanosec=stamp_ns % _NS_PER_S)
+
+
+def stamp_ns_of(header: Header) -> int:
+    """The stamp of a header [ns]."""
+    return int(header.stamp.sec) * _NS_PER_S + int(header.stamp.nanosec)
+
+
+def header_of(result: PerceptionResult) -> Header:
+    """The header of the image that the result is about."""
+    return Header(stamp=time_message(result.frame.stamp_ns), frame_id=result.frame.frame_id)
+
+
+def cloud_message(result: PerceptionResult) -> PointCloud2:
+    """The organised cloud, fields x y z rgb of 16 bytes a point; NaN where depth is invalid or infinite."""
+    height, width = result.depth.depth_m.shape
+    packed = pack_cloud(result.depth.depth_m, result.rgb, result.frame.camera)
+    message = PointCloud2(header=header_of(result), height=height, width=width, is_dense=False, is_bigendian=False)
+    message.fields = _CLOUD_FIELDS
+    message.point_step = POINT_STEP
+    message.row_step = POINT_STEP * width
+    message.data = byte_array(packed.cpu().numpy())
+    return message
+
+
+def distances_message(result: PerceptionResult) -> ObjectDistanceArray:
+    """The objects of a result."""
+    return objects_message(header_of(result), result.objects, result.depth_model, result.segmentation_model)
+
+
+def objects_message(
+    header: Header, objects: tuple[ObjectDistance, ...], depth_model: str, segmentation_model: str
+) -> ObjectDistanceArray:
+    """An ObjectDistanceArray of these objects."""
+    message = ObjectDistanceArray(header=header, depth_model=depth_model, segmentation_model=segmentation_model)
+    message.objects = [_object_message(item) for item in objects]
+    return message
+
+
+def objects_of(message: ObjectDistanceArray) -> tuple[ObjectDistance, ...]:
+    """The objects of a message: the inverse of `objects_message`, up to float32."""
+    return tuple(_object_of(item) for item in message.objects)
+
+
+def _object_message(item: ObjectDistance) -> ObjectDistanceMessage:
+    x_min, y_min, x_max, y_max = item.bbox
+    message = ObjectDistanceMessage(id=item.id, category=item.category, score=item.score)
+    message.parent_id = _NO_PARENT if item.parent_id is None else item.parent_id
+    message.bbox = RegionOfInterest(x_offset=x_min, y_offset=y_min, width=x_max - x_min, height=y_max - y_min)
+    message.distance = DistanceStatisticsMessage(**{name: getattr(item.distance, name) for name in _STATISTICS})
+    message.position = Point(**dict(zip("xyz", item.position_m, strict=True)))
+    message.range = item.range_m
+    message.valid_ratio = item.valid_ratio
+    message.pixel_count = item.pixel_count
+    return message
+
+
+def _object_of(message: ObjectDistanceMessage) -> ObjectDistance:
+    box = message.bbox
+    return ObjectDistance(
+        id=message.id,
+        category=message.category,
+        bbox=(box.x_offset, box.y_offset, box.x_offset + box.width, box.y_offset + box.height),
+        distance=DistanceStatistics(**{name: getattr(message.distance, name) for name in _STATISTICS}),
+        parent_id=None if message.parent_id < 0 else message.parent_id,
+        score=message.score,
+        position_m=(message.position.x, message.position.y, message.position.z),
+        range_m=message.range,
+        valid_ratio=message.valid_ratio,
+        pixel_count=message.pixel_count,
+    )

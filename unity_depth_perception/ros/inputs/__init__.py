@@ -1,0 +1,1 @@
+"""Subscriptions, pairing by stamp, and the frames that they make."""

@@ -1,0 +1,138 @@
+"""Where a node's frames come from: subscriptions, and how their messages become work for the pipeline."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from geometry_msgs.msg import PoseStamped
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+
+from unity_depth_perception.core.errors import PerceptionError
+from unity_depth_perception.pipeline import Frame
+from unity_depth_perception.ros.conversions.camera_info import Intrinsics
+from unity_depth_perception.ros.conversions.color_images import rgb_of
+from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
+from unity_depth_perception.ros.inputs.camera_poses import PoseBuffer, TfPoses
+from unity_depth_perception.ros.inputs.work import Work
+from unity_depth_perception.ros.parameters.node_tables import PoseConfig
+from unity_depth_perception.ros.topics.diagnostics import FrameCounts
+from unity_depth_perception.ros.topics.qos import AdoptingSubscription, Mismatches
+
+
+class Host(Protocol):
+    """What a source needs of the node that it works for; a rclpy node besides."""
+
+    config: Any
+    counts: FrameCounts
+    mismatches: Mismatches
+
+    def offer(self, messages: Any) -> None:
+        """Hand messages to the worker, which makes work of them by `Source.read`."""
+        ...
+
+    def refuse(self, outcome: str, error: Exception) -> None:
+        """Count and report what cannot be used."""
+        ...
+
+
+class Source(ABC):
+    """Intrinsics and, where the node's table asks for it, poses; subclasses add what the frames are made of.
+
+    The first subscription is the one that frames are counted by.
+    """
+
+    camera_info_topic = "camera_info"
+
+    def __init__(self, host: Host) -> None:
+        """Reads the intrinsics file; subscribes to nothing yet.
+
+        Raises:
+            PerceptionError: the file is missing or wrong, or tf was asked for and is not installed.
+        """
+        self.host = host
+        config = host.config
+        self.intrinsics = Intrinsics(config.camera_intrinsics_file, config.vertical_fov_deg)
+        self.subscriptions: list[AdoptingSubscription] = []
+        self.poses: PoseBuffer | TfPoses | None = None
+        if isinstance(config, PoseConfig):
+            self.poses = TfPoses(config.world_frame) if config.world_frame else PoseBuffer()
+
+    def listen(self) -> None:
+        """Subscribe."""
+        self.subscribe_frames()
+        self.subscribe(CameraInfo, self.camera_info_topic, self.intrinsics.update)
+        if isinstance(self.poses, PoseBuffer):
+            self.subscribe(PoseStamped, "camera_pose", self.poses.update)
+        elif self.poses is not None:
+            self.poses.listen(self.host)
+
+    def close(self) -> None:
+        """End all subscriptions."""
+        for subscription in self.subscriptions:
+            subscription.close()
+        self.subscriptions = []
+        if isinstance(self.poses, TfPoses):
+            self.poses.close()
+
+    @abstractmethod
+    def subscribe_frames(self) -> None:
+        """Subscribe to what the frames are made of."""
+
+    @abstractmethod
+    def read(self, messages: Any) -> Work:
+        """Make work of what was offered; called in the worker thread.
+
+        Raises:
+            PerceptionError: it cannot be used.
+        """
+
+    def subscribe(
+        self, message_type: type[Any], topic: str, take: Callable[[Any], None], reliability: str = "auto"
+    ) -> None:
+        """One more subscription; what `take` refuses is counted and reported."""
+
+        def guarded(message: Any) -> None:
+            try:
+                take(message)
+            except PerceptionError as error:
+                self.host.refuse("refused inputs", error)
+
+        subscription = AdoptingSubscription(self.host, message_type, topic, guarded, self.host.mismatches, reliability)
+        self.subscriptions.append(subscription)
+
+
+class ImageSource(Source):
+    """Colour images, raw or compressed."""
+
+    def subscribe_frames(self) -> None:
+        """Subscribe to the image; its compressed form lies below the remapped name, as image_transport has it."""
+        config = self.host.config
+        message_type, topic = Image, "image_raw"
+        if config.image_transport == "compressed":
+            message_type, topic = CompressedImage, f"{self.host.resolve_topic_name(topic)}/compressed"  # type: ignore[attr-defined]
+        self.subscribe(message_type, topic, self._take, config.image_reliability)
+
+    def read(self, messages: Any) -> Work:
+        """The frame of an image message.
+
+        Raises:
+            PerceptionError: the image or its camera cannot be used.
+        """
+        header = messages.header
+        image = rgb_of(messages, self.host.config.flip_vertical)
+        height, width = image.shape[:2]
+        return Work(
+            Frame(
+                image=image,
+                camera=self.intrinsics.camera_for(width, height),
+                stamp_ns=stamp_ns_of(header),
+                frame_id=header.frame_id,
+                world_from_camera=self.poses.at(header) if self.poses else None,
+            )
+        )
+
+    def _take(self, message: Any) -> None:
+        self.host.counts.count("received")
+        self.host.offer(message)

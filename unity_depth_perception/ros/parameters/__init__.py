@@ -1,0 +1,1 @@
+"""Parameters: how they are specified, the tables of the nodes, and `--help`."""

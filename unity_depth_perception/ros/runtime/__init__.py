@@ -1,0 +1,1 @@
+"""The lifecycle of a node and the thread that processes its frames."""

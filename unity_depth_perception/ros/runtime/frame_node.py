@@ -1,0 +1,163 @@
+"""The node that turns frames into results, whatever the frames are made of: source, worker, publishers, diagnostics."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from diagnostic_msgs.msg import DiagnosticStatus
+
+from unity_depth_perception.core.errors import PerceptionError
+from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros.inputs.sources import Source
+from unity_depth_perception.ros.parameters.node_tables import FrameConfig
+from unity_depth_perception.ros.parameters.spec import table
+from unity_depth_perception.ros.runtime.frame_processor import Arrival, FrameProcessor, warm_up
+from unity_depth_perception.ros.runtime.latest_wins_worker import NewestWorker
+from unity_depth_perception.ros.runtime.lifecycle_node import ConfiguredNode
+from unity_depth_perception.ros.topics.diagnostics import DiagnosticsPublisher, FrameCounts, memory_values
+from unity_depth_perception.ros.topics.outputs import ResultPublishers
+from unity_depth_perception.ros.topics.qos import Mismatches
+
+Config = TypeVar("Config", bound=FrameConfig)
+
+_ADOPT_PERIOD_S = 0.5
+_DIAGNOSTICS_PERIOD_S = 1.0
+_LOG_PERIOD_S = 5.0
+_STOP_TIMEOUT_S = 1.0
+_SILENCE_S = 5.0
+
+
+class FrameNode(ConfiguredNode[Config]):
+    """Wires source, worker and publishers together.
+
+    Frames are processed in the worker's thread: meanwhile the executor answers parameters, lifecycle and diagnostics.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        config_type: type[Config],
+        make_pipeline: Callable[[Config], PerceptionPipeline],
+        make_source: Callable[[Any], Source],
+        **node_arguments: Any,
+    ) -> None:
+        """`make_pipeline` and `make_source` are called by the configure transition.
+
+        `node_arguments` go to rclpy's Node.
+        """
+        super().__init__(name, config_type, **node_arguments)
+        self._make_pipeline = make_pipeline
+        self._make_source = make_source
+        self.counts = FrameCounts(lambda: self.get_clock().now().nanoseconds)
+        self.mismatches = Mismatches(self)
+        self._active = False
+        self._source: Source | None = None
+        self._pipeline: PerceptionPipeline | None = None
+        self._publishers_out: ResultPublishers | None = None
+        self._worker: NewestWorker[Arrival] | None = None
+        self._diagnostics = DiagnosticsPublisher(self)
+        self.create_timer(_ADOPT_PERIOD_S, self._adopt_offers)
+        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
+
+    def set_up(self) -> None:
+        """Read the intrinsics file, load and warm the models, create the publishers, start the worker."""
+        self._source = self._make_source(self)
+        self._pipeline = self._make_pipeline(self.config)
+        warm_up(self._pipeline, self._source.intrinsics.from_file)
+        names = table(type(self.config))["outputs"].choices
+        self._publishers_out = ResultPublishers(self, names, lambda: self.config, self.mismatches)
+        process = FrameProcessor(
+            self._source.read,
+            self._pipeline,
+            self._publishers_out,
+            self.counts,
+            lambda: self.config.limits,
+            lambda error: self.refuse("refused inputs", error),
+        )
+        self._worker = NewestWorker(
+            process, lambda _: self.counts.count("dropped"), lambda e: self.refuse("refused", e)
+        )
+        models = "".join(f"{key} {value}, " for key, value in self._models().items())
+        self.get_logger().info(f"{models}device {self._pipeline.device}")
+
+    def start(self) -> None:
+        """Listen."""
+        if self._source is None:
+            raise PerceptionError("configure the node before you activate it")
+        self._source.listen()
+        self._active = True
+        self.get_logger().info(f"listening to {', '.join(s.topic for s in self._source.subscriptions)}")
+
+    def stop(self) -> None:
+        """Listen no longer. What is in flight ends by itself, and nobody waits for it."""
+        self._active = False
+        if self._source is not None:
+            self._source.close()
+        if self._worker is not None:
+            self._worker.clear()
+
+    def tear_down(self) -> bool:
+        """Stop, end the worker, and let go of publishers and models."""
+        self.stop()
+        self._source = None
+        if self._worker is not None and not self._worker.stop(_STOP_TIMEOUT_S):
+            return False
+        if self._publishers_out is not None:
+            self._publishers_out.close()
+        self._worker = self._publishers_out = self._pipeline = None
+        return True
+
+    def offer(self, messages: Any) -> None:
+        """Hand messages to the worker."""
+        if self._worker is not None:
+            self._worker.offer(Arrival(messages, time.perf_counter()))
+
+    def refuse(self, outcome: str, error: Exception) -> None:
+        """Count and report what cannot be used."""
+        if not self.context.ok():
+            return  # shut down meanwhile: the topics are gone, and the frame is not to blame
+        reason = str(error) if isinstance(error, PerceptionError) else f"{type(error).__name__}: {error}"
+        self.counts.refuse(outcome, reason)
+        self.get_logger().warning(f"refused: {reason}", throttle_duration_sec=_LOG_PERIOD_S)
+
+    def _adopt_offers(self) -> None:
+        for subscription in self._source.subscriptions if self._source else ():
+            if subscription.adopt():
+                self.get_logger().info(f"{subscription.topic}: adopted {subscription.qos.reliability.name}")
+
+    def _models(self) -> dict[str, str]:
+        """What computes, as far as this node has it."""
+        stages = ("depth", "segmentation")
+        names = {f"{stage} model": getattr(self.config, f"{stage}_model", "") for stage in stages}
+        return {key: name for key, name in names.items() if name}
+
+    def _publish_diagnostics(self) -> None:
+        level, text = self._health()
+        values = self.counts.values() | self._models()
+        values["QoS mismatches"] = str(self.mismatches.count)
+        values["last QoS mismatch"] = self.mismatches.last
+        if self._pipeline is not None and self._source is not None:
+            age_s = self._source.intrinsics.age_s
+            values["camera_info age [s]"] = "none yet" if age_s is None else f"{age_s:.1f}"
+            values["intrinsics"] = self._source.intrinsics.used
+            values |= memory_values(self._pipeline.device)
+        self._diagnostics.publish(level, text, values)
+
+    def _health(self) -> tuple[bytes, str]:
+        if self.failure:
+            return DiagnosticStatus.ERROR, self.failure
+        if not self._active or self._source is None:
+            return DiagnosticStatus.OK, "not active"
+        frames, silent_s = self._source.subscriptions[0], self.counts.silent_s("received")
+        if silent_s is None:
+            nobody = "" if frames.publisher_count else ": nobody publishes it"
+            return DiagnosticStatus.WARN, f"no image yet on {frames.topic}{nobody}"
+        if self.counts.last_refused:
+            return DiagnosticStatus.WARN, self.counts.last_reason
+        if silent_s > _SILENCE_S:
+            return DiagnosticStatus.WARN, f"no image on {frames.topic} for {silent_s:.0f} s"
+        if self._publishers_out is not None and not self._publishers_out.watched:
+            return DiagnosticStatus.WARN, "nobody subscribes to an output"
+        return DiagnosticStatus.OK, "processing"

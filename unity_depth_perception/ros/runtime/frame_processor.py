@@ -1,0 +1,106 @@
+"""What arrived, through conversion, pipeline and publication."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import InputError, ModelError, PerceptionError
+from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline
+from unity_depth_perception.ros.inputs.work import Work
+from unity_depth_perception.ros.topics.diagnostics import FrameCounts
+from unity_depth_perception.ros.topics.outputs import ResultPublishers
+
+_USUAL_SIZE = (1024, 1024)
+
+
+class Arrival(NamedTuple):
+    """One message, or several that belong together, and when the last arrived on the clock of `time.perf_counter`."""
+
+    messages: Any
+    arrived_s: float
+
+
+class FrameProcessor:
+    """What the worker thread does with an arrival."""
+
+    def __init__(
+        self,
+        read: Callable[[Any], Work],
+        pipeline: PerceptionPipeline,
+        publishers: ResultPublishers,
+        counts: FrameCounts,
+        limits: Callable[[], Limits],
+        refuse_pose: Callable[[PerceptionError], None],
+    ) -> None:
+        """`read` makes work of messages; `limits` is asked for each frame, for they may change at run time.
+
+        `refuse_pose` hears of poses that contradict their images; the frames are processed without.
+        """
+        self._read = read
+        self._pipeline = pipeline
+        self._publishers = publishers
+        self._counts = counts
+        self._limits = limits
+        self._refuse_pose = refuse_pose
+
+    def __call__(self, arrival: Arrival) -> None:
+        """Process and publish one frame, or leave it if nobody listens.
+
+        Raises:
+            PerceptionError: a message or its camera cannot be used, or the GPU's memory is too small for the frame.
+        """
+        if not self._publishers.watched:
+            self._counts.count("unwatched")
+            return
+        start_s = time.perf_counter()
+        work = self._read(arrival.messages)
+        converted_s = time.perf_counter()
+        try:
+            result = self._pipeline.process(
+                work.frame, depth=work.depth, segmentation=work.segmentation, limits=self._limits()
+            )
+            computed_s = time.perf_counter()
+            if result.pose_error is not None:
+                self._refuse_pose(result.pose_error)
+            self._publishers.publish(result)
+        except torch.cuda.OutOfMemoryError as error:
+            raise _out_of_memory(work.frame.camera, str(error)) from None
+        end_s = time.perf_counter()
+        self._counts.count("processed")
+        self._counts.took(
+            {"wait": start_s - arrival.arrived_s, "convert": converted_s - start_s}
+            | result.stage_s
+            | {"publish": end_s - computed_s, "latency": end_s - arrival.arrived_s}
+        )
+        self._counts.published(work.frame.stamp_ns)
+
+
+def _out_of_memory(camera: Camera, reason: str) -> ModelError:
+    torch.cuda.empty_cache()  # so that a smaller frame finds room; without a GPU it does nothing
+    return ModelError(
+        f"the GPU ran out of memory on a frame of {camera.width} x {camera.height} px, which is skipped: take smaller "
+        f"images or a smaller model. {reason}"
+    )
+
+
+def warm_up(pipeline: PerceptionPipeline, camera: Camera | None = None) -> None:
+    """Run one blank frame through the models, so that the first real one does not wait for lazy initialisation.
+
+    Networks are compiled, and CUDA graphs captured, for one image size: `camera` tells it. Without one it is
+    1024 x 1024 px; a camera of another shape lets its first frame wait.
+
+    Raises:
+        ModelError: the models cannot work together: relative depth without a source of scale.
+    """
+    if pipeline.depth_estimator is None or pipeline.segmenter is None:
+        return
+    camera = camera or Camera.from_vertical_fov(1.0, *_USUAL_SIZE)
+    with contextlib.suppress(InputError):  # a blank frame shows no floor, which median_to_pose asks for
+        pipeline.process(Frame(np.zeros((camera.height, camera.width, 3), dtype=np.uint8), camera))

@@ -1,0 +1,161 @@
+"""A lifecycle node with a parameter table that configures and activates itself, and how to run one as a process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, Generic, NoReturn, TypeVar
+
+import rclpy
+from rcl_interfaces.msg import SetParametersResult
+from rclpy.exceptions import InvalidHandle
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.impl.implementation_singleton import rclpy_implementation
+from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
+from rclpy.logging import get_logger
+from rclpy.parameter import Parameter
+
+from unity_depth_perception.core.errors import ConfigurationError, PerceptionError
+from unity_depth_perception.ros.parameters import spec as parameters
+
+Config = TypeVar("Config")
+RCLError = rclpy_implementation.RCLError  # rclpy.exceptions does not name it
+
+
+class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
+    """Base of the nodes: subclasses say what to set up, start, stop and tear down."""
+
+    def __init__(self, name: str, config_type: type[Config], **node_arguments: Any) -> None:
+        """`node_arguments` go to rclpy's Node.
+
+        Raises:
+            ConfigurationError: a parameter is unknown, of the wrong type or out of range.
+        """
+        super().__init__(name, automatically_declare_parameters_from_overrides=True, **node_arguments)
+        self.config: Config = parameters.declare(self, config_type)
+        self.failure = ""  # why the last transition failed
+        self.add_on_set_parameters_callback(self._change_parameters)
+
+    def set_up(self) -> None:
+        """Load and connect everything; raise PerceptionError if it cannot be."""
+
+    def start(self) -> None:
+        """Begin to work."""
+
+    def stop(self) -> None:
+        """Cease to work."""
+
+    def tear_down(self) -> bool:
+        """Undo `set_up`, also a half-done one; False if a thread goes on and cannot be waited for."""
+        return True
+
+    def autostart(self) -> bool:
+        """Configure and activate; whether both succeeded."""
+        success = TransitionCallbackReturn.SUCCESS
+        return bool(self.trigger_configure() == success and self.trigger_activate() == success)
+
+    def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Set up; a user's mistake is a FAILURE with a message, and the node can be configured again."""
+        result = self._attempt("configure", self.set_up)
+        if result != TransitionCallbackReturn.SUCCESS:
+            self.tear_down()
+        return result
+
+    def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Start, publishers first."""
+        super().on_activate(state)
+        return self._attempt("activate", self.start)
+
+    def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop, publishers last."""
+        result = self._attempt("deactivate", self.stop)
+        super().on_deactivate(state)
+        return result
+
+    def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Tear down; the node can be configured again."""
+        return self._attempt("clean up", self._tear_down_wholly)
+
+    def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
+        """Stop whatever runs and tear down."""
+        self._attempt("stop", self.stop)
+        return self._attempt("shut down", self.tear_down)
+
+    def _tear_down_wholly(self) -> None:
+        if not self.tear_down():
+            raise PerceptionError("a computation goes on; clean up again when it has ended")
+
+    def _attempt(self, what: str, action: Callable[[], Any]) -> TransitionCallbackReturn:
+        try:
+            action()
+        except PerceptionError as error:
+            self.failure = f"cannot {what}: {error}"
+            self.get_logger().error(self.failure)
+            return TransitionCallbackReturn.FAILURE
+        except Exception as error:  # noqa: BLE001 - rclpy drops what a transition raises, and nobody would know why
+            self.failure = f"cannot {what}: {type(error).__name__}: {error}"
+            self.get_logger().error(f"{self.failure}\n{traceback.format_exc()}")
+            return TransitionCallbackReturn.FAILURE
+        self.failure = ""
+        return TransitionCallbackReturn.SUCCESS
+
+    def _change_parameters(self, changes: list[Parameter]) -> SetParametersResult:
+        try:
+            self.config = parameters.changed(self.config, changes)
+        except ConfigurationError as error:
+            return SetParametersResult(successful=False, reason=str(error))
+        return SetParametersResult(successful=True)
+
+
+def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None = None) -> NoReturn:
+    """Run a node until Ctrl-C or SIGTERM, then end the process: the body of every executable's `main`."""
+    # rclpy's own handler calls this one too; it ends a model that is being loaded, which rclpy's cannot.
+    signal.signal(signal.SIGTERM, _interrupt)
+    code = 0
+    try:
+        rclpy.init(args=args)
+        node = create()
+        try:
+            _spin(node)
+        finally:
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, signal.SIG_IGN)
+            if node.tear_down():
+                node.destroy_node()
+    except ConfigurationError as error:
+        get_logger("unity_depth_perception").fatal(str(error))
+        code = 2
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    except Exception:  # noqa: BLE001 - the process ends below, and the reason must be seen first
+        traceback.print_exc()
+        code = 1
+    rclpy.try_shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Python would now free torch's modules one by one, which takes seconds on a busy machine, or crash beside a
+    # computation that still runs in the worker thread. The graph has been left in order; nothing else is held.
+    os._exit(code)
+
+
+def _spin(node: ConfiguredNode[Any]) -> None:
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    if node.get_parameter("autostart").value:
+        node.autostart()
+    try:
+        executor.spin()
+    except (RCLError, InvalidHandle):
+        if node.context.ok():
+            raise
+        # else a callback was publishing when Ctrl-C took the topics away
+
+
+def _interrupt(number: int, frame: FrameType | None) -> None:
+    if threading.current_thread() is threading.main_thread():
+        raise KeyboardInterrupt

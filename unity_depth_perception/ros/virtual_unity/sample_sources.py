@@ -1,0 +1,88 @@
+"""Where virtual Unity's pictures come from: random scenes, a dataset folder, a video."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import ConfigurationError, DatasetError
+from unity_depth_perception.dataset.reader import UnityDataset
+from unity_depth_perception.dataset.sample import Sample
+from unity_depth_perception.ros.parameters.node_tables import VirtualUnityConfig
+from unity_depth_perception.synthetic.samples import render_samples
+
+ReadSample = Callable[[int], Sample]
+
+_ANY_FOV_RAD = 1.0  # of a video without camera_info: nobody gets to see it
+
+
+def open_samples(config: VirtualUnityConfig) -> ReadSample:
+    """Number 0, 1, 2, ... -> sample, endlessly; the numbers must be asked for in order.
+
+    Raises:
+        ConfigurationError: the video's field of view is not known.
+        DatasetError: `path` is no dataset folder, or no video.
+    """
+    if config.source == "synthetic":
+        return _scenes(config)
+    if config.source == "dataset":
+        dataset = UnityDataset(config.path)
+        return lambda number: dataset[number % len(dataset)]
+    return Video(config.path, _fov_rad(config)).read
+
+
+def _scenes(config: VirtualUnityConfig) -> ReadSample:
+    """Each scene has its own seed; a field of view of 0 lets it draw its own."""
+    fov_rad = math.radians(config.vertical_fov_deg) if config.vertical_fov_deg > 0 else None
+
+    def render(number: int) -> Sample:
+        (sample,) = render_samples([config.seed + number], config.width, config.height, fov_rad)
+        return sample
+
+    return render
+
+
+def _fov_rad(config: VirtualUnityConfig) -> float:
+    if config.vertical_fov_deg > 0:
+        return math.radians(config.vertical_fov_deg)
+    if config.camera_info:
+        raise ConfigurationError(
+            "parameter vertical_fov_deg: expected more than 0, for a video does not say it; or set camera_info to false"
+        )
+    return _ANY_FOV_RAD
+
+
+class Video:
+    """The frames of a video file, without ground truth."""
+
+    def __init__(self, path: str, fov_rad: float) -> None:
+        """Opens the file.
+
+        Raises:
+            DatasetError: it is not there, or no video.
+        """
+        self._path = path
+        self._fov_rad = fov_rad
+        self._capture = cv2.VideoCapture(path)
+        if not self._capture.isOpened():
+            raise DatasetError(f"{path or 'parameter path'}: expected a video file, but it cannot be opened")
+
+    def read(self, number: int) -> Sample:
+        """The next frame; after the last one the first again.
+
+        Raises:
+            DatasetError: the file holds no frame that can be decoded.
+        """
+        good, pixels = self._capture.read()
+        if not good:
+            self._capture.set(cv2.CAP_PROP_POS_FRAMES, 0)
+            good, pixels = self._capture.read()
+        if not good:
+            raise DatasetError(f"{self._path}: expected a video, but no frame can be decoded")
+        image = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+        height, width = image.shape[:2]
+        return Sample(f"{number:05d}.png", image, Camera.from_vertical_fov(self._fov_rad, width, height))

@@ -1,0 +1,137 @@
+"""Random scenes: where things stand, what they look like, where the camera is. One seed, one scene."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.synthetic.appearance import paint, random_lighting, random_surface
+from unity_depth_perception.synthetic.object_placement import place_boxes, place_clutter
+from unity_depth_perception.synthetic.scene import CUBE_EDGE_M, Box, Scene, Sensor
+from unity_depth_perception.synthetic.variety import USUAL, Variety
+
+Vector = NDArray[np.float64]
+
+
+def random_fov_rad(rng: np.random.Generator, variety: Variety = USUAL) -> float:
+    """A vertical field of view [rad]."""
+    return float(rng.uniform(*variety.fov_rad))
+
+
+def random_scene(
+    seed: int,
+    width: int,
+    height: int,
+    fov_rad: float | None = None,
+    edge_m: float = CUBE_EDGE_M,
+    variety: Variety = USUAL,
+) -> Scene:
+    """The scene of a seed, seen by a centred camera of width x height px; the field of view is drawn unless given.
+
+    With cubes of another edge everything grows along, room and camera included, but for the patterns on the surfaces.
+    """
+    rng = np.random.default_rng(seed)
+    camera = Camera.from_vertical_fov(fov_rad if fov_rad is not None else random_fov_rad(rng, variety), width, height)
+    while True:  # each draw succeeds with a probability of about one half
+        boxes = place_boxes(rng, CUBE_EDGE_M, variety)
+        clutter = place_clutter(rng, boxes, CUBE_EDGE_M, variety)
+        pose = _place_camera(rng, camera, boxes + clutter, CUBE_EDGE_M, variety)
+        if pose is not None:
+            break
+    scene = Scene(
+        seed=seed,
+        camera=camera,
+        world_from_camera=pose,
+        room=_room(rng, pose[:3, 3]),
+        floor=random_surface(rng, variety, is_floor=True),
+        walls=random_surface(rng, variety, is_floor=False),
+        grain=float(rng.uniform(0, 0.3)) if rng.random() < 0.6 else 0.0,
+        gloss=float(rng.uniform(0, 0.35)) if rng.random() < 0.5 else 0.0,
+        lighting=random_lighting(rng, variety),
+        sensor=Sensor(
+            exposure=float(np.exp(rng.normal(0, 0.15))),
+            blur_ratio=float(rng.uniform(0, variety.most_blur)),
+            noise=float(rng.uniform(0, 0.02)),
+            vignette=float(rng.uniform(0, 0.25)),
+            jpeg_quality=_jpeg_quality(rng, variety),
+        ),
+        boxes=tuple(paint(rng, box, variety) for box in boxes),
+        clutter=tuple(paint(rng, thing, variety) for thing in clutter),
+    )
+    return scene if edge_m == CUBE_EDGE_M else _grown(scene, edge_m / CUBE_EDGE_M)
+
+
+def _grown(scene: Scene, factor: float) -> Scene:
+    pose = scene.world_from_camera.copy()
+    pose[:3, 3] *= factor
+
+    def grown(box: Box) -> Box:
+        return replace(box, center_m=factor * box.center_m, size_m=factor * box.size_m)
+
+    return replace(
+        scene,
+        world_from_camera=pose,
+        boxes=tuple(map(grown, scene.boxes)),
+        clutter=tuple(map(grown, scene.clutter)),
+        room=factor * scene.room,
+    )
+
+
+def _place_camera(
+    rng: np.random.Generator, camera: Camera, boxes: tuple[Box, ...], edge_m: float, variety: Variety
+) -> Vector | None:
+    """A pose that sees one cube of all that stands there well, or None."""
+    cubes = [box for box in boxes if box.category.endswith("_cube")]
+    target = cubes[rng.integers(len(cubes))]
+    nearest, farthest = variety.distance
+    farthest = min(farthest, 1 / (2 * variety.least_cube * math.tan(camera.vertical_fov_rad / 2)))
+    distance_m = edge_m * math.exp(rng.uniform(math.log(nearest), math.log(farthest)))
+    pitch, azimuth = math.radians(rng.uniform(*variety.pitch_deg)), rng.uniform(0, 2 * math.pi)
+    back = np.array([math.cos(azimuth) * math.cos(pitch), math.sin(azimuth) * math.cos(pitch), math.sin(pitch)])
+    reach_m = distance_m * math.tan(camera.vertical_fov_rad / 2)
+    look_at = target.center_m + np.array([*(rng.uniform(-0.6, 0.6, 2) * reach_m), 0.0])
+    eye = look_at + distance_m * back
+    pose = _look(eye, look_at, roll_rad=math.radians(rng.normal(0, 1.5)))
+    if min(float(np.linalg.norm(box.center_m - eye) - np.linalg.norm(box.size_m) / 2) for box in boxes) < 2 * edge_m:
+        return None
+    top = target.center_m + np.array([0, 0, edge_m / 2])
+    u, v = camera.project((top - eye) @ pose[:3, :3])
+    margin = 0.08
+    if not (margin < u / camera.width < 1 - margin and margin < v / camera.height < 1 - margin):
+        return None
+    hidden = any(_blocks(box, eye, top + np.array([0, 0, 1e-4])) for box in boxes)
+    return None if hidden else pose
+
+
+def _look(eye: Vector, at: Vector, roll_rad: float) -> Vector:
+    forward = (at - eye) / np.linalg.norm(at - eye)
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    down = np.cross(forward, right)
+    c, s = math.cos(roll_rad), math.sin(roll_rad)
+    pose = np.eye(4)
+    pose[:3, :4] = np.stack([c * right + s * down, c * down - s * right, forward, eye], axis=1)
+    return pose
+
+
+def _blocks(box: Box, start: Vector, end: Vector) -> bool:
+    origin = (start - box.center_m) @ box.world_from_box
+    step = (end - start) @ box.world_from_box
+    with np.errstate(divide="ignore"):
+        near = (-np.sign(step) * box.size_m / 2 - origin) / step
+        far = (np.sign(step) * box.size_m / 2 - origin) / step
+    return bool(near.max() < far.min() and near.max() < 1 and far.min() > 0)
+
+
+def _room(rng: np.random.Generator, eye: Vector) -> Vector:
+    lower = np.minimum(eye[:2], -0.25) - np.exp(rng.uniform(math.log(0.15), math.log(1.6), 2))
+    upper = np.maximum(eye[:2], 0.25) + np.exp(rng.uniform(math.log(0.15), math.log(1.6), 2))
+    return np.array([[*lower, 0.0], [*upper, eye[2] + rng.uniform(0.6, 2.0)]])
+
+
+def _jpeg_quality(rng: np.random.Generator, variety: Variety) -> int | None:
+    return int(rng.integers(40, 96)) if variety.jpeg and rng.random() < variety.jpeg else None

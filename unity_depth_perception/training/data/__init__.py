@@ -1,0 +1,1 @@
+"""Training data: shards, batches, splits, detection targets."""

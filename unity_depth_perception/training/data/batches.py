@@ -1,0 +1,105 @@
+"""Batches from virtual scenes or a dataset: random crops, flips, photometric augmentation; cameras match."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torchvision.transforms.v2 import functional as transforms
+
+from unity_depth_perception.models.image_size import processing_size
+from unity_depth_perception.training.data.shards import Shard
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B images of one size, on the training device.
+
+    Attributes:
+        image: (B, 3, H, W) float32 RGB 0..1.
+        depth_m: (B, H, W) float32; NaN where it is not known, +Inf beyond range.
+        instances: (B, H, W) uint8 or int32, 0 = background.
+        category: (B, K) int64 category index of each object, -1 for none.
+        intrinsics: (B, 4) float32 fx, fy, cx, cy [px].
+        floor: (B, 4) float32 unit normal of the floor in the optical frame, pointing down, and the camera's height [m];
+            NaN where the camera's pose is not known.
+    """
+
+    image: Tensor
+    depth_m: Tensor
+    instances: Tensor
+    category: Tensor
+    intrinsics: Tensor
+    floor: Tensor
+
+
+def draw_batch(
+    shards: list[Shard], rng: np.random.Generator, size: int, area_px: int, device: torch.device, least_crop: float
+) -> Batch:
+    """`size` images of one shard, cropped to at least `least_crop` of each side and resized to about `area_px`."""
+    shard = shards[rng.integers(len(shards))]
+    count = len(shard.image)
+    index = np.sort(rng.choice(count, size=min(size, count), replace=False))
+    height, width = shard.image.shape[1:3]
+    keep = rng.uniform(least_crop, 1.0)
+    w, h = round(width * keep), round(height * keep)
+    x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
+    window = (index, slice(y, y + h), slice(x, x + w))
+    target_w, target_h = processing_size(w, h, area_px)
+    image = torch.from_numpy(shard.image[window]).to(device).permute(0, 3, 1, 2)  # channels last, as resize likes it
+    image = transforms.resize(image, [target_h, target_w], antialias=True).float() / 255
+    instances = torch.from_numpy(shard.instances[window]).to(device)
+    scale = torch.tensor([target_w / w, target_h / h], device=device).repeat(2)
+    intrinsics = torch.from_numpy(shard.intrinsics[index]).to(device)
+    corner = torch.tensor([0.0, 0.0, x - 0.5, y - 0.5], device=device)
+    half = torch.tensor([0.0, 0.0, 0.5, 0.5], device=device)
+    batch = Batch(
+        image=augment_colors(image, torch.arange(len(image), device=device), rng),
+        depth_m=nearest(torch.from_numpy(shard.depth_m[window]).to(device).float(), target_h, target_w),
+        instances=nearest(instances.float(), target_h, target_w).to(instances.dtype),
+        category=torch.from_numpy(shard.category[index].astype(np.int64)).to(device),
+        intrinsics=(intrinsics - corner) * scale - half,
+        floor=torch.from_numpy(shard.floor[index]).to(device),
+    )
+    return _mirror(batch) if rng.random() < 0.5 else batch
+
+
+def ray_channels(intrinsics: Tensor, height: int, width: int) -> Tensor:
+    """(B, 2, H, W) viewing rays x / z, y / z of cameras (B, 4)."""
+    fx, fy, cx, cy = intrinsics[:, :, None, None].unbind(1)
+    x = (torch.arange(width, device=intrinsics.device) - cx) / fx
+    y = (torch.arange(height, device=intrinsics.device)[:, None] - cy) / fy
+    return torch.stack([x.expand(-1, height, width), y.expand(-1, height, width)], dim=1)
+
+
+def nearest(values: Tensor, height: int, width: int) -> Tensor:
+    """Images (B, H, W) float at another size, each pixel one of those that there were."""
+    return functional.interpolate(values[:, None], size=(height, width), mode="nearest-exact")[:, 0]
+
+
+def _mirror(batch: Batch) -> Batch:
+    intrinsics = batch.intrinsics.clone()
+    intrinsics[:, 2] = batch.image.shape[3] - 1 - intrinsics[:, 2]
+    floor = batch.floor * torch.tensor([-1.0, 1.0, 1.0, 1.0], device=batch.floor.device)
+    return Batch(batch.image.flip(3), batch.depth_m.flip(2), batch.instances.flip(2), batch.category, intrinsics, floor)
+
+
+def augment_colors(colour: Tensor, image_of: Tensor, rng: np.random.Generator) -> Tensor:
+    """Another exposure, white balance and gamma for each image, and noise.
+
+    Args:
+        colour: (N, 3, H, W) RGB 0..1, of images or of parts of them.
+        image_of: (N,) int64 which image each is of.
+    """
+    count = int(image_of.max()) + 1 if len(image_of) else 0
+
+    def draw(low: float, high: float, channels: int) -> Tensor:
+        values = torch.from_numpy(rng.uniform(low, high, (count, channels, 1, 1)).astype(np.float32))
+        return values.to(colour.device)[image_of]
+
+    colour = (colour * draw(0.8, 1.2, 1) * draw(0.95, 1.05, 3)).clamp(1e-4, 1) ** draw(0.8, 1.25, 1)
+    noise = torch.randn(colour.shape, device=colour.device) * draw(0.0, 0.015, 1)
+    return (colour + noise).clamp(0, 1).contiguous(memory_format=torch.channels_last)

@@ -1,0 +1,191 @@
+"""A dataset as what a training draws from: its images made smaller once, then memory-mapped."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+from torchvision.transforms.v2 import functional as transforms
+
+from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.dataset.sample import Sample, SampleSource
+from unity_depth_perception.models.image_size import processing_size
+from unity_depth_perception.ops.instance_images import numbered
+from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES
+from unity_depth_perception.training.data.shards import Shard, load_shard
+
+_SAME_SHAPE = 0.06  # sizes whose sides differ by no more than this part become one: photographs come in hundreds
+_MANIFEST = "manifest.json"
+
+Size = tuple[int, int]
+"""Width and height [px]."""
+Progress = Callable[[Sequence[int]], Iterable[int]]
+
+
+class LabelledSamples(SampleSource, Protocol):
+    """Images with their truth by index: a UnityDataset, a CocoDataset."""
+
+    @property
+    def categories(self) -> tuple[str, ...]:
+        """Names of the categories; their order is the network's."""
+        ...
+
+    def size(self, index: int) -> Size:
+        """Width and height [px] of an image, without reading it."""
+        ...
+
+
+class DatasetSource:
+    """Some images of a dataset, each of about `area_px` pixels (never enlarged), in shards of one size each.
+
+    They are written to a folder once; a training that is resumed finds them there.
+
+    Attributes:
+        categories: those of the dataset.
+        least_visible_ratio: about 4 x 4 px of 384 x 384: unlike virtual scenes, a dataset names what is worth finding.
+    """
+
+    least_visible_ratio = 1e-4
+
+    def __init__(
+        self, folder: Path, samples: LabelledSamples, indices: Sequence[int], area_px: int, progress: Progress = iter
+    ) -> None:
+        """Make the shards, unless the folder holds those of the same images.
+
+        Args:
+            progress: yields the indices that it is given; a place for a progress bar.
+
+        Raises:
+            DatasetError: there are no images, or one cannot be read.
+        """
+        if not indices:
+            raise DatasetError("expected at least one image to draw from, got none")
+        self.categories = samples.categories
+        names = [samples.names[index] for index in indices]
+        manifest = {"area_px": area_px, "categories": list(samples.categories), "images": names}
+        if not _holds(folder, manifest):
+            _write(folder, samples, progress(indices), _sizes(samples, indices, area_px))
+            (folder / _MANIFEST).write_text(json.dumps(manifest) + "\n", encoding="utf-8")
+        self._count = len(indices)
+        shards = [load_shard(path) for path in sorted(folder.iterdir()) if path.is_dir()]
+        self._shards = [shard for shard in shards for _ in range(math.ceil(len(shard.image) / SHARD_IMAGES))]
+
+    def __len__(self) -> int:
+        """How many images there are to draw from."""
+        return self._count
+
+    def wait(self) -> None:
+        """Everything is there already."""
+
+    def available(self) -> list[Shard]:
+        """One shard for each size, listed the more often the more images it has."""
+        return self._shards
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+def _holds(folder: Path, manifest: dict[str, Any]) -> bool:
+    try:
+        return bool(json.loads((folder / _MANIFEST).read_text(encoding="utf-8")) == manifest)
+    except (OSError, ValueError):
+        return False
+
+
+def _sizes(samples: LabelledSamples, indices: Sequence[int], area_px: int) -> dict[int, Size]:
+    """The size at which each image is stored: its own proportions, or those of a more frequent size close to it."""
+    own = {index: _within(samples.size(index), area_px) for index in indices}
+    chosen: dict[Size, Size] = {}
+    for size, _ in Counter(own.values()).most_common():
+        near = (host for host in chosen.values() if _alike(size, host))
+        chosen[size] = next(near, size)
+    return {index: chosen[size] for index, size in own.items()}
+
+
+def _alike(size: Size, other: Size) -> bool:
+    return all(abs(a / b - 1) <= _SAME_SHAPE for a, b in zip(size, other, strict=True))
+
+
+def _within(size: Size, area_px: int) -> Size:
+    width, height = size
+    return processing_size(width, height, min(area_px, width * height))
+
+
+def _write(folder: Path, samples: LabelledSamples, indices: Iterable[int], sizes: dict[int, Size]) -> None:
+    """Each image into the arrays of its size; the folder is complete when its manifest is there."""
+    shutil.rmtree(folder, ignore_errors=True)
+    counts = Counter(sizes.values())
+    arrays = {
+        size: _ShardFiles(folder / f"{k:05d}", size, counts[size], samples) for k, size in enumerate(sorted(counts))
+    }
+    for index in indices:
+        arrays[sizes[index]].add(samples[index])
+    for files in arrays.values():
+        files.close()
+
+
+class _ShardFiles:
+    """The arrays of a shard, filled image by image on disk: a dataset may be larger than the memory."""
+
+    def __init__(self, folder: Path, size: Size, count: int, samples: LabelledSamples) -> None:
+        folder.mkdir(parents=True)
+        self._folder, self._size = folder, size
+        self._index_of = {name: index for index, name in enumerate(samples.categories)}
+        width, height = size
+        self._image = self._array("image", np.uint8, (count, height, width, 3))
+        self._depth_m = self._array("depth_m", np.float16, (count, height, width))
+        self._instances = self._array("instances", np.int16, (count, height, width))
+        self._intrinsics = self._array("intrinsics", np.float32, (count, 4))
+        self._floor = self._array("floor", np.float32, (count, 4))
+        self._rows: list[list[int]] = []
+
+    def add(self, sample: Sample) -> None:
+        """Store one image."""
+        k, (width, height) = len(self._rows), self._size
+        image = torch.from_numpy(sample.image).permute(2, 0, 1)
+        self._image[k] = transforms.resize(image, [height, width], antialias=True).permute(1, 2, 0).numpy()
+        self._depth_m[k] = np.nan
+        if sample.depth_m is not None:
+            self._depth_m[k] = _nearest(torch.from_numpy(sample.depth_m), width, height).numpy()
+        row: list[int] = []
+        if sample.instances is not None:
+            instances, values = numbered(torch.from_numpy(sample.instances.astype(np.int32)))
+            self._instances[k] = _nearest(instances.float(), width, height).numpy()
+            category = {item.id + 1: self._index_of[item.category] for item in sample.objects}
+            row = [category[value] for value in values]
+        camera = sample.camera.resized(width, height)
+        self._intrinsics[k] = camera.fx, camera.fy, camera.cx, camera.cy
+        self._floor[k] = _floor(sample.world_from_camera)
+        self._rows.append(row)
+
+    def close(self) -> None:
+        """Write what is left."""
+        most = max(1, *(len(row) for row in self._rows), 1)
+        category = np.array([row + [-1] * (most - len(row)) for row in self._rows], dtype=np.int16)
+        np.save(self._folder / "category.npy", category, allow_pickle=False)
+        for array in (self._image, self._depth_m, self._instances, self._intrinsics, self._floor):
+            array.flush()
+
+    def _array(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> Any:
+        return np.lib.format.open_memmap(self._folder / f"{name}.npy", "w+", dtype, shape)  # type: ignore[no-untyped-call]
+
+
+def _nearest(values: Tensor, width: int, height: int) -> Tensor:
+    return functional.interpolate(values[None, None], size=(height, width), mode="nearest-exact")[0, 0]
+
+
+def _floor(world_from_camera: NDArray[np.float64] | None) -> NDArray[np.float32]:
+    """Normal and height of the floor z = 0 as the camera sees it; NaN where the pose is not known."""
+    if world_from_camera is None:
+        return np.full(4, np.nan, dtype=np.float32)
+    return np.array([*(-world_from_camera[2, :3]), world_from_camera[2, 3]], dtype=np.float32)

@@ -1,0 +1,135 @@
+"""An endless supply of virtual scenes: workers render them into a pool of shards while the training draws from it.
+
+A shard is a folder of arrays of one image size, written once and renamed into place, so several trainings may share a
+pool and an interrupted one goes on where it stopped. On a CPU, rendering an image costs about as much as a training
+step on it, hence the pool: each image is drawn several times, differently cropped, mirrored and coloured.
+"""
+
+from __future__ import annotations
+
+import math
+import multiprocessing
+import os
+import shutil
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.models.image_size import processing_size
+from unity_depth_perception.synthetic.random_scene import random_scene
+from unity_depth_perception.synthetic.render import render
+from unity_depth_perception.synthetic.scene import CATEGORIES, LEAST_VISIBLE_RATIO, Scene
+from unity_depth_perception.synthetic.seeds import FIRST_TRAINING_SEED
+from unity_depth_perception.synthetic.variety import USUAL, WIDE
+from unity_depth_perception.training import distributed as workers
+from unity_depth_perception.training.data.shards import Shard, load_shard, save_shard
+
+SHARD_IMAGES = 32
+_CPU = torch.device("cpu")
+_IMAGE_AREA = 540 * 540
+_USUAL_EVERY = 4
+_CORES_EACH = 4  # so many for each rendering process; processes that train together share them
+_ASPECTS = ((1, 1), (4, 3), (16, 9), (1, 1), (4, 3), (3, 4))
+
+
+class ScenePool:
+    """Shards of `count` images or more in a folder, rendered in the background by one process for each four cores."""
+
+    categories = CATEGORIES
+    least_visible_ratio = LEAST_VISIBLE_RATIO
+
+    def __init__(self, folder: Path, count: int, device: torch.device = _CPU) -> None:
+        """Starts rendering on `device` what the folder lacks."""
+        if count < SHARD_IMAGES:
+            raise ConfigurationError(f"expected a pool of at least {SHARD_IMAGES} images, got {count}")
+        self.folder = folder
+        self.shards = math.ceil(count / SHARD_IMAGES)
+        folder.mkdir(parents=True, exist_ok=True)
+        self._loaded: dict[int, Shard] = {}
+        context = multiprocessing.get_context("spawn")
+        missing = sum(not self._path(index).exists() for index in range(self.shards))
+        self._workers = [
+            context.Process(target=fill, args=(folder, self.shards, device), daemon=True)
+            for _ in range(min(missing, max(1, (os.cpu_count() or 1) // (_CORES_EACH * workers.count()))))
+        ]
+        for worker in self._workers:
+            worker.start()
+
+    def wait(self, shards: int = 2) -> None:
+        """Return when at least so many shards (of those that the pool will have) can be drawn from.
+
+        Raises:
+            ConfigurationError: the rendering processes died.
+        """
+        while len(self.available()) < min(shards, self.shards):
+            if not any(worker.is_alive() for worker in self._workers):
+                raise ConfigurationError(f"what renders into {self.folder} ended; see its message above")
+            time.sleep(0.5)
+
+    def available(self) -> list[Shard]:
+        """All shards rendered so far, memory-mapped."""
+        for index in range(self.shards):
+            if index not in self._loaded and self._path(index).exists():
+                self._loaded[index] = load_shard(self._path(index))
+        return list(self._loaded.values())
+
+    def close(self) -> None:
+        """Stop rendering."""
+        for worker in self._workers:
+            worker.terminate()
+        for worker in self._workers:
+            worker.join()
+
+    def _path(self, index: int) -> Path:
+        return self.folder / f"{index:05d}"
+
+
+def fill(folder: Path, shards: int, device: torch.device = _CPU) -> None:
+    """Render the missing ones of shards 0..shards-1, in an order of this process's own, so that two rarely meet."""
+    torch.set_num_threads(1)
+    for index in np.random.default_rng(os.getpid()).permutation(shards):
+        target = folder / f"{index:05d}"
+        if target.exists():
+            continue
+        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
+        save_shard(render_shard(int(index), device), partial)
+        try:
+            partial.rename(target)
+        except OSError:  # the other filler was first
+            shutil.rmtree(partial)
+
+
+def render_shard(index: int, device: torch.device = _CPU) -> Shard:
+    """The images of a shard; their seeds are FIRST_TRAINING_SEED + index * SHARD_IMAGES and following.
+
+    Three of four shards show scenes of more variety than those that the models are for: that makes them robust.
+    """
+    variety = USUAL if index % _USUAL_EVERY == 0 else WIDE
+    width, height = processing_size(*_ASPECTS[index % len(_ASPECTS)], _IMAGE_AREA)
+    first = FIRST_TRAINING_SEED + index * SHARD_IMAGES
+    scenes = [random_scene(seed, width, height, variety=variety) for seed in range(first, first + SHARD_IMAGES)]
+    rendering = render(scenes, device)
+    return Shard(
+        image=rendering.image.cpu().numpy(),
+        depth_m=rendering.depth_m.cpu().numpy().astype(np.float16),
+        instances=(rendering.boxes.cpu().numpy() + 1).astype(np.uint8),
+        category=np.stack([_categories(scene) for scene in scenes]),
+        intrinsics=np.array([[s.camera.fx, s.camera.fy, s.camera.cx, s.camera.cy] for s in scenes], dtype=np.float32),
+        floor=np.stack([_floor(scene) for scene in scenes]),
+    )
+
+
+def _floor(scene: Scene) -> NDArray[np.float32]:
+    pose = scene.world_from_camera
+    return np.array([*(-pose[2, :3]), pose[2, 3]], dtype=np.float32)
+
+
+def _categories(scene: Scene) -> NDArray[np.int8]:
+    row = np.full(32, -1, dtype=np.int8)
+    row[: len(scene.boxes)] = [CATEGORIES.index(box.category) for box in scene.boxes]
+    return row

@@ -1,0 +1,1 @@
+"""Fine-tuning of metric depth models on true depth."""

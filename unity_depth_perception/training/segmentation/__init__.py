@@ -1,0 +1,1 @@
+"""Training of Mask R-CNN: initial weights, checkpoint, report."""
