@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.models.compact.object_proposals import ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import Frame
 
@@ -27,7 +27,7 @@ class FlatDepth:
     name: str = "flat"
     device: torch.device = CPU
     seen: list[torch.Tensor] = field(default_factory=list)
-    gravity: NDArray[np.float64] | None = None
+    gravity: Gravity | None = None
 
     @property
     def proposer(self) -> None:
@@ -37,7 +37,7 @@ class FlatDepth:
         self,
         image: torch.Tensor,
         camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
+        gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> DepthPrediction:
         self.seen.append(image)
@@ -66,7 +66,7 @@ class Rectangles:
         self,
         image: torch.Tensor,
         camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
+        gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> Segmentation:
         self.told = camera, gravity

@@ -11,7 +11,7 @@ from torchvision.ops import box_iou, masks_to_boxes, roi_align
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import PoseError
-from unity_depth_perception.models.compact import object_proposals
+from unity_depth_perception.models.compact import object_proposer
 from unity_depth_perception.models.compact.depth import DEPTH_AREA_PX, CompactDepth
 from unity_depth_perception.models.compact.depth_network import (
     FAR,
@@ -181,7 +181,7 @@ def test_one_place_has_one_object_even_where_its_category_is_in_doubt() -> None:
 
 def test_the_pipeline_detects_objects_once_for_depth_and_segmentation(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    monkeypatch.setattr(object_proposals, "detect", lambda *args, **kwargs: calls.append(1) or detect(*args, **kwargs))
+    monkeypatch.setattr(object_proposer, "detect", lambda *args, **kwargs: calls.append(1) or detect(*args, **kwargs))
     pipeline = PerceptionPipeline(create_depth_estimator("compact", CPU), create_segmenter("compact", CPU))
     camera = Camera.from_vertical_fov(1.0, 64, 64)
     for seed in range(2):
@@ -192,7 +192,7 @@ def test_the_pipeline_detects_objects_once_for_depth_and_segmentation(monkeypatc
 
 def test_compact_depth_beside_another_segmenter_makes_its_own_proposals(monkeypatch: pytest.MonkeyPatch) -> None:
     calls = []
-    monkeypatch.setattr(object_proposals, "detect", lambda *args, **kwargs: calls.append(1) or detect(*args, **kwargs))
+    monkeypatch.setattr(object_proposer, "detect", lambda *args, **kwargs: calls.append(1) or detect(*args, **kwargs))
     pipeline = PerceptionPipeline(create_depth_estimator("compact", CPU), NullSegmenter(CPU))
     (sample,) = render_samples([21], 160, 120)
     alone = pipeline.process(Frame(sample.image, sample.camera))

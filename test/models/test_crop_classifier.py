@@ -5,7 +5,7 @@ import torch
 
 from unity_depth_perception.models.compact.crop_classifier import CropClassifier
 from unity_depth_perception.models.compact.object_crops import _MARGIN, CROP_PX, MASK_PX, _placed, crop_objects
-from unity_depth_perception.models.compact.object_proposals import CompactProposer
+from unity_depth_perception.models.compact.object_proposer import CompactProposer
 from unity_depth_perception.models.compact.segmentation import CompactSegmenter
 from unity_depth_perception.synthetic.samples import render_samples
 

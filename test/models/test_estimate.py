@@ -181,7 +181,7 @@ def test_intrinsics_that_cannot_be_used(folder: Path, content: str | None, messa
     ("arguments", "message"),
     [
         (["a.png"], "got none"),
-        (["a.png", "--intrinsics", "camera.json", "--vertical-fov", "60"], "got both"),
+        (["a.png", "--intrinsics", "camera.json", "--vertical-fov", "60"], "got more than one"),
         (["a.png", "--vertical-fov", "0"], "between 0 and 180 deg"),
         (["a.png", "--vertical-fov", "180"], "between 0 and 180 deg"),
         (["no.png", "a.png", ".", "--vertical-fov", "60"], "no.png: no such file\n  - .: a folder"),

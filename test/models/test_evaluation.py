@@ -20,14 +20,13 @@ from evaluation_scenes import (
     shrink_red,
     write_dataset,
 )
-from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import DatasetError, ModelError, PoseError
 from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.evaluation.evaluator import Evaluator
 from unity_depth_perception.evaluation.summary import summarise
-from unity_depth_perception.models.compact.object_proposals import ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction
 
 
@@ -58,7 +57,7 @@ def test_poses_that_contradict_their_images_are_named(dataset: UnityDataset, tmp
             self,
             image: torch.Tensor,
             camera: Camera,
-            gravity: NDArray[np.float64] | None = None,
+            gravity: Gravity | None = None,
             proposals: ObjectProposals | None = None,
         ) -> DepthPrediction:
             if gravity is not None:

@@ -13,7 +13,7 @@ from unity_depth_perception.models.checkpoints.safetensors_file import load_weig
 from unity_depth_perception.models.compact.crop_classifier import CropClassifier
 from unity_depth_perception.models.compact.depth import DEPTH_WEIGHTS
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
-from unity_depth_perception.models.compact.object_proposals import SEGMENTATION_WEIGHTS
+from unity_depth_perception.models.compact.object_proposer import SEGMENTATION_WEIGHTS
 from unity_depth_perception.models.mask_rcnn.segmenter import torchvision_mask_rcnn
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.segmentation.initial_weights import given_start, load_matching, published_start

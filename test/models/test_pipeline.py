@@ -21,7 +21,7 @@ from unity_depth_perception.core.errors import (
     ModelError,
     PoseError,
 )
-from unity_depth_perception.models.compact.object_proposals import ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline, PerceptionResult
 
@@ -90,9 +90,7 @@ class CountingProposer:
     device: torch.device = CPU
     asked: int = 0
 
-    def propose(
-        self, image: torch.Tensor, camera: Camera, gravity: NDArray[np.float64] | None = None
-    ) -> ObjectProposals:
+    def propose(self, image: torch.Tensor, camera: Camera, gravity: Gravity | None = None) -> ObjectProposals:
         self.asked += 1
         return cast(ObjectProposals, f"proposals {self.asked}")
 
@@ -106,7 +104,7 @@ class ReadingDepth(FlatDepth):
         self,
         image: torch.Tensor,
         camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
+        gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> DepthPrediction:
         self.got = proposals
@@ -122,7 +120,7 @@ class ReadingRectangles(Rectangles):
         self,
         image: torch.Tensor,
         camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
+        gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> Segmentation:
         self.got = proposals
@@ -168,7 +166,7 @@ class PoseRefusingDepth(FlatDepth):
         self,
         image: torch.Tensor,
         camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
+        gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> DepthPrediction:
         if gravity is not None:

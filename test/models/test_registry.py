@@ -14,7 +14,7 @@ from unity_depth_perception.core.errors import ConfigurationError, ModelError
 from unity_depth_perception.models.checkpoints.safetensors_file import load_weights, save_weights
 from unity_depth_perception.models.compact.depth import DEPTH_WEIGHTS
 from unity_depth_perception.models.compact.depth_network import CompactDepthNetwork
-from unity_depth_perception.models.compact.object_proposals import SEGMENTATION_WEIGHTS
+from unity_depth_perception.models.compact.object_proposer import SEGMENTATION_WEIGHTS
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
 from unity_depth_perception.models.runtime.device import resolve_device
 

@@ -7,14 +7,13 @@ import threading
 import cv2
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import PoseError
-from unity_depth_perception.models.compact.object_proposals import ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.conversions.camera_info import camera_info_message
@@ -37,11 +36,7 @@ class PlaneDepth:
         self._gate = gate
 
     def infer(
-        self,
-        image: Tensor,
-        camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
-        proposals: ObjectProposals | None = None,
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
         if self._gate is not None and image.any():  # the warm-up frame is black
             assert self._gate.acquire(timeout=20)
@@ -56,11 +51,7 @@ class HungryDepth(PlaneDepth):
         self._too_large = too_large
 
     def infer(
-        self,
-        image: Tensor,
-        camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
-        proposals: ObjectProposals | None = None,
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
         if image.any() and image.shape[0] * image.shape[1] >= self._too_large:  # the warm-up frame is black
             raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
@@ -71,11 +62,7 @@ class ParticularDepth(PlaneDepth):
     """Takes no pose."""
 
     def infer(
-        self,
-        image: Tensor,
-        camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
-        proposals: ObjectProposals | None = None,
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
         if gravity is not None:
             raise PoseError("down is elsewhere")
@@ -91,11 +78,7 @@ class RedSegmenter:
     categories = ("red_cube",)
 
     def infer(
-        self,
-        image: Tensor,
-        camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
-        proposals: ObjectProposals | None = None,
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> Segmentation:
         red = (image[..., 0] > 200) & (image[..., 1] < 50)
         count = int(red.any())

@@ -6,9 +6,11 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
+from draw_architecture import PICTURE, PURPOSE, drawing, package_imports
 
 ROOT = Path(__file__).parents[2]
 NAME = "unity_depth_perception"
@@ -170,8 +172,61 @@ def test_blocking_blocks() -> None:
     assert "numpy is blocked" in child.stderr
 
 
-def test_top_package_is_a_docstring_and_a_path() -> None:
-    """Anything else would be lost: the generated package of the same name may be the one that Python finds first."""
-    body = ast.parse((ROOT / NAME / "__init__.py").read_text(encoding="utf-8")).body
-    assert [type(node) for node in body] == [ast.Expr, ast.Assign]
+def test_top_package_loads_nothing_until_it_is_asked() -> None:
+    """The generated package of the same name may be the one that Python finds first, with a copy of this file."""
+    code = (
+        f"import sys, {NAME} as udp; assert 'load' in dir(udp) and udp.__version__; "
+        "heavy = {'torch', 'numpy', 'cv2', 'rclpy'} & set(sys.modules); assert not heavy, heavy; "
+        "udp.Camera; assert 'torch' not in sys.modules"
+    )
+    child = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=False)
+    assert child.returncode == 0, child.stderr
     assert not (ROOT / NAME / "msg").exists()
+
+
+def module_imports() -> dict[str, set[str]]:
+    """Our modules that each of our modules imports, inside functions too."""
+    modules = {module_of(path): path for path in SOURCES}
+    found = {}
+    for module, path in modules.items():
+        names = set(imports_in(path.read_text(encoding="utf-8"), module, path.name == "__init__.py"))
+        targets = {name if name in modules else name.rpartition(".")[0] for name in names}
+        found[module] = {target for target in targets if target in modules} - {module, NAME}
+    return found
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    list(TopologicalSorter(module_imports()).static_order())  # raises CycleError, which names the circle
+
+
+def test_no_package_imports_another_that_imports_it() -> None:
+    """Sub-packages too: `models/compact` and `models/mask_rcnn` are two."""
+    inits = {module_of(path) for path in SOURCES if path.name == "__init__.py"}
+
+    def package_of(module: str) -> str:
+        return module if module in inits else module.rpartition(".")[0]
+
+    packages: dict[str, set[str]] = {}
+    for module, targets in module_imports().items():
+        package = package_of(module)
+        if package != NAME:  # the front door opens on everything
+            inside = {p for p in map(package_of, targets) if not f"{package}.".startswith(f"{p}.")}
+            packages.setdefault(package, set()).update(inside)
+    circles = [(p, q) for p, targets in packages.items() for q in targets if p in packages.get(q, set())]
+    assert circles == []
+
+
+@pytest.mark.parametrize("folder", sorted({path.parent for path in SOURCES}), ids=lambda p: str(p.relative_to(ROOT)))
+def test_folder_holds_at_most_12_modules(folder: Path) -> None:
+    assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= 12
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=module_of)
+def test_file_of_more_than_250_lines_says_why(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 250 or "Long because" in (ast.get_docstring(ast.parse(text)) or "")
+
+
+def test_picture_of_the_layers_is_that_of_the_imports() -> None:
+    assert PICTURE.read_text(encoding="utf-8") == drawing(package_imports()), "run scripts/draw_architecture.py"
+    assert set(package_imports()) == set(PURPOSE)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,7 +15,7 @@ from unity_depth_perception.cli.options import (
     SegmentationModelOption,
 )
 from unity_depth_perception.cli.progress import track
-from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.camera_source import CameraSource
 from unity_depth_perception.core.errors import ConfigurationError, ImageError, InputError
 
 if TYPE_CHECKING:
@@ -62,7 +61,7 @@ def estimate(
     from unity_depth_perception.models.runtime.options import DepthOptions
     from unity_depth_perception.pipeline import PerceptionPipeline
 
-    cameras = CameraSource(intrinsics, vertical_fov)
+    cameras = CameraSource(intrinsics=intrinsics, vertical_fov_deg=vertical_fov)
     _refuse_missing(images)
     scale = DepthScale() if metres_per_unit is None else DepthScale("fixed", metres_per_unit)
     require_usable(depth_model, segmentation_model, scale)
@@ -86,33 +85,6 @@ def estimate(
     typer.echo(f"{len(images) - len(failures)} of {len(images)} images: {output}")
     if failures:
         raise ImageError(f"{len(failures)} of {len(images)} images were left out:{_listed(failures)}")
-
-
-class CameraSource:
-    """The camera of each image: from one intrinsics file or one field of view."""
-
-    def __init__(self, intrinsics: Path | None, vertical_fov_deg: float | None) -> None:
-        """Raises ConfigurationError where not exactly one is given, CameraError where it is wrong."""
-        if (intrinsics is None) == (vertical_fov_deg is None):
-            raise ConfigurationError(
-                "expected the camera of the images, either --intrinsics FILE or --vertical-fov DEG (a new camera in "
-                f"Unity has 60); got {'none' if intrinsics is None else 'both'}"
-            )
-        self._from_file = None if intrinsics is None else Camera.from_intrinsics_file(intrinsics)
-        self._fov_rad = math.radians(vertical_fov_deg or 0.0)
-        if self._from_file is None:
-            Camera.from_vertical_fov(self._fov_rad, 1, 1)  # a wrong angle is told before models load
-        self._file = intrinsics
-
-    def camera_for(self, width: int, height: int) -> Camera:
-        """The camera of an image of this size; intrinsics of another resolution are rescaled.
-
-        Raises:
-            CameraError: the intrinsics are of an image of other proportions.
-        """
-        if self._from_file is None:
-            return Camera.from_vertical_fov(self._fov_rad, width, height)
-        return self._from_file.of_image(width, height)
 
 
 def _refuse_missing(images: list[Path]) -> None:

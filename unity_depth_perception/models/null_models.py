@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.models.compact.object_proposals import ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 
 
@@ -24,11 +22,7 @@ class NullDepth:
         self.device = device
 
     def infer(
-        self,
-        image: Tensor,
-        camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
-        proposals: ObjectProposals | None = None,
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
         """NaN everywhere."""
         return DepthPrediction(torch.full(image.shape[:2], math.nan, device=self.device), is_metric=True)
@@ -45,11 +39,7 @@ class NullSegmenter:
         self.device = device
 
     def infer(
-        self,
-        image: Tensor,
-        camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
-        proposals: ObjectProposals | None = None,
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> Segmentation:
         """Background everywhere."""
         return Segmentation(torch.zeros(image.shape[:2], dtype=torch.uint8, device=self.device), (), ())

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.models.compact.object_proposals import ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ class ObjectProposer(Protocol):
 
     device: torch.device
 
-    def propose(self, image: Tensor, camera: Camera, gravity: NDArray[np.float64] | None = None) -> ObjectProposals:
+    def propose(self, image: Tensor, camera: Camera, gravity: Gravity | None = None) -> ObjectProposals:
         """Propose objects in `image` (H, W, 3) uint8 RGB on `device`; the arguments are those of `Segmenter.infer`."""
         ...
 
@@ -151,11 +151,7 @@ class DepthEstimator(Protocol):
     def proposer(self) -> ObjectProposer | None: ...
 
     def infer(
-        self,
-        image: Tensor,
-        camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
-        proposals: ObjectProposals | None = None,
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
         """Predict depth. A network makes use of what it can and ignores the rest.
 
@@ -187,11 +183,7 @@ class Segmenter(Protocol):
     def proposer(self) -> ObjectProposer | None: ...
 
     def infer(
-        self,
-        image: Tensor,
-        camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
-        proposals: ObjectProposals | None = None,
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> Segmentation:
         """Segment objects. A network makes use of what it can and ignores the rest.
 

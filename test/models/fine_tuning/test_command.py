@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from unity_depth_perception.cli.main import app
 from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.models.compact.depth import CompactDepth
-from unity_depth_perception.models.compact.object_proposals import SEGMENTATION_WEIGHTS
+from unity_depth_perception.models.compact.object_proposer import SEGMENTATION_WEIGHTS
 from unity_depth_perception.models.registry import create_depth_estimator
 from unity_depth_perception.training.fine_tuning.fine_tune import ValidationImages, validate
 

@@ -17,9 +17,10 @@ from unity_depth_perception.models.checkpoints.safetensors_file import EMBEDDED,
 from unity_depth_perception.models.compact.cube_scale import CubeScaleNetwork
 from unity_depth_perception.models.compact.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, flip_direction
-from unity_depth_perception.models.compact.object_proposals import ObjectProposals, embedded_proposer
+from unity_depth_perception.models.compact.object_proposer import embedded_proposer
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.models.mask_rcnn.paste_masks import resized
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.ops.geometry import pixel_rays
 
@@ -55,7 +56,7 @@ class CompactDepth:
         self,
         image: Tensor,
         camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
+        gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> DepthPrediction:
         """Predict metric depth; see `DepthEstimator.infer`.
@@ -82,7 +83,7 @@ class CompactDepth:
         return DepthPrediction(depth_m, is_metric=True, scatter_ratio=_SCATTER_RATIO)
 
     def _ground_plane(
-        self, guess: GroundPlaneEstimates, proposals: ObjectProposals, gravity: NDArray[np.float64] | None
+        self, guess: GroundPlaneEstimates, proposals: ObjectProposals, gravity: Gravity | None
     ) -> tuple[Tensor, Tensor]:
         """Normal (3,) and log height () of the ground plane, fused from the proposals' cubes and the network's guess.
 

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.models.compact.object_proposals import (
+from unity_depth_perception.models.compact.object_proposer import (
     SEGMENTATION_WEIGHTS,
     CompactProposer,
-    ObjectProposals,
     embedded_proposer,
 )
 from unity_depth_perception.models.mask_rcnn.paste_masks import paste
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import Candidates, Segmentation
 
 SCORE_THRESHOLD = 0.55
@@ -41,7 +39,7 @@ class CompactSegmenter:
         self,
         image: Tensor,
         camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
+        gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> Segmentation:
         """Segment one image; see `Segmenter.infer`. A score is the geometric mean of both networks' object scores."""

@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.models.checkpoints.hub import locate_weights
-from unity_depth_perception.models.compact.object_proposals import ObjectProposals
 from unity_depth_perception.models.depth_anything_2.network import PATCH_PX, DepthAnythingV2Network
 from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS, Variant
 from unity_depth_perception.models.depth_anything_2.weights import load_da2_weights
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.models.runtime.acceleration import accelerated, resolve_precision
 from unity_depth_perception.models.runtime.head_precision import head_precision, settle_head_precision
@@ -59,11 +57,7 @@ class DepthAnythingV2:
         self._run = accelerated(network, options.acceleration, device)
 
     def infer(
-        self,
-        image: Tensor,
-        camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
-        proposals: ObjectProposals | None = None,
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
         """Depth of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
         depth_m = resize_depth(self.depth_at_network_size(image), camera.width, camera.height)

@@ -13,16 +13,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.checkpoints.hub import locate_weights, read_tensors
 from unity_depth_perception.models.checkpoints.safetensors_file import fill_network
-from unity_depth_perception.models.compact.object_proposals import ObjectProposals
 from unity_depth_perception.models.depth_anything_3.alignment import metres_from, metric_scale, with_sky
 from unity_depth_perception.models.depth_anything_3.multi_view import (
     REFERENCE_VIEWS,
@@ -40,6 +37,7 @@ from unity_depth_perception.models.depth_anything_3.network import (
     without_gaussians,
 )
 from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS, Kind, Variant
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthEstimator, DepthPrediction, ViewsPrediction
 from unity_depth_perception.models.runtime.acceleration import accelerated, resolve_precision
 from unity_depth_perception.models.runtime.head_precision import head_precision, settle_head_precision
@@ -118,11 +116,7 @@ class MetricDepth(_Da3Depth):
         return seen_size(width, height, self._longest_px)
 
     def infer(
-        self,
-        image: Tensor,
-        camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
-        proposals: ObjectProposals | None = None,
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
         """Depth [m] of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
         require_size(image, camera, "image")
@@ -138,7 +132,7 @@ class MonoDepth(_Da3Depth):
         self,
         image: Tensor,
         camera: Camera | None = None,
-        gravity: NDArray[np.float64] | None = None,
+        gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> DepthPrediction:
         """Relative depth of `image` (H, W, 3) uint8 RGB on `device`; the camera changes nothing."""
@@ -155,7 +149,7 @@ class AnyViewDepth(_Da3Depth):
         self,
         image: Tensor,
         camera: Camera | None = None,
-        gravity: NDArray[np.float64] | None = None,
+        gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> DepthPrediction:
         """Relative depth of `image` (H, W, 3) uint8 RGB on `device`; the camera changes nothing."""
@@ -207,7 +201,7 @@ class NestedDepth(AnyViewDepth):
         self,
         image: Tensor,
         camera: Camera | None = None,
-        gravity: NDArray[np.float64] | None = None,
+        gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> DepthPrediction:
         """Depth [m] of `image` (H, W, 3) uint8 RGB on `device`.

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN, maskrcnn_resnet50_fpn_v2
 from torchvision.models.detection.anchor_utils import AnchorGenerator
@@ -26,10 +24,10 @@ from unity_depth_perception.models.checkpoints.safetensors_file import (
     input_area_px,
     load_weights,
 )
-from unity_depth_perception.models.compact.object_proposals import ObjectProposals
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.models.mask_rcnn.detection import LEAST_SCORE, detect, soft_masks
 from unity_depth_perception.models.mask_rcnn.paste_masks import paste, resized
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import Candidates, Segmentation
 
 KIND = "mask-rcnn"
@@ -77,11 +75,7 @@ class MaskRcnnSegmenter:
         self._area_px = area_px
 
     def infer(
-        self,
-        image: Tensor,
-        camera: Camera,
-        gravity: NDArray[np.float64] | None = None,
-        proposals: ObjectProposals | None = None,
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> Segmentation:
         """Instances of `image` (H, W, 3) uint8 RGB on `device`."""
         height, width = image.shape[:2]

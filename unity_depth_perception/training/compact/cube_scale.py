@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from unity_depth_perception.models.compact.cube_scale import CubeScaleNetwork, cube_estimate_losses
-from unity_depth_perception.models.compact.object_proposals import SEGMENTATION_AREA_PX, embedded_proposer
+from unity_depth_perception.models.compact.object_proposer import SEGMENTATION_AREA_PX, embedded_proposer
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.compact.proposals import CropMiner, draw_crops, draw_gravity
 from unity_depth_perception.training.data.shards import ShardSource

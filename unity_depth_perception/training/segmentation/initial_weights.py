@@ -19,7 +19,7 @@ from unity_depth_perception.models.checkpoints.safetensors_file import (
     load_description,
     load_weights,
 )
-from unity_depth_perception.models.compact.object_proposals import SEGMENTATION_WEIGHTS
+from unity_depth_perception.models.compact.object_proposer import SEGMENTATION_WEIGHTS
 from unity_depth_perception.models.mask_rcnn.segmenter import KIND
 
 

@@ -1,17 +1,11 @@
-"""Object proposals: where objects may be in an image, found by Mask R-CNN and re-scored by the crop classifier.
-
-Segmentation and metric depth both read them, so the pipeline makes them once for each frame.
-"""
+"""The embedded object proposer: Mask R-CNN detects, and the crop classifier re-scores what it detects."""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from unity_depth_perception.core.camera import Camera
@@ -26,36 +20,14 @@ from unity_depth_perception.models.checkpoints.safetensors_file import (
 from unity_depth_perception.models.compact.crop_classifier import CropClassifier
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
 from unity_depth_perception.models.compact.floor_estimates import flip_direction
-from unity_depth_perception.models.compact.object_crops import Crops, crop_objects
+from unity_depth_perception.models.compact.object_crops import crop_objects
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.models.mask_rcnn.detection import LEAST_SCORE, Detections, detect, soft_masks
 from unity_depth_perception.models.mask_rcnn.paste_masks import resized
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
 SEGMENTATION_AREA_PX = 640 * 640
-
-
-@dataclass(frozen=True)
-class ObjectProposals:
-    """N places in an image where an object may be. Crops come twice: of the image, then of its mirror image.
-
-    Attributes:
-        detections: boxes of Mask R-CNN, in the image at the size that the network sees.
-        masks: (N, 28, 28) soft masks 0..1, each stretched over its box.
-        probabilities: (N, 1 + C) that the place holds no object, and of each category.
-        categories: C names.
-        crops: the 2 N places cut out, N of the image and then N of its mirror image.
-        intrinsics: (2 N, 4) fx, fy, cx, cy [px] of the image that each crop is of.
-        gravity: (2 N, 3) unit vector of gravity in the optical frame of each crop's image; zeros where it is unknown.
-    """
-
-    detections: Detections
-    masks: Tensor
-    probabilities: Tensor
-    categories: tuple[str, ...]
-    crops: Crops
-    intrinsics: Tensor
-    gravity: Tensor
 
 
 class CompactProposer:
@@ -78,7 +50,7 @@ class CompactProposer:
         self.device = device
         self._area_px = input_area_px(description, weights, SEGMENTATION_AREA_PX)
 
-    def propose(self, image: Tensor, camera: Camera, gravity: NDArray[np.float64] | None = None) -> ObjectProposals:
+    def propose(self, image: Tensor, camera: Camera, gravity: Gravity | None = None) -> ObjectProposals:
         """Detect and classify possible objects in one image.
 
         Args:
@@ -91,7 +63,7 @@ class CompactProposer:
         return self._classify(small, detections, camera.resized(detections.size[1], detections.size[0]), gravity)
 
     def _classify(
-        self, small: Tensor, detections: Detections, camera: Camera, gravity: NDArray[np.float64] | None
+        self, small: Tensor, detections: Detections, camera: Camera, gravity: Gravity | None
     ) -> ObjectProposals:
         """Class probabilities with flip test-time augmentation: the mean over the image and its mirror image."""
         masks, count, width = soft_masks(self.detector, detections), len(detections.boxes), small.shape[3]

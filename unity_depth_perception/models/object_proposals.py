@@ -1,0 +1,38 @@
+"""Object proposals: where objects may be in an image, as segmentation and metric depth read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from unity_depth_perception.models.compact.object_crops import Crops
+from unity_depth_perception.models.mask_rcnn.detection import Detections
+
+Gravity = NDArray[np.float64]
+"""(3,) unit vector of gravity in the optical frame (x right, y down, z forward)."""
+
+
+@dataclass(frozen=True)
+class ObjectProposals:
+    """N places in an image where an object may be. Crops come twice: of the image, then of its mirror image.
+
+    Attributes:
+        detections: boxes of Mask R-CNN, in the image at the size that the network sees.
+        masks: (N, 28, 28) soft masks 0..1, each stretched over its box.
+        probabilities: (N, 1 + C) that the place holds no object, and of each category.
+        categories: C names.
+        crops: the 2 N places cut out, N of the image and then N of its mirror image.
+        intrinsics: (2 N, 4) fx, fy, cx, cy [px] of the image that each crop is of.
+        gravity: (2 N, 3) unit vector of gravity in the optical frame of each crop's image; zeros where it is unknown.
+    """
+
+    detections: Detections
+    masks: Tensor
+    probabilities: Tensor
+    categories: tuple[str, ...]
+    crops: Crops
+    intrinsics: Tensor
+    gravity: Tensor
