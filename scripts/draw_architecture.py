@@ -72,19 +72,21 @@ def drawing(imports: Mapping[str, set[str]]) -> str:
     """The picture as SVG text."""
     floor = floors(imports)
     top = max(floor.values())
-    rows = [sorted(p for p in floor if floor[p] == level) for level in range(top, -1, -1)]
+    arrows = reduced(imports)
     place: dict[str, tuple[float, int]] = {}
-    for y, row in enumerate(rows):
-        step = _WIDTH / len(row)
-        place |= {package: (step * (x + 0.5), 20 + y * _ROW_H) for x, package in enumerate(row)}
-    height = 20 + len(rows) * _ROW_H
+    for level in range(top + 1):  # from the ground up, each package near what it builds on
+        on_level = [package for package in sorted(floor) if floor[package] == level]
+        on_level.sort(key=lambda package: sum(place[o][0] for o in arrows[package]) / max(len(arrows[package]), 1))
+        step = _WIDTH / len(on_level)
+        place |= {package: (step * (x + 0.5), 20 + (top - level) * _ROW_H) for x, package in enumerate(on_level)}
+    height = 20 + (top + 1) * _ROW_H
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {height}" font-family="sans-serif">',
         '<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="8" markerHeight="8" orient="auto">'
         '<path d="M0 0 L8 4 L0 8 z" fill="#5b6b7b"/></marker></defs>',
         f'<rect width="{_WIDTH}" height="{height}" fill="#ffffff"/>',
     ]
-    for package, imported in sorted(reduced(imports).items()):
+    for package, imported in sorted(arrows.items()):
         for other in sorted(imported):
             (x0, y0), (x1, y1) = place[package], place[other]
             middle = (y0 + _BOX_H + y1) / 2
