@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -51,13 +52,15 @@ def write_dataset(folder: Path, samples: Sequence[Sample]) -> UnityDataset:
 class ScaledDepth:
     """The wall and squares of `make_sample`, times a factor."""
 
+    proposer = None
+
     name = "scaled"
     device = CPU
 
     def __init__(self, factor: float, is_metric: bool = True) -> None:
         self._factor, self._is_metric = factor, is_metric
 
-    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+    def infer(self, image: Tensor, camera: Camera, gravity: Any = None, proposals: Any = None) -> DepthPrediction:
         depth_m = make_sample(0).depth_m
         assert depth_m is not None
         return DepthPrediction(torch.from_numpy(depth_m * np.float32(self._factor)), self._is_metric)
@@ -66,6 +69,8 @@ class ScaledDepth:
 class ChangedMasks:
     """The squares of `make_sample`, after a change of instances and categories."""
 
+    proposer = None
+
     name = "changed"
     device = CPU
     categories = tuple(SQUARES)
@@ -73,7 +78,7 @@ class ChangedMasks:
     def __init__(self, change: Callable[[np.ndarray, list[str]], None]) -> None:
         self._change = change
 
-    def infer(self, image: Tensor) -> Segmentation:
+    def infer(self, image: Tensor, camera: Camera, gravity: Any = None, proposals: Any = None) -> Segmentation:
         instances, categories = make_sample(0).instances, list(SQUARES)
         assert instances is not None
         self._change(instances, categories)

@@ -1,6 +1,7 @@
 """The benchmark compares equal work: its plain versions give what the pipeline gives."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,19 +41,21 @@ def squares() -> np.ndarray:
 
 
 class Wall:
+    proposer = None
     name = "wall"
     device = torch.device("cpu")
 
-    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+    def infer(self, image: Tensor, camera: Camera, gravity: Any = None, proposals: Any = None) -> DepthPrediction:
         return DepthPrediction(torch.full(image.shape[:2], 2.0), is_metric=True)
 
 
 class Squares:
+    proposer = None
     name = "squares"
     device = torch.device("cpu")
     categories = ("red_cube",)
 
-    def infer(self, image: Tensor) -> Segmentation:
+    def infer(self, image: Tensor, camera: Camera, gravity: Any = None, proposals: Any = None) -> Segmentation:
         return Segmentation(torch.from_numpy(squares()), ("red_cube", "red_cube"), (1.0, 1.0))
 
 

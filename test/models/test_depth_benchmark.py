@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -40,6 +41,8 @@ def tiny_da2(monkeypatch: pytest.MonkeyPatch) -> None:
 class Product:
     """A depth model that is one linear layer of 3 to 1 channels, and a convolution in bfloat16."""
 
+    proposer = None
+
     name = "product"
     device = CPU
 
@@ -47,7 +50,7 @@ class Product:
         self.linear = nn.Linear(3, 1)
         self.convolution = nn.Conv2d(1, 2, 3, padding=1, bias=False).to(torch.bfloat16)
 
-    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+    def infer(self, image: Tensor, camera: Camera, gravity: Any = None, proposals: Any = None) -> DepthPrediction:
         depth = self.linear(image.float())[..., 0]
         self.convolution(depth[None, None].to(torch.bfloat16))
         return DepthPrediction(depth, is_metric=True)

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,6 +28,8 @@ FILES = ("a.ply", "a_depth.npy", "a_depth.png", "a_depth_colour.png", "a_overlay
 class Ramp:
     """1 m at the left edge, growing with the column; a hole, sky, and a point beyond 16-bit millimetres."""
 
+    proposer = None
+
     name = "ramp"
     device = torch.device("cpu")
     is_metric = True
@@ -35,7 +38,7 @@ class Ramp:
     def __init__(self, options: DepthOptions) -> None:
         Ramp.options = options
 
-    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+    def infer(self, image: Tensor, camera: Camera, gravity: Any = None, proposals: Any = None) -> DepthPrediction:
         height, width = image.shape[:2]
         depth_m = torch.linspace(1, 2, width).expand(height, width).clone()
         depth_m[0, :3] = torch.tensor([math.nan, math.inf, 70.0])
@@ -45,11 +48,13 @@ class Ramp:
 class Square:
     """One object in the middle ninth of the image."""
 
+    proposer = None
+
     name = "square"
     device = torch.device("cpu")
     categories = ("red_cube",)
 
-    def infer(self, image: Tensor) -> Segmentation:
+    def infer(self, image: Tensor, camera: Camera, gravity: Any = None, proposals: Any = None) -> Segmentation:
         height, width = image.shape[:2]
         instances = torch.zeros(height, width, dtype=torch.uint8)
         instances[height // 3 : 2 * height // 3, width // 3 : 2 * width // 3] = 1

@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -44,10 +45,11 @@ def test_a_report_of_a_flawless_run_shows_no_worst_frames(dataset: UnityDataset,
 
 
 class Nothing:
+    proposer = None
     name = "nothing"
     device = CPU
 
-    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+    def infer(self, image: Tensor, camera: Camera, gravity: Any = None, proposals: Any = None) -> DepthPrediction:
         return DepthPrediction(torch.full(image.shape[:2], math.nan), is_metric=True)
 
 

@@ -5,12 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
+from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
 from unity_depth_perception.models.mask_rcnn.segmenter import MaskRcnnSegmenter, torchvision_mask_rcnn
 from unity_depth_perception.models.registry import create_segmenter
 
 CPU = torch.device("cpu")
+CAMERA = Camera.from_vertical_fov(1.0, 160, 120)  # which these networks ignore
 DESCRIPTION = {
     "kind": "mask-rcnn",
     "network": "mobilenet_v3_large",
@@ -34,7 +36,7 @@ def test_a_checkpoint_is_loaded_by_its_path(tmp_path: Path, state: dict[str, tor
     assert segmenter.name == str(path)
     assert segmenter.categories == ("cup", "plate")
     with torch.inference_mode():
-        found = segmenter.infer(torch.randint(0, 256, (120, 160, 3), dtype=torch.uint8))
+        found = segmenter.infer(torch.randint(0, 256, (120, 160, 3), dtype=torch.uint8), CAMERA)
     assert found.instances.shape == (120, 160)
     assert set(found.categories) <= {"plate"}
     assert int(found.instances.max()) <= len(found.categories)
@@ -53,8 +55,8 @@ def test_the_network_looks_at_the_size_that_it_was_trained_at(state: dict[str, t
     network.backbone.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape[2:])))
     segmenter = MaskRcnnSegmenter("plates", network, ("cup", "plate"), 96 * 96)
     with torch.inference_mode():
-        segmenter.infer(torch.zeros(256, 256, 3, dtype=torch.uint8))
-        segmenter.infer(torch.zeros(64, 64, 3, dtype=torch.uint8))  # smaller: not enlarged
+        segmenter.infer(torch.zeros(256, 256, 3, dtype=torch.uint8), CAMERA)
+        segmenter.infer(torch.zeros(64, 64, 3, dtype=torch.uint8), CAMERA)  # smaller: not enlarged
     assert seen == [(96, 96), (64, 64)]
 
 

@@ -69,7 +69,8 @@ def test_a_dataset_of_sixty_images_trains_end_to_end_and_beats_its_start(dataset
     assert [len(colour) for colour in description["colours"]] == [3, 3]
     segmenter = create_segmenter(str(path), CPU)
     with torch.inference_mode():
-        found = segmenter.infer(torch.from_numpy(UnityDataset(dataset)[0].image))
+        sample = UnityDataset(dataset)[0]
+        found = segmenter.infer(torch.from_numpy(sample.image), sample.camera)
     assert set(found.categories) <= {"crate", "plank"}
     again = unity_depth("train-segmentation", dataset, "--output", output, "--seed", "1", *TOY)
     assert again.returncode == 2

@@ -94,7 +94,9 @@ def test_a_relative_model_without_a_scale_fails_before_its_weights_are_looked_fo
 class RelativeDepth(PlaneDepth):
     """Depth in a unit of its own."""
 
-    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+    proposer = None
+
+    def infer(self, image: Tensor, camera: Camera, gravity: Any = None, proposals: Any = None) -> DepthPrediction:
         return replace(super().infer(image, camera), is_metric=False)
 
 
@@ -120,11 +122,13 @@ def test_a_missing_intrinsics_file_fails_the_transition(make_node: Callable[...,
 class NotedDepth(PlaneDepth):
     """Notes the sizes that it sees."""
 
+    proposer = None
+
     def __init__(self) -> None:
         super().__init__()
         self.sizes: list[tuple[int, int]] = []
 
-    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
+    def infer(self, image: Tensor, camera: Camera, gravity: Any = None, proposals: Any = None) -> DepthPrediction:
         self.sizes.append((camera.width, camera.height))
         return super().infer(image, camera)
 

@@ -166,4 +166,4 @@ def test_what_does_not_fit_is_refused_and_the_next_pair_processed(
 def test_absent_stages_know_nothing() -> None:
     frame = torch.zeros(2, 3, 3, dtype=torch.uint8)
     assert NullDepth(CPU).infer(frame, None).depth_m.isnan().all()
-    assert NullSegmenter(CPU).infer(frame).categories == ()
+    assert NullSegmenter(CPU).infer(frame, None).categories == ()

@@ -68,23 +68,23 @@ def train_dense(config: TrainingConfig) -> dict[str, Tensor]:
     return fit(config, network, step_loss, part="dense")
 
 
-def depth_losses(log_sigma: Tensor, is_object: Tensor) -> dict[str, Tensor]:
+def depth_losses(log_error: Tensor, is_object: Tensor) -> dict[str, Tensor]:
     """Mean absolute log error, the objects' pixels holding a fixed share of the weight, and the error of its gradients.
 
     The gradient term is the scale-invariant gradient matching of MegaDepth (Li & Snavely, CVPR 2018), on log depth.
 
     Args:
-        log_sigma: (B, H, W) predicted minus true log depth.
+        log_error: (B, H, W) predicted minus true log depth.
         is_object: (B, H, W) bool.
     """
     mask = is_object.float()
     share = mask.mean(dim=(1, 2), keepdim=True).clamp(min=0.02, max=0.98)
     weight = mask * (_OBJECT_SHARE / share) + (1 - mask) * ((1 - _OBJECT_SHARE) / (1 - share))
-    gradient = torch.zeros((), device=log_sigma.device)
+    gradient = torch.zeros((), device=log_error.device)
     for step in (1, 2, 4):
-        coarse = log_sigma[:, ::step, ::step]
+        coarse = log_error[:, ::step, ::step]
         gradient = gradient + coarse.diff(dim=1).abs().mean() + coarse.diff(dim=2).abs().mean()
-    return {"log_sigma": (weight * log_sigma.abs()).mean(), "gradient": _GRADIENT_WEIGHT * gradient}
+    return {"log_error": (weight * log_error.abs()).mean(), "gradient": _GRADIENT_WEIGHT * gradient}
 
 
 def _given_normal(guess: Tensor, normal: Tensor) -> Tensor:
