@@ -172,10 +172,8 @@ def test_doctor_names_every_part_of_the_machine() -> None:
 def test_doctor_finds_the_embedded_weights_from_any_folder(tmp_path: Path) -> None:
     """Started elsewhere, the package's first folder may be that of the generated messages."""
     source = Path(main.__file__).parents[2]
-    code = (
-        f"import sys; sys.path.append({str(source)!r}); from unity_depth_perception.cli.doctor import command as doctor; "
-        + ("print(doctor.check_weights())")
-    )
+    start = f"import sys; sys.path.append({str(source)!r}); "
+    code = start + "from unity_depth_perception.cli.doctor import command; print(command.check_weights())"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.count("state='ok'") == 2, done.stdout
 
