@@ -25,6 +25,7 @@ PURPOSE = {
     "evaluation": "scores, reports, speed",
     "training": "segmentation and depth",
     "perception": "Python front door: load()",
+    "endpoint": "wire protocol of Unity's connector, no ROS",
     "ros": "messages, inputs, topics, parameters",
     "nodes": "executables, wiring alone",
     "demo": "virtual Unity and a node, over DDS",

@@ -104,6 +104,8 @@ def violations(text: str, module: str, is_package: bool = False) -> list[str]:
             found.append(f"{module} imports {name}: {target} lies above {layer}")
         elif layer in ("core", "ops", "models", "pipeline", "dataset") and target not in (*CHAIN, layer, "", "msg"):
             found.append(f"{module} imports {name}: {target} is a tool that builds on {layer}")
+        elif layer == "endpoint" and target not in ("core", "endpoint", ""):
+            found.append(f"{module} imports {name}: endpoint builds on core alone")
         elif layer == "dataset" and target not in ("core", "ops", "dataset", ""):
             found.append(f"{module} imports {name}: dataset builds on core and on the rules of depth in ops")
     return found
@@ -127,6 +129,7 @@ def test_module_imports_only_lower_layers(path: Path) -> None:
         ("cli.main", f"from {NAME}.msg import ObjectDistance"),
         ("cli.main", f"from {NAME}.demo import session"),
         ("dataset.reader", f"from {NAME}.models.protocols import Segmenter"),
+        ("endpoint.server", f"from {NAME}.ops import validity"),
     ],
 )
 def test_forbidden_import_is_noticed(module: str, text: str) -> None:
@@ -151,6 +154,7 @@ def test_allowed_import_is_left_alone(module: str, text: str) -> None:
     ("package", "blocked"),
     [
         ("core", {"rclpy", "torch", "torchvision", "cv2", "scipy"}),
+        ("endpoint", {"rclpy", "torch", "numpy", "cv2", "sensor_msgs"}),
         ("dataset", {"rclpy", "torchvision", "transformers"}),
     ],
 )

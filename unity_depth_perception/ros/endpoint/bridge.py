@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import importlib
 import threading
 import time
 from collections.abc import Callable
@@ -14,12 +13,14 @@ from rclpy.exceptions import InvalidServiceNameException, InvalidTopicNameExcept
 from rclpy.impl.implementation_singleton import rclpy_implementation as _rclpy
 from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, HistoryPolicy, QoSProfile, ReliabilityPolicy
-from rclpy.serialization import deserialize_message, serialize_message
+from rclpy.serialization import serialize_message
 
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.endpoint import commands
 from unity_depth_perception.endpoint.bridge import Answer, Deliver, Serve
 from unity_depth_perception.endpoint.commands import Registration
+from unity_depth_perception.ros.endpoint.interfaces import deserialized, interface_of
+from unity_depth_perception.ros.endpoint.services import create_service
 
 _CALL_TIMEOUT_S = 10.0
 _SWEEP_PERIOD_S = 0.5
@@ -65,7 +66,7 @@ class RclpyBridge:
             raise InputError(f"{topic}: expected a message as little-endian CDR, got {bytes(payload[:4])!r}")
         data = bytes(payload)
         if len(data) <= _CHECKED_BYTES:
-            _deserialized(data, shared.interface, topic)
+            deserialized(data, shared.interface, topic)
         shared.entity.publish(data)
 
     def subscribe(self, client: int, wanted: Registration, deliver: Deliver) -> None:
@@ -88,7 +89,7 @@ class RclpyBridge:
     def call(self, client: int, service: str, request: bytearray, answer: Answer) -> None:
         """See `Bridge`. A service that does not answer within 10 s counts as silent."""
         shared = self._of(client, commands.ROS_SERVICE, service)
-        message = _deserialized(bytes(request), shared.interface.Request, service)
+        message = deserialized(bytes(request), shared.interface.Request, service)
         if not shared.entity.service_is_ready():
             raise InputError(f"service {service}: nobody offers it; start its node first")
         future = shared.entity.call_async(message)
@@ -99,7 +100,16 @@ class RclpyBridge:
     def offer_service(self, client: int, wanted: Registration, serve: Serve) -> None:
         """See `Bridge`. Of several clients that offer the same service the latest serves it."""
         key = (commands.UNITY_SERVICE, wanted.topic)
-        self._share(client, wanted, serve, lambda kind: self._make_service(kind, key))
+
+        def ask(request: bytes, answer: Answer) -> None:
+            with self._lock:
+                serves = list(self._shared[key].users.values()) if key in self._shared else []
+            if serves:
+                serves[-1](request, lambda data: self._in_executor(lambda: answer(data)))
+
+        self._share(
+            client, wanted, serve, lambda kind: create_service(self._node, kind, wanted.topic, ask, self._refuse)
+        )
 
     def remove(self, client: int, kind: str, topic: str) -> None:
         """See `Bridge`."""
@@ -128,7 +138,7 @@ class RclpyBridge:
         return listed
 
     def _share(self, client: int, wanted: Registration, given: Any, make: Callable[[type[Any]], Any]) -> None:
-        interface = _interface_of(wanted)
+        interface = interface_of(wanted)
         key = (wanted.kind, wanted.topic)
         with self._lock:
             shared = self._shared.get(key)
@@ -186,69 +196,13 @@ class RclpyBridge:
             future.cancel()
             answer(None)
 
-    def _make_service(self, interface: type[Any], key: tuple[str, str]) -> Any:
-        """A service whose responses come later: rclpy's own way, a coroutine, keeps its executor busy meanwhile."""
-
-        def ask(request: Any, _: Any) -> _PendingResponse:
-            pending = _PendingResponse()
-            with self._lock:
-                serves = list(self._shared[key].users.values()) if key in self._shared else []
-            if serves:
-                serves[-1](serialize_message(request), lambda data: self._in_executor(lambda: respond(pending, data)))
-            return pending
-
-        def respond(pending: _PendingResponse, data: bytes | None) -> None:
-            if data is None or pending.header is None:
-                return  # no answer is no answer: the caller's own time-out tells
-            try:
-                send(_deserialized(data, interface.Response, key[1]), pending.header)
-            except InputError as error:
-                self._refuse(str(error))
-
-        service = self._node.create_service(interface, key[1], ask)
-        send = service.send_response
-        service.send_response = lambda pending, header: setattr(pending, "header", header)
-        return service
-
     def _in_executor(self, action: Callable[[], object]) -> None:
         executor = self._node.executor
         if executor is not None:
             executor.create_task(action)
 
 
-@dataclass
-class _PendingResponse:
-    """Stands in for a response until the client has given it; `header` says whose request it is."""
-
-    header: Any = None
-
-
 def _profile(depth: int, durability: DurabilityPolicy) -> QoSProfile:
     return QoSProfile(
         history=HistoryPolicy.KEEP_LAST, depth=depth, reliability=ReliabilityPolicy.RELIABLE, durability=durability
     )
-
-
-def _interface_of(wanted: Registration) -> type[Any]:
-    """The message or service class of a registration."""
-    kind = "srv" if wanted.kind in (commands.ROS_SERVICE, commands.UNITY_SERVICE) else "msg"
-    name = f"{wanted.package}/{wanted.interface}"
-    try:
-        interface = getattr(importlib.import_module(f"{wanted.package}.{kind}"), wanted.interface)
-        is_interface = hasattr(type(interface), "_TYPE_SUPPORT") or hasattr(interface, "_TYPE_SUPPORT")
-    except (ImportError, AttributeError):
-        is_interface = False
-    if not is_interface:
-        raise InputError(
-            f"{wanted.topic}: expected a {kind} that is installed here, got {name}; build its package and source it"
-        )
-    return interface  # type: ignore[no-any-return]
-
-
-def _deserialized(data: bytes, interface: type[Any], topic: str) -> Any:
-    try:
-        return deserialize_message(data, interface)
-    except (_rclpy.RMWError, _rclpy.RCLError, RuntimeError, UnicodeDecodeError, MemoryError) as error:
-        raise InputError(
-            f"{topic}: expected a message of type {interface.__name__}, got bytes that are none ({error})"
-        ) from None
