@@ -9,6 +9,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from unity_depth_perception.ros.dds_profile import PROFILE_VARIABLE
+
 HERE = Path(__file__).parent
 ROOT = HERE.parent
 PROFILE = ROOT / "config" / "fastdds_profile.xml"
@@ -20,9 +22,9 @@ def set_environment(profile: bool) -> None:
     os.environ["ROS_DOMAIN_ID"] = str(random.randint(1, 101))
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
     if profile:
-        os.environ["FASTRTPS_DEFAULT_PROFILES_FILE"] = str(PROFILE)
+        os.environ[PROFILE_VARIABLE] = str(PROFILE)
     else:
-        os.environ.pop("FASTRTPS_DEFAULT_PROFILES_FILE", None)
+        os.environ.pop(PROFILE_VARIABLE, None)
 
 
 class Stages:

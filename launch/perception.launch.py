@@ -4,9 +4,6 @@ ros2 launch unity_depth_perception perception.launch.py camera:=/unity/camera ve
 ros2 launch unity_depth_perception perception.launch.py camera:=/unity/left,/unity/right
 """
 
-import shutil
-from pathlib import Path
-
 from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.launch_context import LaunchContext
@@ -15,13 +12,13 @@ from launch.substitutions import LaunchConfiguration, NotEqualsSubstitution, Pat
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
+from unity_depth_perception.ros.dds_profile import PROFILE_VARIABLE, REQUIRED_BYTES, has_room_for_profile
+
 from launch import LaunchDescription
 
 PACKAGE = "unity_depth_perception"
 CONFIG = PathJoinSubstitution([FindPackageShare(PACKAGE), "config"])
 PROFILE = PathJoinSubstitution([CONFIG, "fastdds_profile.xml"])
-SHARED_MEMORY = Path("/dev/shm")
-SHARED_MEMORY_BYTES = 3 * 2**28  # a segment of 256 MiB for each of three processes
 
 INPUTS = ("image_raw", "image_raw/compressed", "camera_info", "camera_pose")
 # As they stand in config/perception.rviz.
@@ -37,12 +34,6 @@ OVERRIDES = {
     "vertical_fov_deg": (float, "field of view [deg] where neither camera_info nor a file is there"),
     "image_reliability": (str, "auto adopts what the publisher offers; reliable, best_effort"),
 }
-
-
-def profile_default() -> PathJoinSubstitution | str:
-    """The shipped profile where shared memory has room for it; Docker gives 64 MB unless asked for more."""
-    room = SHARED_MEMORY.is_dir() and shutil.disk_usage(SHARED_MEMORY).free > SHARED_MEMORY_BYTES
-    return PROFILE if room else ""
 
 
 ARGUMENTS = [
@@ -69,9 +60,9 @@ ARGUMENTS = [
     ),
     DeclareLaunchArgument(
         "dds_profile",
-        default_value=profile_default(),
+        default_value=PROFILE if has_room_for_profile() else "",
         description="Fast DDS profile with large shared memory, for every node here; empty: leave DDS as it is "
-        "(the default where /dev/shm has less than 768 MiB)",
+        f"(the default where /dev/shm has less than {REQUIRED_BYTES >> 20} MiB)",
     ),
 ]
 
@@ -83,7 +74,7 @@ def generate_launch_description() -> LaunchDescription:
         [
             *ARGUMENTS,
             SetEnvironmentVariable(
-                "FASTRTPS_DEFAULT_PROFILES_FILE", profile, condition=IfCondition(NotEqualsSubstitution(profile, ""))
+                PROFILE_VARIABLE, profile, condition=IfCondition(NotEqualsSubstitution(profile, ""))
             ),
             OpaqueFunction(function=nodes_of_cameras),
         ]

@@ -8,6 +8,7 @@ import pytest
 
 from unity_depth_perception.cli.doctor import command as doctor
 from unity_depth_perception.cli.doctor.finding import NOTE, OK, PROBLEM
+from unity_depth_perception.ros import dds_profile
 
 VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE", "RMW_IMPLEMENTATION")
 
@@ -16,7 +17,7 @@ VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE", 
 def bare_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in VARIABLES:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(doctor, "_SHARED_MEMORY_BYTES", 0)
+    monkeypatch.setattr(dds_profile, "REQUIRED_BYTES", 0)
 
 
 def dds() -> tuple[str, str]:
@@ -53,7 +54,7 @@ def test_another_middleware_takes_no_fast_dds_profile(monkeypatch: pytest.Monkey
 
 
 def test_too_little_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor, "_SHARED_MEMORY_BYTES", 2**60)
+    monkeypatch.setattr(dds_profile, "REQUIRED_BYTES", 2**60)
     finding = doctor.check_dds()[0]
     assert finding.state == NOTE
     assert "--shm-size" in finding.detail

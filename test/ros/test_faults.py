@@ -55,7 +55,7 @@ def test_camera_info_that_changes_in_flight_scales_or_waits(setup: Setup) -> Non
     publish_info(setup, camera_info(4, 64, 64))
     setup.images.publish(image(4, 128, 96))
     setup.expect("refused", 1)
-    assert "of an image of 128 x 96 px or of its shape, got 64 x 64" in setup.node.counts.last_reason
+    assert "proportions of the camera's 64 x 64 px, got 128 x 96" in setup.node.counts.last_reason
     assert stamp_ns_of(setup.process(image(5, 64, 64)).header) == 5
 
 

@@ -58,9 +58,9 @@ def broken_image(**changes: Any) -> Image:
         (broken_image(step=1), "step of at least"),
         (broken_image(encoding="mystery"), "'mystery'"),
         (broken_image(width=0, height=0, step=0, data=b""), "0 x 0"),
-        (broken_image(width=32, step=96, data=b"\0" * (96 * 48)), "32 x 48 px or of its shape, got 64 x 48"),
+        (broken_image(width=32, step=96, data=b"\0" * (96 * 48)), "camera's 64 x 48 px, got 32 x 48"),
     ],
-    ids=["truncated", "wrong step", "unknown encoding", "no pixels", "another shape than camera_info"],
+    ids=["truncated", "wrong step", "unknown encoding", "no pixels", "other proportions than camera_info"],
 )
 def test_a_bad_image_is_refused_and_the_next_good_one_processed(setup: Setup, message: Image, said: str) -> None:
     setup.send_info()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError
 
+SMALL = Camera.from_vertical_fov(1.0, 64, 48)
 CAMERA = Camera(640, 480, 500.0, 510.0, 310.0, 250.0)
 
 
@@ -56,15 +58,33 @@ def test_resizing_back_gives_the_same_camera() -> None:
     assert CAMERA.resized(77, 1201).resized(640, 480).p == pytest.approx(CAMERA.p)
 
 
-@pytest.mark.parametrize("size", [(640, 480), (320, 240), (1920, 1440), (213, 160), (214, 160)])
-def test_an_image_of_the_same_proportions_is_the_cameras_own(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(640, 480), (320, 240), (1920, 1440), (213, 160), (214, 160), (640, 481), (1, 1)])
+def test_camera_follows_an_image_of_the_same_proportions(size: tuple[int, int]) -> None:
     assert CAMERA.of_image(*size) == CAMERA.resized(*size)
 
 
-@pytest.mark.parametrize("size", [(480, 640), (640, 360), (640, 482), (215, 160), (0, 0)])
-def test_an_image_of_other_proportions_is_refused(size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(480, 640), (640, 360), (640, 482), (216, 160), (0, 0), (0, 1), (-4, -3)])
+def test_image_of_other_proportions_is_refused(size: tuple[int, int]) -> None:
     with pytest.raises(CameraError, match="expected an image"):
         CAMERA.of_image(*size)
+
+
+@pytest.mark.parametrize("rounded", [math.floor, round, math.ceil], ids=["floor", "round", "ceil"])
+@pytest.mark.parametrize("shape", [(640, 480), (1023, 767), (333, 1000), (7, 5)])
+def test_every_resampled_image_keeps_its_proportions(shape: tuple[int, int], rounded: Callable[[float], int]) -> None:
+    camera = Camera.from_vertical_fov(1.0, *shape)
+    for scale in np.random.default_rng(0).uniform(0.01, 4, 500):
+        size = [max(rounded(scale * side), 1) for side in shape]
+        assert camera.has_proportions(*size), (scale, size)
+
+
+def test_proportions_are_the_same_where_a_common_scale_exists() -> None:
+    """Against the definition: is there an s with |width - s W| < 1 and |height - s H| < 1?"""
+    for width in range(1, 130):
+        for height in range(1, 100):
+            low = max(Fraction(width - 1, 64), Fraction(height - 1, 48))
+            high = min(Fraction(width + 1, 64), Fraction(height + 1, 48))
+            assert SMALL.has_proportions(width, height) == (low < high), (width, height)
 
 
 def test_a_crop_sees_the_same_points() -> None:

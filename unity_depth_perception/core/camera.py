@@ -158,15 +158,22 @@ class Camera:
         sx, sy = width / self.width, height / self.height
         return Camera(width, height, self.fx * sx, self.fy * sy, (self.cx + 0.5) * sx - 0.5, (self.cy + 0.5) * sy - 0.5)
 
+    def has_proportions(self, width: int, height: int) -> bool:
+        """Whether an image of width x height can be this camera's image at another resolution.
+
+        One common scale s must give both sides to less than a pixel, |width - s W| < 1 and |height - s H| < 1, which
+        allows rounding, floor (binning) and ceiling. Such an s exists if |width / W - height / H| < 1 / W + 1 / H.
+        """
+        difference = abs(width * self.height - height * self.width)  # in whole numbers, so the bound is exact
+        return width > 0 and height > 0 and difference < self.width + self.height
+
     def of_image(self, width: int, height: int) -> Camera:
         """The same camera for its image at another resolution.
 
         Raises:
-            CameraError: that image has other proportions (by more than rounding to whole pixels), so it was cropped or
-                another camera took it.
+            CameraError: that image has other proportions, so it was cropped or another camera took it.
         """
-        difference = abs(width / self.width - height / self.height)
-        if difference > 0.5 / self.width + 0.5 / self.height:
+        if not self.has_proportions(width, height):
             raise CameraError(
                 f"expected an image with the proportions of the camera's {self.width} x {self.height} px, "
                 f"got {width} x {height}; give the intrinsics of this image"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import shutil
 import signal
 import time
 from pathlib import Path
@@ -17,8 +16,6 @@ from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.demo.graph import Options, start_nodes
 from unity_depth_perception.demo.processes import NodeProcesses
 
-_SHARED_MEMORY = Path("/dev/shm")
-_SHARED_MEMORY_BYTES = 3 * 2**28  # a segment of 256 MiB for each of the three processes
 _LAST_DOMAIN = 101  # above, DDS would use Linux' ephemeral ports
 
 
@@ -64,12 +61,13 @@ def _set_environment(console: Console) -> None:
     """DDS on this machine alone, in a domain of its own, with large shared memory where there is room for it."""
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, _LAST_DOMAIN)))
+    from unity_depth_perception.ros import dds_profile
     from unity_depth_perception.ros.resources import share_file
 
-    if _SHARED_MEMORY.is_dir() and shutil.disk_usage(_SHARED_MEMORY).free > _SHARED_MEMORY_BYTES:
-        os.environ.setdefault("FASTRTPS_DEFAULT_PROFILES_FILE", str(share_file("config/fastdds_profile.xml")))
+    if dds_profile.has_room_for_profile():
+        os.environ.setdefault(dds_profile.PROFILE_VARIABLE, str(share_file("config/fastdds_profile.xml")))
     else:
-        console.print(f"{_SHARED_MEMORY} is too small for the DDS profile: large messages take longer")
+        console.print(f"{dds_profile.SHARED_MEMORY} is too small for the DDS profile: large messages take longer")
 
 
 class _Interrupted(BaseException):

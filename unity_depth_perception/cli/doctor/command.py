@@ -6,7 +6,6 @@ import importlib
 import math
 import os
 import platform
-import shutil
 import sys
 from collections.abc import Callable
 from importlib import metadata, resources
@@ -25,9 +24,6 @@ from unity_depth_perception.cli.doctor.finding import NOTE, OK, PROBLEM, Finding
 
 _COLOURS = {OK: "green", NOTE: "yellow", PROBLEM: "red"}
 _MESSAGES = ("sensor_msgs.msg", "geometry_msgs.msg", "vision_msgs.msg", "unity_depth_perception.msg")
-_PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
-_SHARED_MEMORY = Path("/dev/shm")
-_SHARED_MEMORY_BYTES = 3 * 2**28  # a segment of 256 MiB for each of three processes
 
 
 def doctor(
@@ -110,16 +106,19 @@ def check_weights() -> list[Finding]:
 
 def check_dds() -> list[Finding]:
     """Whether DDS has the shared memory that large images want; the launch files see to it themselves."""
-    room = shutil.disk_usage(_SHARED_MEMORY).free if _SHARED_MEMORY.is_dir() else 0
+    from unity_depth_perception.ros import dds_profile
+
+    free, required = dds_profile.free_shared_memory_bytes(), dds_profile.REQUIRED_BYTES
     findings = []
-    if room < _SHARED_MEMORY_BYTES:
-        detail = f"{room / 2**20:.0f} MiB free, the DDS profile wants 768: docker run --shm-size=1g"
-        findings.append(Finding(str(_SHARED_MEMORY), NOTE, detail))
-    named = next((os.environ[name] for name in _PROFILE_VARIABLES if os.environ.get(name)), "")
+    if free < required:
+        detail = f"{free >> 20} MiB free, the DDS profile needs {required >> 20}: docker run --shm-size=1g"
+        findings.append(Finding(str(dds_profile.SHARED_MEMORY), NOTE, detail))
+    variables = (dds_profile.PROFILE_VARIABLE, "FASTDDS_DEFAULT_PROFILES_FILE")
+    named = next((os.environ[name] for name in variables if os.environ.get(name)), "")
     if os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp") != "rmw_fastrtps_cpp":
         finding = Finding("DDS", NOTE, f"{os.environ['RMW_IMPLEMENTATION']}: the profile is for Fast DDS alone")
     elif not named:
-        detail = f"no Fast DDS profile: export {_PROFILE_VARIABLES[0]}=config/fastdds_profile.xml for nodes run by hand"
+        detail = f"no Fast DDS profile: export {variables[0]}=config/fastdds_profile.xml for nodes run by hand"
         finding = Finding("DDS", NOTE, detail)
     elif not Path(named).is_file():
         finding = Finding("DDS", PROBLEM, f"the profile {named} is not there, and large images take twice as long")

@@ -1,10 +1,6 @@
-"""CameraInfo and PoseStamped to core types and back, and the choice of a frame's intrinsics."""
+"""CameraInfo and Pose messages to Camera and (4, 4) transforms, and back."""
 
 from __future__ import annotations
-
-import math
-import time
-from pathlib import Path
 
 import numpy as np
 from geometry_msgs.msg import Point, Pose, Quaternion
@@ -18,7 +14,7 @@ from unity_depth_perception.core.pose import matrix_from_pose, pose_from_matrix
 
 
 def camera_of(message: CameraInfo) -> Camera:
-    """The pinhole camera of the image that a CameraInfo is about: K, its size, then its region of interest and binning.
+    """The pinhole camera of a CameraInfo: K and the full resolution, then region of interest, then binning.
 
     Raises:
         CameraError: a size of 0, or a focal length that is zero, negative or not finite.
@@ -43,75 +39,6 @@ def camera_info_message(header: Header, camera: Camera) -> CameraInfo:
     message.r = np.eye(3).flatten()
     message.p = camera.p.flatten()
     return message
-
-
-class Intrinsics:
-    """Which camera took an image: camera_info, else the intrinsics file, else the vertical field of view.
-
-    Attributes:
-        from_file: the camera of the intrinsics file, known before anything arrives; None without a file.
-        used: what the last image got, in words.
-    """
-
-    def __init__(self, intrinsics_file: str = "", vertical_fov_deg: float = 0.0) -> None:
-        """Reads the file, if one is named.
-
-        Raises:
-            CameraError: the file is missing or wrong.
-        """
-        self.from_file = Camera.from_intrinsics_file(Path(intrinsics_file)) if intrinsics_file else None
-        self._file = intrinsics_file
-        self._fov_deg = vertical_fov_deg
-        self._from_info: Camera | None = None
-        self._arrived_s: float | None = None
-        self.used = "none yet"
-
-    def update(self, message: CameraInfo) -> None:
-        """Take a new camera_info; a bad one is refused and the last good one stays.
-
-        Raises:
-            CameraError: the message holds impossible intrinsics.
-        """
-        self._from_info = camera_of(message)
-        self._arrived_s = time.monotonic()
-
-    @property
-    def age_s(self) -> float | None:
-        """Seconds since the last good camera_info arrived; None before the first."""
-        return None if self._arrived_s is None else time.monotonic() - self._arrived_s
-
-    def camera_for(self, width: int, height: int) -> Camera:
-        """The camera of an image of this size; intrinsics of another size but the same shape are scaled to it.
-
-        Raises:
-            CameraError: no intrinsics are known, or they belong to an image of another shape.
-        """
-        camera, source = self._from_info, "camera_info"
-        if camera is None:
-            camera, source = self.from_file, self._file
-        if camera is None and self._fov_deg > 0:
-            self.used = f"vertical_fov_deg {self._fov_deg:g}"
-            return Camera.from_vertical_fov(math.radians(self._fov_deg), width, height)
-        if camera is None:
-            raise CameraError(
-                "no intrinsics: waiting for camera_info; or set camera_intrinsics_file or vertical_fov_deg"
-            )
-        self.used = f"{source} {camera.width} x {camera.height}"
-        if (camera.width, camera.height) == (width, height):
-            return camera
-        if not _same_shape(camera, width, height):
-            raise CameraError(
-                f"{source}: expected intrinsics of an image of {width} x {height} px or of its shape, "
-                f"got {camera.width} x {camera.height}"
-            )
-        self.used += f", scaled to {width} x {height}"
-        return camera.resized(width, height)
-
-
-def _same_shape(camera: Camera, width: int, height: int) -> bool:
-    """Whether an image of width x height can be a binned one: the same aspect, but for the rounding to whole pixels."""
-    scale = math.sqrt(width / camera.width * height / camera.height)
-    return abs(camera.width * scale - width) < 1 and abs(camera.height * scale - height) < 1
 
 
 def matrix_of(pose: Pose) -> NDArray[np.float64]:

@@ -11,10 +11,10 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 
 from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.pipeline import Frame
-from unity_depth_perception.ros.conversions.camera_info import Intrinsics
 from unity_depth_perception.ros.conversions.color_images import rgb_of
 from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
 from unity_depth_perception.ros.inputs.camera_poses import PoseBuffer, TfPoses
+from unity_depth_perception.ros.inputs.intrinsics import IntrinsicsSelector
 from unity_depth_perception.ros.inputs.work import Work
 from unity_depth_perception.ros.parameters.node_tables import PoseConfig
 from unity_depth_perception.ros.topics.diagnostics import FrameCounts
@@ -53,7 +53,7 @@ class Source(ABC):
         """
         self.host = host
         config = host.config
-        self.intrinsics = Intrinsics(config.camera_intrinsics_file, config.vertical_fov_deg)
+        self.intrinsics = IntrinsicsSelector(config.camera_intrinsics_file, config.vertical_fov_deg)
         self.subscriptions: list[AdoptingSubscription] = []
         self.poses: PoseBuffer | TfPoses | None = None
         if isinstance(config, PoseConfig):

@@ -141,7 +141,7 @@ class FrameNode(ConfiguredNode[Config]):
         if self._pipeline is not None and self._source is not None:
             age_s = self._source.intrinsics.age_s
             values["camera_info age [s]"] = "none yet" if age_s is None else f"{age_s:.1f}"
-            values["intrinsics"] = self._source.intrinsics.used
+            values["intrinsics"] = self._source.intrinsics.description
             values |= memory_values(self._pipeline.device)
         self._diagnostics.publish(level, text, values)
 

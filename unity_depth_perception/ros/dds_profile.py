@@ -1,0 +1,23 @@
+"""Shared memory that the shipped Fast DDS profile needs, and whether this machine has it.
+
+Imports neither ROS nor torch: launch files, `unity-depth doctor` and the demo ask before they start a node.
+"""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+PROFILE_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+SHARED_MEMORY = Path("/dev/shm")
+REQUIRED_BYTES = 3 * 2**28  # one segment of config/fastdds_profile.xml (256 MiB) for each of three processes
+
+
+def free_shared_memory_bytes() -> int:
+    """Free bytes of /dev/shm; 0 where there is none. Docker gives 64 MB unless `--shm-size` asks for more."""
+    return shutil.disk_usage(SHARED_MEMORY).free if SHARED_MEMORY.is_dir() else 0
+
+
+def has_room_for_profile() -> bool:
+    """Whether three processes with the shipped profile fit into /dev/shm."""
+    return free_shared_memory_bytes() >= REQUIRED_BYTES
