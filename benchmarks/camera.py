@@ -14,8 +14,8 @@ from std_msgs.msg import Header
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.ros.conversions.camera_info import camera_info_message
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of, time_message
 from unity_depth_perception.ros.conversions.images import image_message
-from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of, time_message
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 _PAUSE_S = 0.02  # lets the last frame's leftovers end

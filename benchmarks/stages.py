@@ -34,8 +34,9 @@ from unity_depth_perception.ops.contact_edges import contact_edges
 from unity_depth_perception.ops.occlusion_boundaries import occlusion_boundaries
 from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.conversions.color_images import rgb_of
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.conversions.images import byte_array, depth_message, image_message, single_channel_of
-from unity_depth_perception.ros.conversions.objects_and_clouds import objects_message, stamp_ns_of
+from unity_depth_perception.ros.conversions.objects_and_clouds import objects_message
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 IMAGE, DEPTH, MASKS = "image_raw", "usual/depth", "usual/masks"

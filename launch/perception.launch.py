@@ -12,9 +12,8 @@ from launch.substitutions import LaunchConfiguration, NotEqualsSubstitution, Pat
 from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
-from unity_depth_perception.ros.dds_profile import PROFILE_VARIABLE, REQUIRED_BYTES, has_room_for_profile
-
 from launch import LaunchDescription
+from unity_depth_perception.ros.dds_profile import PROFILE_VARIABLE, REQUIRED_BYTES, has_room_for_profile
 
 PACKAGE = "unity_depth_perception"
 CONFIG = PathJoinSubstitution([FindPackageShare(PACKAGE), "config"])

@@ -12,7 +12,7 @@ from stand_ins import camera_info, image
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.nodes.perception_node import PerceptionNode
-from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 BEST_EFFORT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -34,7 +34,7 @@ class Setup:
 
     @property
     def _connected(self) -> bool:
-        watched = self.node._publishers_out is not None and self.node._publishers_out.watched
+        watched = self.node._result_publishers is not None and self.node._result_publishers.watched
         return watched and min(p.get_subscription_count() for p in (self.images, self.infos)) > 0
 
     def send_info(self, message: CameraInfo | None = None) -> None:

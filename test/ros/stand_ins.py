@@ -17,8 +17,8 @@ from unity_depth_perception.models.object_proposals import Gravity, ObjectPropos
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.conversions.camera_info import camera_info_message
+from unity_depth_perception.ros.conversions.headers import time_message
 from unity_depth_perception.ros.conversions.images import image_message
-from unity_depth_perception.ros.conversions.objects_and_clouds import time_message
 
 WIDTH, HEIGHT, DEPTH_M = 64, 48, 2.0
 FRAME_ID = "unity_camera_optical"

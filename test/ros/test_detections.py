@@ -22,8 +22,8 @@ from unity_depth_perception.ros.conversions.detections import (
     detections_3d_message,
     label_info_message,
 )
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.conversions.markers import markers_message
-from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
 from unity_depth_perception.ros.topics import outputs
 
 STAMP_NS = 3_000_000_007

@@ -24,7 +24,7 @@ from unity_depth_perception.msg import ObjectDistanceArray
 from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.nodes.perception_node import PerceptionNode
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.topics.diagnostics import values_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
@@ -107,7 +107,7 @@ def test_a_subscriber_that_never_reads_holds_nobody_up(setup: Setup) -> None:
     sleeper = rclpy.create_node("sleeper", context=setup.graph.context)  # in no executor
     for kind, topic in ((PointCloud2, "depth/points"), (ObjectDistanceArray, "objects/distances")):
         sleeper.create_subscription(kind, topic, print, OUTPUT_QOS)
-    publishers = setup.node._publishers_out
+    publishers = setup.node._result_publishers
     setup.graph.spin_until(lambda: publishers.wants("depth/points"), "the subscriber to be known")
     setup.send_info()
     for stamp_ns in range(20):
@@ -130,7 +130,7 @@ def test_two_nodes_in_one_domain_both_work(graph: Graph, namespaces: tuple[str, 
     infos = graph.node.create_publisher(CameraInfo, "/unity/camera/camera_info", OUTPUT_QOS)
     found = [graph.collect(ObjectDistanceArray, f"{name}/objects/distances") for name in dict.fromkeys(namespaces)]
     graph.spin_until(lambda: images.get_subscription_count() == infos.get_subscription_count() == 2, "both nodes")
-    graph.spin_until(lambda: all(node._publishers_out.watched for node in nodes), "both to be watched")
+    graph.spin_until(lambda: all(node._result_publishers.watched for node in nodes), "both to be watched")
     infos.publish(camera_info())
     graph.spin_until(lambda: all(node._source.intrinsics.age_s is not None for node in nodes), "camera_info")
     images.publish(image(5))

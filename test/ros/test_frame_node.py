@@ -115,7 +115,7 @@ def test_a_node_that_is_still_computing_cannot_be_cleaned_up_until_it_has_ended(
 def test_score_range_outputs_and_orientation_change_at_run_time(setup: Setup) -> None:
     graph, node = setup.graph, setup.node
     depth, points = graph.collect(Image, "depth/image_rect"), graph.collect(PointCloud2, "depth/points")
-    graph.spin_until(lambda: node._publishers_out.wants("depth/points"), "the cloud to be watched")
+    graph.spin_until(lambda: node._result_publishers.wants("depth/points"), "the cloud to be watched")
     setup.send_info()
     (item,) = setup.process(image(1)).objects
     assert item.bbox.y_offset == 20
@@ -157,7 +157,7 @@ def test_compressed_images_are_heard_below_the_remapped_name(graph: Graph) -> No
 
 def test_label_info_is_kept_for_those_who_come_later(setup: Setup) -> None:
     first = setup.graph.collect(LabelInfo, "objects/label_info")
-    setup.graph.spin_until(lambda: setup.node._publishers_out.wants("objects/label_info"), "a subscription")
+    setup.graph.spin_until(lambda: setup.node._result_publishers.wants("objects/label_info"), "a subscription")
     setup.expect_good_frame_processed()
     setup.graph.spin_until(lambda: bool(first), "label_info")
     later: list[LabelInfo] = []

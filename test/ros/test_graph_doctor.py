@@ -21,7 +21,7 @@ from unity_depth_perception.cli.doctor.finding import NOTE, OK, PROBLEM
 from unity_depth_perception.cli.doctor.graph_checks import check_images, check_nodes, check_qos, check_silent_topics
 from unity_depth_perception.nodes.perception_node import PerceptionNode
 from unity_depth_perception.ros.conversions.images import image_message
-from unity_depth_perception.ros.graph_snapshot import End, GraphView, Status, Topic, look
+from unity_depth_perception.ros.graph_snapshot import End, GraphSnapshot, Status, Topic, look
 
 NODE, IMAGE, INFO = "/unity/perception_node", "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
 RELIABLE, BEST_EFFORT = End("/unity/camera", "RELIABLE", "VOLATILE"), End("/unity/camera", "BEST_EFFORT", "VOLATILE")
@@ -29,8 +29,8 @@ LATCHED = End("/unity/camera", "RELIABLE", "TRANSIENT_LOCAL")
 HEARS = End(NODE, "RELIABLE", "VOLATILE")
 
 
-def view(*topics: Topic, level: int = 0, text: str = "processing", images: Any = None, **values: str) -> GraphView:
-    return GraphView(7, topics, {f"{NODE}: frames": Status(level, text, values)}, images or {}, {})
+def view(*topics: Topic, level: int = 0, text: str = "processing", images: Any = None, **values: str) -> GraphSnapshot:
+    return GraphSnapshot(7, topics, {f"{NODE}: frames": Status(level, text, values)}, images or {}, {})
 
 
 def topic(name: str, kind: str, publishers: tuple[End, ...], *subscriptions: End) -> Topic:
@@ -44,7 +44,7 @@ def test_a_nodes_own_report_is_passed_on(level: int, state: str) -> None:
 
 
 def test_a_graph_without_our_nodes_is_a_problem() -> None:
-    [finding] = check_nodes(GraphView(7, (), {"/motor: temperature": Status(0, "", {})}, {}, {}))
+    [finding] = check_nodes(GraphSnapshot(7, (), {"/motor: temperature": Status(0, "", {})}, {}, {}))
     assert finding.state == PROBLEM
     assert "domain 7" in finding.detail
 
@@ -109,7 +109,7 @@ def test_an_image_in_which_more_is_found_when_it_is_turned_seems_flipped() -> No
 
 
 def test_an_unreadable_image_is_a_problem() -> None:
-    seen = GraphView(7, (), {}, {}, {"/image_raw": "expected an encoding"})
+    seen = GraphSnapshot(7, (), {}, {}, {"/image_raw": "expected an encoding"})
     assert check_images(seen, lambda _: 1.0) == [("/image_raw", PROBLEM, "expected an encoding")]
 
 

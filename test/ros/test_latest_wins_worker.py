@@ -8,7 +8,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
-from unity_depth_perception.ros.runtime.latest_wins_worker import NewestWorker
+from unity_depth_perception.ros.runtime.latest_wins_worker import LatestWinsWorker
 
 DEADLINE_S = 5.0
 
@@ -21,7 +21,7 @@ class Bench:
         self.processed: list[int] = []
         self.dropped: list[int] = []
         self.errors: list[Exception] = []
-        self.worker = NewestWorker(self._process, self.dropped.append, self._fail)
+        self.worker = LatestWinsWorker(self._process, self.dropped.append, self._fail)
 
     def _process(self, item: int) -> None:
         self.entered.release()

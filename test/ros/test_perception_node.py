@@ -22,8 +22,8 @@ from sensor_msgs.msg import Image
 from stand_ins import FRAME_ID, HEIGHT, WIDTH, camera_info, header, image
 
 from unity_depth_perception.nodes.perception_node import PerceptionNode
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.conversions.images import single_channel_of
-from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
 from unity_depth_perception.ros.topics import outputs
 from unity_depth_perception.ros.topics.diagnostics import values_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
@@ -32,7 +32,7 @@ from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 def test_every_output_carries_the_stamp_and_frame_of_its_image(setup: Setup) -> None:
     graph = setup.graph
     topics = {name: graph.collect(outputs._OUTPUTS[name].message_type, name) for name in outputs.OUTPUTS}
-    graph.spin_until(lambda: all(map(setup.node._publishers_out.wants, topics)), "all outputs to be watched")
+    graph.spin_until(lambda: all(map(setup.node._result_publishers.wants, topics)), "all outputs to be watched")
     setup.expect_good_frame_processed(stamp_ns=5_000_000_003)
     graph.spin_until(lambda: all(topics.values()), "a message on every output")
     markers = topics.pop("objects/markers")

@@ -17,7 +17,7 @@ from rig import MakeNode
 from stand_ins import FRAME_ID, header
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.ros.inputs.camera_poses import PoseBuffer, TfPoses
+from unity_depth_perception.ros.inputs.camera_poses import PoseBuffer, TfPoseLookup
 
 
 def pose(stamp_ns: int, x: float) -> PoseStamped:
@@ -101,7 +101,7 @@ def tf(monkeypatch: pytest.MonkeyPatch) -> FakeTf:
 
 
 def test_tf_is_asked_for_the_camera_in_the_world_at_the_stamp(tf: FakeTf) -> None:
-    found = TfPoses("map").at(header(5))
+    found = TfPoseLookup("map").at(header(5))
     assert found is not None
     assert found[:3, 3].tolist() == [1.0, 2.0, 3.0]
     assert tf.asked == [("map", FRAME_ID, 5)]
@@ -109,7 +109,7 @@ def test_tf_is_asked_for_the_camera_in_the_world_at_the_stamp(tf: FakeTf) -> Non
 
 def test_what_tf_does_not_know_is_no_pose(tf: FakeTf) -> None:
     tf.known = False
-    assert TfPoses("map").at(header(5)) is None
+    assert TfPoseLookup("map").at(header(5)) is None
 
 
 def test_a_node_listens_to_tf_while_it_is_active(tf: FakeTf, make_node: MakeNode) -> None:

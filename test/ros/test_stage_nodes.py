@@ -23,8 +23,8 @@ from unity_depth_perception.nodes.depth_node import DepthNode
 from unity_depth_perception.nodes.distance_node import DistanceNode
 from unity_depth_perception.nodes.segmentation_node import SegmentationNode
 from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.conversions.images import image_message
-from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 
@@ -40,8 +40,8 @@ def test_the_three_stages_in_one_namespace_find_each_other(graph: Graph) -> None
     distances = graph.collect(ObjectDistanceArray, "objects/distances")
     boxes = graph.collect(Detection2DArray, "objects/detections_2d")
     places = graph.collect(Detection3DArray, "objects/detections_3d")
-    graph.spin_until(lambda: all(n._publishers_out.watched for n in nodes), "all to be watched")
-    graph.spin_until(lambda: nodes[0]._publishers_out.wants("depth/camera_info"), "distance_node to listen")
+    graph.spin_until(lambda: all(n._result_publishers.watched for n in nodes), "all to be watched")
+    graph.spin_until(lambda: nodes[0]._result_publishers.wants("depth/camera_info"), "distance_node to listen")
     graph.spin_until(
         lambda: min(images.get_subscription_count(), infos.get_subscription_count()) == 2, "both to listen"
     )
@@ -69,7 +69,7 @@ class Simulator:
         self.publishers = {name: graph.node.create_publisher(kind, name, OUTPUT_QOS) for name, kind in kinds.items()}
         self.distances = graph.collect(ObjectDistanceArray, "objects/distances")
         graph.spin_until(lambda: all(p.get_subscription_count() for p in self.publishers.values()), "a listener")
-        graph.spin_until(lambda: self.node._publishers_out.watched, "to be watched")
+        graph.spin_until(lambda: self.node._result_publishers.watched, "to be watched")
 
     def send(self, **messages: Any) -> None:
         """Depth, instances and label_info, whichever is given."""

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
-from unity_depth_perception.ros.inputs.stamp_sync import StampPairing
+from unity_depth_perception.ros.inputs.stamp_sync import StampSynchronizer
 
 TOPICS = ("depth", "instances", "labels")
 
@@ -17,7 +17,9 @@ class Bench:
     def __init__(self, tolerance_ns: int = 0, needed: tuple[str, ...] = ("depth", "instances")) -> None:
         self.lost: list[str] = []
         self.needed = needed
-        self.pairing = StampPairing(TOPICS, tolerance_ns, lambda topic, stamp: self.lost.append(f"{topic} {stamp}"))
+        self.pairing = StampSynchronizer(
+            TOPICS, tolerance_ns, lambda topic, stamp: self.lost.append(f"{topic} {stamp}")
+        )
 
     def add(self, topic: str, stamp_ns: int) -> list[str] | None:
         found = self.pairing.add(topic, stamp_ns, f"{topic} {stamp_ns}", self.needed)

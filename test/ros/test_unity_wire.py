@@ -27,8 +27,8 @@ from unity_client import UnityClient
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.nodes.perception_node import PerceptionNode
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of, time_message
 from unity_depth_perception.ros.conversions.images import image_message
-from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of, time_message
 
 pytestmark = pytest.mark.slow
 
@@ -207,7 +207,7 @@ def test_unity_unsubscribes_and_subscribes_again(make_unity: Callable[..., Unity
     unity = make_unity()
     unity.play_until_results(2)
     unity.client.unsubscribe(RESULTS)
-    unity.play_until(lambda: not node._publishers_out.watched, "the endpoint to unsubscribe")
+    unity.play_until(lambda: not node._result_publishers.watched, "the endpoint to unsubscribe")
     assert unity.client.connections == 1
     unity.client.subscribe(RESULTS, OBJECTS)
     check(unity.play_until_results(2)[-1])

@@ -26,8 +26,8 @@ from unity_depth_perception.dataset.sample import Sample
 from unity_depth_perception.dataset.writer import DatasetWriter
 from unity_depth_perception.nodes.virtual_unity_node import VirtualUnityNode
 from unity_depth_perception.ros.conversions.color_images import rgb_of
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.conversions.images import single_channel_of
-from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
 from unity_depth_perception.synthetic.samples import render_samples
 
 MakeUnity = Callable[..., VirtualUnityNode]

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.core.ground_plane import up_from_pose
 from unity_depth_perception.dataset.sample import Sample
 from unity_depth_perception.models.floor_plane_baseline import FloorPlane
 
@@ -25,8 +26,9 @@ def measure_floor_plane(samples: Iterable[Sample]) -> FloorPlane:
         if sample.world_from_camera is None or sample.depth_m is None:
             raise DatasetError(f"{sample.name}: expected a camera pose and true depth to measure the floor plane from")
         heights.append(float(sample.world_from_camera[2, 3]))
-        pitches.append(math.asin(float(np.clip(-sample.world_from_camera[2, 2], -1, 1))))
-        above = _above_horizon(sample.camera, sample.world_from_camera) & np.isfinite(sample.depth_m)
+        up = up_from_pose(sample.world_from_camera)
+        pitches.append(math.asin(float(np.clip(-up[2], -1, 1))))
+        above = _above_horizon(sample.camera, up) & np.isfinite(sample.depth_m)
         far.append(sample.depth_m[above])
     values = np.concatenate(far) if far else np.empty(0, dtype=np.float32)
     if values.size == 0:
@@ -34,8 +36,8 @@ def measure_floor_plane(samples: Iterable[Sample]) -> FloorPlane:
     return FloorPlane(float(np.median(heights)), float(np.median(pitches)), float(np.median(values)))
 
 
-def _above_horizon(camera: Camera, world_from_camera: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(H, W) pixels whose ray rises or stays level."""
+def _above_horizon(camera: Camera, up: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """(H, W) pixels whose ray rises or stays level; `up` (3,) is against gravity, in the optical frame."""
     rows, columns = np.mgrid[: camera.height, : camera.width]
     rays = camera.unproject(np.stack([columns, rows], axis=-1), np.ones((camera.height, camera.width)))
-    return np.asarray(rays @ world_from_camera[2, :3] >= 0)
+    return np.asarray(rays @ up >= 0)

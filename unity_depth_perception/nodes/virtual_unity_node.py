@@ -16,15 +16,15 @@ from std_msgs.msg import Header
 
 from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.msg import ObjectDistanceArray
-from unity_depth_perception.ros.conversions.objects_and_clouds import time_message
+from unity_depth_perception.ros.conversions.headers import time_message
 from unity_depth_perception.ros.parameters.command_line import check_arguments
 from unity_depth_perception.ros.parameters.node_tables import VirtualUnityConfig
 from unity_depth_perception.ros.parameters.spec import table
 from unity_depth_perception.ros.runtime.lifecycle_node import ConfiguredNode, run_node
 from unity_depth_perception.ros.topics.diagnostics import DiagnosticsPublisher
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
-from unity_depth_perception.ros.virtual_unity.messages import ImageForm, SampleMessages
-from unity_depth_perception.ros.virtual_unity.prefetch import SceneFeed
+from unity_depth_perception.ros.virtual_unity.messages import ImageFormat, SampleMessages
+from unity_depth_perception.ros.virtual_unity.prefetch import MessagePrefetcher
 from unity_depth_perception.ros.virtual_unity.sample_sources import open_samples
 
 _DIAGNOSTICS_PERIOD_S = 0.5
@@ -47,14 +47,14 @@ class VirtualUnityNode(ConfiguredNode[VirtualUnityConfig]):
             "ground_truth/depth": Image,
             "ground_truth/instances": Image,
         }
-        self._publishers_out = [
+        self._result_publishers = [
             self.create_lifecycle_publisher(message_type, topic, OUTPUT_QOS)
             for topic, message_type in topics.items()
             if topic != "camera_info" or self.config.camera_info
         ]
         self.sent = 0
         self._origin_unix_ns = 0
-        self._feed: SceneFeed | None = None
+        self._feed: MessagePrefetcher | None = None
         self._timer: Timer | None = None
         self._diagnostics = DiagnosticsPublisher(self)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
@@ -62,8 +62,8 @@ class VirtualUnityNode(ConfiguredNode[VirtualUnityConfig]):
     def set_up(self) -> None:
         """Read or render the first sample."""
         c = self.config
-        form = ImageForm(c.encoding, c.image_transport == "compressed", c.flip_vertical)
-        self._feed = SceneFeed(open_samples(c), form)
+        form = ImageFormat(c.encoding, c.image_transport == "compressed", c.flip_vertical)
+        self._feed = MessagePrefetcher(open_samples(c), form)
         self._frames_per_sample = c.frames_per_scene if c.source == "synthetic" else 1
         self._random = random.Random(c.seed)
 
@@ -102,9 +102,9 @@ class VirtualUnityNode(ConfiguredNode[VirtualUnityConfig]):
         self.sent += 1
 
     def _outgoing(self, messages: SampleMessages) -> Iterable[tuple[Any, Any]]:
-        return zip(self._publishers_out, messages[0 if self.config.camera_info else 1 :], strict=True)
+        return zip(self._result_publishers, messages[0 if self.config.camera_info else 1 :], strict=True)
 
-    def _advance(self, feed: SceneFeed) -> None:
+    def _advance(self, feed: MessagePrefetcher) -> None:
         try:
             feed.advance()
         except PerceptionError as error:  # an image of the dataset that cannot be decoded: the one before stays

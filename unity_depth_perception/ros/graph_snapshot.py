@@ -56,7 +56,7 @@ class Status:
 
 
 @dataclass(frozen=True)
-class GraphView:
+class GraphSnapshot:
     """The graph as it was seen.
 
     Attributes:
@@ -82,7 +82,7 @@ class GraphView:
 _FRAMES = ": frames"
 
 
-def look(seconds: float, domain_id: int | None = None) -> GraphView:
+def look(seconds: float, domain_id: int | None = None) -> GraphSnapshot:
     """Listen to the graph of `domain_id` (default: ROS_DOMAIN_ID) for a while."""
     domain_id = int(os.environ.get("ROS_DOMAIN_ID", 0)) if domain_id is None else domain_id
     context = rclpy.Context()
@@ -102,10 +102,10 @@ class _Watcher:
         self._images: dict[str, Image] = {}
         node.create_subscription(DiagnosticArray, DIAGNOSTICS_TOPIC, self._take_statuses, 100)
 
-    def watch(self, seconds: float, domain_id: int) -> GraphView:
+    def watch(self, seconds: float, domain_id: int) -> GraphSnapshot:
         """Half of the time to find the nodes, the other half to hear what they hear."""
         self._spin(seconds / 2)
-        view = GraphView(domain_id, self._topics(), self._statuses, {}, {})
+        view = GraphSnapshot(domain_id, self._topics(), self._statuses, {}, {})
         for topic in view.topics:
             if topic.type == _IMAGE and any(end.node in view.nodes for end in topic.subscriptions):
                 self._node.create_subscription(Image, topic.name, self._keeper(topic.name), _ANY_OFFER)
@@ -117,7 +117,7 @@ class _Watcher:
                 images[name] = rgb_of(message)
             except ImageError as error:
                 unreadable[name] = str(error)
-        return GraphView(domain_id, self._topics(), self._statuses, images, unreadable)
+        return GraphSnapshot(domain_id, self._topics(), self._statuses, images, unreadable)
 
     def _spin(self, seconds: float) -> None:
         end = time.monotonic() + seconds

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from unity_depth_perception.cli.doctor.finding import NOTE, OK, PROBLEM, Finding
 
 if TYPE_CHECKING:
-    from unity_depth_perception.ros.graph_snapshot import End, GraphView, Topic
+    from unity_depth_perception.ros.graph_snapshot import End, GraphSnapshot, Topic
 
 _NEEDED = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")  # without them nothing happens
 _STATES = (OK, NOTE, PROBLEM, PROBLEM)  # by level of DiagnosticStatus
@@ -22,7 +22,7 @@ _FLIPPED_RATIO = 1.5  # how much more must be found in the image turned upside d
 Seen = Callable[[NDArray[np.uint8]], float]
 
 
-def check_nodes(view: GraphView) -> list[Finding]:
+def check_nodes(view: GraphSnapshot) -> list[Finding]:
     """Each node's own report, or that there is none."""
     if not view.nodes:
         detail = f"no node of this package reports in domain {view.domain_id}: start one, or set ROS_DOMAIN_ID"
@@ -37,7 +37,7 @@ def check_nodes(view: GraphView) -> list[Finding]:
     return findings
 
 
-def check_silent_topics(view: GraphView) -> list[Finding]:
+def check_silent_topics(view: GraphSnapshot) -> list[Finding]:
     """Topics that a node of this package hears and nobody publishes, and what is published instead."""
     findings = []
     for topic in view.topics:
@@ -51,7 +51,7 @@ def check_silent_topics(view: GraphView) -> list[Finding]:
     return findings
 
 
-def check_qos(view: GraphView) -> list[Finding]:
+def check_qos(view: GraphSnapshot) -> list[Finding]:
     """Publishers and subscriptions of a topic that cannot talk to each other."""
     findings = []
     for topic in view.topics:
@@ -62,7 +62,7 @@ def check_qos(view: GraphView) -> list[Finding]:
     return findings
 
 
-def check_images(view: GraphView, seen: Seen) -> list[Finding]:
+def check_images(view: GraphSnapshot, seen: Seen) -> list[Finding]:
     """Each input image's exposure and orientation; `seen` says how much the embedded models find in an image."""
     findings = [Finding(name, PROBLEM, why) for name, why in view.unreadable.items()]
     for name, image in view.images.items():
@@ -85,7 +85,7 @@ def _judge_image(name: str, image: NDArray[np.uint8], seen: Seen) -> Finding:
     return Finding(name, OK, f"{size}, mean brightness {image.mean():.0f} of 255")
 
 
-def _published(view: GraphView, types: tuple[str, ...], topic: Topic) -> bool:
+def _published(view: GraphSnapshot, types: tuple[str, ...], topic: Topic) -> bool:
     """Whether a node that hears `topic` hears another topic of these types that is published."""
     nodes = {end.node for end in topic.subscriptions}
     return any(

@@ -22,7 +22,7 @@ from vision_msgs.msg import (
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.core.visible_box import visible_box
 from unity_depth_perception.pipeline import PerceptionResult
-from unity_depth_perception.ros.conversions.objects_and_clouds import header_of
+from unity_depth_perception.ros.conversions.headers import header_of
 
 
 def detections_2d_message(result: PerceptionResult) -> Detection2DArray:

@@ -10,7 +10,7 @@ from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.core.visible_box import VisibleBox, visible_box
 from unity_depth_perception.export.pictures import object_colour
 from unity_depth_perception.pipeline import PerceptionResult
-from unity_depth_perception.ros.conversions.objects_and_clouds import header_of
+from unity_depth_perception.ros.conversions.headers import header_of
 
 _BOX_OPACITY = 0.5
 _LEAST_SIZE_M = 1e-3  # RViz refuses a scale of 0

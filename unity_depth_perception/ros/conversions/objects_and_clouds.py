@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from builtin_interfaces.msg import Time
 from geometry_msgs.msg import Point
 from sensor_msgs.msg import PointCloud2, PointField, RegionOfInterest
 from std_msgs.msg import Header
@@ -13,30 +12,15 @@ from unity_depth_perception.msg import ObjectDistance as ObjectDistanceMessage
 from unity_depth_perception.msg import ObjectDistanceArray
 from unity_depth_perception.ops.cloud import POINT_STEP, pack_cloud
 from unity_depth_perception.pipeline import PerceptionResult
+from unity_depth_perception.ros.conversions.headers import header_of
 from unity_depth_perception.ros.conversions.images import byte_array
 
-_NS_PER_S = 1_000_000_000
 _NO_PARENT = -1
 _STATISTICS = ("center", "mean", "median", "min", "max")
 _CLOUD_FIELDS = [
     PointField(name=name, offset=4 * index, datatype=PointField.FLOAT32, count=1)
     for index, name in enumerate(("x", "y", "z", "rgb"))
 ]
-
-
-def time_message(stamp_ns: int) -> Time:
-    """A stamp [ns] as ROS writes it."""
-    return Time(sec=stamp_ns // _NS_PER_S, nanosec=stamp_ns % _NS_PER_S)
-
-
-def stamp_ns_of(header: Header) -> int:
-    """The stamp of a header [ns]."""
-    return int(header.stamp.sec) * _NS_PER_S + int(header.stamp.nanosec)
-
-
-def header_of(result: PerceptionResult) -> Header:
-    """The header of the image that the result is about."""
-    return Header(stamp=time_message(result.frame.stamp_ns), frame_id=result.frame.frame_id)
 
 
 def cloud_message(result: PerceptionResult) -> PointCloud2:

@@ -13,7 +13,7 @@ from std_msgs.msg import Header
 
 from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.ros.conversions.camera_info import matrix_of
-from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 
 Matrix = NDArray[np.float64]
 
@@ -43,7 +43,7 @@ class PoseBuffer:
         return self._poses.get(stamp_ns_of(header))
 
 
-class TfPoses:
+class TfPoseLookup:
     """Poses that tf knows, in a fixed frame with z up."""
 
     def __init__(self, world_frame: str) -> None:

@@ -16,17 +16,17 @@ from unity_depth_perception.models.protocols import DepthPrediction, Segmentatio
 from unity_depth_perception.ops.instance_images import numbered
 from unity_depth_perception.ops.validity import cleaned, from_millimetres
 from unity_depth_perception.pipeline import Frame
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.conversions.images import single_channel_of
-from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
-from unity_depth_perception.ros.inputs.sources import Host, Source
-from unity_depth_perception.ros.inputs.stamp_sync import StampPairing
-from unity_depth_perception.ros.inputs.work import Work
+from unity_depth_perception.ros.inputs.frame_input import FrameInput
+from unity_depth_perception.ros.inputs.sources import FrameSource, Host
+from unity_depth_perception.ros.inputs.stamp_sync import StampSynchronizer
 
 DEPTH, INSTANCES, LABELS = "depth/image_rect", "objects/instances", "objects/label_info"
 _UNNAMED = "unknown"  # category of a value that label_info does not name
 
 
-class DepthInstancesSource(Source):
+class DepthInstancesSource(FrameSource):
     """Depth and instances of one stamp; label_info of that stamp too, or one with stamp 0, which holds for all frames.
 
     The frame has the depth image's stamp and frame_id.
@@ -42,7 +42,7 @@ class DepthInstancesSource(Source):
         """
         super().__init__(host)
         tolerance_ns = round(host.config.sync_tolerance_s * 1e9)
-        self._pairing = StampPairing((DEPTH, INSTANCES, LABELS), tolerance_ns, self._lost)
+        self._pairing = StampSynchronizer((DEPTH, INSTANCES, LABELS), tolerance_ns, self._lost)
         self._standing: LabelInfo | None = None
 
     def subscribe_frames(self) -> None:
@@ -51,7 +51,7 @@ class DepthInstancesSource(Source):
         self.subscribe(Image, INSTANCES, lambda message: self._take(INSTANCES, message))
         self.subscribe(LabelInfo, LABELS, self._take_labels)
 
-    def read(self, messages: Any) -> Work:
+    def read(self, messages: Any) -> FrameInput:
         """The frame of a pair, with its depth and instances.
 
         Raises:
@@ -74,7 +74,7 @@ class DepthInstancesSource(Source):
             world_from_camera=self.poses.at(header) if self.poses else None,
         )
         given = DepthPrediction(depth_m, is_metric=True, scatter_ratio=self.host.config.depth_scatter)
-        return Work(frame, given, _segmentation_of(instances, labels))
+        return FrameInput(frame, given, _segmentation_of(instances, labels))
 
     def _take_depth(self, message: Image) -> None:
         self.host.counts.count("received")

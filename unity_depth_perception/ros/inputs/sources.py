@@ -12,13 +12,13 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.pipeline import Frame
 from unity_depth_perception.ros.conversions.color_images import rgb_of
-from unity_depth_perception.ros.conversions.objects_and_clouds import stamp_ns_of
-from unity_depth_perception.ros.inputs.camera_poses import PoseBuffer, TfPoses
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of
+from unity_depth_perception.ros.inputs.camera_poses import PoseBuffer, TfPoseLookup
+from unity_depth_perception.ros.inputs.frame_input import FrameInput
 from unity_depth_perception.ros.inputs.intrinsics import IntrinsicsSelector
-from unity_depth_perception.ros.inputs.work import Work
 from unity_depth_perception.ros.parameters.node_tables import PoseConfig
 from unity_depth_perception.ros.topics.diagnostics import FrameCounts
-from unity_depth_perception.ros.topics.qos import AdoptingSubscription, Mismatches
+from unity_depth_perception.ros.topics.qos import QosMatchingSubscription, QosMismatches
 
 
 class Host(Protocol):
@@ -26,10 +26,10 @@ class Host(Protocol):
 
     config: Any
     counts: FrameCounts
-    mismatches: Mismatches
+    mismatches: QosMismatches
 
     def offer(self, messages: Any) -> None:
-        """Hand messages to the worker, which makes work of them by `Source.read`."""
+        """Hand messages to the worker, which makes work of them by `FrameSource.read`."""
         ...
 
     def refuse(self, outcome: str, error: Exception) -> None:
@@ -37,7 +37,7 @@ class Host(Protocol):
         ...
 
 
-class Source(ABC):
+class FrameSource(ABC):
     """Intrinsics and, where the node's table asks for it, poses; subclasses add what the frames are made of.
 
     The first subscription is the one that frames are counted by.
@@ -54,10 +54,10 @@ class Source(ABC):
         self.host = host
         config = host.config
         self.intrinsics = IntrinsicsSelector(config.camera_intrinsics_file, config.vertical_fov_deg)
-        self.subscriptions: list[AdoptingSubscription] = []
-        self.poses: PoseBuffer | TfPoses | None = None
+        self.subscriptions: list[QosMatchingSubscription] = []
+        self.poses: PoseBuffer | TfPoseLookup | None = None
         if isinstance(config, PoseConfig):
-            self.poses = TfPoses(config.world_frame) if config.world_frame else PoseBuffer()
+            self.poses = TfPoseLookup(config.world_frame) if config.world_frame else PoseBuffer()
 
     def listen(self) -> None:
         """Subscribe."""
@@ -73,7 +73,7 @@ class Source(ABC):
         for subscription in self.subscriptions:
             subscription.close()
         self.subscriptions = []
-        if isinstance(self.poses, TfPoses):
+        if isinstance(self.poses, TfPoseLookup):
             self.poses.close()
 
     @abstractmethod
@@ -81,7 +81,7 @@ class Source(ABC):
         """Subscribe to what the frames are made of."""
 
     @abstractmethod
-    def read(self, messages: Any) -> Work:
+    def read(self, messages: Any) -> FrameInput:
         """Make work of what was offered; called in the worker thread.
 
         Raises:
@@ -99,11 +99,13 @@ class Source(ABC):
             except PerceptionError as error:
                 self.host.refuse("refused inputs", error)
 
-        subscription = AdoptingSubscription(self.host, message_type, topic, guarded, self.host.mismatches, reliability)
+        subscription = QosMatchingSubscription(
+            self.host, message_type, topic, guarded, self.host.mismatches, reliability
+        )
         self.subscriptions.append(subscription)
 
 
-class ImageSource(Source):
+class ImageSource(FrameSource):
     """Colour images, raw or compressed."""
 
     def subscribe_frames(self) -> None:
@@ -114,7 +116,7 @@ class ImageSource(Source):
             message_type, topic = CompressedImage, f"{self.host.resolve_topic_name(topic)}/compressed"  # type: ignore[attr-defined]
         self.subscribe(message_type, topic, self._take, config.image_reliability)
 
-    def read(self, messages: Any) -> Work:
+    def read(self, messages: Any) -> FrameInput:
         """The frame of an image message.
 
         Raises:
@@ -123,7 +125,7 @@ class ImageSource(Source):
         header = messages.header
         image = rgb_of(messages, self.host.config.flip_vertical)
         height, width = image.shape[:2]
-        return Work(
+        return FrameInput(
             Frame(
                 image=image,
                 camera=self.intrinsics.camera_for(width, height),

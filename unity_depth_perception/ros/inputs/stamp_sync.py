@@ -8,7 +8,7 @@ from typing import Any
 _DEPTH = 10  # messages of a topic that wait for their partners
 
 
-class StampPairing:
+class StampSynchronizer:
     """Holds the messages of some topics until one of each has the same stamp, or one within the tolerance.
 
     What a newer frame has overtaken can find no partner any more: it goes to `on_lost`. A stamp that goes back on its

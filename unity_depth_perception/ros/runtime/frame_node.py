@@ -10,15 +10,15 @@ from diagnostic_msgs.msg import DiagnosticStatus
 
 from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.inputs.sources import Source
+from unity_depth_perception.ros.inputs.sources import FrameSource
 from unity_depth_perception.ros.parameters.node_tables import FrameConfig
 from unity_depth_perception.ros.parameters.spec import table
-from unity_depth_perception.ros.runtime.frame_processor import Arrival, FrameProcessor, warm_up
-from unity_depth_perception.ros.runtime.latest_wins_worker import NewestWorker
+from unity_depth_perception.ros.runtime.frame_processor import FrameProcessor, ReceivedMessages, warm_up
+from unity_depth_perception.ros.runtime.latest_wins_worker import LatestWinsWorker
 from unity_depth_perception.ros.runtime.lifecycle_node import ConfiguredNode
 from unity_depth_perception.ros.topics.diagnostics import DiagnosticsPublisher, FrameCounts, memory_values
 from unity_depth_perception.ros.topics.outputs import ResultPublishers
-from unity_depth_perception.ros.topics.qos import Mismatches
+from unity_depth_perception.ros.topics.qos import QosMismatches
 
 Config = TypeVar("Config", bound=FrameConfig)
 
@@ -40,7 +40,7 @@ class FrameNode(ConfiguredNode[Config]):
         name: str,
         config_type: type[Config],
         make_pipeline: Callable[[Config], PerceptionPipeline],
-        make_source: Callable[[Any], Source],
+        make_source: Callable[[Any], FrameSource],
         **node_arguments: Any,
     ) -> None:
         """`make_pipeline` and `make_source` are called by the configure transition.
@@ -51,12 +51,12 @@ class FrameNode(ConfiguredNode[Config]):
         self._make_pipeline = make_pipeline
         self._make_source = make_source
         self.counts = FrameCounts(lambda: self.get_clock().now().nanoseconds)
-        self.mismatches = Mismatches(self)
+        self.mismatches = QosMismatches(self)
         self._active = False
-        self._source: Source | None = None
+        self._source: FrameSource | None = None
         self._pipeline: PerceptionPipeline | None = None
-        self._publishers_out: ResultPublishers | None = None
-        self._worker: NewestWorker[Arrival] | None = None
+        self._result_publishers: ResultPublishers | None = None
+        self._worker: LatestWinsWorker[ReceivedMessages] | None = None
         self._diagnostics = DiagnosticsPublisher(self)
         self.create_timer(_ADOPT_PERIOD_S, self._adopt_offers)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
@@ -67,16 +67,16 @@ class FrameNode(ConfiguredNode[Config]):
         self._pipeline = self._make_pipeline(self.config)
         warm_up(self._pipeline, self._source.intrinsics.from_file)
         names = table(type(self.config))["outputs"].choices
-        self._publishers_out = ResultPublishers(self, names, lambda: self.config, self.mismatches)
+        self._result_publishers = ResultPublishers(self, names, lambda: self.config, self.mismatches)
         process = FrameProcessor(
             self._source.read,
             self._pipeline,
-            self._publishers_out,
+            self._result_publishers,
             self.counts,
             lambda: self.config.limits,
             lambda error: self.refuse("refused inputs", error),
         )
-        self._worker = NewestWorker(
+        self._worker = LatestWinsWorker(
             process, lambda _: self.counts.count("dropped"), lambda e: self.refuse("refused", e)
         )
         models = "".join(f"{key} {value}, " for key, value in self._models().items())
@@ -104,15 +104,15 @@ class FrameNode(ConfiguredNode[Config]):
         self._source = None
         if self._worker is not None and not self._worker.stop(_STOP_TIMEOUT_S):
             return False
-        if self._publishers_out is not None:
-            self._publishers_out.close()
-        self._worker = self._publishers_out = self._pipeline = None
+        if self._result_publishers is not None:
+            self._result_publishers.close()
+        self._worker = self._result_publishers = self._pipeline = None
         return True
 
     def offer(self, messages: Any) -> None:
         """Hand messages to the worker."""
         if self._worker is not None:
-            self._worker.offer(Arrival(messages, time.perf_counter()))
+            self._worker.offer(ReceivedMessages(messages, time.perf_counter()))
 
     def refuse(self, outcome: str, error: Exception) -> None:
         """Count and report what cannot be used."""
@@ -158,6 +158,6 @@ class FrameNode(ConfiguredNode[Config]):
             return DiagnosticStatus.WARN, self.counts.last_reason
         if silent_s > _SILENCE_S:
             return DiagnosticStatus.WARN, f"no image on {frames.topic} for {silent_s:.0f} s"
-        if self._publishers_out is not None and not self._publishers_out.watched:
+        if self._result_publishers is not None and not self._result_publishers.watched:
             return DiagnosticStatus.WARN, "nobody subscribes to an output"
         return DiagnosticStatus.OK, "processing"

@@ -13,14 +13,14 @@ import torch
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import InputError, ModelError, PerceptionError
 from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline
-from unity_depth_perception.ros.inputs.work import Work
+from unity_depth_perception.ros.inputs.frame_input import FrameInput
 from unity_depth_perception.ros.topics.diagnostics import FrameCounts
 from unity_depth_perception.ros.topics.outputs import ResultPublishers
 
 _USUAL_SIZE = (1024, 1024)
 
 
-class Arrival(NamedTuple):
+class ReceivedMessages(NamedTuple):
     """One message, or several that belong together, and when the last arrived on the clock of `time.perf_counter`."""
 
     messages: Any
@@ -32,7 +32,7 @@ class FrameProcessor:
 
     def __init__(
         self,
-        read: Callable[[Any], Work],
+        read: Callable[[Any], FrameInput],
         pipeline: PerceptionPipeline,
         publishers: ResultPublishers,
         counts: FrameCounts,
@@ -50,7 +50,7 @@ class FrameProcessor:
         self._limits = limits
         self._refuse_pose = refuse_pose
 
-    def __call__(self, arrival: Arrival) -> None:
+    def __call__(self, arrival: ReceivedMessages) -> None:
         """Process and publish one frame, or leave it if nobody listens.
 
         Raises:

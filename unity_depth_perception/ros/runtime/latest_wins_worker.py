@@ -9,7 +9,7 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-class NewestWorker(Generic[Item]):
+class LatestWinsWorker(Generic[Item]):
     """Hands items to `process` in a thread of its own, so that callbacks return at once.
 
     An item that a newer one replaces before its turn goes to `on_drop`. What `process` raises goes to `on_error`: the

@@ -20,10 +20,11 @@ from unity_depth_perception.ros.conversions.detections import (
     detections_3d_message,
     label_info_message,
 )
+from unity_depth_perception.ros.conversions.headers import header_of
 from unity_depth_perception.ros.conversions.images import depth_message, image_message, instance_message
 from unity_depth_perception.ros.conversions.markers import markers_message
-from unity_depth_perception.ros.conversions.objects_and_clouds import cloud_message, distances_message, header_of
-from unity_depth_perception.ros.topics.qos import LATCHED_QOS, OUTPUT_QOS, Mismatches, create_output
+from unity_depth_perception.ros.conversions.objects_and_clouds import cloud_message, distances_message
+from unity_depth_perception.ros.topics.qos import LATCHED_QOS, OUTPUT_QOS, QosMismatches, create_output
 
 Config = Any  # the table of the node that publishes; an output asks it only for what its node has
 
@@ -65,7 +66,7 @@ class ResultPublishers:
     """Publishers of what a PerceptionResult says."""
 
     def __init__(
-        self, node: LifecycleNode, names: tuple[str, ...], config: Callable[[], Config], mismatches: Mismatches
+        self, node: LifecycleNode, names: tuple[str, ...], config: Callable[[], Config], mismatches: QosMismatches
     ) -> None:
         """`names` of `OUTPUTS`; `config` is asked for each frame, for its `outputs` may change at run time."""
         self._node = node

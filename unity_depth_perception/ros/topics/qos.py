@@ -34,7 +34,7 @@ LATCHED_QOS = QoSProfile(
 _INPUT_DEPTH = 10
 
 
-class Mismatches:
+class QosMismatches:
     """Publishers and subscriptions of other nodes that cannot talk to this one, counted and logged."""
 
     def __init__(self, node: Node) -> None:
@@ -58,7 +58,7 @@ class Mismatches:
 
 
 def create_output(
-    node: Node, message_type: type[Any], topic: str, mismatches: Mismatches, profile: QoSProfile = OUTPUT_QOS
+    node: Node, message_type: type[Any], topic: str, mismatches: QosMismatches, profile: QoSProfile = OUTPUT_QOS
 ) -> Any:
     """A lifecycle publisher whose history, depth and reliability users may set (`qos_overrides.*` parameters)."""
     return node.create_lifecycle_publisher(
@@ -70,7 +70,7 @@ def create_output(
     )
 
 
-class AdoptingSubscription:
+class QosMatchingSubscription:
     """A subscription that hears every publisher of its topic.
 
     A reliable subscription hears nothing from a best-effort publisher, and a best-effort one loses most large images on
@@ -85,7 +85,7 @@ class AdoptingSubscription:
         message_type: type[Any],
         topic: str,
         callback: Callable[[Any], None],
-        mismatches: Mismatches,
+        mismatches: QosMismatches,
         reliability: str = "auto",
     ) -> None:
         """`reliability`: auto, reliable or best_effort; users may set history and depth (`qos_overrides.*`)."""

@@ -28,7 +28,7 @@ _FROM_RGB = {
 }
 
 
-class ImageForm(NamedTuple):
+class ImageFormat(NamedTuple):
     """How the camera sends its image."""
 
     encoding: str = "rgb8"  # of raw images
@@ -53,7 +53,7 @@ class SampleMessages(NamedTuple):
                 message.header = header
 
 
-def sample_messages(sample: Sample, form: ImageForm = ImageForm()) -> SampleMessages:  # noqa: B008 - it is immutable
+def sample_messages(sample: Sample, form: ImageFormat = ImageFormat()) -> SampleMessages:  # noqa: B008 - it is immutable
     """The messages of a sample; `stamp` them before they are published."""
     header, pose = Header(), sample.world_from_camera
     depth, instances = sample.depth_m, sample.instances
@@ -67,7 +67,7 @@ def sample_messages(sample: Sample, form: ImageForm = ImageForm()) -> SampleMess
     )
 
 
-def _image(header: Header, rgb: NDArray[np.uint8], form: ImageForm) -> Any:
+def _image(header: Header, rgb: NDArray[np.uint8], form: ImageFormat) -> Any:
     pixels = rgb[::-1] if form.flip_vertical else rgb
     if form.compressed:
         _, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 
-from unity_depth_perception.ros.virtual_unity.messages import ImageForm, SampleMessages, sample_messages
+from unity_depth_perception.ros.virtual_unity.messages import ImageFormat, SampleMessages, sample_messages
 from unity_depth_perception.ros.virtual_unity.sample_sources import ReadSample
 
 
-class SceneFeed:
+class MessagePrefetcher:
     """The messages of one sample after another, the next one made in the background."""
 
-    def __init__(self, read: ReadSample, form: ImageForm) -> None:
+    def __init__(self, read: ReadSample, form: ImageFormat) -> None:
         """Makes the first sample's messages before it returns.
 
         Raises:

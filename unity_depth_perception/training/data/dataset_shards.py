@@ -18,6 +18,7 @@ from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
 
 from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.core.ground_plane import up_from_pose
 from unity_depth_perception.dataset.sample import Sample, SampleSource
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.ops.instance_images import numbered
@@ -188,4 +189,4 @@ def _floor(world_from_camera: NDArray[np.float64] | None) -> NDArray[np.float32]
     """Normal and height of the floor z = 0 as the camera sees it; NaN where the pose is not known."""
     if world_from_camera is None:
         return np.full(4, np.nan, dtype=np.float32)
-    return np.array([*(-world_from_camera[2, :3]), world_from_camera[2, 3]], dtype=np.float32)
+    return np.array([*-up_from_pose(world_from_camera), world_from_camera[2, 3]], dtype=np.float32)

@@ -8,7 +8,7 @@ from unity_depth_perception.models.protocols import DepthPrediction, Segmentatio
 from unity_depth_perception.pipeline import Frame
 
 
-class Work(NamedTuple):
+class FrameInput(NamedTuple):
     """A frame, and what of its results is known already."""
 
     frame: Frame
