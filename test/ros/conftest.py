@@ -97,8 +97,8 @@ def make_node(graph: Graph) -> Callable[..., Any]:
 
 
 @pytest.fixture
-def setup(graph: Graph, make_node: Callable[..., Any]) -> Any:
+def rig(graph: Graph, make_node: Callable[..., Any]) -> Any:
     """A perception_node with stand-in models, and a camera in front of it."""
-    from rig import Setup
+    from camera_rig import CameraRig
 
-    return Setup(graph, make_node())
+    return CameraRig(graph, make_node())

@@ -25,7 +25,7 @@ FRAME_ID = "unity_camera_optical"
 CPU = torch.device("cpu")
 
 
-class PlaneDepth:
+class ConstantDepth:
     """The same depth everywhere. With a gate, each real frame waits until the test opens it."""
 
     name = "plane"
@@ -43,7 +43,7 @@ class PlaneDepth:
         return DepthPrediction(torch.full(image.shape[:2], DEPTH_M), is_metric=True)
 
 
-class HungryDepth(PlaneDepth):
+class OutOfMemoryDepth(ConstantDepth):
     """RunLengths out of the GPU's memory on the frames of `too_large` pixels and more."""
 
     def __init__(self, too_large: int) -> None:
@@ -58,7 +58,7 @@ class HungryDepth(PlaneDepth):
         return super().infer(image, camera, gravity, proposals)
 
 
-class ParticularDepth(PlaneDepth):
+class PoseRejectingDepth(ConstantDepth):
     """Takes no pose."""
 
     def infer(
@@ -86,7 +86,7 @@ class RedSegmenter:
 
 
 def stand_in_pipeline(gate: threading.Semaphore | None = None) -> PerceptionPipeline:
-    return PerceptionPipeline(PlaneDepth(gate), RedSegmenter())
+    return PerceptionPipeline(ConstantDepth(gate), RedSegmenter())
 
 
 def camera(width: int = WIDTH, height: int = HEIGHT) -> Camera:

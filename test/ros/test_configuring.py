@@ -13,12 +13,12 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
 import torch
+from camera_rig import CameraRig
 from conftest import Graph
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rig import Setup
-from stand_ins import PlaneDepth, RedSegmenter, stand_in_pipeline
+from stand_ins import ConstantDepth, RedSegmenter, stand_in_pipeline
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
@@ -46,7 +46,7 @@ def test_a_model_that_cannot_be_loaded_is_a_failure_that_can_be_mended(graph: Gr
     status, _ = values_of(messages[-1], "/perception_node")
     assert (status.level, "got garbage" in status.message) == (DiagnosticStatus.ERROR, True)
     broken.clear()
-    Setup(graph, node).expect_good_frame_processed()
+    CameraRig(graph, node).expect_good_frame_processed()
 
 
 def test_what_torch_raises_while_loading_is_a_failure_too(graph: Graph) -> None:
@@ -64,7 +64,7 @@ def test_a_bad_model_name_or_file_fails_the_transition(
     graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameter: str, value: str
 ) -> None:
     if parameter == "segmentation_model":  # so that its own failure comes first
-        monkeypatch.setattr(perception_node, "create_depth_estimator", lambda *arguments: PlaneDepth())
+        monkeypatch.setattr(perception_node, "create_depth_estimator", lambda *arguments: ConstantDepth())
     (tmp_path / "corrupt.safetensors").write_bytes(b"\xff" * 200)
     value = str(tmp_path / value) if value.endswith(".safetensors") else value
     overrides = [Parameter(parameter, value=value), Parameter("device", value="cpu")]
@@ -91,7 +91,7 @@ def test_a_relative_model_without_a_scale_fails_before_its_weights_are_looked_fo
         assert "got relative depth" in node.failure
 
 
-class RelativeDepth(PlaneDepth):
+class RelativeDepth(ConstantDepth):
     """Depth in a unit of its own."""
 
     proposer = None
@@ -119,7 +119,7 @@ def test_a_missing_intrinsics_file_fails_the_transition(make_node: Callable[...,
     assert "/no/such/file.json" in node.failure
 
 
-class NotedDepth(PlaneDepth):
+class SizeRecordingDepth(ConstantDepth):
     """Notes the sizes that it sees."""
 
     proposer = None
@@ -137,7 +137,7 @@ class NotedDepth(PlaneDepth):
 def test_the_models_are_warmed_up_for_the_camera_of_the_file(graph: Graph, tmp_path: Path, known: bool) -> None:
     file = tmp_path / "camera.json"
     file.write_text(json.dumps(Camera.from_vertical_fov(1.0, 96, 54).to_intrinsics()))
-    depth = NotedDepth()
+    depth = SizeRecordingDepth()
     pipeline = PerceptionPipeline(depth, RedSegmenter())
     overrides = [Parameter("camera_intrinsics_file", value=str(file) if known else "")]
     node = graph.add(PerceptionNode(lambda config: pipeline, context=graph.context, parameter_overrides=overrides))

@@ -12,13 +12,13 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
 import rclpy
+from camera_rig import BEST_EFFORT_QOS, CameraRig, MakeNode
 from conftest import DEADLINE_S, Graph
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from rclpy.parameter import Parameter
-from rig import BEST_EFFORT_QOS, MakeNode, Setup
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
-from stand_ins import HungryDepth, ParticularDepth, RedSegmenter, camera_info, header, image, stand_in_pipeline
+from stand_ins import OutOfMemoryDepth, PoseRejectingDepth, RedSegmenter, camera_info, header, image, stand_in_pipeline
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.core.errors import ConfigurationError
@@ -29,12 +29,12 @@ from unity_depth_perception.ros.topics.diagnostics import values_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 
-def test_a_camera_that_comes_back_with_another_offer_is_heard(setup: Setup) -> None:
-    setup.send_info()
-    setup.process(image(1))
+def test_a_camera_that_comes_back_with_another_offer_is_heard(rig: CameraRig) -> None:
+    rig.send_info()
+    rig.process(image(1))
     for stamp_ns, qos in enumerate((BEST_EFFORT_QOS, OUTPUT_QOS), start=2):
-        setup.replace_camera(qos)
-        assert stamp_ns_of(setup.process(image(stamp_ns)).header) == stamp_ns
+        rig.replace_camera(qos)
+        assert stamp_ns_of(rig.process(image(stamp_ns)).header) == stamp_ns
 
 
 def test_a_camera_under_another_name_is_heard(graph: Graph) -> None:
@@ -46,73 +46,73 @@ def test_a_camera_under_another_name_is_heard(graph: Graph) -> None:
     graph.spin_until(lambda: images.get_subscription_count() > 0, "the best-effort offer to be adopted")
 
 
-def test_camera_info_that_changes_in_flight_scales_or_waits(setup: Setup) -> None:
-    setup.send_info()
-    setup.process(image(1))
-    publish_info(setup, camera_info(2, 128, 96))
-    setup.process(image(2))  # still the old size: scaled
-    setup.process(image(3, 128, 96))
-    publish_info(setup, camera_info(4, 64, 64))
-    setup.images.publish(image(4, 128, 96))
-    setup.expect("refused", 1)
-    assert "proportions of the camera's 64 x 64 px, got 128 x 96" in setup.node.counts.last_reason
-    assert stamp_ns_of(setup.process(image(5, 64, 64)).header) == 5
+def test_camera_info_that_changes_in_flight_scales_or_waits(rig: CameraRig) -> None:
+    rig.send_info()
+    rig.process(image(1))
+    publish_info(rig, camera_info(2, 128, 96))
+    rig.process(image(2))  # still the old size: scaled
+    rig.process(image(3, 128, 96))
+    publish_info(rig, camera_info(4, 64, 64))
+    rig.images.publish(image(4, 128, 96))
+    rig.expect("refused", 1)
+    assert "proportions of the camera's 64 x 64 px, got 128 x 96" in rig.node.counts.last_reason
+    assert stamp_ns_of(rig.process(image(5, 64, 64)).header) == 5
 
 
 @pytest.mark.parametrize("stamps_ns", [(7, 7, 7), (9_000_000_000, 3, 4), (0, 0, 1)], ids=["repeat", "back", "zero"])
-def test_any_stamp_is_passed_through(setup: Setup, stamps_ns: tuple[int, ...]) -> None:
-    setup.send_info()
-    assert [stamp_ns_of(setup.process(image(stamp_ns)).header) for stamp_ns in stamps_ns] == list(stamps_ns)
+def test_any_stamp_is_passed_through(rig: CameraRig, stamps_ns: tuple[int, ...]) -> None:
+    rig.send_info()
+    assert [stamp_ns_of(rig.process(image(stamp_ns)).header) for stamp_ns in stamps_ns] == list(stamps_ns)
 
 
 def test_a_large_frame_after_a_small_one(graph: Graph, make_node: MakeNode) -> None:
-    setup = Setup(graph, make_node(vertical_fov_deg=60.0))
+    rig = CameraRig(graph, make_node(vertical_fov_deg=60.0))
     for stamp_ns, size in enumerate([(640, 480), (4000, 3000), (640, 480)]):
-        (item,) = setup.process(image(stamp_ns, *size)).objects
+        (item,) = rig.process(image(stamp_ns, *size)).objects
         assert item.pixel_count == 100
 
 
 def test_out_of_gpu_memory_skips_the_frame_and_goes_on(graph: Graph, make_node: MakeNode) -> None:
-    setup = Setup(graph, make_node(pipeline=PerceptionPipeline(HungryDepth(too_large=10_000), RedSegmenter())))
+    rig = CameraRig(graph, make_node(pipeline=PerceptionPipeline(OutOfMemoryDepth(too_large=10_000), RedSegmenter())))
     reports = graph.collect(DiagnosticArray, "/diagnostics")
-    setup.send_info()
-    setup.process(image(1))
-    setup.images.publish(image(2, 640, 480))
-    setup.expect("refused", 1)
+    rig.send_info()
+    rig.process(image(1))
+    rig.images.publish(image(2, 640, 480))
+    rig.expect("refused", 1)
     said = "the GPU ran out of memory on a frame of 640 x 480 px, which is skipped"
-    assert said in setup.node.counts.last_reason
+    assert said in rig.node.counts.last_reason
     graph.spin_until(lambda: said in status_of(reports).message, "diagnostics to say so")
     assert status_of(reports).level == DiagnosticStatus.WARN
-    setup.process(image(3))
+    rig.process(image(3))
     graph.spin_until(lambda: status_of(reports).level == DiagnosticStatus.OK, "the warning to end")
 
 
 def test_a_pose_that_contradicts_its_image_is_counted_and_the_frame_processed(
     graph: Graph, make_node: MakeNode
 ) -> None:
-    setup = Setup(graph, make_node(pipeline=PerceptionPipeline(ParticularDepth(), RedSegmenter())))
+    rig = CameraRig(graph, make_node(pipeline=PerceptionPipeline(PoseRejectingDepth(), RedSegmenter())))
     poses = graph.node.create_publisher(PoseStamped, "camera_pose", OUTPUT_QOS)
     graph.spin_until(lambda: poses.get_subscription_count() > 0, "a subscription to the pose")
-    setup.send_info()
+    rig.send_info()
     poses.publish(PoseStamped(header=header(1)))
-    graph.spin_until(lambda: setup.node._source.poses.at(header(1)) is not None, "the pose")
-    assert len(setup.process(image(1)).objects) == 1
-    assert (setup.node.counts["processed"], setup.node.counts["refused inputs"]) == (1, 1)
-    assert setup.node.counts.last_reason == "down is elsewhere"
-    setup.process(image(2))  # its pose is not known
-    assert setup.node.counts["refused inputs"] == 1
+    graph.spin_until(lambda: rig.node._source.poses.lookup(header(1)) is not None, "the pose")
+    assert len(rig.process(image(1)).objects) == 1
+    assert (rig.node.counts["processed"], rig.node.counts["refused inputs"]) == (1, 1)
+    assert rig.node.counts.last_reason == "down is elsewhere"
+    rig.process(image(2))  # its pose is not known
+    assert rig.node.counts["refused inputs"] == 1
 
 
-def test_a_subscriber_that_never_reads_holds_nobody_up(setup: Setup) -> None:
-    sleeper = rclpy.create_node("sleeper", context=setup.graph.context)  # in no executor
+def test_a_subscriber_that_never_reads_holds_nobody_up(rig: CameraRig) -> None:
+    sleeper = rclpy.create_node("sleeper", context=rig.graph.context)  # in no executor
     for kind, topic in ((PointCloud2, "depth/points"), (ObjectDistanceArray, "objects/distances")):
         sleeper.create_subscription(kind, topic, print, OUTPUT_QOS)
-    publishers = setup.node._result_publishers
-    setup.graph.spin_until(lambda: publishers.wants("depth/points"), "the subscriber to be known")
-    setup.send_info()
+    publishers = rig.node._result_publishers
+    rig.graph.spin_until(lambda: publishers.is_subscribed("depth/points"), "the subscriber to be known")
+    rig.send_info()
     for stamp_ns in range(20):
-        setup.process(image(stamp_ns))
-    setup.expect("processed", 20)
+        rig.process(image(stamp_ns))
+    rig.expect("processed", 20)
     sleeper.destroy_node()
 
 
@@ -130,7 +130,7 @@ def test_two_nodes_in_one_domain_both_work(graph: Graph, namespaces: tuple[str, 
     infos = graph.node.create_publisher(CameraInfo, "/unity/camera/camera_info", OUTPUT_QOS)
     found = [graph.collect(ObjectDistanceArray, f"{name}/objects/distances") for name in dict.fromkeys(namespaces)]
     graph.spin_until(lambda: images.get_subscription_count() == infos.get_subscription_count() == 2, "both nodes")
-    graph.spin_until(lambda: all(node._result_publishers.watched for node in nodes), "both to be watched")
+    graph.spin_until(lambda: all(node._result_publishers.has_subscribers for node in nodes), "both to be watched")
     infos.publish(camera_info())
     graph.spin_until(lambda: all(node._source.intrinsics.age_s is not None for node in nodes), "camera_info")
     images.publish(image(5))
@@ -138,18 +138,18 @@ def test_two_nodes_in_one_domain_both_work(graph: Graph, namespaces: tuple[str, 
     assert all(found)
 
 
-def test_500_malformed_messages_are_counted_and_the_next_good_frame_is_processed(setup: Setup) -> None:
+def test_500_malformed_messages_are_counted_and_the_next_good_frame_is_processed(rig: CameraRig) -> None:
     generator = random.Random(7)
-    counts, outcomes = setup.node.counts, ("refused", "refused inputs")
-    setup.send_info()
+    counts, outcomes = rig.node.counts, ("refused", "refused inputs")
+    rig.send_info()
     for number in range(1, 251):
-        setup.images.publish(malformed_image(generator))
-        setup.infos.publish(malformed_camera_info(generator))
+        rig.images.publish(malformed_image(generator))
+        rig.infos.publish(malformed_camera_info(generator))
         done = f"pair {number} of 250 to be refused"
-        setup.graph.spin_until(lambda n=number: all(counts[outcome] == n for outcome in outcomes), done)
+        rig.graph.spin_until(lambda n=number: all(counts[outcome] == n for outcome in outcomes), done)
     assert [counts[outcome] for outcome in outcomes] == [250, 250]
-    assert setup.distances == []
-    setup.expect_good_frame_processed()
+    assert rig.distances == []
+    rig.expect_good_frame_processed()
 
 
 def malformed_image(generator: random.Random) -> Image:
@@ -186,11 +186,11 @@ def malformed_camera_info(generator: random.Random) -> CameraInfo:
     return message
 
 
-def publish_info(setup: Setup, message: CameraInfo) -> None:
+def publish_info(rig: CameraRig, message: CameraInfo) -> None:
     """Send a camera_info and wait until the node has it."""
-    setup.infos.publish(message)
-    source, size = setup.node._source, (message.width, message.height)
-    setup.graph.spin_until(
+    rig.infos.publish(message)
+    source, size = rig.node._source, (message.width, message.height)
+    rig.graph.spin_until(
         lambda: (source.intrinsics._from_info.width, source.intrinsics._from_info.height) == size, "camera_info"
     )
 
@@ -212,13 +212,13 @@ def test_a_frame_that_shutdown_interrupts_is_no_fault(
 ) -> None:
     """Ctrl-C in mid-frame: its result has no topic to go to any more, and nobody is told that it was refused."""
     gate = threading.Semaphore(0)
-    setup = Setup(graph, make_node(gate))
-    setup.send_info()
-    setup.images.publish(image())
-    setup.expect("received", 1)
-    graph.spin_until(lambda: setup.node._worker._waiting is None, "the frame to be in flight")
+    rig = CameraRig(graph, make_node(gate))
+    rig.send_info()
+    rig.images.publish(image())
+    rig.expect("received", 1)
+    graph.spin_until(lambda: rig.node._worker._waiting is None, "the frame to be in flight")
     rclpy.shutdown(context=graph.context)
     gate.release()
-    assert setup.node._worker.stop(DEADLINE_S)
-    assert (setup.node.counts["processed"], setup.node.counts["refused"]) == (0, 0)
+    assert rig.node._worker.stop(DEADLINE_S)
+    assert (rig.node.counts["processed"], rig.node.counts["refused"]) == (0, 0)
     assert "refused" not in capfd.readouterr().err

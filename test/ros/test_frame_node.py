@@ -12,6 +12,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
+from camera_rig import BEST_EFFORT_QOS, CameraRig, MakeNode
 from conftest import Graph
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
@@ -20,7 +21,6 @@ from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
-from rig import BEST_EFFORT_QOS, MakeNode, Setup
 from sensor_msgs.msg import CompressedImage, Image, PointCloud2
 from stand_ins import HEIGHT, compressed, image, picture, stand_in_pipeline
 from vision_msgs.msg import LabelInfo
@@ -36,14 +36,14 @@ class Busy:
 
     def __init__(self, graph: Graph, make_node: MakeNode) -> None:
         self.gate = threading.Semaphore(0)
-        self.setup = Setup(graph, make_node(self.gate))
-        self.setup.send_info()
-        self.setup.images.publish(image(1))
-        self.setup.expect("received", 1)
-        graph.spin_until(lambda: self.setup.node._worker._waiting is None, "the frame to be in flight")
+        self.rig = CameraRig(graph, make_node(self.gate))
+        self.rig.send_info()
+        self.rig.images.publish(image(1))
+        self.rig.expect("received", 1)
+        graph.spin_until(lambda: self.rig.node._worker._waiting is None, "the frame to be in flight")
 
     def call(self, service_type: type[Any], name: str, **request: Any) -> Any:
-        graph = self.setup.graph
+        graph = self.rig.graph
         client = graph.node.create_client(service_type, f"/perception_node/{name}")
         graph.spin_until(client.service_is_ready, name)
         future = client.call_async(service_type.Request(**request))
@@ -63,16 +63,16 @@ def busy(graph: Graph, make_node: MakeNode) -> Iterator[Busy]:
 
 
 def test_a_busy_node_answers(busy: Busy) -> None:
-    node, counts = busy.setup.node, busy.setup.node.counts
+    node, counts = busy.rig.node, busy.rig.node.counts
     assert busy.set(min_score=0.5).successful
     assert node.config.min_score == 0.5
     (value,) = busy.call(GetParameters, "get_parameters", names=["min_score"]).values
     assert value.double_value == 0.5
-    reports = busy.setup.graph.collect(DiagnosticArray, "/diagnostics")
-    busy.setup.graph.spin_until(lambda: bool(reports), "diagnostics")
+    reports = busy.rig.graph.collect(DiagnosticArray, "/diagnostics")
+    busy.rig.graph.spin_until(lambda: bool(reports), "diagnostics")
     deactivate = Transition(id=Transition.TRANSITION_DEACTIVATE)
     assert busy.call(ChangeState, "change_state", transition=deactivate).success
-    assert (counts["processed"], busy.setup.distances) == (0, []), "the frame is still in flight"
+    assert (counts["processed"], busy.rig.distances) == (0, []), "the frame is still in flight"
 
 
 def test_nonsense_is_refused_with_what_is_allowed(busy: Busy) -> None:
@@ -88,45 +88,45 @@ def test_nonsense_is_refused_with_what_is_allowed(busy: Busy) -> None:
 
 
 def test_a_frame_in_flight_at_deactivation_is_not_published_and_the_node_starts_again(busy: Busy) -> None:
-    setup = busy.setup
-    setup.images.publish(image(2))
-    setup.expect("received", 2)
-    assert setup.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
-    assert setup.node.counts["dropped"] == 1, "the waiting frame"
+    rig = busy.rig
+    rig.images.publish(image(2))
+    rig.expect("received", 2)
+    assert rig.node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
+    assert rig.node.counts["dropped"] == 1, "the waiting frame"
     busy.gate.release(2)
-    setup.expect("processed", 1)
-    assert setup.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
-    setup.graph.spin_until(lambda: setup._connected, "the node to be connected again")
-    setup.expect_good_frame_processed(3)
-    assert len(setup.distances) == 1
+    rig.expect("processed", 1)
+    assert rig.node.trigger_activate() == TransitionCallbackReturn.SUCCESS
+    rig.graph.spin_until(lambda: rig._connected, "the node to be connected again")
+    rig.expect_good_frame_processed(3)
+    assert len(rig.distances) == 1
 
 
 def test_a_node_that_is_still_computing_cannot_be_cleaned_up_until_it_has_ended(busy: Busy) -> None:
-    node = busy.setup.node
+    node = busy.rig.node
     assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
     assert node.trigger_cleanup() == TransitionCallbackReturn.FAILURE
     assert "clean up again when it has ended" in node.failure
     busy.gate.release(1)
-    busy.setup.expect("processed", 1)
+    busy.rig.expect("processed", 1)
     assert node.trigger_cleanup() == TransitionCallbackReturn.SUCCESS
     assert node.failure == ""
 
 
-def test_score_range_outputs_and_orientation_change_at_run_time(setup: Setup) -> None:
-    graph, node = setup.graph, setup.node
+def test_score_range_outputs_and_orientation_change_at_run_time(rig: CameraRig) -> None:
+    graph, node = rig.graph, rig.node
     depth, points = graph.collect(Image, "depth/image_rect"), graph.collect(PointCloud2, "depth/points")
-    graph.spin_until(lambda: node._result_publishers.wants("depth/points"), "the cloud to be watched")
-    setup.send_info()
-    (item,) = setup.process(image(1)).objects
+    graph.spin_until(lambda: node._result_publishers.is_subscribed("depth/points"), "the cloud to be watched")
+    rig.send_info()
+    (item,) = rig.process(image(1)).objects
     assert item.bbox.y_offset == 20
     graph.spin_until(lambda: len(depth) == len(points) == 1, "depth and cloud")
     change(node, flip_vertical=True, max_depth_m=1.0, outputs=["objects/distances", "depth/image_rect"])
-    (item,) = setup.process(image(2)).objects
+    (item,) = rig.process(image(2)).objects
     assert item.bbox.y_offset == HEIGHT - 30
     graph.spin_until(lambda: len(depth) == 2, "depth")
     assert np.isinf(single_channel_of(depth[1])).all()
     change(node, min_score=0.95, max_depth_m=0.0, depth_encoding="16UC1")
-    assert setup.process(image(3)).objects == []
+    assert rig.process(image(3)).objects == []
     graph.spin_until(lambda: len(depth) == 3, "depth")
     assert single_channel_of(depth[2])[0, 0] == 2000
     assert len(points) == 1, "the cloud is no longer offered"
@@ -146,23 +146,23 @@ def test_compressed_images_are_heard_below_the_remapped_name(graph: Graph) -> No
             parameter_overrides=[Parameter("image_transport", value="compressed")],
         )
     )
-    setup = Setup(graph, node, topic="/unity/camera/image_raw/compressed", kind=CompressedImage)
-    setup.send_info()
-    (item,) = setup.process(compressed(picture(), ".png")).objects
+    rig = CameraRig(graph, node, topic="/unity/camera/image_raw/compressed", kind=CompressedImage)
+    rig.send_info()
+    (item,) = rig.process(compressed(picture(), ".png")).objects
     assert item.pixel_count == 100
-    setup.images.publish(CompressedImage(format="png", data=b"no image"))
-    setup.expect("refused", 1)
-    assert "expected a JPEG or PNG image" in setup.node.counts.last_reason
+    rig.images.publish(CompressedImage(format="png", data=b"no image"))
+    rig.expect("refused", 1)
+    assert "expected a JPEG or PNG image" in rig.node.counts.last_reason
 
 
-def test_label_info_is_kept_for_those_who_come_later(setup: Setup) -> None:
-    first = setup.graph.collect(LabelInfo, "objects/label_info")
-    setup.graph.spin_until(lambda: setup.node._result_publishers.wants("objects/label_info"), "a subscription")
-    setup.expect_good_frame_processed()
-    setup.graph.spin_until(lambda: bool(first), "label_info")
+def test_label_info_is_kept_for_those_who_come_later(rig: CameraRig) -> None:
+    first = rig.graph.collect(LabelInfo, "objects/label_info")
+    rig.graph.spin_until(lambda: rig.node._result_publishers.is_subscribed("objects/label_info"), "a subscription")
+    rig.expect_good_frame_processed()
+    rig.graph.spin_until(lambda: bool(first), "label_info")
     later: list[LabelInfo] = []
-    setup.graph.node.create_subscription(LabelInfo, "objects/label_info", later.append, LATCHED_QOS)
-    setup.graph.spin_until(lambda: bool(later), "the last label_info")
+    rig.graph.node.create_subscription(LabelInfo, "objects/label_info", later.append, LATCHED_QOS)
+    rig.graph.spin_until(lambda: bool(later), "the last label_info")
 
 
 def test_qos_overrides_of_outputs_are_taken(graph: Graph, make_node: MakeNode) -> None:
@@ -193,16 +193,16 @@ def test_a_qos_mismatch_is_seen(graph: Graph, make_node: MakeNode) -> None:
     )
 
 
-def test_diagnostics_hold_rates_stages_memory_and_the_age_of_camera_info(setup: Setup) -> None:
-    reports = setup.graph.collect(DiagnosticArray, "/diagnostics")
-    setup.graph.spin_until(lambda: bool(reports), "diagnostics")
+def test_diagnostics_hold_rates_stages_memory_and_the_age_of_camera_info(rig: CameraRig) -> None:
+    reports = rig.graph.collect(DiagnosticArray, "/diagnostics")
+    rig.graph.spin_until(lambda: bool(reports), "diagnostics")
     status, values = values_of(reports[-1], "/perception_node")
     assert (status.level, status.message) == (DiagnosticStatus.WARN, "no image yet on /image_raw")
     assert values["camera_info age [s]"] == "none yet"
-    setup.send_info()
-    setup.process(image(1))
+    rig.send_info()
+    rig.process(image(1))
     reports.clear()
-    setup.graph.spin_until(lambda: bool(reports), "newer diagnostics")
+    rig.graph.spin_until(lambda: bool(reports), "newer diagnostics")
     _, values = values_of(reports[-1], "/perception_node")
     for stage in ("wait", "convert", "upload", "depth", "segmentation", "objects", "publish", "latency"):
         assert 0 <= float(values[f"{stage} p50 [ms]"]) <= float(values[f"{stage} p95 [ms]"]), stage
@@ -213,16 +213,16 @@ def test_diagnostics_hold_rates_stages_memory_and_the_age_of_camera_info(setup: 
     assert (values["device"], values["depth model"], values["segmentation model"]) == ("cpu", "compact", "compact")
 
 
-def test_latency_counts_from_the_stamp_where_both_clocks_agree(setup: Setup) -> None:
-    setup.send_info()
-    setup.process(image(time.time_ns() - 2_000_000_000))
-    setup.expect("processed", 1)
-    assert float(setup.node.counts.values()["stamp to publish p50 [ms]"]) >= 2000
+def test_latency_counts_from_the_stamp_where_both_clocks_agree(rig: CameraRig) -> None:
+    rig.send_info()
+    rig.process(image(time.time_ns() - 2_000_000_000))
+    rig.expect("processed", 1)
+    assert float(rig.node.counts.values()["stamp to publish p50 [ms]"]) >= 2000
 
 
 def test_rates_are_those_of_the_last_five_seconds() -> None:
     counts = FrameCounts()
-    assert (counts.rate_hz("received"), counts.silent_s("received")) == (0.0, None)
+    assert (counts.rate_hz("received"), counts.since_last_s("received")) == (0.0, None)
     for _ in range(5):
         counts.count("received")
     assert counts.rate_hz("received") in (0.0, 1.0), "0 if this machine slept for five seconds in between"

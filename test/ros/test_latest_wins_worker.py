@@ -35,8 +35,8 @@ class Bench:
         self.errors.append(error)
         self.done.release()
 
-    def offer_in_flight(self, item: int) -> None:
-        self.worker.offer(item)
+    def submit_in_flight(self, item: int) -> None:
+        self.worker.submit(item)
         assert self.entered.acquire(timeout=DEADLINE_S)
 
     def let_pass(self, count: int) -> None:
@@ -47,9 +47,9 @@ class Bench:
 
 def test_the_newest_wins_and_the_rest_is_dropped() -> None:
     bench = Bench()
-    bench.offer_in_flight(1)
+    bench.submit_in_flight(1)
     for item in (2, 3, 4):
-        bench.worker.offer(item)
+        bench.worker.submit(item)
     bench.let_pass(2)
     assert (bench.processed, bench.dropped) == ([1, 4], [2, 3])
     assert bench.worker.stop(DEADLINE_S)
@@ -57,21 +57,21 @@ def test_the_newest_wins_and_the_rest_is_dropped() -> None:
 
 def test_what_waits_can_be_forgotten_and_counts_as_dropped() -> None:
     bench = Bench()
-    bench.offer_in_flight(1)
-    bench.worker.offer(2)
+    bench.submit_in_flight(1)
+    bench.worker.submit(2)
     bench.worker.clear()
     bench.worker.clear()
     bench.let_pass(1)
-    bench.offer_in_flight(3)
+    bench.submit_in_flight(3)
     bench.let_pass(1)
     assert (bench.processed, bench.dropped) == ([1, 3], [2])
 
 
 def test_an_error_does_not_end_the_thread() -> None:
     bench = Bench()
-    bench.offer_in_flight(-1)
+    bench.submit_in_flight(-1)
     bench.let_pass(1)
-    bench.offer_in_flight(5)
+    bench.submit_in_flight(5)
     bench.let_pass(1)
     assert bench.processed == [5]
     assert [str(error) for error in bench.errors] == ["a frame that breaks the computation"]
@@ -79,7 +79,7 @@ def test_an_error_does_not_end_the_thread() -> None:
 
 def test_stop_says_when_the_item_in_flight_takes_too_long() -> None:
     bench = Bench()
-    bench.offer_in_flight(1)
+    bench.submit_in_flight(1)
     assert not bench.worker.stop(0.05)
     bench.let_pass(1)
     assert bench.worker.stop(DEADLINE_S)
@@ -88,5 +88,5 @@ def test_stop_says_when_the_item_in_flight_takes_too_long() -> None:
 def test_after_stop_nothing_is_processed() -> None:
     bench = Bench()
     assert bench.worker.stop(DEADLINE_S)
-    bench.worker.offer(1)
+    bench.worker.submit(1)
     assert bench.processed == []

@@ -24,7 +24,7 @@ from unity_depth_perception.ros.parameters.node_tables import (
     SegmentationConfig,
     VirtualUnityConfig,
 )
-from unity_depth_perception.ros.parameters.spec import configured, table
+from unity_depth_perception.ros.parameters.spec import config_from, table
 from unity_depth_perception.ros.runtime.lifecycle_node import ConfiguredNode
 
 SHIPPED = Path(__file__).parents[2] / "config" / "perception.yaml"
@@ -33,7 +33,7 @@ SHIPPED = Path(__file__).parents[2] / "config" / "perception.yaml"
 def test_the_shipped_file_holds_every_parameter_with_a_value_that_fits() -> None:
     values = yaml.safe_load(SHIPPED.read_text())["/**"]["ros__parameters"]
     assert set(values) == set(table(PerceptionConfig))
-    configured(PerceptionConfig, values)
+    config_from(PerceptionConfig, values)
 
 
 @pytest.mark.parametrize(
@@ -42,17 +42,17 @@ def test_the_shipped_file_holds_every_parameter_with_a_value_that_fits() -> None
 def test_every_row_is_described_and_its_default_fits(config_type: type[Any]) -> None:
     for name, spec in table(config_type).items():
         assert len(spec.description) > 10, name
-        assert spec.checked(spec.default) == spec.default
+        assert spec.validated(spec.default) == spec.default
 
 
 def test_a_whole_number_is_welcome_where_a_float_is_expected() -> None:
-    value = configured(PerceptionConfig, {"vertical_fov_deg": 60}).vertical_fov_deg
+    value = config_from(PerceptionConfig, {"vertical_fov_deg": 60}).vertical_fov_deg
     assert (value, type(value)) == (60.0, float)
 
 
 @pytest.mark.parametrize("value", [0.0, 179.0])
 def test_the_ends_of_a_range_belong_to_it(value: float) -> None:
-    assert configured(PerceptionConfig, {"vertical_fov_deg": value}).vertical_fov_deg == value
+    assert config_from(PerceptionConfig, {"vertical_fov_deg": value}).vertical_fov_deg == value
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,7 @@ def test_the_ends_of_a_range_belong_to_it(value: float) -> None:
 )
 def test_a_value_that_does_not_fit_is_refused(values: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
-        configured(PerceptionConfig, values)
+        config_from(PerceptionConfig, values)
 
 
 def test_a_node_takes_overrides_and_shows_descriptions(graph: Graph) -> None:

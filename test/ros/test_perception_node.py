@@ -12,12 +12,12 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
+from camera_rig import CameraRig
 from conftest import Graph
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.qos import QoSProfile, ReliabilityPolicy
-from rig import Setup
 from sensor_msgs.msg import Image
 from stand_ins import FRAME_ID, HEIGHT, WIDTH, camera_info, header, image
 
@@ -29,11 +29,11 @@ from unity_depth_perception.ros.topics.diagnostics import values_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 
-def test_every_output_carries_the_stamp_and_frame_of_its_image(setup: Setup) -> None:
-    graph = setup.graph
+def test_every_output_carries_the_stamp_and_frame_of_its_image(rig: CameraRig) -> None:
+    graph = rig.graph
     topics = {name: graph.collect(outputs._OUTPUTS[name].message_type, name) for name in outputs.OUTPUTS}
-    graph.spin_until(lambda: all(map(setup.node._result_publishers.wants, topics)), "all outputs to be watched")
-    setup.expect_good_frame_processed(stamp_ns=5_000_000_003)
+    graph.spin_until(lambda: all(map(rig.node._result_publishers.is_subscribed, topics)), "all outputs to be watched")
+    rig.expect_good_frame_processed(stamp_ns=5_000_000_003)
     graph.spin_until(lambda: all(topics.values()), "a message on every output")
     markers = topics.pop("objects/markers")
     for found in [messages[0] for messages in topics.values()] + markers[0].markers:
@@ -62,65 +62,65 @@ def broken_image(**changes: Any) -> Image:
     ],
     ids=["truncated", "wrong step", "unknown encoding", "no pixels", "other proportions than camera_info"],
 )
-def test_a_bad_image_is_refused_and_the_next_good_one_processed(setup: Setup, message: Image, said: str) -> None:
-    setup.send_info()
-    setup.images.publish(message)
-    setup.expect("refused", 1)
-    assert said in setup.node.counts.last_reason
-    setup.expect_good_frame_processed()
+def test_a_bad_image_is_refused_and_the_next_good_one_processed(rig: CameraRig, message: Image, said: str) -> None:
+    rig.send_info()
+    rig.images.publish(message)
+    rig.expect("refused", 1)
+    assert said in rig.node.counts.last_reason
+    rig.expect_good_frame_processed()
 
 
 @pytest.mark.parametrize("focal", [0.0, math.nan])
-def test_a_bad_camera_info_is_refused_and_the_next_good_frame_processed(setup: Setup, focal: float) -> None:
+def test_a_bad_camera_info_is_refused_and_the_next_good_frame_processed(rig: CameraRig, focal: float) -> None:
     bad = camera_info()
     bad.k[0] = focal
-    setup.send_info(bad)
-    assert "focal length" in setup.node.counts.last_reason
-    setup.images.publish(image())
-    setup.expect("refused", 1)
-    assert "waiting for camera_info" in setup.node.counts.last_reason
-    setup.expect_good_frame_processed()
+    rig.send_info(bad)
+    assert "focal length" in rig.node.counts.last_reason
+    rig.images.publish(image())
+    rig.expect("refused", 1)
+    assert "waiting for camera_info" in rig.node.counts.last_reason
+    rig.expect_good_frame_processed()
 
 
-def test_a_bad_pose_is_refused_and_the_frame_processed_without_it(setup: Setup) -> None:
-    poses = setup.graph.node.create_publisher(PoseStamped, "camera_pose", OUTPUT_QOS)
-    setup.graph.spin_until(lambda: poses.get_subscription_count() > 0, "a subscription to the pose")
+def test_a_bad_pose_is_refused_and_the_frame_processed_without_it(rig: CameraRig) -> None:
+    poses = rig.graph.node.create_publisher(PoseStamped, "camera_pose", OUTPUT_QOS)
+    rig.graph.spin_until(lambda: poses.get_subscription_count() > 0, "a subscription to the pose")
     message = PoseStamped(header=header())
     message.pose.orientation.w = 0.0
     poses.publish(message)
-    setup.expect("refused inputs", 1)
-    setup.expect_good_frame_processed()
+    rig.expect("refused inputs", 1)
+    rig.expect_good_frame_processed()
 
 
 def test_a_field_of_view_stands_in_for_camera_info(graph: Graph, make_node: Callable[..., PerceptionNode]) -> None:
-    setup = Setup(graph, make_node(vertical_fov_deg=60.0))
-    setup.images.publish(image(7))
-    graph.spin_until(lambda: bool(setup.distances), "distances without camera_info")
+    rig = CameraRig(graph, make_node(vertical_fov_deg=60.0))
+    rig.images.publish(image(7))
+    graph.spin_until(lambda: bool(rig.distances), "distances without camera_info")
 
 
 def test_the_newest_frame_wins_and_the_rest_is_counted(graph: Graph, make_node: Callable[..., PerceptionNode]) -> None:
     gate = threading.Semaphore(0)
-    setup = Setup(graph, make_node(gate))
-    setup.send_info()
-    setup.images.publish(image(1))
-    setup.expect("received", 1)
-    graph.spin_until(lambda: setup.node._worker._waiting is None, "the first frame to be in flight")
+    rig = CameraRig(graph, make_node(gate))
+    rig.send_info()
+    rig.images.publish(image(1))
+    rig.expect("received", 1)
+    graph.spin_until(lambda: rig.node._worker._waiting is None, "the first frame to be in flight")
     for stamp_ns in (2, 3, 4, 5):
-        setup.images.publish(image(stamp_ns))
-    setup.expect("received", 5)
+        rig.images.publish(image(stamp_ns))
+    rig.expect("received", 5)
     gate.release(5)
-    setup.expect("processed", 2)
-    graph.spin_until(lambda: len(setup.distances) == 2, "both results")
-    assert [stamp_ns_of(m.header) for m in setup.distances] == [1, 5]
-    assert setup.node.counts["dropped"] == 3
+    rig.expect("processed", 2)
+    graph.spin_until(lambda: len(rig.distances) == 2, "both results")
+    assert [stamp_ns_of(m.header) for m in rig.distances] == [1, 5]
+    assert rig.node.counts["dropped"] == 3
 
 
-def test_an_output_without_subscribers_is_not_computed(setup: Setup, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_output_without_subscribers_is_not_computed(rig: CameraRig, monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[str] = []
     for name, output in outputs._OUTPUTS.items():
         convert = lambda r, c, _name=name, _convert=output.convert: computed.append(_name) or _convert(r, c)  # noqa: E731
         monkeypatch.setitem(outputs._OUTPUTS, name, output._replace(convert=convert))
-    setup.expect_good_frame_processed()
+    rig.expect_good_frame_processed()
     assert computed == ["objects/distances"]
 
 
@@ -136,22 +136,22 @@ def test_without_any_subscriber_no_frame_is_processed(graph: Graph, make_node: C
 
 def test_it_hears_a_best_effort_publisher(graph: Graph, make_node: Callable[..., PerceptionNode]) -> None:
     best_effort = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
-    setup = Setup(graph, make_node(), best_effort)
-    assert setup.node._source.subscriptions[0].qos.reliability == ReliabilityPolicy.BEST_EFFORT
-    setup.expect_good_frame_processed()
+    rig = CameraRig(graph, make_node(), best_effort)
+    assert rig.node._source.subscriptions[0].qos.reliability == ReliabilityPolicy.BEST_EFFORT
+    rig.expect_good_frame_processed()
 
 
-def test_it_stays_reliable_for_a_reliable_publisher(setup: Setup) -> None:
-    setup.graph.spin_for(0.8)
-    assert setup.node._source.subscriptions[0].qos.reliability == ReliabilityPolicy.RELIABLE
+def test_it_stays_reliable_for_a_reliable_publisher(rig: CameraRig) -> None:
+    rig.graph.spin_for(0.8)
+    assert rig.node._source.subscriptions[0].qos.reliability == ReliabilityPolicy.RELIABLE
 
 
-def test_diagnostics_say_what_became_of_the_frames(setup: Setup) -> None:
-    setup.images.publish(image())
-    setup.expect("refused", 1)
-    setup.expect_good_frame_processed()
-    messages = setup.graph.collect(DiagnosticArray, "/diagnostics")
-    setup.graph.spin_until(lambda: bool(messages), "diagnostics")
+def test_diagnostics_say_what_became_of_the_frames(rig: CameraRig) -> None:
+    rig.images.publish(image())
+    rig.expect("refused", 1)
+    rig.expect_good_frame_processed()
+    messages = rig.graph.collect(DiagnosticArray, "/diagnostics")
+    rig.graph.spin_until(lambda: bool(messages), "diagnostics")
     status, values = values_of(messages[-1], "/perception_node")
     assert status.level == DiagnosticStatus.OK
     assert {k: values[k] for k in ("received", "processed", "dropped", "refused")} == {
@@ -164,11 +164,11 @@ def test_diagnostics_say_what_became_of_the_frames(setup: Setup) -> None:
     assert float(values["latency p95 [ms]"]) > 0
 
 
-def test_it_can_be_stopped_and_started_again(setup: Setup) -> None:
-    node = setup.node
-    setup.expect_good_frame_processed(1)
+def test_it_can_be_stopped_and_started_again(rig: CameraRig) -> None:
+    node = rig.node
+    rig.expect_good_frame_processed(1)
     for transition in ("deactivate", "cleanup", "configure", "activate"):
         assert getattr(node, f"trigger_{transition}")() == TransitionCallbackReturn.SUCCESS, transition
-    setup.distances.clear()
-    setup.graph.spin_until(lambda: setup._connected, "the node to be connected again")
-    setup.expect_good_frame_processed(2)
+    rig.distances.clear()
+    rig.graph.spin_until(lambda: rig._connected, "the node to be connected again")
+    rig.expect_good_frame_processed(2)

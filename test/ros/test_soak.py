@@ -47,8 +47,10 @@ def test_frames_leave_nothing_behind(graph: Graph) -> None:
 
     graph.node.create_subscription(ObjectDistanceArray, "objects/distances", lambda _: count("objects"), OUTPUT_QOS)
     graph.node.create_subscription(PointCloud2, "depth/points", lambda _: count("clouds"), OUTPUT_QOS)
-    graph.spin_until(lambda: images.get_subscription_count() > 0 and node._result_publishers.watched, "the connections")
-    graph.spin_until(lambda: node._result_publishers.wants("depth/points"), "the cloud to be wanted")
+    graph.spin_until(
+        lambda: images.get_subscription_count() > 0 and node._result_publishers.has_subscribers, "the connections"
+    )
+    graph.spin_until(lambda: node._result_publishers.is_subscribed("depth/points"), "the cloud to be wanted")
 
     def send(frames: int) -> None:
         for _ in range(frames):

@@ -14,7 +14,7 @@ import torch
 from conftest import Graph
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
-from stand_ins import CPU, DEPTH_M, FRAME_ID, PlaneDepth, RedSegmenter, camera_info, header, image, picture
+from stand_ins import CPU, DEPTH_M, FRAME_ID, ConstantDepth, RedSegmenter, camera_info, header, image, picture
 from unity_depth_perception.msg import ObjectDistanceArray
 from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo, VisionClass
 
@@ -30,7 +30,7 @@ from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 def test_the_three_stages_in_one_namespace_find_each_other(graph: Graph) -> None:
     nodes = [
-        DepthNode(lambda _: PerceptionPipeline(PlaneDepth(), NullSegmenter(CPU)), context=graph.context),
+        DepthNode(lambda _: PerceptionPipeline(ConstantDepth(), NullSegmenter(CPU)), context=graph.context),
         SegmentationNode(lambda _: PerceptionPipeline(NullDepth(CPU), RedSegmenter()), context=graph.context),
         DistanceNode(context=graph.context, parameter_overrides=[Parameter("device", value="cpu")]),
     ]
@@ -40,8 +40,8 @@ def test_the_three_stages_in_one_namespace_find_each_other(graph: Graph) -> None
     distances = graph.collect(ObjectDistanceArray, "objects/distances")
     boxes = graph.collect(Detection2DArray, "objects/detections_2d")
     places = graph.collect(Detection3DArray, "objects/detections_3d")
-    graph.spin_until(lambda: all(n._result_publishers.watched for n in nodes), "all to be watched")
-    graph.spin_until(lambda: nodes[0]._result_publishers.wants("depth/camera_info"), "distance_node to listen")
+    graph.spin_until(lambda: all(n._result_publishers.has_subscribers for n in nodes), "all to be watched")
+    graph.spin_until(lambda: nodes[0]._result_publishers.is_subscribed("depth/camera_info"), "distance_node to listen")
     graph.spin_until(
         lambda: min(images.get_subscription_count(), infos.get_subscription_count()) == 2, "both to listen"
     )
@@ -69,7 +69,7 @@ class Simulator:
         self.publishers = {name: graph.node.create_publisher(kind, name, OUTPUT_QOS) for name, kind in kinds.items()}
         self.distances = graph.collect(ObjectDistanceArray, "objects/distances")
         graph.spin_until(lambda: all(p.get_subscription_count() for p in self.publishers.values()), "a listener")
-        graph.spin_until(lambda: self.node._result_publishers.watched, "to be watched")
+        graph.spin_until(lambda: self.node._result_publishers.has_subscribers, "to be watched")
 
     def send(self, **messages: Any) -> None:
         """Depth, instances and label_info, whichever is given."""
@@ -117,7 +117,7 @@ def test_the_simulators_own_depth_and_instances_become_distances(simulator: Simu
 
 def test_label_info_of_stamp_zero_holds_for_every_frame(simulator: Simulator) -> None:
     simulator.send(labels=labels(0))
-    simulator.graph.spin_until(lambda: simulator.node._source._standing is not None, "label_info")
+    simulator.graph.spin_until(lambda: simulator.node._source._constant_labels is not None, "label_info")
     for stamp_ns in (7, 8):
         simulator.send(depth=depth(stamp_ns), instances=instances(stamp_ns))
         simulator.expect("processed", stamp_ns - 6)

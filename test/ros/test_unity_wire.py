@@ -207,7 +207,7 @@ def test_unity_unsubscribes_and_subscribes_again(make_unity: Callable[..., Unity
     unity = make_unity()
     unity.play_until_results(2)
     unity.client.unsubscribe(RESULTS)
-    unity.play_until(lambda: not node._result_publishers.watched, "the endpoint to unsubscribe")
+    unity.play_until(lambda: not node._result_publishers.has_subscribers, "the endpoint to unsubscribe")
     assert unity.client.connections == 1
     unity.client.subscribe(RESULTS, OBJECTS)
     check(unity.play_until_results(2)[-1])

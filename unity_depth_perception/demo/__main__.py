@@ -13,7 +13,7 @@ from types import FrameType
 from rich.console import Console
 
 from unity_depth_perception.core.errors import PerceptionError
-from unity_depth_perception.demo.graph import Options, start_nodes
+from unity_depth_perception.demo.node_setup import DemoOptions, start_nodes
 from unity_depth_perception.demo.processes import NodeProcesses
 
 _LAST_DOMAIN = 101  # above, DDS would use Linux' ephemeral ports
@@ -26,7 +26,7 @@ def main() -> int:
         signal.signal(number, _interrupt)
     console = Console()
     try:
-        options = Options(**vars(_parse()))
+        options = DemoOptions(**vars(_parse()))
         _set_environment(console)
         options.output.mkdir(parents=True, exist_ok=True)
         with NodeProcesses(options.output) as processes:

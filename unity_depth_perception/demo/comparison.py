@@ -20,7 +20,7 @@ from torchvision.ops import box_iou
 from unity_depth_perception.core.metrics import depth_metrics, match_objects
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.demo.follower import Follower
-from unity_depth_perception.demo.graph import CAMERA, PERCEPTION
+from unity_depth_perception.demo.node_setup import CAMERA_NAMESPACE, PERCEPTION_NAMESPACE
 from unity_depth_perception.evaluation.objects import LinkScore, score_links
 from unity_depth_perception.export.pictures import depth_picture, overlay_picture
 from unity_depth_perception.export.ply import write_ply
@@ -31,7 +31,7 @@ Objects = tuple[ObjectDistance, ...]
 
 
 @dataclass(frozen=True)
-class Pairing:
+class ObjectMatches:
     """The objects of one frame, and which of them are the true ones: pairs (index in found, index in true)."""
 
     found: Objects
@@ -39,7 +39,7 @@ class Pairing:
     pairs: list[tuple[int, int]]
 
     @classmethod
-    def by_box(cls, found: Objects, true: Objects) -> Pairing:
+    def by_box(cls, found: Objects, true: Objects) -> ObjectMatches:
         """Match by category and bounding box: all that ObjectDistanceArray holds of an object's shape."""
         iou = box_iou(_boxes(found), _boxes(true)).numpy()
         pairs = match_objects(iou, [o.category for o in found], [o.category for o in true], [o.score for o in found])
@@ -54,15 +54,15 @@ class Pairing:
 
 def object_scores(follower: Follower) -> dict[str, float | int | None]:
     """Precision, recall, distance error and links over all followed frames."""
-    pairings = [Pairing.by_box(follower.results[s].objects, follower.truth[s]) for s in follower.followed]
-    matched = sum(len(p.pairs) for p in pairings)
-    errors = [error for p in pairings for error in p.errors()]
-    links = sum((score_links(p.pairs, p.found, p.true) for p in pairings), LinkScore())
+    matches = [ObjectMatches.by_box(follower.results[s].objects, follower.truth[s]) for s in follower.followed]
+    matched = sum(len(p.pairs) for p in matches)
+    errors = [error for p in matches for error in p.errors()]
+    links = sum((score_links(p.pairs, p.found, p.true) for p in matches), LinkScore())
     return {
-        "true": sum(len(p.true) for p in pairings),
+        "true": sum(len(p.true) for p in matches),
         "matched": matched,
-        "precision": _ratio(matched, sum(len(p.found) for p in pairings)),
-        "recall": _ratio(matched, sum(len(p.true) for p in pairings)),
+        "precision": _ratio(matched, sum(len(p.found) for p in matches)),
+        "recall": _ratio(matched, sum(len(p.true) for p in matches)),
         "distance_median_rel_error": float(np.median(errors)) if errors else None,
         "parent_f1": _ratio(2 * links.correct, links.predicted + links.true),
     }
@@ -70,8 +70,8 @@ def object_scores(follower: Follower) -> dict[str, float | int | None]:
 
 def depth_scores(follower: Follower, stamp_ns: int) -> dict[str, float | int | None]:
     """Depth errors of the captured frame."""
-    found = single_channel_of(follower.messages[f"{PERCEPTION}/depth/image_rect"][stamp_ns])
-    true = single_channel_of(follower.messages[f"{CAMERA}/ground_truth/depth"][stamp_ns])
+    found = single_channel_of(follower.messages[f"{PERCEPTION_NAMESPACE}/depth/image_rect"][stamp_ns])
+    true = single_channel_of(follower.messages[f"{CAMERA_NAMESPACE}/ground_truth/depth"][stamp_ns])
     metrics = asdict(depth_metrics(found, true))
     return {name: value if math.isfinite(value) else None for name, value in metrics.items()}
 
@@ -87,29 +87,29 @@ def write_files(follower: Follower, stamp_ns: int, folder: Path) -> None:
         "objects": [item.to_json() for item in result.objects],
     }
     write_json(folder / "objects.json", frame)
-    image = rgb_of(follower.messages[f"{CAMERA}/image_raw"][stamp_ns])
-    instances = single_channel_of(follower.messages[f"{PERCEPTION}/objects/instances"][stamp_ns])
-    depth_m = single_channel_of(follower.messages[f"{PERCEPTION}/depth/image_rect"][stamp_ns])
+    image = rgb_of(follower.messages[f"{CAMERA_NAMESPACE}/image_raw"][stamp_ns])
+    instances = single_channel_of(follower.messages[f"{PERCEPTION_NAMESPACE}/objects/instances"][stamp_ns])
+    depth_m = single_channel_of(follower.messages[f"{PERCEPTION_NAMESPACE}/depth/image_rect"][stamp_ns])
     _write_picture(folder / "overlay.png", overlay_picture(image, instances, result.objects))
     _write_picture(folder / "depth.png", depth_picture(depth_m))
-    write_ply(folder / "cloud.ply", *_points_of(follower.messages[f"{PERCEPTION}/depth/points"][stamp_ns]))
+    write_ply(folder / "cloud.ply", *_points_of(follower.messages[f"{PERCEPTION_NAMESPACE}/depth/points"][stamp_ns]))
 
 
 def object_table(follower: Follower, stamp_ns: int) -> Table:
     """The captured frame: every object found or missed, its distance and the truth."""
-    pairing = Pairing.by_box(follower.results[stamp_ns].objects, follower.truth[stamp_ns])
-    match_of = dict(pairing.pairs)
+    matches = ObjectMatches.by_box(follower.results[stamp_ns].objects, follower.truth[stamp_ns])
+    match_of = dict(matches.pairs)
     table = Table(title="Last frame", box=SIMPLE_HEAD, caption="distance: median planar depth over the object's mask")
     for name in ("object", "category", "stands on"):
         table.add_column(name, no_wrap=True)
     for name in ("distance", "truth", "error"):
         table.add_column(name, justify="right", no_wrap=True)
-    for index, item in enumerate(pairing.found):
-        true = pairing.true[match_of[index]] if index in match_of else None
-        table.add_row(str(item.id), item.category, _parent(item, pairing.found), *_distances(item, true))
-    for index in sorted(set(range(len(pairing.true))) - set(match_of.values())):
-        missed = pairing.true[index]
-        table.add_row("-", missed.category, _parent(missed, pairing.true), *_distances(None, missed), style="yellow")
+    for index, item in enumerate(matches.found):
+        true = matches.true[match_of[index]] if index in match_of else None
+        table.add_row(str(item.id), item.category, _parent(item, matches.found), *_distances(item, true))
+    for index in sorted(set(range(len(matches.true))) - set(match_of.values())):
+        missed = matches.true[index]
+        table.add_row("-", missed.category, _parent(missed, matches.true), *_distances(None, missed), style="yellow")
     return table
 
 

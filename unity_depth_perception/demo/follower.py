@@ -14,7 +14,7 @@ from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from unity_depth_perception.core.objects import ObjectDistance
-from unity_depth_perception.demo.graph import CAMERA, CAMERA_NODE, PERCEPTION, PERCEPTION_NODE
+from unity_depth_perception.demo.node_setup import CAMERA_NAMESPACE, CAMERA_NODE, PERCEPTION_NAMESPACE, PERCEPTION_NODE
 from unity_depth_perception.msg import ObjectDistanceArray
 from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.conversions.objects_and_clouds import objects_of
@@ -23,13 +23,13 @@ from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 # What the pictures, the cloud and the depth metrics of one frame are made from.
 _CAPTURED: dict[str, type[Any]] = {
-    f"{CAMERA}/image_raw": Image,
-    f"{CAMERA}/ground_truth/depth": Image,
-    f"{CAMERA}/ground_truth/instances": Image,
-    f"{PERCEPTION}/depth/camera_info": CameraInfo,
-    f"{PERCEPTION}/depth/image_rect": Image,
-    f"{PERCEPTION}/depth/points": PointCloud2,
-    f"{PERCEPTION}/objects/instances": Image,
+    f"{CAMERA_NAMESPACE}/image_raw": Image,
+    f"{CAMERA_NAMESPACE}/ground_truth/depth": Image,
+    f"{CAMERA_NAMESPACE}/ground_truth/instances": Image,
+    f"{PERCEPTION_NAMESPACE}/depth/camera_info": CameraInfo,
+    f"{PERCEPTION_NAMESPACE}/depth/image_rect": Image,
+    f"{PERCEPTION_NAMESPACE}/depth/points": PointCloud2,
+    f"{PERCEPTION_NAMESPACE}/objects/instances": Image,
 }
 
 
@@ -43,7 +43,7 @@ class Result:
 
 
 @dataclass(frozen=True)
-class Report:
+class NodeReport:
     """The last diagnostics of a node."""
 
     level: bytes
@@ -59,12 +59,12 @@ class Follower:
     node: Node
     results: dict[int, Result] = field(default_factory=dict)
     truth: dict[int, tuple[ObjectDistance, ...]] = field(default_factory=dict)
-    reports: dict[str, Report] = field(default_factory=dict)
+    reports: dict[str, NodeReport] = field(default_factory=dict)
     messages: dict[str, dict[int, Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self._listen(ObjectDistanceArray, f"{PERCEPTION}/objects/distances", self._take_result)
-        self._listen(ObjectDistanceArray, f"{CAMERA}/ground_truth/objects", self._take_truth)
+        self._listen(ObjectDistanceArray, f"{PERCEPTION_NAMESPACE}/objects/distances", self._take_result)
+        self._listen(ObjectDistanceArray, f"{CAMERA_NAMESPACE}/ground_truth/objects", self._take_truth)
         self._listen(DiagnosticArray, DIAGNOSTICS_TOPIC, self._take_diagnostics)
         self._change_state = self.node.create_client(ChangeState, f"{CAMERA_NODE}/change_state")
 
@@ -119,4 +119,4 @@ class Follower:
         for name in (CAMERA_NODE, PERCEPTION_NODE):
             if found := values_of(message, name):
                 status: DiagnosticStatus = found[0]
-                self.reports[name] = Report(status.level, status.message, found[1], time.monotonic())
+                self.reports[name] = NodeReport(status.level, status.message, found[1], time.monotonic())

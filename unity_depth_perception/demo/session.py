@@ -18,7 +18,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.demo.follower import Follower
-from unity_depth_perception.demo.graph import CAMERA_NODE, PERCEPTION_NODE, PROCESSES, Options
+from unity_depth_perception.demo.node_setup import CAMERA_NODE, PERCEPTION_NODE, PROCESSES, DemoOptions
 from unity_depth_perception.demo.processes import NodeProcesses
 
 _START_DEADLINE_S = 120.0  # a cold start reads torch from the disk
@@ -33,7 +33,7 @@ _LARGEST_ABS_REL = 0.3
 class Session:
     """Follows the started nodes through one run, and ends them."""
 
-    def __init__(self, options: Options, processes: NodeProcesses, console: Console, started_s: float) -> None:
+    def __init__(self, options: DemoOptions, processes: NodeProcesses, console: Console, started_s: float) -> None:
         """`started_s`: when the command was started, on the clock of `time.monotonic`."""
         self._options = options
         self._processes = processes

@@ -1,4 +1,4 @@
-"""ROS 2 adapters: messages to core types and back, parameters, QoS, diagnostics, lifecycle.
+"""ROS 2 side of the nodes: conversions, inputs, topics, parameters, lifecycle and worker, virtual Unity.
 
-Besides `nodes` the only package that imports rclpy and messages.
+Only this package, `nodes` and `demo` import rclpy and messages; `dds_profile` and this module work without ROS.
 """

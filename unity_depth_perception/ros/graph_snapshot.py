@@ -1,4 +1,4 @@
-"""A look at the running ROS graph: who offers and who hears what, what the nodes say, and one image of each input."""
+"""Snapshot of a running ROS graph: topics with their publishers and subscriptions, diagnostics, input images."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from unity_depth_perception.core.errors import ImageError
 from unity_depth_perception.ros.conversions.color_images import rgb_of
 from unity_depth_perception.ros.topics.diagnostics import DIAGNOSTICS_TOPIC
 
-_NAME = "unity_depth_doctor"
+_NODE_NAME = "unity_depth_doctor"
 _IMAGE = "sensor_msgs/msg/Image"
-# Hears best-effort publishers and reliable ones.
-_ANY_OFFER = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
+# Compatible with best-effort and with reliable publishers.
+_COMPATIBLE_QOS = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
 
 
 @dataclass(frozen=True)
-class End:
-    """A publisher or a subscription: its node's full name, RELIABLE or BEST_EFFORT, VOLATILE or TRANSIENT_LOCAL."""
+class TopicEndpoint:
+    """A publisher or subscription: full node name; RELIABLE or BEST_EFFORT; VOLATILE or TRANSIENT_LOCAL."""
 
     node: str
     reliability: str
@@ -38,17 +38,17 @@ class End:
 
 @dataclass(frozen=True)
 class Topic:
-    """A topic with everybody at its two ends."""
+    """A topic with its publishers and subscriptions."""
 
     name: str
     type: str
-    publishers: tuple[End, ...]
-    subscriptions: tuple[End, ...]
+    publishers: tuple[TopicEndpoint, ...]
+    subscriptions: tuple[TopicEndpoint, ...]
 
 
 @dataclass(frozen=True)
 class Status:
-    """What a node says on /diagnostics; level 0 is OK, 1 WARN, 2 ERROR, 3 STALE."""
+    """A status of /diagnostics; level 0 is OK, 1 WARN, 2 ERROR, 3 STALE."""
 
     level: int
     text: str
@@ -57,14 +57,14 @@ class Status:
 
 @dataclass(frozen=True)
 class GraphSnapshot:
-    """The graph as it was seen.
+    """State of a ROS graph at one time.
 
     Attributes:
-        domain_id: the ROS domain that was looked at.
-        topics: all but this package's own looking.
-        statuses: by name, `<full node name>: frames` for the nodes of this package.
-        images: by topic, (H, W, 3) uint8 RGB: the last image of each topic that a node of this package hears.
-        unreadable: by topic, why its last image cannot be read.
+        domain_id: the ROS domain.
+        topics: all topics, without the publishers and subscriptions of the snapshot's own node.
+        statuses: last status of /diagnostics by name; the nodes of this package use `<full node name>: frames`.
+        images: by topic, (H, W, 3) uint8 RGB: the last image of each topic that a node of this package subscribes to.
+        unreadable: by topic, why its last image cannot be converted.
     """
 
     domain_id: int
@@ -75,25 +75,25 @@ class GraphSnapshot:
 
     @property
     def nodes(self) -> list[str]:
-        """Full names of the nodes that report frames, which the nodes of this package do."""
+        """Full names of the nodes of this package: those with a status `<full node name>: frames`."""
         return [name.removesuffix(_FRAMES) for name in self.statuses if name.endswith(_FRAMES)]
 
 
 _FRAMES = ": frames"
 
 
-def look(seconds: float, domain_id: int | None = None) -> GraphSnapshot:
-    """Listen to the graph of `domain_id` (default: ROS_DOMAIN_ID) for a while."""
+def take_snapshot(seconds: float, domain_id: int | None = None) -> GraphSnapshot:
+    """Observe the graph of `domain_id` (default: ROS_DOMAIN_ID) for `seconds`."""
     domain_id = int(os.environ.get("ROS_DOMAIN_ID", 0)) if domain_id is None else domain_id
     context = rclpy.Context()
     rclpy.init(context=context, domain_id=domain_id)
     try:
-        return _Watcher(rclpy.create_node(_NAME, context=context), context).watch(seconds, domain_id)
+        return _SnapshotNode(rclpy.create_node(_NODE_NAME, context=context), context).observe(seconds, domain_id)
     finally:
         rclpy.shutdown(context=context)
 
 
-class _Watcher:
+class _SnapshotNode:
     def __init__(self, node: Node, context: Any) -> None:
         self._node = node
         self._executor = SingleThreadedExecutor(context=context)
@@ -102,13 +102,13 @@ class _Watcher:
         self._images: dict[str, Image] = {}
         node.create_subscription(DiagnosticArray, DIAGNOSTICS_TOPIC, self._take_statuses, 100)
 
-    def watch(self, seconds: float, domain_id: int) -> GraphSnapshot:
-        """Half of the time to find the nodes, the other half to hear what they hear."""
+    def observe(self, seconds: float, domain_id: int) -> GraphSnapshot:
+        """Spend half of the time on discovery, the other half on receiving the images that the nodes receive."""
         self._spin(seconds / 2)
-        view = GraphSnapshot(domain_id, self._topics(), self._statuses, {}, {})
-        for topic in view.topics:
-            if topic.type == _IMAGE and any(end.node in view.nodes for end in topic.subscriptions):
-                self._node.create_subscription(Image, topic.name, self._keeper(topic.name), _ANY_OFFER)
+        snapshot = GraphSnapshot(domain_id, self._topics(), self._statuses, {}, {})
+        for topic in snapshot.topics:
+            if topic.type == _IMAGE and any(endpoint.node in snapshot.nodes for endpoint in topic.subscriptions):
+                self._node.create_subscription(Image, topic.name, self._keeper(topic.name), _COMPATIBLE_QOS)
         self._spin(seconds / 2)
         images: dict[str, NDArray[np.uint8]] = {}
         unreadable: dict[str, str] = {}
@@ -130,8 +130,8 @@ class _Watcher:
             Topic(
                 name,
                 types[0],
-                _ends(node.get_publishers_info_by_topic(name)),
-                _ends(node.get_subscriptions_info_by_topic(name)),
+                _endpoints(node.get_publishers_info_by_topic(name)),
+                _endpoints(node.get_subscriptions_info_by_topic(name)),
             )
             for name, types in node.get_topic_names_and_types()
         )
@@ -148,10 +148,10 @@ class _Watcher:
         return keep
 
 
-def _ends(infos: list[Any]) -> tuple[End, ...]:
-    ends = []
+def _endpoints(infos: list[Any]) -> tuple[TopicEndpoint, ...]:
+    endpoints = []
     for info in infos:
         name = f"{info.node_namespace.rstrip('/')}/{info.node_name}"
-        if info.node_name != _NAME:
-            ends.append(End(name, info.qos_profile.reliability.name, info.qos_profile.durability.name))
-    return tuple(ends)
+        if info.node_name != _NODE_NAME:
+            endpoints.append(TopicEndpoint(name, info.qos_profile.reliability.name, info.qos_profile.durability.name))
+    return tuple(endpoints)

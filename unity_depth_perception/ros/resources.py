@@ -1,4 +1,4 @@
-"""Where the package's launch and configuration files lie: in the source tree, or in the install space."""
+"""Paths of the package's launch and configuration files: in the source tree, or in the install space."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _SOURCE_ROOT = Path(__file__).parents[2]
 
 
 def share_file(relative: str) -> Path:
-    """The path of a shipped file, such as `config/perception.yaml`; the source tree comes first.
+    """The path of a shipped file such as `config/perception.yaml`; the source tree takes precedence.
 
     Raises:
-        ConfigurationError: it is in neither place.
+        ConfigurationError: the file is in neither place.
     """
     roots = [_SOURCE_ROOT]
     with contextlib.suppress(PackageNotFoundError, OSError):  # OSError: AMENT_PREFIX_PATH is not set

@@ -1,8 +1,8 @@
-"""Unity's ROS-TCP-Endpoint 0.7, mended where it falls silent on ROS 2 Jazzy.
+"""Unity's ROS-TCP-Endpoint 0.7 with a fix: on ROS 2 Jazzy it can stop sending to Unity.
 
 The endpoint destroys publishers and subscriptions in the thread of the TCP connection (Unity registers each publisher
-twice, and everything again whenever Play restarts) while its executor waits on them in another. rclpy then ends the
-wait with InvalidHandle, and with it the endpoint's `main`: images still go out, but nothing comes back to Unity.
+twice, and everything again whenever Play restarts) while its executor waits on them in another thread. rclpy then raises
+InvalidHandle, which ends the executor: images from Unity are still published, but nothing is sent back to Unity.
 """
 
 from __future__ import annotations
@@ -14,22 +14,22 @@ from ros_tcp_endpoint.server import SysCommands
 
 
 class Commands(SysCommands):  # type: ignore[misc]
-    """The commands that ROS-TCP-Connector 0.7 sends; the endpoint hangs up on one that it does not know."""
+    """Adds the command of ROS-TCP-Connector 0.7 that the endpoint lacks; it disconnects on an unknown command."""
 
     def remove_subscriber(self, topic: str) -> None:
-        """What ROSConnection.Unsubscribe sends."""
+        """Handle the command that ROSConnection.Unsubscribe sends."""
         self.tcp_server.unregister_node(self.tcp_server.subscribers_table.pop(topic, None))
 
 
 class UnityTcpServer(TcpServer):  # type: ignore[misc]
-    """The endpoint's node; parameters ROS_IP and ROS_TCP_PORT."""
+    """The node of the endpoint, with parameters ROS_IP and ROS_TCP_PORT."""
 
     def __init__(self, name: str = "UnityEndpoint") -> None:
         super().__init__(name)
         self.syscommands = Commands(self)
 
     def setup_executor(self) -> None:
-        """Spin until the context is shut down, whatever is destroyed meanwhile."""
+        """Spin until the context is shut down, even when subscriptions are destroyed meanwhile."""
         spin = super().setup_executor
         while rclpy.ok():
             try:

@@ -130,12 +130,12 @@ def check_dds() -> list[Finding]:
 def check_graph(seconds: float) -> list[Finding]:
     """The running graph: nodes, topics that nobody publishes, QoS, images."""
     try:
-        from unity_depth_perception.ros.graph_snapshot import look
+        from unity_depth_perception.ros.graph_snapshot import take_snapshot
     except ImportError as error:
         return [Finding("graph", PROBLEM, f"{error}; it takes ROS 2 to look at one")]
-    view = look(seconds)
+    snapshot = take_snapshot(seconds)
     checks = (graph_checks.check_nodes, graph_checks.check_silent_topics, graph_checks.check_qos)
-    return [f for check in checks for f in check(view)] + graph_checks.check_images(view, _found_in)
+    return [f for check in checks for f in check(snapshot)] + graph_checks.check_images(snapshot, _found_in)
 
 
 def _found_in(image: NDArray[np.uint8]) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from unity_depth_perception.cli.doctor.finding import NOTE, OK, PROBLEM, Finding
 
 if TYPE_CHECKING:
-    from unity_depth_perception.ros.graph_snapshot import End, GraphSnapshot, Topic
+    from unity_depth_perception.ros.graph_snapshot import GraphSnapshot, Topic, TopicEndpoint
 
 _NEEDED = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")  # without them nothing happens
 _STATES = (OK, NOTE, PROBLEM, PROBLEM)  # by level of DiagnosticStatus
@@ -22,14 +22,14 @@ _FLIPPED_RATIO = 1.5  # how much more must be found in the image turned upside d
 Seen = Callable[[NDArray[np.uint8]], float]
 
 
-def check_nodes(view: GraphSnapshot) -> list[Finding]:
+def check_nodes(snapshot: GraphSnapshot) -> list[Finding]:
     """Each node's own report, or that there is none."""
-    if not view.nodes:
-        detail = f"no node of this package reports in domain {view.domain_id}: start one, or set ROS_DOMAIN_ID"
+    if not snapshot.nodes:
+        detail = f"no node of this package reports in domain {snapshot.domain_id}: start one, or set ROS_DOMAIN_ID"
         return [Finding("nodes", PROBLEM, detail)]
     findings = []
-    for node in view.nodes:
-        status = view.statuses[f"{node}: frames"]
+    for node in snapshot.nodes:
+        status = snapshot.statuses[f"{node}: frames"]
         counts = ", ".join(f"{k} {v}" for k, v in status.values.items() if k in ("received", "processed", "dropped"))
         reason = status.values.get("last reason", "")
         detail = "; ".join(part for part in (status.text, counts, reason and f"last refused: {reason}") if part)
@@ -37,24 +37,24 @@ def check_nodes(view: GraphSnapshot) -> list[Finding]:
     return findings
 
 
-def check_silent_topics(view: GraphSnapshot) -> list[Finding]:
+def check_silent_topics(snapshot: GraphSnapshot) -> list[Finding]:
     """Topics that a node of this package hears and nobody publishes, and what is published instead."""
     findings = []
-    for topic in view.topics:
-        heard = any(end.node in view.nodes for end in topic.subscriptions)
+    for topic in snapshot.topics:
+        heard = any(end.node in snapshot.nodes for end in topic.subscriptions)
         if not heard or topic.publishers or topic.name.startswith(("/parameter_events", "/clock", "/tf")):
             continue
-        others = [t.name for t in view.topics if t.type == topic.type and t.publishers]
+        others = [t.name for t in snapshot.topics if t.type == topic.type and t.publishers]
         instead = f"; published with this type: {', '.join(others)}" if others else ""
-        state = PROBLEM if topic.type in _NEEDED and not _published(view, _NEEDED, topic) else NOTE
+        state = PROBLEM if topic.type in _NEEDED and not _published(snapshot, _NEEDED, topic) else NOTE
         findings.append(Finding(topic.name, state, f"nobody publishes it{instead}"))
     return findings
 
 
-def check_qos(view: GraphSnapshot) -> list[Finding]:
+def check_qos(snapshot: GraphSnapshot) -> list[Finding]:
     """Publishers and subscriptions of a topic that cannot talk to each other."""
     findings = []
-    for topic in view.topics:
+    for topic in snapshot.topics:
         pairs = [(p, s, why) for p in topic.publishers for s in topic.subscriptions if (why := _mismatch(p, s))]
         for publisher, subscription, why in pairs:
             detail = f"{subscription.node} hears nothing of {publisher.node}: {why}"
@@ -62,10 +62,10 @@ def check_qos(view: GraphSnapshot) -> list[Finding]:
     return findings
 
 
-def check_images(view: GraphSnapshot, seen: Seen) -> list[Finding]:
+def check_images(snapshot: GraphSnapshot, seen: Seen) -> list[Finding]:
     """Each input image's exposure and orientation; `seen` says how much the embedded models find in an image."""
-    findings = [Finding(name, PROBLEM, why) for name, why in view.unreadable.items()]
-    for name, image in view.images.items():
+    findings = [Finding(name, PROBLEM, why) for name, why in snapshot.unreadable.items()]
+    for name, image in snapshot.images.items():
         findings.append(_judge_image(name, image, seen))
     return findings
 
@@ -85,15 +85,15 @@ def _judge_image(name: str, image: NDArray[np.uint8], seen: Seen) -> Finding:
     return Finding(name, OK, f"{size}, mean brightness {image.mean():.0f} of 255")
 
 
-def _published(view: GraphSnapshot, types: tuple[str, ...], topic: Topic) -> bool:
+def _published(snapshot: GraphSnapshot, types: tuple[str, ...], topic: Topic) -> bool:
     """Whether a node that hears `topic` hears another topic of these types that is published."""
     nodes = {end.node for end in topic.subscriptions}
     return any(
-        t.type in types and t.publishers and any(end.node in nodes for end in t.subscriptions) for t in view.topics
+        t.type in types and t.publishers and any(end.node in nodes for end in t.subscriptions) for t in snapshot.topics
     )
 
 
-def _mismatch(publisher: End, subscription: End) -> str:
+def _mismatch(publisher: TopicEndpoint, subscription: TopicEndpoint) -> str:
     if publisher.reliability == "BEST_EFFORT" and subscription.reliability == "RELIABLE":
         return "it offers best effort, reliable is asked for"
     if publisher.durability == "VOLATILE" and subscription.durability == "TRANSIENT_LOCAL":

@@ -1,1 +1,1 @@
-"""Conversions between ROS messages and the package's own values; no node, no subscription."""
+"""Conversions between ROS messages and the package's own types: functions without state, node or subscription."""

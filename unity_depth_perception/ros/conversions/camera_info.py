@@ -31,7 +31,7 @@ def camera_of(message: CameraInfo) -> Camera:
 
 
 def camera_info_message(header: Header, camera: Camera) -> CameraInfo:
-    """An undistorted CameraInfo with K, P and the size of `camera`."""
+    """CameraInfo with K, P and size of `camera`, without distortion."""
     message = CameraInfo(header=header, width=camera.width, height=camera.height)
     message.distortion_model = "plumb_bob"
     message.d = [0.0] * 5
@@ -42,7 +42,7 @@ def camera_info_message(header: Header, camera: Camera) -> CameraInfo:
 
 
 def matrix_of(pose: Pose) -> NDArray[np.float64]:
-    """(4, 4) float64 transform of a pose.
+    """(4, 4) float64 transform of a Pose message.
 
     Raises:
         InputError: a value is not finite, or the quaternion is zero.
@@ -52,7 +52,7 @@ def matrix_of(pose: Pose) -> NDArray[np.float64]:
 
 
 def pose_message(matrix: NDArray[np.float64]) -> Pose:
-    """The pose of a (4, 4) rigid transform."""
+    """Pose message of a (4, 4) rigid transform."""
     position, orientation = pose_from_matrix(matrix)
     return Pose(
         position=Point(**dict(zip("xyz", position, strict=True))),

@@ -1,4 +1,4 @@
-"""Colour images of every encoding that cameras use, raw or compressed, as RGB pixels."""
+"""Colour images, raw or compressed, in any common encoding, to RGB arrays."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class _Layout(NamedTuple):
     to_rgb: int | None  # OpenCV conversion code; None: the first three channels are RGB already
 
 
-# Colours by name, as OpenCV calls the conversion of each to RGB.
+# Channels and OpenCV conversion to RGB, by the first part of the encoding name (`rgb` of rgb8 and rgb16).
 _COLOURS = {
     "rgb": (3, None),
     "rgba": (4, None),
@@ -36,14 +36,14 @@ _COLOURS = {
 _LAYOUTS = {
     **{f"{name}8": _Layout(channels, _UINT8, code) for name, (channels, code) in _COLOURS.items()},
     **{f"{name}16": _Layout(channels, _UINT16, code) for name, (channels, code) in _COLOURS.items()},
-    # These name no colour order; Unity's connector writes RGB24 and RGBA32 as 8UC3 and 8UC4.
+    # Encodings without a colour order; ROS-TCP-Connector sends RGB24 and RGBA32 as 8UC3 and 8UC4.
     "8UC1": _Layout(1, _UINT8, cv2.COLOR_GRAY2RGB),
     "8UC3": _Layout(3, _UINT8, None),
     "8UC4": _Layout(4, _UINT8, None),
     "16UC1": _Layout(1, _UINT16, cv2.COLOR_GRAY2RGB),
     "16UC3": _Layout(3, _UINT16, None),
     "16UC4": _Layout(4, _UINT16, None),
-    # Two pixels share their colour: U Y V Y, or Y U Y V.
+    # Chroma is shared by two pixels: U Y V Y, or Y U Y V.
     "yuv422": _Layout(2, _UINT8, cv2.COLOR_YUV2RGB_UYVY),
     "uyvy": _Layout(2, _UINT8, cv2.COLOR_YUV2RGB_UYVY),
     "yuv422_yuy2": _Layout(2, _UINT8, cv2.COLOR_YUV2RGB_YUY2),
@@ -52,10 +52,10 @@ _LAYOUTS = {
 
 
 def rgb_of(message: Image | CompressedImage, flip_vertical: bool = False) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB, top row first: a view of the message's bytes for rgb8, rgba8, 8UC3, 8UC4.
+    """Convert an image message to (H, W, 3) uint8 RGB, top row first; rgb8, rgba8, 8UC3, 8UC4 are not copied.
 
     Args:
-        message: raw, or compressed as JPEG or PNG.
+        message: raw image, or JPEG or PNG.
         flip_vertical: the message's first row is the image's bottom row (a Unity texture's raw bytes).
 
     Raises:
@@ -77,13 +77,13 @@ def _raw(message: Image) -> NDArray[np.uint8]:
         return pixels[..., :3]
     try:
         return np.asarray(cv2.cvtColor(pixels, layout.to_rgb))
-    except cv2.error as error:  # a mosaic of one pixel, an odd row of shared colours
+    except cv2.error as error:  # such as a Bayer image of one pixel, or yuv422 of odd width
         size = f"{message.width} x {message.height}"
         raise ImageError(f"expected an image that can be {message.encoding}, got {size} px: {error.err}") from None
 
 
 def _eight_bits(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
-    """0..65535 to 0..255, rounded."""
+    """Scale 0..65535 to 0..255, rounded."""
     return np.asarray(cv2.convertScaleAbs(pixels, alpha=255 / 65535))
 
 

@@ -1,4 +1,4 @@
-"""Objects as vision_msgs: boxes in the image, boxes in space, and what the values of the instance image stand for."""
+"""Objects to vision_msgs: 2D boxes, 3D boxes, and the class map of the instance image."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from unity_depth_perception.ros.conversions.headers import header_of
 
 
 def detections_2d_message(result: PerceptionResult) -> Detection2DArray:
-    """Boxes [px]; pixel centres are at integers, so pixels 0..9 have their centre at 4.5 and a size of 10."""
+    """2D boxes [px]; pixel centres are at integers, so a box of pixels 0..9 has its centre at 4.5 and size 10."""
     header = header_of(result)
     return Detection2DArray(header=header, detections=[_detection_2d(header, item) for item in result.objects])
 
 
 def detections_3d_message(result: PerceptionResult) -> Detection3DArray:
-    """Boxes of the visible surfaces [m] in the optical frame; objects without a valid depth are left out."""
+    """3D boxes of the visible surfaces [m] in the optical frame, of the objects that have valid depth."""
     header = header_of(result)
     detections = []
     for item in result.objects:
@@ -52,7 +52,7 @@ def detections_3d_message(result: PerceptionResult) -> Detection3DArray:
 
 
 def label_info_message(result: PerceptionResult, min_score: float = 0.0) -> LabelInfo:
-    """The category of each value of this frame's instance image; 0 is the background."""
+    """Category of each value of the frame's instance image, as class_map; 0 is the background and not listed."""
     classes = [VisionClass(class_id=k + 1, class_name=name) for k, name in enumerate(result.segmentation.categories)]
     return LabelInfo(header=header_of(result), class_map=classes, threshold=min_score)
 

@@ -1,4 +1,4 @@
-"""sensor_msgs/Image to arrays of one channel, and arrays to Image, without a copy where the bytes allow it."""
+"""Depth and instance images: sensor_msgs/Image to single-channel arrays and back, without a copy where possible."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unity_depth_perception.ops.validity import to_millimetres
 
 
 def single_channel_of(message: Image) -> NDArray[Any]:
-    """(H, W) float32 of a 32FC1 image, uint16 of a 16UC1 or mono16 image.
+    """Convert a 32FC1 image to (H, W) float32, or a 16UC1 or mono16 image to (H, W) uint16.
 
     Raises:
         ImageError: another encoding, no pixels, or width, height, step and data do not fit each other.
@@ -28,7 +28,7 @@ def single_channel_of(message: Image) -> NDArray[Any]:
 
 
 def image_message(header: Header, pixels: NDArray[np.generic], encoding: str) -> Image:
-    """An Image of `pixels` (H, W) or (H, W, C); the encoding must fit their dtype and channels."""
+    """Image message of `pixels` (H, W) or (H, W, C); `encoding` must match their dtype and channels."""
     height, width = pixels.shape[:2]
     message = Image(header=header, height=height, width=width, encoding=encoding, is_bigendian=0)
     message.step = pixels.dtype.itemsize * pixels[0].size
@@ -37,7 +37,7 @@ def image_message(header: Header, pixels: NDArray[np.generic], encoding: str) ->
 
 
 def depth_message(header: Header, depth_m: Tensor, encoding: str) -> Image:
-    """depth (H, W) float32 [m] as 32FC1 [m], or as 16UC1 [mm], which has no NaN or Inf: there they are 0 (REP 118)."""
+    """Image of depth (H, W) float32 [m] as 32FC1 [m], or as 16UC1 [mm] with 0 for NaN and Inf (REP 118)."""
     if encoding == "32FC1":
         return image_message(header, depth_m.cpu().numpy(), encoding)
     if encoding != "16UC1":
@@ -46,19 +46,19 @@ def depth_message(header: Header, depth_m: Tensor, encoding: str) -> Image:
 
 
 def instance_message(header: Header, instances: Tensor) -> Image:
-    """Instance image (H, W), 0 = background, k = object with id k - 1, as 16UC1."""
+    """16UC1 image of instances (H, W): 0 = background, k = object with id k - 1."""
     return image_message(header, instances.cpu().numpy().astype(np.uint16), "16UC1")
 
 
 def byte_array(values: NDArray[np.generic]) -> array.array[int]:
-    """The bytes of an array in the one form that rosidl takes without looking at every element."""
+    """Bytes of an array as `array.array`, the only type that rosidl accepts without checking every element."""
     data = array.array("B")
     data.frombytes(np.ascontiguousarray(values).reshape(-1).view(np.uint8).data)
     return data
 
 
 def rows_of(message: Image, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]:
-    """(H, W * channels) in native byte order, without the rows' padding; a view of the message if it can be.
+    """Pixels of an image message (H, W * channels), native byte order, without row padding; a view where possible.
 
     Raises:
         ImageError: no pixels, or width, height, step and data do not fit each other.
@@ -77,4 +77,6 @@ def rows_of(message: Image, channels: int, dtype: np.dtype[Any]) -> NDArray[Any]
     if dtype.itemsize == 1:
         return rows
     ordered = dtype.newbyteorder(">" if message.is_bigendian else "<")
-    return np.require(rows.view(ordered), dtype, ["ALIGNED"])  # rows of odd length are not, and OpenCV wants it
+    return np.require(
+        rows.view(ordered), dtype, ["ALIGNED"]
+    )  # rows of odd length are not aligned, which OpenCV requires

@@ -1,4 +1,4 @@
-"""Objects as RViz markers: boxes, texts, and an arrow from each object to the one that it stands on."""
+"""Objects to RViz markers: boxes, labels, and an arrow from each object to its parent."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LIGHT = ColorRGBA(r=1.0, g=1.0, b=1.0, a=1.0)
 
 
 def markers_message(result: PerceptionResult) -> MarkerArray:
-    """Markers of one frame, in the optical frame; the first one removes those of the frame before."""
+    """Markers of one frame, in the optical frame; the first one deletes those of the previous frame."""
     header = header_of(result)
     boxes = {item.id: box for item in result.objects if (box := visible_box(item, result.frame.camera))}
     markers = [Marker(header=header, action=Marker.DELETEALL)]
@@ -41,7 +41,7 @@ def _box(header: Header, item: ObjectDistance, box: VisibleBox) -> Marker:
 
 
 def _text(header: Header, item: ObjectDistance, box: VisibleBox) -> Marker:
-    """`red_cube 0.83 m` above the box; y points down."""
+    """Label such as `red_cube 0.83 m` above the box (y points down)."""
     (x, y, z), height_m = box.center, max(box.size[1] / 3, _LEAST_SIZE_M)
     marker = Marker(header=header, ns="labels", id=item.id, type=Marker.TEXT_VIEW_FACING, color=_LIGHT)
     marker.pose = Pose(position=_point(x, y - box.size[1] / 2 - height_m, z))

@@ -1,4 +1,4 @@
-"""PerceptionResult to messages: objects and the point cloud. Every message carries the frame's stamp and frame_id."""
+"""Objects to ObjectDistanceArray and back, and the point cloud of a result."""
 
 from __future__ import annotations
 
@@ -24,7 +24,11 @@ _CLOUD_FIELDS = [
 
 
 def cloud_message(result: PerceptionResult) -> PointCloud2:
-    """The organised cloud, fields x y z rgb of 16 bytes a point; NaN where depth is invalid or infinite."""
+    """Organised point cloud of a result: x y z rgb, 16 bytes per point, NaN where depth is invalid or infinite.
+
+    Raises:
+        ImageError: the frame has no image, so the points have no colour.
+    """
     height, width = result.depth.depth_m.shape
     packed = pack_cloud(result.depth.depth_m, result.rgb, result.frame.camera)
     message = PointCloud2(header=header_of(result), height=height, width=width, is_dense=False, is_bigendian=False)
@@ -36,21 +40,21 @@ def cloud_message(result: PerceptionResult) -> PointCloud2:
 
 
 def distances_message(result: PerceptionResult) -> ObjectDistanceArray:
-    """The objects of a result."""
+    """ObjectDistanceArray of a result."""
     return objects_message(header_of(result), result.objects, result.depth_model, result.segmentation_model)
 
 
 def objects_message(
     header: Header, objects: tuple[ObjectDistance, ...], depth_model: str, segmentation_model: str
 ) -> ObjectDistanceArray:
-    """An ObjectDistanceArray of these objects."""
+    """ObjectDistanceArray of objects, with the names of the models that found them."""
     message = ObjectDistanceArray(header=header, depth_model=depth_model, segmentation_model=segmentation_model)
     message.objects = [_object_message(item) for item in objects]
     return message
 
 
 def objects_of(message: ObjectDistanceArray) -> tuple[ObjectDistance, ...]:
-    """The objects of a message: the inverse of `objects_message`, up to float32."""
+    """Objects of an ObjectDistanceArray: the inverse of `objects_message`, up to float32."""
     return tuple(_object_of(item) for item in message.objects)
 
 

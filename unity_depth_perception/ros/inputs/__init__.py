@@ -1,1 +1,1 @@
-"""Subscriptions, pairing by stamp, and the frames that they make."""
+"""Inputs of the nodes: subscriptions, synchronisation by stamp, intrinsics, poses, and the frames made of them."""

@@ -1,4 +1,4 @@
-"""The pose of the camera at the time of an image: from camera_pose, or from tf where tf2_ros is installed."""
+"""Camera pose at the stamp of an image: from the topic camera_pose, or from tf where tf2_ros is installed."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ Matrix = NDArray[np.float64]
 
 
 class PoseBuffer:
-    """Poses by stamp: an image is paired with the pose of its own stamp or with none."""
+    """The last poses of camera_pose by stamp; an image gets the pose with exactly its own stamp, or none."""
 
     def __init__(self, size: int = 100) -> None:
         self._size = size
         self._poses: OrderedDict[int, Matrix] = OrderedDict()
 
     def update(self, message: PoseStamped) -> None:
-        """Remember a pose. A stamp that goes back ends what was known: the simulation has started again.
+        """Store a pose; a stamp earlier than the last one (the simulation restarted) clears the buffer first.
 
         Raises:
-            InputError: it is not finite or its quaternion is zero.
+            InputError: the pose is not finite, or its quaternion is zero.
         """
         stamp_ns, matrix = stamp_ns_of(message.header), matrix_of(message.pose)
         if self._poses and stamp_ns < next(reversed(self._poses)):
@@ -38,16 +38,16 @@ class PoseBuffer:
         while len(self._poses) > self._size:
             self._poses.popitem(last=False)
 
-    def at(self, header: Header) -> Matrix | None:
-        """world_from_camera (4, 4) of the stamp of an image, if it is known."""
+    def lookup(self, header: Header) -> Matrix | None:
+        """world_from_camera (4, 4) at the stamp of an image, or None."""
         return self._poses.get(stamp_ns_of(header))
 
 
 class TfPoseLookup:
-    """Poses that tf knows, in a fixed frame with z up."""
+    """Looks camera poses up in tf, relative to a fixed frame with z up."""
 
     def __init__(self, world_frame: str) -> None:
-        """Listens to nothing yet.
+        """Subscribes to nothing before `listen`.
 
         Raises:
             ConfigurationError: tf2_ros is not installed.
@@ -65,20 +65,20 @@ class TfPoseLookup:
         self._listener: Any = None
 
     def listen(self, node: Any) -> None:
-        """Listen to /tf and /tf_static."""
+        """Subscribe to /tf and /tf_static."""
         self._listener = self._tf.TransformListener(self._buffer, node)
 
     def close(self) -> None:
-        """Listen no longer."""
+        """Unsubscribe."""
         if self._listener is not None:
             self._listener.unregister()
             self._listener = None
 
-    def at(self, header: Header) -> Matrix | None:
-        """world_from_camera (4, 4) at the stamp of an image and for its frame_id, if it is known."""
+    def lookup(self, header: Header) -> Matrix | None:
+        """world_from_camera (4, 4) of the frame_id of an image at its stamp, or None if tf does not have it."""
         try:
             found = self._buffer.lookup_transform(self._world_frame, header.frame_id, Time.from_msg(header.stamp))
-        except self._tf.TransformException:  # not yet, no more, or no such frame: the image goes on without
+        except self._tf.TransformException:  # too early, too late, or an unknown frame
             return None
         move, turn = found.transform.translation, found.transform.rotation
         return matrix_of(Pose(position=Point(x=move.x, y=move.y, z=move.z), orientation=turn))

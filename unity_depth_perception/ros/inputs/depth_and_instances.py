@@ -1,4 +1,4 @@
-"""Frames made of a depth image, an instance image and the names of its values, whoever publishes them."""
+"""Frames from a depth image, an instance image and its label_info, published by any other node or simulator."""
 
 from __future__ import annotations
 
@@ -23,39 +23,39 @@ from unity_depth_perception.ros.inputs.sources import FrameSource, Host
 from unity_depth_perception.ros.inputs.stamp_sync import StampSynchronizer
 
 DEPTH, INSTANCES, LABELS = "depth/image_rect", "objects/instances", "objects/label_info"
-_UNNAMED = "unknown"  # category of a value that label_info does not name
+_UNNAMED = "unknown"  # category of an instance value that label_info does not name
 
 
 class DepthInstancesSource(FrameSource):
-    """Depth and instances of one stamp; label_info of that stamp too, or one with stamp 0, which holds for all frames.
+    """Synchronises depth image, instance image and label_info by stamp; a frame has no colour image.
 
-    The frame has the depth image's stamp and frame_id.
+    A label_info with stamp 0 holds for all frames. The frame has the depth image's stamp and frame_id.
     """
 
     camera_info_topic = "depth/camera_info"
 
     def __init__(self, host: Host) -> None:
-        """Reads the intrinsics file; subscribes to nothing yet.
+        """Reads the intrinsics file; subscribes to nothing before `listen`.
 
         Raises:
             PerceptionError: the file is missing or wrong, or tf was asked for and is not installed.
         """
         super().__init__(host)
         tolerance_ns = round(host.config.sync_tolerance_s * 1e9)
-        self._pairing = StampSynchronizer((DEPTH, INSTANCES, LABELS), tolerance_ns, self._lost)
-        self._standing: LabelInfo | None = None
+        self._synchronizer = StampSynchronizer((DEPTH, INSTANCES, LABELS), tolerance_ns, self._report_unmatched)
+        self._constant_labels: LabelInfo | None = None
 
     def subscribe_frames(self) -> None:
-        """Subscribe to what makes a frame; depth images are what is counted."""
+        """Subscribe to depth, instances and label_info; each depth image counts as one frame received."""
         self.subscribe(Image, DEPTH, self._take_depth)
         self.subscribe(Image, INSTANCES, lambda message: self._take(INSTANCES, message))
         self.subscribe(LabelInfo, LABELS, self._take_labels)
 
     def read(self, messages: Any) -> FrameInput:
-        """The frame of a pair, with its depth and instances.
+        """Convert messages of one stamp (depth, instances, label_info) to a frame with depth and segmentation.
 
         Raises:
-            PerceptionError: an image cannot be read, or they do not fit each other or the camera.
+            PerceptionError: an image cannot be read, or the images differ in size, or the camera does not fit them.
         """
         depth, instances, labels = messages
         depth_m = _depth_of(depth)
@@ -67,14 +67,14 @@ class DepthInstancesSource(FrameSource):
             )
         header: Header = depth.header
         frame = Frame(
-            image=None,  # no output of this node shows a picture
+            image=None,  # distance_node has no output that needs one
             camera=self.intrinsics.camera_for(width, height),
             stamp_ns=stamp_ns_of(header),
             frame_id=header.frame_id,
-            world_from_camera=self.poses.at(header) if self.poses else None,
+            world_from_camera=self.poses.lookup(header) if self.poses else None,
         )
-        given = DepthPrediction(depth_m, is_metric=True, scatter_ratio=self.host.config.depth_scatter)
-        return FrameInput(frame, given, _segmentation_of(instances, labels))
+        depth_prediction = DepthPrediction(depth_m, is_metric=True, scatter_ratio=self.host.config.depth_scatter)
+        return FrameInput(frame, depth_prediction, _segmentation_of(instances, labels))
 
     def _take_depth(self, message: Image) -> None:
         self.host.counts.count("received")
@@ -82,19 +82,19 @@ class DepthInstancesSource(FrameSource):
 
     def _take_labels(self, message: LabelInfo) -> None:
         if stamp_ns_of(message.header) == 0:
-            self._standing = message
+            self._constant_labels = message
         self._take(LABELS, message)
 
     def _take(self, topic: str, message: Any) -> None:
-        needed = (DEPTH, INSTANCES) if self._standing is not None else (DEPTH, INSTANCES, LABELS)
-        frame = self._pairing.add(topic, stamp_ns_of(message.header), message, needed)
+        needed = (DEPTH, INSTANCES) if self._constant_labels is not None else (DEPTH, INSTANCES, LABELS)
+        frame = self._synchronizer.add(topic, stamp_ns_of(message.header), message, needed)
         if frame is not None:
-            self._offer(frame)
+            self._submit(frame)
 
-    def _offer(self, frame: Mapping[str, Any]) -> None:
-        self.host.offer((frame[DEPTH], frame[INSTANCES], frame.get(LABELS, self._standing)))
+    def _submit(self, frame: Mapping[str, Any]) -> None:
+        self.host.submit((frame[DEPTH], frame[INSTANCES], frame.get(LABELS, self._constant_labels)))
 
-    def _lost(self, topic: str, stamp_ns: int) -> None:
+    def _report_unmatched(self, topic: str, stamp_ns: int) -> None:
         if topic == DEPTH:
             reason = (
                 f"depth image with stamp {stamp_ns / 1e9:.9f} s: expected {INSTANCES} and {LABELS} with the same stamp "
@@ -112,7 +112,7 @@ def _depth_of(message: Image) -> torch.Tensor:
 
 
 def _segmentation_of(message: Image, labels: LabelInfo) -> Segmentation:
-    """The instances, numbered without gaps, with the categories that label_info gives their values."""
+    """Instances renumbered 1, 2, 3, ...; the category of each is what label_info names its original value."""
     instances, values = numbered(torch.from_numpy(_integers_of(message)))
     names = {item.class_id: item.class_name for item in labels.class_map}
     categories = tuple(names.get(value, _UNNAMED) for value in values)

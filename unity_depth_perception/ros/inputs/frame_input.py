@@ -1,4 +1,4 @@
-"""A frame to process, with what is already known of its results."""
+"""Input of the pipeline: a frame, with its depth and segmentation where messages bring them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,13 @@ from unity_depth_perception.pipeline import Frame
 
 
 class FrameInput(NamedTuple):
-    """A frame, and what of its results is known already."""
+    """A frame to process.
+
+    Attributes:
+        frame: camera, stamp and, unless depth and segmentation are given, the image.
+        depth: depth that replaces the depth model; None: the model infers it.
+        segmentation: instances that replace the segmentation model; None: the model infers them.
+    """
 
     frame: Frame
     depth: DepthPrediction | None = None

@@ -1,4 +1,4 @@
-"""Where a node's frames come from: subscriptions, and how their messages become work for the pipeline."""
+"""Sources of frames: subscriptions of a node, and the conversion of their messages to input of the pipeline."""
 
 from __future__ import annotations
 
@@ -22,31 +22,31 @@ from unity_depth_perception.ros.topics.qos import QosMatchingSubscription, QosMi
 
 
 class Host(Protocol):
-    """What a source needs of the node that it works for; a rclpy node besides."""
+    """What a source needs from the rclpy node that owns it."""
 
     config: Any
     counts: FrameCounts
     mismatches: QosMismatches
 
-    def offer(self, messages: Any) -> None:
-        """Hand messages to the worker, which makes work of them by `FrameSource.read`."""
+    def submit(self, messages: Any) -> None:
+        """Queue the messages of a frame for the worker thread, which converts them by `FrameSource.read`."""
         ...
 
     def refuse(self, outcome: str, error: Exception) -> None:
-        """Count and report what cannot be used."""
+        """Count an unusable message under `outcome` of diagnostics, and log the error."""
         ...
 
 
 class FrameSource(ABC):
-    """Intrinsics and, where the node's table asks for it, poses; subclasses add what the frames are made of.
+    """Subscribes to camera_info and, if the node has pose parameters, to poses; subclasses add the frames themselves.
 
-    The first subscription is the one that frames are counted by.
+    The first of `subscriptions` is the topic whose messages count as frames received.
     """
 
     camera_info_topic = "camera_info"
 
     def __init__(self, host: Host) -> None:
-        """Reads the intrinsics file; subscribes to nothing yet.
+        """Reads the intrinsics file; subscribes to nothing before `listen`.
 
         Raises:
             PerceptionError: the file is missing or wrong, or tf was asked for and is not installed.
@@ -60,7 +60,7 @@ class FrameSource(ABC):
             self.poses = TfPoseLookup(config.world_frame) if config.world_frame else PoseBuffer()
 
     def listen(self) -> None:
-        """Subscribe."""
+        """Create all subscriptions."""
         self.subscribe_frames()
         self.subscribe(CameraInfo, self.camera_info_topic, self.intrinsics.update)
         if isinstance(self.poses, PoseBuffer):
@@ -69,7 +69,7 @@ class FrameSource(ABC):
             self.poses.listen(self.host)
 
     def close(self) -> None:
-        """End all subscriptions."""
+        """Destroy all subscriptions."""
         for subscription in self.subscriptions:
             subscription.close()
         self.subscriptions = []
@@ -78,20 +78,20 @@ class FrameSource(ABC):
 
     @abstractmethod
     def subscribe_frames(self) -> None:
-        """Subscribe to what the frames are made of."""
+        """Subscribe to the topics that frames are made from."""
 
     @abstractmethod
     def read(self, messages: Any) -> FrameInput:
-        """Make work of what was offered; called in the worker thread.
+        """Convert messages given to `Host.submit` to input of the pipeline; called in the worker thread.
 
         Raises:
-            PerceptionError: it cannot be used.
+            PerceptionError: a message cannot be used.
         """
 
     def subscribe(
         self, message_type: type[Any], topic: str, take: Callable[[Any], None], reliability: str = "auto"
     ) -> None:
-        """One more subscription; what `take` refuses is counted and reported."""
+        """Add a subscription; a PerceptionError of the callback `take` goes to `Host.refuse`."""
 
         def guarded(message: Any) -> None:
             try:
@@ -106,10 +106,10 @@ class FrameSource(ABC):
 
 
 class ImageSource(FrameSource):
-    """Colour images, raw or compressed."""
+    """Frames from colour images, raw or compressed."""
 
     def subscribe_frames(self) -> None:
-        """Subscribe to the image; its compressed form lies below the remapped name, as image_transport has it."""
+        """Subscribe to image_raw; compressed images are at <remapped name>/compressed, as with image_transport."""
         config = self.host.config
         message_type, topic = Image, "image_raw"
         if config.image_transport == "compressed":
@@ -117,7 +117,7 @@ class ImageSource(FrameSource):
         self.subscribe(message_type, topic, self._take, config.image_reliability)
 
     def read(self, messages: Any) -> FrameInput:
-        """The frame of an image message.
+        """Convert an image message to a frame.
 
         Raises:
             PerceptionError: the image or its camera cannot be used.
@@ -131,10 +131,10 @@ class ImageSource(FrameSource):
                 camera=self.intrinsics.camera_for(width, height),
                 stamp_ns=stamp_ns_of(header),
                 frame_id=header.frame_id,
-                world_from_camera=self.poses.at(header) if self.poses else None,
+                world_from_camera=self.poses.lookup(header) if self.poses else None,
             )
         )
 
     def _take(self, message: Any) -> None:
         self.host.counts.count("received")
-        self.host.offer(message)
+        self.host.submit(message)

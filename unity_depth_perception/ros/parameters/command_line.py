@@ -1,4 +1,4 @@
-"""The command line of a node: `--help`, and arguments that nobody would heed, before a graph is joined."""
+"""Command line of a node: `--help` and refusal of unknown arguments, before the node joins the ROS graph."""
 
 from __future__ import annotations
 
@@ -21,10 +21,13 @@ _HOW_TO_SET = "parameters, set by --ros-args -p NAME:=VALUE or --ros-args --para
 def check_arguments(
     name: str, what: str, parameters: Iterable[ParameterSpec], arguments: Sequence[str] | None = None
 ) -> None:
-    """Answer `--help` with what the node does and its parameters; everything else is up to rclpy.
+    """Print the help for `--help`, refuse arguments that rclpy would ignore; valid ROS arguments are left to rclpy.
 
     Args:
-        arguments: the program's name first; None: those of this process.
+        name: name of the executable.
+        what: one line on what the node does.
+        parameters: the rows of its parameter table.
+        arguments: command line with the program's name first; None: that of this process.
 
     Raises:
         SystemExit: 0 after the help; 2 with a message on stderr where an argument is unknown or malformed.
@@ -45,10 +48,9 @@ def check_arguments(
 
 
 def _outside_ros(arguments: Sequence[str]) -> Iterator[str]:
-    """What stands before `--ros-args` or behind its closing `--`.
+    """Arguments before `--ros-args` and after its closing `--`.
 
-    rclpy's own filter takes `name:=value` out as well, as a remapping in the way of ROS 1: mostly a forgotten
-    `--ros-args -p`.
+    rclpy's own filter also removes `name:=value`, a remapping of ROS 1 style; usually `--ros-args -p` was forgotten.
     """
     of_ros = False
     for argument in arguments:
@@ -61,7 +63,7 @@ def _outside_ros(arguments: Sequence[str]) -> Iterator[str]:
 
 
 def _described(row: ParameterSpec) -> Iterator[str]:
-    """One row of the table: name, type and default, then what it means and what it may be."""
+    """Help lines of a parameter: name, type and default, then description and allowed values."""
     kind = {bool: "bool", int: "int", float: "float", str: "string", tuple: "list of strings"}[row.type]
     yield f"  {row.name}: {kind} = {_yaml(row.default)}"
     limits = f"; {row.allowed}" if row.choices or row.minimum is not None else ""
@@ -70,5 +72,5 @@ def _described(row: ParameterSpec) -> Iterator[str]:
 
 
 def _yaml(value: Any) -> str:
-    """A value as `-p NAME:=VALUE` takes it."""
+    """A value in the form that `-p NAME:=VALUE` accepts."""
     return f"[{', '.join(value)}]" if isinstance(value, tuple) else json.dumps(value)

@@ -1,4 +1,4 @@
-"""The parameter tables of the nodes. What several nodes share is declared once; a field's order is of no meaning."""
+"""Parameter tables of the nodes; parameters that several nodes share are declared once. The order has no meaning."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ RELIABILITIES = ("auto", "reliable", "best_effort")
 TRANSPORTS = ("raw", "compressed")
 SOURCES = ("synthetic", "dataset", "video")
 COLOUR_ENCODINGS = ("rgb8", "rgba8", "bgr8", "bgra8")
-_OUTPUTS_HELP = "topics to offer; one that is left out is not computed even for its subscribers"
+_OUTPUTS_HELP = "topics to publish; one that is left out is not computed even if it has subscribers"
 
 
 @dataclass(frozen=True)
 class FrameConfig:
-    """What every node has that turns frames into results."""
+    """Parameters of every node that processes frames."""
 
     autostart: bool = parameter(True, "configure and activate at start, without a lifecycle manager")
     device: str = parameter("auto", "torch device: auto, cpu, cuda, cuda:1, ...")
@@ -40,19 +40,19 @@ class FrameConfig:
 
     @property
     def limits(self) -> Limits:
-        """What the node leaves out of a frame."""
+        """Objects and depths that the node leaves out: none."""
         return Limits()
 
 
 @dataclass(frozen=True)
 class ImageConfig(FrameConfig):
-    """What the nodes have that look at colour images."""
+    """Parameters of the nodes that take colour images."""
 
     image_transport: str = parameter(
         "raw", "raw: image_raw; compressed: image_raw/compressed (JPEG, PNG)", choices=TRANSPORTS
     )
     image_reliability: str = parameter(
-        "auto", "reliability of the image subscription; auto adopts the publisher's offer", choices=RELIABILITIES
+        "auto", "reliability of the image subscription; auto adopts the publisher's", choices=RELIABILITIES
     )
     flip_vertical: bool = parameter(
         False, "the image's first row is its bottom row, as in the raw bytes of a Unity texture", read_only=False
@@ -61,7 +61,7 @@ class ImageConfig(FrameConfig):
 
 @dataclass(frozen=True)
 class PoseConfig:
-    """Where the camera's pose comes from."""
+    """Source of the camera pose."""
 
     world_frame: str = parameter(
         "", "fixed frame with z up: the camera's pose is then taken from tf (needs tf2_ros); empty: from camera_pose"
@@ -70,7 +70,7 @@ class PoseConfig:
 
 @dataclass(frozen=True)
 class DepthRangeConfig:
-    """Which depth counts."""
+    """Range of valid depth."""
 
     min_depth_m: float = parameter(
         0.0, "what is nearer [m] becomes invalid (NaN)", minimum=0.0, maximum=1000.0, read_only=False
@@ -85,13 +85,13 @@ class DepthRangeConfig:
 
     @property
     def far_m(self) -> float:
-        """The largest depth that counts; infinite without a limit."""
+        """The largest valid depth [m]; infinite without a limit."""
         return self.max_depth_m or math.inf
 
 
 @dataclass(frozen=True)
 class DepthModelConfig:
-    """The depth back end and what it publishes."""
+    """Depth back end and encoding of its output."""
 
     depth_model: str = parameter(
         "compact", "depth back end by name, or path of weights of train-depth; compact is embedded, needs no download"
@@ -127,23 +127,23 @@ class DepthModelConfig:
 
     @property
     def weights(self) -> Path | None:
-        """Where the depth model's weights are, if they are not where they usually are."""
+        """Path of the depth model's weights; None: embedded, or from the Hugging Face cache or hub."""
         return Path(self.depth_weights).expanduser() if self.depth_weights else None
 
     @property
     def depth_options(self) -> DepthOptions:
-        """How the depth model runs."""
+        """Input size, precision and acceleration of the depth model."""
         return DepthOptions(self.depth_size_px, self.depth_precision, self.depth_acceleration, self.depth_correct_focal)
 
     @property
     def depth_scale(self) -> DepthScale:
-        """Where relative depth gets its metres from."""
+        """Source of the metric scale of relative depth."""
         return DepthScale(self.scale, self.metres_per_unit)
 
 
 @dataclass(frozen=True)
 class SegmentationModelConfig:
-    """The segmentation and which of its objects count."""
+    """Segmentation back end and minimum score of its objects."""
 
     segmentation_model: str = parameter("compact", "segmentation by name, or path to a trained checkpoint")
     min_score: float = parameter(
@@ -157,13 +157,13 @@ class PerceptionConfig(SegmentationModelConfig, DepthModelConfig, DepthRangeConf
 
     @property
     def limits(self) -> Limits:
-        """By score and by range."""
+        """Limits of score and depth."""
         return Limits(self.min_score, self.min_depth_m, self.far_m)
 
 
 @dataclass(frozen=True)
 class DepthConfig(DepthModelConfig, DepthRangeConfig, ImageConfig):
-    """Parameters of depth_node, which hears of no camera pose."""
+    """Parameters of depth_node, which takes no camera pose."""
 
     scale: str = parameter(
         "none",
@@ -174,7 +174,7 @@ class DepthConfig(DepthModelConfig, DepthRangeConfig, ImageConfig):
 
     @property
     def limits(self) -> Limits:
-        """By range."""
+        """Limits of depth."""
         return Limits(0.0, self.min_depth_m, self.far_m)
 
 
@@ -188,7 +188,7 @@ class SegmentationConfig(SegmentationModelConfig, ImageConfig):
 
     @property
     def limits(self) -> Limits:
-        """By score."""
+        """Limit of score."""
         return Limits(self.min_score)
 
 
@@ -205,7 +205,7 @@ class DistanceConfig(DepthRangeConfig, PoseConfig, FrameConfig):
     )
     depth_scatter: float = parameter(
         0.0,
-        "how far depths of objects scatter, over their distance, if the floor's do not show it; "
+        "standard deviation of object depths, relative to their distance, where the floor's depths do not show it; "
         "0.02 beside a depth_node with depth_model compact",
         minimum=0.0,
         maximum=1.0,
@@ -213,7 +213,7 @@ class DistanceConfig(DepthRangeConfig, PoseConfig, FrameConfig):
 
     @property
     def limits(self) -> Limits:
-        """By range."""
+        """Limits of depth."""
         return Limits(0.0, self.min_depth_m, self.far_m)
 
 
@@ -236,10 +236,10 @@ class VirtualUnityConfig:
     )
     rate_hz: float = parameter(10.0, "frames per second", minimum=0.1, maximum=120.0)
     jitter: float = parameter(
-        0.0, "how much longer or shorter a frame's interval may be, as a part of it", minimum=0.0, maximum=0.9
+        0.0, "largest deviation of a frame's interval, relative to the interval", minimum=0.0, maximum=0.9
     )
     seed: int = parameter(0, "seed of the first scene; the next scene has the next seed", minimum=0, maximum=2**31 - 1)
-    frames: int = parameter(0, "frames to publish before falling silent; 0: endless", minimum=0, maximum=10**9)
+    frames: int = parameter(0, "frames to publish before it stops; 0: endless", minimum=0, maximum=10**9)
     frames_per_scene: int = parameter(10, "frames that show the same synthetic scene", minimum=1, maximum=10**6)
     frame_id: str = parameter("unity_camera_optical", "frame_id of everything that is published")
     image_transport: str = parameter(

@@ -1,6 +1,6 @@
-"""Node parameters from one table: a frozen dataclass whose fields carry description, range and read-only.
+"""Node parameters as a table: a frozen dataclass whose fields carry description, range, choices and read-only.
 
-The table declares the parameters on the node, refuses what is unknown or out of range, and is the typed
+The table declares the parameters on the node, refuses unknown names and values out of range, and is the typed
 configuration that the rest of the code receives.
 """
 
@@ -25,9 +25,10 @@ _RCLPY_PARAMETERS = ("use_sim_time", "start_type_description_service", "qos_over
 
 @dataclass(frozen=True)
 class ParameterSpec:
-    """One row of a table. `type` is bool, int, float, str or tuple (of choices); the range is inclusive.
+    """One row of a table.
 
-    No choices means any.
+    `type` is bool, int, float, str or tuple (a list of `choices`). The range is inclusive; empty `choices` allow any
+    value.
     """
 
     name: str
@@ -41,7 +42,7 @@ class ParameterSpec:
 
     @property
     def allowed(self) -> str:
-        """What a value must be, in words, for messages and descriptions."""
+        """Allowed values in words, for error messages and descriptions."""
         if self.type is tuple:
             return f"a list of one or more of {', '.join(self.choices)}"
         kind = {bool: "true or false", int: "a whole number", float: "a number", str: "a string"}[self.type]
@@ -51,8 +52,8 @@ class ParameterSpec:
             return f"{kind} from {self.minimum} to {self.maximum}"
         return kind
 
-    def checked(self, value: Any) -> Any:
-        """The value in the parameter's type; a whole number is welcome where a float is expected.
+    def validated(self, value: Any) -> Any:
+        """The value, converted to the parameter's type (int to float, list to tuple), if it is allowed.
 
         Raises:
             ConfigurationError: wrong type or out of range.
@@ -71,7 +72,7 @@ class ParameterSpec:
         return value
 
     def descriptor(self) -> ParameterDescriptor:
-        """What `ros2 param describe` shows."""
+        """The descriptor that `ros2 param describe` shows."""
         descriptor = ParameterDescriptor(description=self.description, read_only=self.read_only)
         descriptor.additional_constraints = self.allowed if self.choices else ""
         if self.minimum is not None and self.maximum is not None:
@@ -92,7 +93,7 @@ def parameter(
     choices: tuple[str, ...] = (),
     read_only: bool = True,
 ) -> Any:
-    """A field of a configuration table; the parameter's type is the type of its default."""
+    """Declare a field of a parameter table; the type of `default` is the parameter's type."""
     row = {
         "description": description,
         "minimum": minimum,
@@ -104,31 +105,31 @@ def parameter(
 
 
 def table(config_type: type[Any]) -> dict[str, ParameterSpec]:
-    """The rows of a configuration table by parameter name."""
+    """The rows of a parameter table, by parameter name."""
     return {f.name: _spec(f) for f in fields(config_type)}
 
 
-def configured(config_type: type[Config], values: Mapping[str, Any]) -> Config:
-    """The configuration with these values, defaults elsewhere.
+def config_from(config_type: type[Config], values: Mapping[str, Any]) -> Config:
+    """A configuration with these values, and defaults for all other parameters.
 
     Raises:
         ConfigurationError: an unknown name, a wrong type or a value out of range.
     """
     rows = table(config_type)
-    return config_type(**{name: _row(rows, name).checked(value) for name, value in values.items()})
+    return config_type(**{name: _row(rows, name).validated(value) for name, value in values.items()})
 
 
 def declare(node: Node, config_type: type[Config]) -> Config:
     """Declare the table on a node made with `automatically_declare_parameters_from_overrides=True`.
 
     Every override (command line, parameter file) is on the node by then, the unknown ones too, so that they can be
-    refused: rclpy itself ignores them silently, and a misspelt parameter would never be missed.
+    refused: rclpy ignores them silently, so that a misspelt parameter would go unnoticed.
 
     Raises:
         ConfigurationError: an override is unknown, of the wrong type or out of range.
     """
     names = [n for n in node.list_parameters([], 0).names if not n.startswith(_RCLPY_PARAMETERS)]
-    config = configured(config_type, {name: node.get_parameter(name).value for name in names})
+    config = config_from(config_type, {name: node.get_parameter(name).value for name in names})
     for name in names:
         node.undeclare_parameter(name)
     for name, spec in table(config_type).items():
@@ -139,14 +140,14 @@ def declare(node: Node, config_type: type[Config]) -> Config:
     return config
 
 
-def changed(config: Config, parameters: Iterable[Parameter]) -> Config:
-    """The configuration after a run-time change; parameters of other tables (use_sim_time) are left alone.
+def with_changes(config: Config, parameters: Iterable[Parameter]) -> Config:
+    """The configuration after a change at run time; parameters that are not in the table (use_sim_time) are ignored.
 
     Raises:
         ConfigurationError: a value is of the wrong type or out of range.
     """
     rows = table(type(config))
-    values = {p.name: rows[p.name].checked(p.value) for p in parameters if p.name in rows}
+    values = {p.name: rows[p.name].validated(p.value) for p in parameters if p.name in rows}
     return replace(config, **values)  # type: ignore[type-var]
 
 

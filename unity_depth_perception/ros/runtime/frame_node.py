@@ -1,4 +1,4 @@
-"""The node that turns frames into results, whatever the frames are made of: source, worker, publishers, diagnostics."""
+"""Base of the nodes that process frames: source of frames, worker thread, publishers, diagnostics."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from unity_depth_perception.ros.topics.qos import QosMismatches
 
 Config = TypeVar("Config", bound=FrameConfig)
 
-_ADOPT_PERIOD_S = 0.5
+_QOS_MATCH_PERIOD_S = 0.5
 _DIAGNOSTICS_PERIOD_S = 1.0
 _LOG_PERIOD_S = 5.0
 _STOP_TIMEOUT_S = 1.0
-_SILENCE_S = 5.0
+_INPUT_TIMEOUT_S = 5.0
 
 
 class FrameNode(ConfiguredNode[Config]):
-    """Wires source, worker and publishers together.
+    """A lifecycle node that connects a source of frames, a pipeline and result publishers.
 
-    Frames are processed in the worker's thread: meanwhile the executor answers parameters, lifecycle and diagnostics.
+    Frames are processed in a worker thread, so that the executor can answer parameter, lifecycle and diagnostics calls
+    meanwhile.
     """
 
     def __init__(
@@ -58,7 +59,7 @@ class FrameNode(ConfiguredNode[Config]):
         self._result_publishers: ResultPublishers | None = None
         self._worker: LatestWinsWorker[ReceivedMessages] | None = None
         self._diagnostics = DiagnosticsPublisher(self)
-        self.create_timer(_ADOPT_PERIOD_S, self._adopt_offers)
+        self.create_timer(_QOS_MATCH_PERIOD_S, self._match_qos)
         self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
 
     def set_up(self) -> None:
@@ -83,7 +84,7 @@ class FrameNode(ConfiguredNode[Config]):
         self.get_logger().info(f"{models}device {self._pipeline.device}")
 
     def start(self) -> None:
-        """Listen."""
+        """Subscribe to the inputs."""
         if self._source is None:
             raise PerceptionError("configure the node before you activate it")
         self._source.listen()
@@ -91,7 +92,7 @@ class FrameNode(ConfiguredNode[Config]):
         self.get_logger().info(f"listening to {', '.join(s.topic for s in self._source.subscriptions)}")
 
     def stop(self) -> None:
-        """Listen no longer. What is in flight ends by itself, and nobody waits for it."""
+        """Unsubscribe and drop the waiting frame; the frame in process ends by itself and is not waited for."""
         self._active = False
         if self._source is not None:
             self._source.close()
@@ -99,7 +100,7 @@ class FrameNode(ConfiguredNode[Config]):
             self._worker.clear()
 
     def tear_down(self) -> bool:
-        """Stop, end the worker, and let go of publishers and models."""
+        """Stop, end the worker, and release publishers and models; False if a frame is still in process."""
         self.stop()
         self._source = None
         if self._worker is not None and not self._worker.stop(_STOP_TIMEOUT_S):
@@ -109,26 +110,26 @@ class FrameNode(ConfiguredNode[Config]):
         self._worker = self._result_publishers = self._pipeline = None
         return True
 
-    def offer(self, messages: Any) -> None:
-        """Hand messages to the worker."""
+    def submit(self, messages: Any) -> None:
+        """Queue the messages of a frame for the worker."""
         if self._worker is not None:
-            self._worker.offer(ReceivedMessages(messages, time.perf_counter()))
+            self._worker.submit(ReceivedMessages(messages, time.perf_counter()))
 
     def refuse(self, outcome: str, error: Exception) -> None:
-        """Count and report what cannot be used."""
+        """Count an unusable message or failed frame under `outcome`, and log the reason."""
         if not self.context.ok():
-            return  # shut down meanwhile: the topics are gone, and the frame is not to blame
+            return  # the node is shutting down: its publishers are gone, and the frame is not the cause
         reason = str(error) if isinstance(error, PerceptionError) else f"{type(error).__name__}: {error}"
         self.counts.refuse(outcome, reason)
         self.get_logger().warning(f"refused: {reason}", throttle_duration_sec=_LOG_PERIOD_S)
 
-    def _adopt_offers(self) -> None:
+    def _match_qos(self) -> None:
         for subscription in self._source.subscriptions if self._source else ():
-            if subscription.adopt():
+            if subscription.match_publishers():
                 self.get_logger().info(f"{subscription.topic}: adopted {subscription.qos.reliability.name}")
 
     def _models(self) -> dict[str, str]:
-        """What computes, as far as this node has it."""
+        """Names of the models that this node has, for log and diagnostics."""
         stages = ("depth", "segmentation")
         names = {f"{stage} model": getattr(self.config, f"{stage}_model", "") for stage in stages}
         return {key: name for key, name in names.items() if name}
@@ -150,14 +151,14 @@ class FrameNode(ConfiguredNode[Config]):
             return DiagnosticStatus.ERROR, self.failure
         if not self._active or self._source is None:
             return DiagnosticStatus.OK, "not active"
-        frames, silent_s = self._source.subscriptions[0], self.counts.silent_s("received")
+        frames, silent_s = self._source.subscriptions[0], self.counts.since_last_s("received")
         if silent_s is None:
             nobody = "" if frames.publisher_count else ": nobody publishes it"
             return DiagnosticStatus.WARN, f"no image yet on {frames.topic}{nobody}"
         if self.counts.last_refused:
             return DiagnosticStatus.WARN, self.counts.last_reason
-        if silent_s > _SILENCE_S:
+        if silent_s > _INPUT_TIMEOUT_S:
             return DiagnosticStatus.WARN, f"no image on {frames.topic} for {silent_s:.0f} s"
-        if self._result_publishers is not None and not self._result_publishers.watched:
+        if self._result_publishers is not None and not self._result_publishers.has_subscribers:
             return DiagnosticStatus.WARN, "nobody subscribes to an output"
         return DiagnosticStatus.OK, "processing"

@@ -1,4 +1,4 @@
-"""What arrived, through conversion, pipeline and publication."""
+"""Processing of one frame in the worker thread: conversion, pipeline, publication, time of each stage."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from unity_depth_perception.ros.inputs.frame_input import FrameInput
 from unity_depth_perception.ros.topics.diagnostics import FrameCounts
 from unity_depth_perception.ros.topics.outputs import ResultPublishers
 
-_USUAL_SIZE = (1024, 1024)
+_DEFAULT_SIZE_PX = (1024, 1024)
 
 
 class ReceivedMessages(NamedTuple):
-    """One message, or several that belong together, and when the last arrived on the clock of `time.perf_counter`."""
+    """The message or messages of one frame, and when the last one arrived [s, `time.perf_counter`]."""
 
     messages: Any
     arrived_s: float
 
 
 class FrameProcessor:
-    """What the worker thread does with an arrival."""
+    """Converts, processes and publishes the received messages of a frame."""
 
     def __init__(
         self,
@@ -39,9 +39,15 @@ class FrameProcessor:
         limits: Callable[[], Limits],
         refuse_pose: Callable[[PerceptionError], None],
     ) -> None:
-        """`read` makes work of messages; `limits` is asked for each frame, for they may change at run time.
+        """Connects the parts of a node.
 
-        `refuse_pose` hears of poses that contradict their images; the frames are processed without.
+        Args:
+            read: converts messages to input of the pipeline.
+            pipeline: processes a frame.
+            publishers: publish the result.
+            counts: collects outcomes and durations for diagnostics.
+            limits: called for each frame, because its parameters may change at run time.
+            refuse_pose: called with the reason when a pose contradicts its image; the frame is processed without it.
         """
         self._read = read
         self._pipeline = pipeline
@@ -50,36 +56,36 @@ class FrameProcessor:
         self._limits = limits
         self._refuse_pose = refuse_pose
 
-    def __call__(self, arrival: ReceivedMessages) -> None:
-        """Process and publish one frame, or leave it if nobody listens.
+    def __call__(self, received: ReceivedMessages) -> None:
+        """Process and publish one frame, or skip it if no output has a subscriber.
 
         Raises:
             PerceptionError: a message or its camera cannot be used, or the GPU's memory is too small for the frame.
         """
-        if not self._publishers.watched:
+        if not self._publishers.has_subscribers:
             self._counts.count("unwatched")
             return
         start_s = time.perf_counter()
-        work = self._read(arrival.messages)
+        given = self._read(received.messages)
         converted_s = time.perf_counter()
         try:
             result = self._pipeline.process(
-                work.frame, depth=work.depth, segmentation=work.segmentation, limits=self._limits()
+                given.frame, depth=given.depth, segmentation=given.segmentation, limits=self._limits()
             )
             computed_s = time.perf_counter()
             if result.pose_error is not None:
                 self._refuse_pose(result.pose_error)
             self._publishers.publish(result)
         except torch.cuda.OutOfMemoryError as error:
-            raise _out_of_memory(work.frame.camera, str(error)) from None
+            raise _out_of_memory(given.frame.camera, str(error)) from None
         end_s = time.perf_counter()
         self._counts.count("processed")
-        self._counts.took(
-            {"wait": start_s - arrival.arrived_s, "convert": converted_s - start_s}
+        self._counts.record_durations(
+            {"wait": start_s - received.arrived_s, "convert": converted_s - start_s}
             | result.stage_s
-            | {"publish": end_s - computed_s, "latency": end_s - arrival.arrived_s}
+            | {"publish": end_s - computed_s, "latency": end_s - received.arrived_s}
         )
-        self._counts.published(work.frame.stamp_ns)
+        self._counts.record_published(given.frame.stamp_ns)
 
 
 def _out_of_memory(camera: Camera, reason: str) -> ModelError:
@@ -101,6 +107,6 @@ def warm_up(pipeline: PerceptionPipeline, camera: Camera | None = None) -> None:
     """
     if pipeline.depth_estimator is None or pipeline.segmenter is None:
         return
-    camera = camera or Camera.from_vertical_fov(1.0, *_USUAL_SIZE)
+    camera = camera or Camera.from_vertical_fov(1.0, *_DEFAULT_SIZE_PX)
     with contextlib.suppress(InputError):  # a blank frame shows no floor, which median_to_pose asks for
         pipeline.process(Frame(np.zeros((camera.height, camera.width, 3), dtype=np.uint8), camera))

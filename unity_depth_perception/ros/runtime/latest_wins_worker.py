@@ -1,4 +1,4 @@
-"""One thread for the heavy work: one item in flight, one waiting, the newest wins."""
+"""A worker thread with a queue of one: the newest item replaces the one that waits."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Item = TypeVar("Item")
 
 
 class LatestWinsWorker(Generic[Item]):
-    """Hands items to `process` in a thread of its own, so that callbacks return at once.
+    """Runs `process` on submitted items in a thread of its own, so that ROS callbacks return at once.
 
-    An item that a newer one replaces before its turn goes to `on_drop`. What `process` raises goes to `on_error`: the
-    next item is processed all the same.
+    An item that a newer one replaces before it is processed goes to `on_drop`. An exception of `process` goes to
+    `on_error`, and the next item is processed.
     """
 
     def __init__(
@@ -32,8 +32,8 @@ class LatestWinsWorker(Generic[Item]):
         self._thread = threading.Thread(target=self._run, name="perception_worker", daemon=True)
         self._thread.start()
 
-    def offer(self, item: Item) -> None:
-        """Make `item` the next one."""
+    def submit(self, item: Item) -> None:
+        """Queue `item` as the next one, in place of the one that waits."""
         with self._condition:
             replaced, self._waiting = self._waiting, item
             self._condition.notify()
@@ -41,14 +41,14 @@ class LatestWinsWorker(Generic[Item]):
             self._on_drop(replaced)
 
     def clear(self) -> None:
-        """Forget the item that waits; it counts as dropped."""
+        """Drop the item that waits."""
         with self._condition:
-            forgotten, self._waiting = self._waiting, None
-        if forgotten is not None:
-            self._on_drop(forgotten)
+            dropped, self._waiting = self._waiting, None
+        if dropped is not None:
+            self._on_drop(dropped)
 
     def stop(self, timeout_s: float) -> bool:
-        """Take no further item and wait for the one in flight; whether it ended in time."""
+        """Start no further item and wait for the one in process; True if the thread ended in time."""
         with self._condition:
             self._stopped = True
             self._condition.notify()
@@ -59,7 +59,7 @@ class LatestWinsWorker(Generic[Item]):
         while (item := self._next()) is not None:
             try:
                 self._process(item)
-            except Exception as error:  # noqa: BLE001 - whatever one frame breaks, the next one gets its chance
+            except Exception as error:  # noqa: BLE001 - one bad frame must not end the thread
                 self._on_error(error)
 
     def _next(self) -> Item | None:

@@ -1,4 +1,4 @@
-"""A lifecycle node with a parameter table that configures and activates itself, and how to run one as a process."""
+"""A lifecycle node with a parameter table that can configure and activate itself, and its main loop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RCLError = rclpy_implementation.RCLError  # rclpy.exceptions does not name it
 
 
 class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
-    """Base of the nodes: subclasses say what to set up, start, stop and tear down."""
+    """Base of all nodes; subclasses override `set_up`, `start`, `stop` and `tear_down`."""
 
     def __init__(self, name: str, config_type: type[Config], **node_arguments: Any) -> None:
         """`node_arguments` go to rclpy's Node.
@@ -42,51 +42,51 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
         self.add_on_set_parameters_callback(self._change_parameters)
 
     def set_up(self) -> None:
-        """Load and connect everything; raise PerceptionError if it cannot be."""
+        """Called by configure: load models, create publishers; a PerceptionError fails the transition."""
 
     def start(self) -> None:
-        """Begin to work."""
+        """Called by activate: subscribe, start timers."""
 
     def stop(self) -> None:
-        """Cease to work."""
+        """Called by deactivate: unsubscribe, stop timers."""
 
     def tear_down(self) -> bool:
-        """Undo `set_up`, also a half-done one; False if a thread goes on and cannot be waited for."""
+        """Called by cleanup and shutdown: undo `set_up`, even a partial one; False if a thread is still running."""
         return True
 
     def autostart(self) -> bool:
-        """Configure and activate; whether both succeeded."""
+        """Configure and activate; True if both succeeded."""
         success = TransitionCallbackReturn.SUCCESS
         return bool(self.trigger_configure() == success and self.trigger_activate() == success)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Set up; a user's mistake is a FAILURE with a message, and the node can be configured again."""
+        """Set up; an error is a FAILURE with a message, after which the node can be configured again."""
         result = self._attempt("configure", self.set_up)
         if result != TransitionCallbackReturn.SUCCESS:
             self.tear_down()
         return result
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Start, publishers first."""
+        """Activate the publishers, then start."""
         super().on_activate(state)
         return self._attempt("activate", self.start)
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop, publishers last."""
+        """Stop, then deactivate the publishers."""
         result = self._attempt("deactivate", self.stop)
         super().on_deactivate(state)
         return result
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Tear down; the node can be configured again."""
-        return self._attempt("clean up", self._tear_down_wholly)
+        return self._attempt("clean up", self._tear_down_or_fail)
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
-        """Stop whatever runs and tear down."""
+        """Stop and tear down, from any state."""
         self._attempt("stop", self.stop)
         return self._attempt("shut down", self.tear_down)
 
-    def _tear_down_wholly(self) -> None:
+    def _tear_down_or_fail(self) -> None:
         if not self.tear_down():
             raise PerceptionError("a computation goes on; clean up again when it has ended")
 
@@ -97,7 +97,7 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
             self.failure = f"cannot {what}: {error}"
             self.get_logger().error(self.failure)
             return TransitionCallbackReturn.FAILURE
-        except Exception as error:  # noqa: BLE001 - rclpy drops what a transition raises, and nobody would know why
+        except Exception as error:  # noqa: BLE001 - rclpy discards exceptions of a transition
             self.failure = f"cannot {what}: {type(error).__name__}: {error}"
             self.get_logger().error(f"{self.failure}\n{traceback.format_exc()}")
             return TransitionCallbackReturn.FAILURE
@@ -106,15 +106,18 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
 
     def _change_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         try:
-            self.config = parameters.changed(self.config, changes)
+            self.config = parameters.with_changes(self.config, changes)
         except ConfigurationError as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
 
 
 def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None = None) -> NoReturn:
-    """Run a node until Ctrl-C or SIGTERM, then end the process: the body of every executable's `main`."""
-    # rclpy's own handler calls this one too; it ends a model that is being loaded, which rclpy's cannot.
+    """Spin a node until Ctrl-C or SIGTERM, then exit: the body of every executable's `main`.
+
+    Exit codes: 0 after a signal, 2 for a bad parameter, 1 for any other error.
+    """
+    # rclpy's handler calls this one too. It can interrupt the loading of a model; rclpy's alone cannot.
     signal.signal(signal.SIGTERM, _interrupt)
     code = 0
     try:
@@ -132,14 +135,14 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
         code = 2
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
-    except Exception:  # noqa: BLE001 - the process ends below, and the reason must be seen first
+    except Exception:  # noqa: BLE001 - os._exit below would hide the reason
         traceback.print_exc()
         code = 1
     rclpy.try_shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
     # Python would now free torch's modules one by one, which takes seconds on a busy machine, or crash beside a
-    # computation that still runs in the worker thread. The graph has been left in order; nothing else is held.
+    # computation that still runs in the worker thread. The node has left the ROS graph; nothing else is open.
     os._exit(code)
 
 
@@ -153,7 +156,7 @@ def _spin(node: ConfiguredNode[Any]) -> None:
     except (RCLError, InvalidHandle):
         if node.context.ok():
             raise
-        # else a callback was publishing when Ctrl-C took the topics away
+        # else a callback was publishing while Ctrl-C destroyed the publishers
 
 
 def _interrupt(number: int, frame: FrameType | None) -> None:

@@ -1,1 +1,1 @@
-"""Publishers, diagnostics and QoS."""
+"""Topics of the nodes: result publishers, diagnostics, QoS."""

@@ -1,4 +1,4 @@
-"""What became of the frames, counted and published on /diagnostics."""
+"""Outcome counts, rates and stage times of the frames, published on /diagnostics."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ from rclpy.node import Node
 
 DIAGNOSTICS_TOPIC = "/diagnostics"
 OUTCOMES = ("received", "processed", "dropped", "refused", "unwatched", "refused inputs")
-_RECENT = 100  # frames that the latency is taken over
+_RECENT = 100  # frames that the percentiles of the stage times are taken over
 _RATE_WINDOW_S = 5.0
-_MOST_AGE_S = 60.0  # a stamp farther from now is another clock's: Unity counts from Play
+_MAX_STAMP_AGE_S = 60.0  # an older stamp is of another clock: Unity's starts at 0 when Play does
 
 
 class FrameCounts:
-    """Counts what became of the frames; safe to use from several threads.
+    """Counts frames by outcome and records the duration of each stage; thread-safe.
 
-    received: images that arrived; processed: results published; dropped: a newer frame came first; refused: bad image
-    or a failed computation, `last_reason` says which; unwatched: nobody subscribed to any output; refused inputs: bad
-    messages besides images (camera_info, camera_pose), and poses that contradict their images.
+    Outcomes: received, images that arrived; processed, results published; dropped, replaced by a newer frame before
+    processing; refused, invalid image or failed computation (see `last_reason`); unwatched, skipped because no output
+    had a subscriber; refused inputs, invalid camera_info or camera_pose, and poses that contradict their image.
     """
 
     def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
-        """`now_ns` is the clock [ns] that stamps are compared with."""
+        """`now_ns` returns the time [ns] that stamps are compared with."""
         self._now_ns = now_ns
         self._lock = threading.Lock()
         self._counts: Counter[str] = Counter()
         self._seconds: dict[str, deque[float]] = {}
         self._times_s: dict[str, deque[float]] = {}
         self.last_reason = ""
-        self.last_refused = False  # whether the newest frame that was looked at could not be used
+        self.last_refused = False  # whether the last frame that a worker took was refused
 
     def count(self, outcome: str) -> None:
-        """One more frame of this outcome."""
+        """Add one frame to an outcome."""
         now_s = time.monotonic()
         with self._lock:
             self._counts[outcome] += 1
@@ -52,40 +52,40 @@ class FrameCounts:
                 self.last_refused = outcome == "refused"
 
     def refuse(self, outcome: str, reason: str) -> None:
-        """One more message that cannot be used."""
+        """Add one frame or message to an outcome, with the reason why it was refused."""
         self.count(outcome)
         self.last_reason = reason
 
-    def took(self, stage_s: Mapping[str, float]) -> None:
-        """Seconds that one frame spent in each stage; `latency` is from arrival to publication."""
+    def record_durations(self, stage_s: Mapping[str, float]) -> None:
+        """Record the seconds that one frame spent in each stage; `latency` is from arrival to publication."""
         with self._lock:
             for stage, seconds in stage_s.items():
                 self._seconds.setdefault(stage, deque(maxlen=_RECENT)).append(seconds)
 
-    def published(self, stamp_ns: int) -> None:
-        """The results of the frame with this stamp are out."""
+    def record_published(self, stamp_ns: int) -> None:
+        """Record the age of a frame with this stamp at publication, if the stamp is of the same clock."""
         age_s = (self._now_ns() - stamp_ns) / 1e9
-        if 0 <= age_s <= _MOST_AGE_S:
-            self.took({"stamp to publish": age_s})
+        if 0 <= age_s <= _MAX_STAMP_AGE_S:
+            self.record_durations({"stamp to publish": age_s})
 
     def __getitem__(self, outcome: str) -> int:
         with self._lock:
             return self._counts[outcome]
 
     def rate_hz(self, outcome: str) -> float:
-        """How often it happened in the last five seconds."""
+        """Frames per second with this outcome over the last five seconds."""
         since_s = time.monotonic() - _RATE_WINDOW_S
         with self._lock:
             return sum(t >= since_s for t in self._times_s.get(outcome, ())) / _RATE_WINDOW_S
 
-    def silent_s(self, outcome: str) -> float | None:
-        """Seconds since it happened last; None if it never did."""
+    def since_last_s(self, outcome: str) -> float | None:
+        """Seconds since the last frame with this outcome; None if there was none."""
         with self._lock:
             times_s = self._times_s.get(outcome)
             return time.monotonic() - times_s[-1] if times_s else None
 
     def values(self) -> dict[str, str]:
-        """Counts, rates, last reason and milliseconds of each stage (p50, p95) as text."""
+        """Key-value pairs for diagnostics: counts, rates, last reason, duration of each stage (p50, p95) [ms]."""
         with self._lock:
             counts = {outcome: str(self._counts[outcome]) for outcome in OUTCOMES}
             seconds = {stage: list(recent) for stage, recent in self._seconds.items()}
@@ -98,7 +98,7 @@ class FrameCounts:
 
 
 def memory_values(device: torch.device) -> dict[str, str]:
-    """What this process holds of the machine's memory, and of the GPU's if it computes there [MB]."""
+    """Key-value pairs for diagnostics: device, resident memory of this process [MB], GPU memory [MB] on CUDA."""
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     values = {"device": str(device), "memory [MB]": f"{pages * os.sysconf('SC_PAGE_SIZE') / 1e6:.0f}"}
     if device.type == "cuda":
@@ -108,7 +108,7 @@ def memory_values(device: torch.device) -> dict[str, str]:
 
 
 class DiagnosticsPublisher:
-    """Publishes one status of a node."""
+    """Publishes the status `<full node name>: frames` of a node on /diagnostics."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -116,7 +116,7 @@ class DiagnosticsPublisher:
         self._publisher = node.create_publisher(DiagnosticArray, DIAGNOSTICS_TOPIC, 10)
 
     def publish(self, level: bytes, text: str, values: Mapping[str, str]) -> None:
-        """Publish with a level of DiagnosticStatus (OK, WARN, ERROR)."""
+        """Publish a status: level of DiagnosticStatus (OK, WARN, ERROR), message, key-value pairs."""
         status = DiagnosticStatus(level=level, name=self._name, message=text)
         status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
         message = DiagnosticArray(status=[status])
@@ -125,7 +125,7 @@ class DiagnosticsPublisher:
 
 
 def values_of(message: DiagnosticArray, node_name: str) -> tuple[DiagnosticStatus, dict[str, str]] | None:
-    """The status of a node (full name) and its values, if the message holds it."""
+    """Status and key-value pairs of the node with this full name; None if the message has none."""
     for status in message.status:
         if status.name == f"{node_name}: frames":
             return status, {item.key: item.value for item in status.values}

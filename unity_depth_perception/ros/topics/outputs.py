@@ -1,4 +1,4 @@
-"""The topics on which a result goes out; what nobody subscribes to is not computed."""
+"""Output topics of a PerceptionResult; a message without subscribers is not computed."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from unity_depth_perception.ros.conversions.headers import header_of
 from unity_depth_perception.ros.conversions.images import depth_message, image_message, instance_message
 from unity_depth_perception.ros.conversions.markers import markers_message
 from unity_depth_perception.ros.conversions.objects_and_clouds import cloud_message, distances_message
-from unity_depth_perception.ros.topics.qos import LATCHED_QOS, OUTPUT_QOS, QosMismatches, create_output
+from unity_depth_perception.ros.topics.qos import LATCHED_QOS, OUTPUT_QOS, QosMismatches, create_output_publisher
 
-Config = Any  # the table of the node that publishes; an output asks it only for what its node has
+Config = Any  # parameters of the publishing node; a conversion reads only those that all nodes with its topic have
 
 
 class Output(NamedTuple):
-    """One topic: its type, and how a result becomes its message."""
+    """An output topic: message type, conversion of a result to the message, QoS."""
 
     message_type: type[Any]
     convert: Callable[[PerceptionResult, Config], Any]
@@ -42,7 +42,7 @@ def _overlay_message(result: PerceptionResult, config: Config) -> Image:
     return image_message(header_of(result), overlay_picture(result.frame.rgb, instances, result.objects), "rgb8")
 
 
-# The smallest first: distances should not wait for a cloud.
+# In the order of publication, small messages first: distances should not wait for the point cloud.
 _OUTPUTS: dict[str, Output] = {
     "objects/distances": Output(ObjectDistanceArray, lambda r, _: distances_message(r)),
     "objects/detections_2d": Output(Detection2DArray, lambda r, _: detections_2d_message(r)),
@@ -63,36 +63,36 @@ DISTANCE_OUTPUTS = ("objects/distances", "objects/detections_3d", "objects/marke
 
 
 class ResultPublishers:
-    """Publishers of what a PerceptionResult says."""
+    """Lifecycle publishers of the outputs of a node."""
 
     def __init__(
         self, node: LifecycleNode, names: tuple[str, ...], config: Callable[[], Config], mismatches: QosMismatches
     ) -> None:
-        """`names` of `OUTPUTS`; `config` is asked for each frame, for its `outputs` may change at run time."""
+        """Creates the publishers `names` of `OUTPUTS`; `config` is called for each frame: parameters may change."""
         self._node = node
         self._config = config
         self._publishers = {
-            name: create_output(node, _OUTPUTS[name].message_type, name, mismatches, _OUTPUTS[name].profile)
+            name: create_output_publisher(node, _OUTPUTS[name].message_type, name, mismatches, _OUTPUTS[name].profile)
             for name in names
         }
 
     @property
-    def watched(self) -> bool:
-        """Whether anybody subscribes to anything that is offered."""
-        return any(self.wants(name) for name in self._publishers)
+    def has_subscribers(self) -> bool:
+        """Whether any enabled output has a subscriber."""
+        return any(self.is_subscribed(name) for name in self._publishers)
 
-    def wants(self, name: str) -> bool:
-        """Whether an output is offered and somebody subscribes to it."""
+    def is_subscribed(self, name: str) -> bool:
+        """Whether an output is enabled (parameter `outputs`) and has a subscriber."""
         return name in self._config().outputs and self._publishers[name].get_subscription_count() > 0
 
     def publish(self, result: PerceptionResult) -> None:
-        """Convert and publish what somebody subscribes to."""
+        """Convert and publish the outputs that have subscribers."""
         config = self._config()
         for name, publisher in self._publishers.items():
-            if self.wants(name):
+            if self.is_subscribed(name):
                 publisher.publish(_OUTPUTS[name].convert(result, config))
 
     def close(self) -> None:
-        """Take the topics away."""
+        """Destroy the publishers."""
         for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)

@@ -1,4 +1,4 @@
-"""Quality of service: outputs are reliable, a subscription adopts what the publishers of its topic offer."""
+"""Quality of service: reliable outputs, and subscriptions that match the QoS of their publishers."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from rclpy.qos import (
 from rclpy.qos_overriding_options import QoSOverridingOptions
 from rclpy.subscription import Subscription
 
-# Unity's endpoint and depth_image_proc subscribe reliably; a few frames of history let a slow reader catch up.
+# Unity's endpoint and depth_image_proc subscribe reliably; a history of a few frames lets a slow reader catch up.
 OUTPUT_QOS = QoSProfile(history=HistoryPolicy.KEEP_LAST, depth=5, reliability=ReliabilityPolicy.RELIABLE)
 
-# For what is small and valid until the next one: who comes later gets the last message.
+# For small messages that stay valid until the next one: a late subscriber gets the last message.
 LATCHED_QOS = QoSProfile(
     history=HistoryPolicy.KEEP_LAST,
     depth=1,
@@ -30,12 +30,12 @@ LATCHED_QOS = QoSProfile(
     durability=DurabilityPolicy.TRANSIENT_LOCAL,
 )
 
-# Enough that frames which arrive in a burst are counted as dropped by the node, not lost unseen in the middleware.
+# Large enough for a burst of frames: the node counts those that it drops, DDS would lose them silently.
 _INPUT_DEPTH = 10
 
 
 class QosMismatches:
-    """Publishers and subscriptions of other nodes that cannot talk to this one, counted and logged."""
+    """Counts and logs publishers and subscriptions of other nodes whose QoS is incompatible with this node's."""
 
     def __init__(self, node: Node) -> None:
         self._node = node
@@ -43,11 +43,11 @@ class QosMismatches:
         self.last = ""
 
     def on_subscription(self, topic: str) -> SubscriptionEventCallbacks:
-        """Watches the publishers of a topic that this node subscribes to."""
+        """Event callbacks of a subscription: report publishers with incompatible QoS."""
         return SubscriptionEventCallbacks(incompatible_qos=lambda event: self._note("publisher", topic, event))
 
     def on_publisher(self, topic: str) -> PublisherEventCallbacks:
-        """Watches the subscriptions to a topic that this node publishes."""
+        """Event callbacks of a publisher: report subscriptions with incompatible QoS."""
         return PublisherEventCallbacks(incompatible_qos=lambda event: self._note("subscription", topic, event))
 
     def _note(self, whose: str, topic: str, event: Any) -> None:
@@ -57,10 +57,10 @@ class QosMismatches:
         self._node.get_logger().warning(f"QoS mismatch: {self.last}")
 
 
-def create_output(
+def create_output_publisher(
     node: Node, message_type: type[Any], topic: str, mismatches: QosMismatches, profile: QoSProfile = OUTPUT_QOS
 ) -> Any:
-    """A lifecycle publisher whose history, depth and reliability users may set (`qos_overrides.*` parameters)."""
+    """Create a lifecycle publisher with `qos_overrides.*` parameters for history, depth and reliability."""
     return node.create_lifecycle_publisher(
         message_type,
         topic,
@@ -71,12 +71,12 @@ def create_output(
 
 
 class QosMatchingSubscription:
-    """A subscription that hears every publisher of its topic.
+    """A subscription that is compatible with every publisher of its topic.
 
-    A reliable subscription hears nothing from a best-effort publisher, and a best-effort one loses most large images on
-    an untuned DDS. So: best effort only if some publisher offers nothing better. Likewise transient local (the last
-    camera_info of a publisher that sends it once) only if every publisher offers it. `adopt` is to be called now and
-    then: a publisher may come back with another offer.
+    A reliable subscription receives nothing from a best-effort publisher, and a best-effort one loses most large images
+    on an untuned DDS. So it is best effort only if some publisher is. It is transient local only if all publishers are:
+    it then gets the last camera_info of a publisher that sends it once. Call `match_publishers` periodically, because a
+    publisher may restart with another QoS.
     """
 
     def __init__(
@@ -88,7 +88,7 @@ class QosMatchingSubscription:
         mismatches: QosMismatches,
         reliability: str = "auto",
     ) -> None:
-        """`reliability`: auto, reliable or best_effort; users may set history and depth (`qos_overrides.*`)."""
+        """`reliability`: auto, reliable or best_effort; `qos_overrides.*` parameters set history and depth."""
         self._node = node
         self._message_type = message_type
         self._topic = topic
@@ -100,17 +100,17 @@ class QosMatchingSubscription:
 
     @property
     def topic(self) -> str:
-        """The full name, after namespace and remapping."""
+        """The full topic name, after namespace and remapping."""
         return str(self._subscription.topic_name)
 
     @property
     def publisher_count(self) -> int:
-        """How many publishers the topic has."""
+        """Number of publishers of the topic."""
         return int(self._node.count_publishers(self.topic))
 
-    def adopt(self) -> bool:
-        """Subscribe anew if the offers ask for it; whether that was so."""
-        # By its full name: a relative one would not be remapped here.
+    def match_publishers(self) -> bool:
+        """Subscribe again if the QoS that the publishers offer requires it; True if so."""
+        # By its full name: rclpy does not remap relative names in graph queries.
         offers = [info.qos_profile for info in self._node.get_publishers_info_by_topic(self.topic)]
         profile = self._profile(offers) if offers else self.qos
         if (profile.reliability, profile.durability) == (self.qos.reliability, self.qos.durability):
@@ -121,11 +121,11 @@ class QosMatchingSubscription:
         return True
 
     def close(self) -> None:
-        """Stop listening."""
+        """Destroy the subscription."""
         self._node.destroy_subscription(self._subscription)
 
     def _subscribe(self) -> Subscription:
-        # Reliability is not among the overrides: what was declared first would win over what is adopted later.
+        # Without reliability: an override parameter, once declared, would win over the reliability matched later.
         overrides = QoSOverridingOptions([QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH])
         return self._node.create_subscription(
             self._message_type,

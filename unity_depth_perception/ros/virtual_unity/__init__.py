@@ -1,1 +1,1 @@
-"""What virtual_unity_node publishes: samples as messages, prepared ahead of time."""
+"""Messages of virtual_unity_node: sources of samples, their conversion, and prefetching in the background."""

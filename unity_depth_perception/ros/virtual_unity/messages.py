@@ -1,4 +1,4 @@
-"""A sample as the messages that Unity would send, with what is known of its ground truth beside them."""
+"""Conversion of a sample to the messages of a Unity camera and to ground-truth messages."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from unity_depth_perception.ros.conversions.camera_info import camera_info_messa
 from unity_depth_perception.ros.conversions.images import byte_array, depth_message, image_message
 from unity_depth_perception.ros.conversions.objects_and_clouds import objects_message
 
-TRUTH = "truth"  # stands where a model's name stands in results
+TRUTH = "truth"  # in place of the model names of an ObjectDistanceArray
 
 _FROM_RGB = {
     "rgb8": None,
@@ -29,15 +29,15 @@ _FROM_RGB = {
 
 
 class ImageFormat(NamedTuple):
-    """How the camera sends its image."""
+    """Format in which virtual Unity sends its image."""
 
-    encoding: str = "rgb8"  # of raw images
+    encoding: str = "rgb8"  # of raw images; compressed ones are JPEG
     compressed: bool = False
-    flip_vertical: bool = False
+    flip_vertical: bool = False  # bottom row first, as in a Unity texture
 
 
 class SampleMessages(NamedTuple):
-    """One message per topic of the virtual camera; None where nothing is known."""
+    """The messages of one sample, one per topic of virtual Unity; None where the sample has no such data."""
 
     camera_info: CameraInfo
     camera_pose: PoseStamped | None
@@ -47,30 +47,30 @@ class SampleMessages(NamedTuple):
     instances: Image | None
 
     def stamp(self, header: Header) -> None:
-        """Give all of them this header."""
+        """Set the header of all messages."""
         for message in self:
             if message is not None:
                 message.header = header
 
 
-def sample_messages(sample: Sample, form: ImageFormat = ImageFormat()) -> SampleMessages:  # noqa: B008 - it is immutable
-    """The messages of a sample; `stamp` them before they are published."""
+def sample_messages(sample: Sample, image_format: ImageFormat = ImageFormat()) -> SampleMessages:  # noqa: B008 - it is immutable
+    """Convert a sample to messages without stamps; call `SampleMessages.stamp` before publishing."""
     header, pose = Header(), sample.world_from_camera
     depth, instances = sample.depth_m, sample.instances
     return SampleMessages(
         camera_info=camera_info_message(header, sample.camera),
         camera_pose=None if pose is None else PoseStamped(pose=pose_message(np.asarray(pose))),
         objects=objects_message(header, sample.objects, TRUTH, TRUTH),
-        image=_image(header, sample.image, form),
+        image=_image(header, sample.image, image_format),
         depth=None if depth is None else depth_message(header, torch.from_numpy(depth), "32FC1"),
         instances=None if instances is None else image_message(header, instances, "16UC1"),
     )
 
 
-def _image(header: Header, rgb: NDArray[np.uint8], form: ImageFormat) -> Any:
-    pixels = rgb[::-1] if form.flip_vertical else rgb
-    if form.compressed:
+def _image(header: Header, rgb: NDArray[np.uint8], image_format: ImageFormat) -> Any:
+    pixels = rgb[::-1] if image_format.flip_vertical else rgb
+    if image_format.compressed:
         _, data = cv2.imencode(".jpg", cv2.cvtColor(pixels, cv2.COLOR_RGB2BGR))
         return CompressedImage(header=header, format="jpeg", data=byte_array(data))
-    code = _FROM_RGB[form.encoding]
-    return image_message(header, pixels if code is None else cv2.cvtColor(pixels, code), form.encoding)
+    code = _FROM_RGB[image_format.encoding]
+    return image_message(header, pixels if code is None else cv2.cvtColor(pixels, code), image_format.encoding)

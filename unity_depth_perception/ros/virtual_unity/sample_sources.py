@@ -1,4 +1,4 @@
-"""Where virtual Unity's pictures come from: random scenes, a dataset folder, a video."""
+"""Sources of the samples that virtual Unity publishes: random scenes, a dataset folder, a video file."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from unity_depth_perception.synthetic.samples import render_samples
 
 ReadSample = Callable[[int], Sample]
 
-_ANY_FOV_RAD = 1.0  # of a video without camera_info: nobody gets to see it
+_PLACEHOLDER_FOV_RAD = 1.0  # of a video without camera_info, where it is not published
 
 
 def open_samples(config: VirtualUnityConfig) -> ReadSample:
-    """Number 0, 1, 2, ... -> sample, endlessly; the numbers must be asked for in order.
+    """Open the source named by the parameters: a function from number 0, 1, 2, ... to sample, called in order, endless.
 
     Raises:
-        ConfigurationError: the video's field of view is not known.
+        ConfigurationError: the field of view of a video is not given.
         DatasetError: `path` is no dataset folder, or no video.
     """
     if config.source == "synthetic":
@@ -36,7 +36,7 @@ def open_samples(config: VirtualUnityConfig) -> ReadSample:
 
 
 def _scenes(config: VirtualUnityConfig) -> ReadSample:
-    """Each scene has its own seed; a field of view of 0 lets it draw its own."""
+    """Random scenes, each with its own seed; with a field of view of 0 each scene draws its own."""
     fov_rad = math.radians(config.vertical_fov_deg) if config.vertical_fov_deg > 0 else None
 
     def render(number: int) -> Sample:
@@ -53,17 +53,17 @@ def _fov_rad(config: VirtualUnityConfig) -> float:
         raise ConfigurationError(
             "parameter vertical_fov_deg: expected more than 0, for a video does not say it; or set camera_info to false"
         )
-    return _ANY_FOV_RAD
+    return _PLACEHOLDER_FOV_RAD
 
 
 class Video:
-    """The frames of a video file, without ground truth."""
+    """Frames of a video file, as samples without ground truth."""
 
     def __init__(self, path: str, fov_rad: float) -> None:
         """Opens the file.
 
         Raises:
-            DatasetError: it is not there, or no video.
+            DatasetError: the file is missing, or not a video.
         """
         self._path = path
         self._fov_rad = fov_rad
@@ -72,7 +72,7 @@ class Video:
             raise DatasetError(f"{path or 'parameter path'}: expected a video file, but it cannot be opened")
 
     def read(self, number: int) -> Sample:
-        """The next frame; after the last one the first again.
+        """Read the next frame; after the last one the video starts again.
 
         Raises:
             DatasetError: the file holds no frame that can be decoded.

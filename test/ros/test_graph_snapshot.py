@@ -21,25 +21,30 @@ from unity_depth_perception.cli.doctor.finding import NOTE, OK, PROBLEM
 from unity_depth_perception.cli.doctor.graph_checks import check_images, check_nodes, check_qos, check_silent_topics
 from unity_depth_perception.nodes.perception_node import PerceptionNode
 from unity_depth_perception.ros.conversions.images import image_message
-from unity_depth_perception.ros.graph_snapshot import End, GraphSnapshot, Status, Topic, look
+from unity_depth_perception.ros.graph_snapshot import GraphSnapshot, Status, Topic, TopicEndpoint, take_snapshot
 
 NODE, IMAGE, INFO = "/unity/perception_node", "sensor_msgs/msg/Image", "sensor_msgs/msg/CameraInfo"
-RELIABLE, BEST_EFFORT = End("/unity/camera", "RELIABLE", "VOLATILE"), End("/unity/camera", "BEST_EFFORT", "VOLATILE")
-LATCHED = End("/unity/camera", "RELIABLE", "TRANSIENT_LOCAL")
-HEARS = End(NODE, "RELIABLE", "VOLATILE")
+RELIABLE, BEST_EFFORT = (
+    TopicEndpoint("/unity/camera", "RELIABLE", "VOLATILE"),
+    TopicEndpoint("/unity/camera", "BEST_EFFORT", "VOLATILE"),
+)
+LATCHED = TopicEndpoint("/unity/camera", "RELIABLE", "TRANSIENT_LOCAL")
+HEARS = TopicEndpoint(NODE, "RELIABLE", "VOLATILE")
 
 
-def view(*topics: Topic, level: int = 0, text: str = "processing", images: Any = None, **values: str) -> GraphSnapshot:
+def snapshot(
+    *topics: Topic, level: int = 0, text: str = "processing", images: Any = None, **values: str
+) -> GraphSnapshot:
     return GraphSnapshot(7, topics, {f"{NODE}: frames": Status(level, text, values)}, images or {}, {})
 
 
-def topic(name: str, kind: str, publishers: tuple[End, ...], *subscriptions: End) -> Topic:
+def topic(name: str, kind: str, publishers: tuple[TopicEndpoint, ...], *subscriptions: TopicEndpoint) -> Topic:
     return Topic(name, kind, publishers, subscriptions or (HEARS,))
 
 
 @pytest.mark.parametrize(("level", "state"), [(0, OK), (1, NOTE), (2, PROBLEM), (3, PROBLEM)])
 def test_a_nodes_own_report_is_passed_on(level: int, state: str) -> None:
-    [finding] = check_nodes(view(level=level, received="9", processed="7", **{"last reason": "too small"}))
+    [finding] = check_nodes(snapshot(level=level, received="9", processed="7", **{"last reason": "too small"}))
     assert finding == (NODE, state, "processing; received 9, processed 7; last refused: too small")
 
 
@@ -50,33 +55,36 @@ def test_a_graph_without_our_nodes_is_a_problem() -> None:
 
 
 def test_an_image_that_nobody_publishes_is_a_problem_and_the_likely_one_is_named() -> None:
-    other = topic("/camera/image", IMAGE, (RELIABLE,), End("/rviz", "RELIABLE", "VOLATILE"))
-    [finding] = check_silent_topics(view(topic("/unity/image_raw", IMAGE, ()), other))
+    other = topic("/camera/image", IMAGE, (RELIABLE,), TopicEndpoint("/rviz", "RELIABLE", "VOLATILE"))
+    [finding] = check_silent_topics(snapshot(topic("/unity/image_raw", IMAGE, ()), other))
     assert (finding.subject, finding.state) == ("/unity/image_raw", PROBLEM)
     assert finding.detail == "nobody publishes it; published with this type: /camera/image"
 
 
 def test_camera_info_that_nobody_publishes_is_worth_a_note() -> None:
-    [finding] = check_silent_topics(view(topic("/camera_info", INFO, ()), topic("/image_raw", IMAGE, (RELIABLE,))))
+    [finding] = check_silent_topics(snapshot(topic("/camera_info", INFO, ()), topic("/image_raw", IMAGE, (RELIABLE,))))
     assert (finding.subject, finding.state) == ("/camera_info", NOTE)
 
 
 def test_what_others_miss_is_none_of_our_business() -> None:
-    assert check_silent_topics(view(topic("/their/image", IMAGE, (), End("/rviz", "RELIABLE", "VOLATILE")))) == []
+    assert (
+        check_silent_topics(snapshot(topic("/their/image", IMAGE, (), TopicEndpoint("/rviz", "RELIABLE", "VOLATILE"))))
+        == []
+    )
 
 
 @pytest.mark.parametrize(
     ("publisher", "subscription", "why"),
     [
         (BEST_EFFORT, HEARS, "best effort"),
-        (RELIABLE, End(NODE, "RELIABLE", "TRANSIENT_LOCAL"), "volatile"),
+        (RELIABLE, TopicEndpoint(NODE, "RELIABLE", "TRANSIENT_LOCAL"), "volatile"),
         (RELIABLE, HEARS, None),
         (LATCHED, HEARS, None),
-        (RELIABLE, End(NODE, "BEST_EFFORT", "VOLATILE"), None),
+        (RELIABLE, TopicEndpoint(NODE, "BEST_EFFORT", "VOLATILE"), None),
     ],
 )
-def test_qos_that_does_not_fit(publisher: End, subscription: End, why: str | None) -> None:
-    findings = check_qos(view(topic("/image_raw", IMAGE, (publisher,), subscription)))
+def test_qos_that_does_not_fit(publisher: TopicEndpoint, subscription: TopicEndpoint, why: str | None) -> None:
+    findings = check_qos(snapshot(topic("/image_raw", IMAGE, (publisher,), subscription)))
     if why is None:
         assert findings == []
     else:
@@ -86,7 +94,7 @@ def test_qos_that_does_not_fit(publisher: End, subscription: End, why: str | Non
 
 
 def judged(pixels: np.ndarray, seen: Callable[[np.ndarray], float] = lambda _: 1.0) -> tuple[str, str]:
-    [finding] = check_images(view(images={"/image_raw": pixels}), seen)
+    [finding] = check_images(snapshot(images={"/image_raw": pixels}), seen)
     return finding.state, finding.detail
 
 
@@ -138,7 +146,7 @@ def test_a_look_at_a_real_graph(graph: Graph, spinning: Graph) -> None:
     graph.node.create_publisher(ObjectDistanceArray, "/unity/clash", best_effort)
     graph.node.create_subscription(ObjectDistanceArray, "/unity/clash", lambda _: None, QoSProfile(depth=1))
     graph.node.create_timer(0.2, lambda: images.publish(image()))
-    seen = look(8.0, graph.domain_id)
+    seen = take_snapshot(8.0, graph.domain_id)
     assert seen.nodes == [NODE]
     assert seen.images["/unity/image_raw"].shape == (HEIGHT, WIDTH, 3)
     silent = {finding.subject: finding for finding in check_silent_topics(seen)}
@@ -155,4 +163,4 @@ def test_an_image_that_cannot_be_read_is_reported(graph: Graph, spinning: Graph)
     images = graph.node.create_publisher(Image, "image_raw", QoSProfile(depth=5))
     broken = image_message(header(), np.zeros((4, 4), np.uint8), "mystery")
     graph.node.create_timer(0.2, lambda: images.publish(broken))
-    assert "mystery" in look(6.0, graph.domain_id).unreadable["/image_raw"]
+    assert "mystery" in take_snapshot(6.0, graph.domain_id).unreadable["/image_raw"]

@@ -8,17 +8,17 @@ from pathlib import Path
 
 from unity_depth_perception.demo.processes import NodeProcesses
 
-CAMERA = "/unity/camera"
-PERCEPTION = "/unity/perception"
-CAMERA_NODE = f"{CAMERA}/virtual_unity_node"
-PERCEPTION_NODE = f"{PERCEPTION}/perception_node"
+CAMERA_NAMESPACE = "/unity/camera"
+PERCEPTION_NAMESPACE = "/unity/perception"
+CAMERA_NODE = f"{CAMERA_NAMESPACE}/virtual_unity_node"
+PERCEPTION_NODE = f"{PERCEPTION_NAMESPACE}/perception_node"
 PROCESSES = ("perception_node", "virtual_unity_node")
 
 _INPUTS = ("image_raw", "camera_info", "camera_pose")
 
 
 @dataclass(frozen=True)
-class Options:
+class DemoOptions:
     """What the command line asks for."""
 
     output: Path
@@ -31,7 +31,7 @@ class Options:
     segmentation_model: str
 
 
-def start_nodes(processes: NodeProcesses, options: Options) -> None:
+def start_nodes(processes: NodeProcesses, options: DemoOptions) -> None:
     """Start both nodes; virtual Unity waits to be activated, so that every frame it sends can be accounted for."""
     perception = {"depth_model": options.depth_model, "segmentation_model": options.segmentation_model}
     camera = {
@@ -41,9 +41,11 @@ def start_nodes(processes: NodeProcesses, options: Options) -> None:
         "rate_hz": float(options.rate_hz),
         "seed": options.seed,
     }
-    inputs = [f"{name}:={CAMERA}/{name}" for name in _INPUTS]
+    inputs = [f"{name}:={CAMERA_NAMESPACE}/{name}" for name in _INPUTS]
     for name, arguments in zip(
-        PROCESSES, (_arguments(PERCEPTION, perception, inputs), _arguments(CAMERA, camera, [])), strict=True
+        PROCESSES,
+        (_arguments(PERCEPTION_NAMESPACE, perception, inputs), _arguments(CAMERA_NAMESPACE, camera, [])),
+        strict=True,
     ):
         processes.start(name, f"unity_depth_perception.nodes.{name}", arguments)
 

@@ -19,7 +19,7 @@ BEST_EFFORT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
 MakeNode = Callable[..., PerceptionNode]
 
 
-class Setup:
+class CameraRig:
     """A node, a camera that feeds it, and its distances."""
 
     def __init__(
@@ -34,7 +34,7 @@ class Setup:
 
     @property
     def _connected(self) -> bool:
-        watched = self.node._result_publishers is not None and self.node._result_publishers.watched
+        watched = self.node._result_publishers is not None and self.node._result_publishers.has_subscribers
         return watched and min(p.get_subscription_count() for p in (self.images, self.infos)) > 0
 
     def send_info(self, message: CameraInfo | None = None) -> None:

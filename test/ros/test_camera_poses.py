@@ -10,10 +10,10 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
+from camera_rig import MakeNode
 from geometry_msgs.msg import PoseStamped, Quaternion, Vector3
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.time import Time
-from rig import MakeNode
 from stand_ins import FRAME_ID, header
 
 from unity_depth_perception.core.errors import InputError
@@ -30,31 +30,31 @@ def test_an_image_gets_the_pose_of_its_own_stamp_or_none() -> None:
     poses = PoseBuffer()
     for stamp_ns in (10, 20):
         poses.update(pose(stamp_ns, x=stamp_ns / 10))
-    found = poses.at(header(10))
+    found = poses.lookup(header(10))
     assert found is not None
     assert found[:3, 3].tolist() == [1.0, 0.0, 0.0]
-    assert poses.at(header(15)) is None
+    assert poses.lookup(header(15)) is None
 
 
 def test_a_pose_that_comes_again_replaces_the_first() -> None:
     poses = PoseBuffer()
     for x in (1.0, 2.0):
         poses.update(pose(10, x))
-    assert poses.at(header(10))[0, 3] == 2.0
+    assert poses.lookup(header(10))[0, 3] == 2.0
 
 
 def test_a_simulation_that_starts_again_does_not_get_old_poses() -> None:
     poses = PoseBuffer()
     for stamp_ns in (10, 20, 30, 5):
         poses.update(pose(stamp_ns, 0.0))
-    assert [poses.at(header(stamp)) is not None for stamp in (5, 10, 20, 30)] == [True, False, False, False]
+    assert [poses.lookup(header(stamp)) is not None for stamp in (5, 10, 20, 30)] == [True, False, False, False]
 
 
 def test_only_the_newest_poses_are_kept() -> None:
     poses = PoseBuffer(size=2)
     for stamp_ns in (1, 2, 3):
         poses.update(pose(stamp_ns, 0.0))
-    assert [poses.at(header(stamp)) is not None for stamp in (1, 2, 3)] == [False, True, True]
+    assert [poses.lookup(header(stamp)) is not None for stamp in (1, 2, 3)] == [False, True, True]
 
 
 def test_a_bad_pose_changes_nothing() -> None:
@@ -62,7 +62,7 @@ def test_a_bad_pose_changes_nothing() -> None:
     poses.update(pose(10, 1.0))
     with pytest.raises(InputError, match="expected a position"):
         poses.update(pose(5, float("nan")))
-    assert poses.at(header(10)) is not None
+    assert poses.lookup(header(10)) is not None
 
 
 class FakeTf(ModuleType):
@@ -101,7 +101,7 @@ def tf(monkeypatch: pytest.MonkeyPatch) -> FakeTf:
 
 
 def test_tf_is_asked_for_the_camera_in_the_world_at_the_stamp(tf: FakeTf) -> None:
-    found = TfPoseLookup("map").at(header(5))
+    found = TfPoseLookup("map").lookup(header(5))
     assert found is not None
     assert found[:3, 3].tolist() == [1.0, 2.0, 3.0]
     assert tf.asked == [("map", FRAME_ID, 5)]
@@ -109,7 +109,7 @@ def test_tf_is_asked_for_the_camera_in_the_world_at_the_stamp(tf: FakeTf) -> Non
 
 def test_what_tf_does_not_know_is_no_pose(tf: FakeTf) -> None:
     tf.known = False
-    assert TfPoseLookup("map").at(header(5)) is None
+    assert TfPoseLookup("map").lookup(header(5)) is None
 
 
 def test_a_node_listens_to_tf_while_it_is_active(tf: FakeTf, make_node: MakeNode) -> None:
