@@ -1,4 +1,4 @@
-"""The camera of benchmarks/latency.py, which is also the one who waits for the results."""
+"""The camera of the latency benchmarks: publishes images and measures when their results arrive."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from unity_depth_perception.ros.conversions.headers import stamp_ns_of, time_mes
 from unity_depth_perception.ros.conversions.images import image_message
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
-_PAUSE_S = 0.02  # lets the last frame's leftovers end
+_PAUSE_S = 0.02  # lets pending messages of the last frame arrive
 
 
 class Camera:
-    """Sends the scene's image, stamped with this machine's time, and notes when what it leads to arrives."""
+    """Publishes the scene's image stamped with the system time, and records when its objects and cloud arrive."""
 
     def __init__(self, scene: Path) -> None:
         rclpy.init()
@@ -39,7 +39,7 @@ class Camera:
         self._node.create_subscription(Header, SEEN, self._take_cloud, OUTPUT_QOS)
 
     def send(self, with_cloud: bool, deadline_s: float) -> list[float] | None:
-        """Send one image; milliseconds until its objects, and its cloud if asked for, were there; None: too late."""
+        """Publish one image; return milliseconds to its objects [and its cloud], or None after the deadline."""
         header = Header(stamp=time_message(time.time_ns()), frame_id="camera")
         self._image.header = header
         self._infos.publish(camera_info_message(header, self._scene.camera))
@@ -53,11 +53,11 @@ class Camera:
         return result
 
     def wait_for_objects(self, deadline_s: float, check: Callable[[], None]) -> None:
-        """Send images until objects come back; `check` ends the benchmark if nothing can come."""
+        """Publish images until objects arrive; `check` ends the benchmark if a process has died."""
         self._wait(False, deadline_s, check)
 
     def wait_for_cloud(self, deadline_s: float, check: Callable[[], None]) -> None:
-        """Send images until their clouds are seen."""
+        """Publish images until a cloud arrives."""
         self._wait(True, deadline_s, check)
 
     def close(self) -> None:

@@ -1,9 +1,9 @@
-"""From the image to its objects over DDS: perception_node against a process per stage, without the networks.
+"""Latency from image to objects over DDS: perception_node and one process per stage compared, without networks.
 
     python benchmarks/latency.py [--frames 60] [--size 1024x1024] [--default-dds]
 
-Depth and masks are given, so what is measured is everything else: transport, conversion, distances, the cloud. Both
-ways run one after the other with the same DDS profile; frames go one at a time, the next when the last is through.
+Depth and masks are given, so the rest is measured: transport, conversion, distances, point cloud. Both set-ups run one
+after the other with the same DDS profile; each frame is sent when the results of the one before have arrived.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from processes import Stages, set_environment
+from processes import StageProcesses, set_environment
 
 if TYPE_CHECKING:
     from camera import Camera
 
-WAYS = {"perception_node": ("perception",), "a process per stage": ("depth", "segmentation", "distances", "cloud")}
+SETUPS = {"perception_node": ("perception",), "a process per stage": ("depth", "segmentation", "distances", "cloud")}
 WARM_UP = 5
 DEADLINE_S = 600.0  # until the processes have started, on whatever machine
 FRAME_DEADLINE_S = 10.0
@@ -29,8 +29,8 @@ GOAL_MS, GOAL_CLOUD_MS, GOAL_RATIO = 25.0, 80.0, 3.0
 
 
 @dataclass
-class Phase:
-    """What one way did with one kind of subscriber; milliseconds from publication of the image."""
+class Measurement:
+    """Measurements of one set-up with one kind of subscriber; milliseconds from publication of the image."""
 
     objects_ms: list[float] = field(default_factory=list)
     cloud_ms: list[float] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Phase:
 
 
 def main() -> None:
-    """Run both ways and print their medians and ratios."""
+    """Run both set-ups and print their medians and ratios."""
     options = _parse()
     set_environment(profile=not options.default_dds)
     with tempfile.TemporaryDirectory() as folder:
@@ -51,7 +51,7 @@ def main() -> None:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--frames", type=int, default=60, help="per way, without and with the cloud")
+    parser.add_argument("--frames", type=int, default=60, help="per set-up, without and with the cloud")
     parser.add_argument("--size", type=lambda text: tuple(map(int, text.split("x"))), default=(1024, 1024))
     parser.add_argument("--default-dds", action="store_true", help="leave the shipped DDS profile out")
     return parser.parse_args()
@@ -72,27 +72,27 @@ def render_scene(file: Path, width: int, height: int) -> None:
     )
 
 
-def _measure(scene: Path, frames: int) -> dict[tuple[str, bool], Phase]:
+def _measure(scene: Path, frames: int) -> dict[tuple[str, bool], Measurement]:
     # Imported late: DDS reads its environment on import.
     from camera import Camera
 
     phases = {}
     camera = Camera(scene)
-    for way, names in WAYS.items():
-        with Stages(names, scene) as stages:
+    for setup, names in SETUPS.items():
+        with StageProcesses(names, scene) as stages:
             camera.wait_for_objects(DEADLINE_S, stages.check)
             for with_cloud in (False, True):
-                with Stages(("listener",) if with_cloud else (), scene) as listener:
+                with StageProcesses(("listener",) if with_cloud else (), scene) as listener:
                     if with_cloud:
                         camera.wait_for_cloud(DEADLINE_S, listener.check)
                     _run(camera, WARM_UP, with_cloud, stages)
-                    phases[way, with_cloud] = _run(camera, frames, with_cloud, stages)
+                    phases[setup, with_cloud] = _run(camera, frames, with_cloud, stages)
     camera.close()
     return phases
 
 
-def _run(camera: Camera, frames: int, with_cloud: bool, stages: Stages) -> Phase:
-    phase, before_s = Phase(), stages.cpu_s()
+def _run(camera: Camera, frames: int, with_cloud: bool, stages: StageProcesses) -> Measurement:
+    phase, before_s = Measurement(), stages.cpu_s()
     for _ in range(frames):
         arrivals = camera.send(with_cloud, FRAME_DEADLINE_S)
         if arrivals is None:
@@ -104,7 +104,7 @@ def _run(camera: Camera, frames: int, with_cloud: bool, stages: Stages) -> Phase
     return phase
 
 
-def _print(phases: dict[tuple[str, bool], Phase], options: argparse.Namespace) -> None:
+def _print(phases: dict[tuple[str, bool], Measurement], options: argparse.Namespace) -> None:
     width, height = options.size
     dds = "default DDS" if options.default_dds else "shipped DDS profile"
     machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
@@ -119,7 +119,7 @@ def _print(phases: dict[tuple[str, bool], Phase], options: argparse.Namespace) -
         ("frames lost", False, lambda p: p.lost),
         ("frames lost, with cloud", True, lambda p: p.lost),
     ]
-    ours, usual = WAYS
+    ours, usual = SETUPS
     for name, with_cloud, value in rows:
         a, b = float(value(phases[ours, with_cloud])), float(value(phases[usual, with_cloud]))
         print(f"{name:34}{a:18.1f}{b:20.1f}" + (f"{b / a:7.1f}x" if a > 0 and "lost" not in name else ""))

@@ -1,4 +1,4 @@
-"""What a node says about its frames on /diagnostics."""
+"""Frame counts that a node reports on /diagnostics."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from unity_depth_perception.ros.topics.diagnostics import DIAGNOSTICS_TOPIC, val
 
 
 class NodeCounts:
-    """Follows the counts of one node."""
+    """Subscribes to the frame counts of one node."""
 
     def __init__(self, name: str) -> None:
-        """`name` of the node, with its namespace."""
+        """`name`: full name of the node."""
         rclpy.init()
         self.values: dict[str, str] = {}
         self._name = name
@@ -25,14 +25,14 @@ class NodeCounts:
         self._executor.add_node(self._node)
 
     def received(self, wait_s: float) -> int:
-        """Images that have arrived at the node, after listening for a while."""
+        """Number of images that the node has received, after spinning for `wait_s`."""
         end = time.monotonic() + wait_s
         while (left := end - time.monotonic()) > 0:
             self._executor.spin_once(timeout_sec=left)
         return int(self.values.get("received", 0))
 
     def settled(self, quiet_s: float) -> int:
-        """Images that have arrived, once none has come for `quiet_s`."""
+        """Number of images that the node has received, once it has stayed the same for `quiet_s`."""
         count = -1
         while count != (count := self.received(quiet_s)):
             pass

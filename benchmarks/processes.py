@@ -1,4 +1,4 @@
-"""Processes of a benchmark: their environment, their start and end, the processor time that they took."""
+"""Processes of a benchmark: environment, start and end, CPU time and memory."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PROFILE = ROOT / "config" / "fastdds_profile.xml"
 
 
 def set_environment(profile: bool) -> None:
-    """DDS on this machine alone, in a domain of its own, with the shipped profile or without; before DDS starts."""
+    """Set DDS to this machine only, a random domain, and the shipped profile or none; call before DDS is imported."""
     os.environ["ROS_AUTOMATIC_DISCOVERY_RANGE"] = "LOCALHOST"
     os.environ["ROS_DOMAIN_ID"] = str(random.randint(1, 101))
     os.environ["PYTHONPATH"] = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
@@ -27,8 +27,8 @@ def set_environment(profile: bool) -> None:
         os.environ.pop(PROFILE_VARIABLE, None)
 
 
-class Stages:
-    """Stages of stages.py as processes; they end with the block that it is the context of."""
+class StageProcesses:
+    """Processes that run stages of stages.py; a context manager that kills them on exit."""
 
     def __init__(self, names: Sequence[str], scene: Path, *ros_arguments: str) -> None:
         tail = ["--ros-args", *ros_arguments] if ros_arguments else []
@@ -40,23 +40,23 @@ class Stages:
                 self._running[name] = subprocess.Popen(command, stdout=out, stderr=out)
 
     def check(self) -> None:
-        """End the benchmark, with what it printed, if one of the processes has ended."""
+        """End the benchmark with the log of a process, if one has ended."""
         for name, process in self._running.items():
             if process.poll() is not None:
                 raise SystemExit(f"{name} ended:\n{self._logs[name].read_text(errors='replace')}")
 
     def cpu_s(self) -> float:
-        """User and system time of all [s]; unlike wall-clock time it does not count what other programs do."""
+        """User and system time of all processes [s]; unlike wall-clock time it is independent of other programs."""
         stats = [Path(f"/proc/{process.pid}/stat").read_text() for process in self._running.values()]
         fields = [stat.rpartition(")")[2].split() for stat in stats]
         return sum(int(f[11]) + int(f[12]) for f in fields) / os.sysconf("SC_CLK_TCK")
 
     def memory_mb(self) -> float:
-        """What all of them hold of the machine's memory [MB]."""
+        """Resident memory of all processes [MB]."""
         pages = [Path(f"/proc/{process.pid}/statm").read_text().split()[1] for process in self._running.values()]
         return sum(map(int, pages)) * os.sysconf("SC_PAGE_SIZE") / 1e6
 
-    def __enter__(self) -> Stages:
+    def __enter__(self) -> StageProcesses:
         return self
 
     def __exit__(self, *_: object) -> None:

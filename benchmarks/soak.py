@@ -1,8 +1,8 @@
-"""Frames as fast as they go through, for ten minutes: does perception_node grow, does it get slower?
+"""Soak test: ten minutes of frames at full speed; fails if perception_node's memory or latency grows.
 
     python benchmarks/soak.py [--minutes 10] [--size 1024x1024]
 
-Depth and masks are given; somebody listens to objects and cloud. The first tenth is warm-up, the second is compared
+Depth and masks are given; objects and cloud have subscribers. The first tenth is warm-up, the second tenth is compared
 with the last. Exit code 1 if memory grew by more than 2 %, or latency by more than 10 %.
 """
 
@@ -18,13 +18,13 @@ from typing import NamedTuple
 
 import numpy as np
 from latency import DEADLINE_S, FRAME_DEADLINE_S, render_scene
-from processes import Stages, set_environment
+from processes import StageProcesses, set_environment
 
-MOST_MEMORY, MOST_LATENCY = 0.02, 0.10
+MAX_MEMORY_GROWTH, MAX_LATENCY_GROWTH = 0.02, 0.10
 
 
-class Sample(NamedTuple):
-    """One frame: when it was sent, milliseconds to its objects and to its cloud, memory of the node then."""
+class FrameMeasurement(NamedTuple):
+    """One frame: time of sending, milliseconds to its objects and to its cloud, memory of the node."""
 
     at_s: float
     objects_ms: float
@@ -33,7 +33,7 @@ class Sample(NamedTuple):
 
 
 def main() -> int:
-    """Soak, compare, judge."""
+    """Run, compare, and return the exit code."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--size", type=lambda text: tuple(map(int, text.split("x"))), default=(1024, 1024))
@@ -45,16 +45,16 @@ def main() -> int:
         samples, lost = _soak(scene, options.minutes * 60)
     width, height = options.size
     print(f"{width} x {height}: {len(samples)} frames in {options.minutes:g} minutes, {lost} lost, {_machine()}")
-    return _judge(np.array(samples))
+    return _compare(np.array(samples))
 
 
-def _soak(scene: Path, seconds: float) -> tuple[list[Sample], int]:
+def _soak(scene: Path, seconds: float) -> tuple[list[FrameMeasurement], int]:
     # Imported late: DDS reads its environment on import.
     from camera import Camera
 
     samples, lost = [], 0
     camera = Camera(scene)
-    with Stages(("perception",), scene) as node, Stages(("listener",), scene) as listener:
+    with StageProcesses(("perception",), scene) as node, StageProcesses(("listener",), scene) as listener:
         camera.wait_for_objects(DEADLINE_S, node.check)
         camera.wait_for_cloud(DEADLINE_S, listener.check)
         start_s = time.monotonic()
@@ -64,25 +64,29 @@ def _soak(scene: Path, seconds: float) -> tuple[list[Sample], int]:
             if arrivals is None:
                 lost += 1
             else:
-                samples.append(Sample(at_s, *arrivals, node.memory_mb()))
+                samples.append(FrameMeasurement(at_s, *arrivals, node.memory_mb()))
     camera.close()
     return samples, lost
 
 
-def _judge(samples: np.ndarray) -> int:
+def _compare(samples: np.ndarray) -> int:
     tenth = len(samples) // 10
     if tenth == 0:
         print("too few frames for a judgement")
         return 1
     early, late = samples[tenth : 2 * tenth], samples[-tenth:]
     code = 0
-    for name, most in (("objects_ms", MOST_LATENCY), ("cloud_ms", MOST_LATENCY), ("memory_mb", MOST_MEMORY)):
-        column = Sample._fields.index(name)
+    for name, most in (
+        ("objects_ms", MAX_LATENCY_GROWTH),
+        ("cloud_ms", MAX_LATENCY_GROWTH),
+        ("memory_mb", MAX_MEMORY_GROWTH),
+    ):
+        column = FrameMeasurement._fields.index(name)
         before, after = float(np.median(early[:, column])), float(np.median(late[:, column]))
         growth = after / before - 1
-        verdict = "ok" if growth <= most else f"more than {most:.0%}"
+        assessment = "ok" if growth <= most else f"more than {most:.0%}"
         code |= growth > most
-        print(f"{name:12}{before:10.1f} -> {after:10.1f}  {growth:+7.1%}  {verdict}")
+        print(f"{name:12}{before:10.1f} -> {after:10.1f}  {growth:+7.1%}  {assessment}")
     return code
 
 

@@ -1,8 +1,8 @@
 """The processes that benchmarks/latency.py compares: `python benchmarks/stages.py STAGE SCENE.npz`.
 
-`perception` is perception_node with the networks' results given. The other way round, `depth`, `segmentation`,
-`distances` and `cloud` are one process each, which pass depth and masks on over DDS, in NumPy: what one writes first.
-Both find the same distances and parents, and both pack a cloud only if somebody subscribes to it.
+`perception` is perception_node with depth and masks given instead of networks. The alternative is one process each for
+`depth`, `segmentation`, `distances` and `cloud`, which exchange depth and masks over DDS and compute in plain NumPy.
+Both compute the same distances and parents, and both pack a cloud only if it has a subscriber.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ OBJECTS, CLOUD, SEEN = "objects/distances", "depth/points", "cloud_seen"
 
 
 class Scene:
-    """What the networks would have found in the one image that is sent again and again."""
+    """The image that is sent in every frame, with its camera and the depth and masks given instead of networks."""
 
     def __init__(self, file: Path) -> None:
         with np.load(file) as data:
@@ -57,37 +57,37 @@ class Scene:
 
 
 class GivenDepth:
-    """Stands in for a depth network that takes no time."""
+    """Test double of a depth model that takes no time."""
 
-    name, device = "given", torch.device("cpu")
+    name, proposer, device = "given", None, torch.device("cpu")
 
     def __init__(self, scene: Scene) -> None:
         self._depth_m = torch.from_numpy(scene.depth_m)
 
-    def infer(self, image: Tensor, camera: Camera) -> DepthPrediction:
-        """The scene's depth; of an image of another size (the warm-up) some depth."""
+    def infer(self, image: Tensor, *_: object) -> DepthPrediction:
+        """The scene's depth; 1 m everywhere for an image of another size (the warm-up)."""
         fits = image.shape[:2] == self._depth_m.shape
         return DepthPrediction(self._depth_m if fits else torch.ones(image.shape[:2]), is_metric=True)
 
 
 class GivenMasks:
-    """Stands in for a segmentation network that takes no time."""
+    """Test double of a segmentation model that takes no time."""
 
-    name, device = "given", torch.device("cpu")
+    name, proposer, device = "given", None, torch.device("cpu")
 
     def __init__(self, scene: Scene) -> None:
         self.categories = scene.categories
         self._instances = torch.from_numpy(scene.instances)
 
-    def infer(self, image: Tensor) -> Segmentation:
-        """The scene's instances; of an image of another size (the warm-up) none."""
+    def infer(self, image: Tensor, *_: object) -> Segmentation:
+        """The scene's instances; none for an image of another size (the warm-up)."""
         if image.shape[:2] != self._instances.shape:
             return Segmentation(torch.zeros(image.shape[:2], dtype=torch.uint8), (), ())
         return Segmentation(self._instances, self.categories, (1.0,) * len(self.categories))
 
 
 def perception(scene: Scene) -> Node:
-    """Everything in one process."""
+    """perception_node: all stages in one process."""
     node = PerceptionNode(lambda _: PerceptionPipeline(GivenDepth(scene), GivenMasks(scene)))
     if not node.autostart():
         raise SystemExit(node.failure)
@@ -95,19 +95,19 @@ def perception(scene: Scene) -> Node:
 
 
 def depth(scene: Scene) -> Node:
-    """Image in, depth out."""
+    """Stage node: image in, depth out."""
     depth_m = torch.from_numpy(scene.depth_m)
     return _network("depth", DEPTH, lambda header: depth_message(header, depth_m, "32FC1"))
 
 
 def segmentation(scene: Scene) -> Node:
-    """Image in, instance image out."""
+    """Stage node: image in, instance image out."""
     instances = scene.instances.astype(np.uint16)
     return _network("segmentation", MASKS, lambda header: image_message(header, instances, "16UC1"))
 
 
 def _network(name: str, topic: str, answer: Callable[[Header], Image]) -> Node:
-    """A network that takes no time: it reads each image and publishes what is known of it."""
+    """A node with a network that takes no time: it converts each image and publishes a given answer."""
     node = rclpy.create_node(name)
     publisher = node.create_publisher(Image, topic, OUTPUT_QOS)
 
@@ -120,23 +120,23 @@ def _network(name: str, topic: str, answer: Callable[[Header], Image]) -> Node:
 
 
 def distances(scene: Scene) -> Node:
-    """Depth and instance image of one stamp in, objects out."""
+    """Stage node: depth and instance image of one stamp in, objects out."""
     node = rclpy.create_node("distances")
     publisher = node.create_publisher(ObjectDistanceArray, OBJECTS, OUTPUT_QOS)
 
-    def relate(depth_image: Image, masks: Image) -> None:
+    def publish_objects(depth_image: Image, masks: Image) -> None:
         depth_m, instances = single_channel_of(depth_image), single_channel_of(masks)
         found = plain_statistics(depth_m, instances, scene.categories, scene.camera)
         links = plain_parents(depth_m, instances, scene)
         found = [replace(item, parent_id=link and link.parent) for item, link in zip(found, links, strict=True)]
         publisher.publish(objects_message(masks.header, tuple(found), "given", "given"))
 
-    _pair(node, DEPTH, MASKS, relate)
+    _synchronize(node, DEPTH, MASKS, publish_objects)
     return node
 
 
 def plain_parents(depth_m: np.ndarray, instances: np.ndarray, scene: Scene) -> list[ParentLink | None]:
-    """What each object stands on: points by NumPy, one mask at a time; the rest is the package's own."""
+    """Parent of each object: points in NumPy, one mask at a time; support inference is the package's own."""
     camera, rng = scene.camera, np.random.default_rng(0)
 
     def points(mask: np.ndarray, most: int) -> np.ndarray:
@@ -156,7 +156,7 @@ def plain_parents(depth_m: np.ndarray, instances: np.ndarray, scene: Scene) -> l
 
 
 def cloud(scene: Scene) -> Node:
-    """Depth and image of one stamp in, cloud out, packed by a structured array as sensor_msgs_py does."""
+    """Stage node: depth and image of one stamp in, cloud out, packed as a structured array like sensor_msgs_py."""
     node = rclpy.create_node("cloud")
     publisher = node.create_publisher(PointCloud2, CLOUD, OUTPUT_QOS)
     names = ("x", "y", "z", "rgb")
@@ -171,12 +171,12 @@ def cloud(scene: Scene) -> Node:
         message.data = byte_array(np.frombuffer(plain_cloud(depth_m, rgb_of(image), scene.camera), np.uint8))
         publisher.publish(message)
 
-    _pair(node, DEPTH, IMAGE, pack)
+    _synchronize(node, DEPTH, IMAGE, pack)
     return node
 
 
 def listener(_: Scene) -> Node:
-    """Tells when each cloud arrived: stamp of the cloud, arrival [ns since 1970] as frame_id."""
+    """Publishes the arrival of each cloud: a Header with its stamp, and the time [ns since 1970] as frame_id."""
     node = rclpy.create_node("listener")
     publisher = node.create_publisher(Header, SEEN, OUTPUT_QOS)
 
@@ -187,8 +187,8 @@ def listener(_: Scene) -> Node:
     return node
 
 
-def _pair(node: Node, first: str, second: str, use: Callable[[Image, Image], None]) -> None:
-    """Call `use` with each two messages of one stamp."""
+def _synchronize(node: Node, first: str, second: str, use: Callable[[Image, Image], None]) -> None:
+    """Call `use` with the messages of both topics that have the same stamp."""
     waiting: dict[str, dict[int, Any]] = {first: {}, second: {}}
 
     def keeper(topic: str) -> Callable[[Image], None]:

@@ -1,4 +1,4 @@
-"""A camera in the fake Unity: one scene again and again, as image and camera_info over TCP."""
+"""Fake Unity: sends the image of one scene and its camera_info over TCP, again and again."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _NS_PER_S = 1_000_000_000
 
 
 class UnityFrames:
-    """Sends frames whose stamps count from the start, as Unity's do."""
+    """Sends frames whose stamps start at 0, as Unity's do."""
 
     def __init__(self, port: int, scene: Path) -> None:
         """Connects to the endpoint at 127.0.0.1."""
@@ -37,7 +37,7 @@ class UnityFrames:
             self._client.register_publisher(topic, message_name)
 
     def send(self) -> bool:
-        """One frame; whether it went out."""
+        """Send one frame; True if it was sent."""
         stamp_ns = time.time_ns() - self._start_ns
         sent = True
         for topic, payload in reversed(self._payloads.items()):  # camera_info first
@@ -46,7 +46,7 @@ class UnityFrames:
         return sent
 
     def play(self, rate_hz: float, count: int) -> tuple[int, int]:
-        """Send `count` frames; how many went out, and how many of them more than a period late."""
+        """Send `count` frames; return how many were sent, and how many of them more than a period late."""
         sent = late = 0
         start_s = time.perf_counter()
         for index in range(count):
@@ -57,5 +57,5 @@ class UnityFrames:
         return sent, late
 
     def close(self) -> None:
-        """Stop playing."""
+        """Close the connection."""
         self._client.close()

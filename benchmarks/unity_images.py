@@ -1,4 +1,4 @@
-"""How many of Unity's images arrive: fake Unity -> TCP -> ROS-TCP-Endpoint -> DDS -> perception_node, 30 Hz for 10 s.
+"""Count Unity's images that arrive: fake Unity -> TCP -> ROS-TCP-Endpoint -> DDS -> perception_node, 30 Hz for 10 s.
 
     python benchmarks/unity_images.py [--size 1024x1024] [--rate-hz 30] [--seconds 10]
 
@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from latency import render_scene
-from processes import ROOT, Stages, set_environment
+from processes import ROOT, StageProcesses, set_environment
 
 if TYPE_CHECKING:
     from node_counts import NodeCounts
@@ -43,7 +43,7 @@ MODES = (Mode(True, "reliable"), Mode(True, "best_effort"), Mode(False, "auto"))
 
 
 class Counts(NamedTuple):
-    """What became of the images."""
+    """Numbers of images sent, received and sent late."""
 
     sent: int
     received: int
@@ -51,7 +51,7 @@ class Counts(NamedTuple):
 
 
 def main() -> int:
-    """All modes, each in processes of its own, because DDS reads its environment once."""
+    """Run all modes, each in its own process, because DDS reads its environment once."""
     options = _parse()
     if options.mode is not None:
         _measure(MODES[options.mode], options)
@@ -96,7 +96,7 @@ def _measure(mode: Mode, options: argparse.Namespace) -> None:
         render_scene(scene, *options.size)
         endpoint = Endpoint(int(os.environ["ROS_DOMAIN_ID"]), Path(folder) / "endpoint.log")
         node = NodeCounts("/perception_node")
-        with Stages(("perception",), scene, "-p", f"image_reliability:={mode.reliability}") as stages:
+        with StageProcesses(("perception",), scene, "-p", f"image_reliability:={mode.reliability}") as stages:
             endpoint.start()
             unity = UnityFrames(endpoint.port, scene)
             try:
@@ -109,8 +109,8 @@ def _measure(mode: Mode, options: argparse.Namespace) -> None:
                 endpoint.stop()
 
 
-def _wait_for_first(unity: UnityFrames, node: NodeCounts, stages: Stages) -> None:
-    """Registered twice, Unity's publishers are made anew: their first images can be lost."""
+def _wait_for_first(unity: UnityFrames, node: NodeCounts, stages: StageProcesses) -> None:
+    """Send until a first image arrives; the endpoint creates each publisher twice, and images in between are lost."""
     end = time.monotonic() + DEADLINE_S
     while not (unity.send() and node.received(1.0) > 0):
         stages.check()

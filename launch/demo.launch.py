@@ -1,4 +1,4 @@
-"""virtual_unity_node and perception_node together, endless: something to look at in RViz.
+"""virtual_unity_node and perception_node, without end, to be viewed in RViz.
 
 ros2 launch unity_depth_perception demo.launch.py rate_hz:=5.0
 """
@@ -22,7 +22,7 @@ SCENE = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Perception with all its arguments, and the camera that it looks through."""
+    """Perception with all its arguments, and virtual Unity as its camera."""
     # A plain path, unlike a substitution, lets `--show-args` list the arguments of the included file too.
     perception = PythonLaunchDescriptionSource(str(Path(__file__).with_name("perception.launch.py")))
     scene = {name: ParameterValue(LaunchConfiguration(name), value_type=kind) for name, (kind, _, _) in SCENE.items()}

@@ -20,18 +20,18 @@ CONFIG = PathJoinSubstitution([FindPackageShare(PACKAGE), "config"])
 PROFILE = PathJoinSubstitution([CONFIG, "fastdds_profile.xml"])
 
 INPUTS = ("image_raw", "image_raw/compressed", "camera_info", "camera_pose")
-# As they stand in config/perception.rviz.
+# The topics that config/perception.rviz displays.
 RVIZ_CAMERA, RVIZ_NAMESPACE = "/unity/camera", "/unity/perception"
 RVIZ_OUTPUTS = ("debug/overlay", "depth/points", "objects/markers")
 
-# Parameters of the node with their types. Left empty they are what params_file says.
+# Parameters of the node that are launch arguments, with their types; an empty argument leaves them to params_file.
 OVERRIDES = {
     "depth_model": (str, "depth back end by name, or weights by path"),
     "segmentation_model": (str, "segmentation by name, or path to a checkpoint"),
     "device": (str, "auto, cpu, cuda, cuda:1, ..."),
     "camera_intrinsics_file": (str, "camera_intrinsics.json, used where no camera_info arrives"),
     "vertical_fov_deg": (float, "field of view [deg] where neither camera_info nor a file is there"),
-    "image_reliability": (str, "auto adopts what the publisher offers; reliable, best_effort"),
+    "image_reliability": (str, "auto adopts the publisher's; reliable, best_effort"),
 }
 
 
@@ -81,7 +81,7 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def nodes_of_cameras(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """perception_node, and RViz if asked for, of every camera."""
+    """perception_node, and RViz if requested, for every camera."""
     cameras = [name.strip() for name in LaunchConfiguration("camera").perform(context).split(",")]
     namespace = LaunchConfiguration("namespace").perform(context)
     nodes = []
@@ -92,7 +92,7 @@ def nodes_of_cameras(context: LaunchContext) -> list[LaunchDescriptionEntity]:
 
 
 def perception(context: LaunchContext, camera: str, namespace: str) -> Node:
-    """The node; of its parameters only those are overridden that were given."""
+    """perception_node; launch arguments that are not empty override params_file."""
     given = {name: LaunchConfiguration(name).perform(context) for name in OVERRIDES}
     overrides = {name: OVERRIDES[name][0](text) for name, text in given.items() if text}
     return Node(
@@ -106,7 +106,7 @@ def perception(context: LaunchContext, camera: str, namespace: str) -> Node:
 
 
 def rviz(camera: str, namespace: str) -> Node:
-    """RViz with the shipped displays, looking at this camera's topics."""
+    """RViz with the shipped displays on the topics of this camera."""
     return Node(
         package="rviz2",
         executable="rviz2",

@@ -1,8 +1,8 @@
-"""A recorded bag and perception: the bag starts to play when every camera's node listens.
+"""A recorded bag and perception: the bag starts when the node of every camera has subscribed.
 
 ros2 launch unity_depth_perception replay.launch.py bag:=recording rate:=0.5 rviz:=true
 
-The newest frame wins, as live: at a rate that is too high frames are dropped.
+As with a live camera, frames are dropped if they come faster than they can be processed.
 """
 
 from pathlib import Path
@@ -37,23 +37,23 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("clock_hz", default_value="100.0", description="rate of /clock, for use_sim_time"),
             DeclareLaunchArgument("loop", default_value="false", description="true: start again at the end"),
             IncludeLaunchDescription(perception),
-            OpaqueFunction(function=play_when_all_listen),
+            OpaqueFunction(function=play_when_all_are_subscribed),
         ]
     )
 
 
-def play_when_all_listen(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """Loading the models takes seconds, which a bag that starts at once would play to nobody."""
+def play_when_all_are_subscribed(context: LaunchContext) -> list[LaunchDescriptionEntity]:
+    """Start the bag when all nodes have subscribed: they load models for seconds and would miss its beginning."""
     missing = len(LaunchConfiguration("camera").perform(context).split(","))
 
-    def hear(event: ProcessIO) -> ExecuteProcess | None:
+    def on_output(event: ProcessIO) -> ExecuteProcess | None:
         nonlocal missing
         if not event.process_name.startswith("perception_node") or LISTENING not in event.text:
             return None
         missing -= 1
         return player(context) if missing == 0 else None
 
-    return [RegisterEventHandler(OnProcessIO(on_stdout=hear, on_stderr=hear))]
+    return [RegisterEventHandler(OnProcessIO(on_stdout=on_output, on_stderr=on_output))]
 
 
 def player(context: LaunchContext) -> ExecuteProcess:

@@ -1,4 +1,4 @@
-"""Unity's TCP endpoint and perception: what a Unity project with ROS-TCP-Connector talks to.
+"""Unity's TCP endpoint and perception, for a Unity project with ROS-TCP-Connector.
 
 ros2 launch unity_depth_perception unity.launch.py rviz:=true
 ros2 launch unity_depth_perception unity.launch.py camera:=/unity/left,/unity/right ros_ip:=0.0.0.0
@@ -23,7 +23,7 @@ ENDPOINT = {
 
 
 def generate_launch_description() -> LaunchDescription:
-    """Perception with all its arguments, and the endpoint that feeds it."""
+    """Perception with all its arguments, and the TCP endpoint that publishes Unity's images."""
     # A plain path, unlike a substitution, lets `--show-args` list the arguments of the included file too.
     perception = PythonLaunchDescriptionSource(str(Path(__file__).with_name("perception.launch.py")))
     return LaunchDescription(

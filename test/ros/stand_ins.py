@@ -1,4 +1,4 @@
-"""Small real models and frames for the tests of the ROS side."""
+"""Test doubles: small depth and segmentation models, and messages of a small image, for the tests of the ROS side."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ CPU = torch.device("cpu")
 
 
 class ConstantDepth:
-    """The same depth everywhere. With a gate, each real frame waits until the test opens it."""
+    """The same depth in every pixel. With a `gate`, each frame but the black warm-up frame waits for the semaphore."""
 
     name = "plane"
     proposer = None
@@ -44,7 +44,7 @@ class ConstantDepth:
 
 
 class OutOfMemoryDepth(ConstantDepth):
-    """RunLengths out of the GPU's memory on the frames of `too_large` pixels and more."""
+    """Raises out of GPU memory for frames of `too_large` pixels or more."""
 
     def __init__(self, too_large: int) -> None:
         super().__init__()
@@ -59,7 +59,7 @@ class OutOfMemoryDepth(ConstantDepth):
 
 
 class PoseRejectingDepth(ConstantDepth):
-    """Takes no pose."""
+    """Rejects every frame whose gravity is known, as if it contradicted the image."""
 
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
@@ -70,7 +70,7 @@ class PoseRejectingDepth(ConstantDepth):
 
 
 class RedSegmenter:
-    """One object: whatever is red."""
+    """Finds one object: all red pixels."""
 
     name = "red"
     proposer = None

@@ -92,12 +92,10 @@ def test_a_relative_model_without_a_scale_fails_before_its_weights_are_looked_fo
 
 
 class RelativeDepth(ConstantDepth):
-    """Depth in a unit of its own."""
+    """Constant depth that says it is relative."""
 
-    proposer = None
-
-    def infer(self, image: Tensor, camera: Camera, gravity: Any = None, proposals: Any = None) -> DepthPrediction:
-        return replace(super().infer(image, camera), is_metric=False)
+    def infer(self, *arguments: Any) -> DepthPrediction:
+        return replace(super().infer(*arguments), is_metric=False)
 
 
 @pytest.mark.parametrize(("scale", "works"), [("none", False), ("fixed", True), ("median_to_pose", True)])
@@ -120,17 +118,15 @@ def test_a_missing_intrinsics_file_fails_the_transition(make_node: Callable[...,
 
 
 class SizeRecordingDepth(ConstantDepth):
-    """Notes the sizes that it sees."""
-
-    proposer = None
+    """Records the image sizes that it is called with."""
 
     def __init__(self) -> None:
         super().__init__()
         self.sizes: list[tuple[int, int]] = []
 
-    def infer(self, image: Tensor, camera: Camera, gravity: Any = None, proposals: Any = None) -> DepthPrediction:
+    def infer(self, image: Tensor, camera: Camera, *knowledge: Any) -> DepthPrediction:
         self.sizes.append((camera.width, camera.height))
-        return super().infer(image, camera)
+        return super().infer(image, camera, *knowledge)
 
 
 @pytest.mark.parametrize("known", [True, False])

@@ -22,13 +22,25 @@ from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image, PointCloud2
-from stand_ins import HEIGHT, compressed, image, picture, stand_in_pipeline
+from stand_ins import HEIGHT, ConstantDepth, RedSegmenter, compressed, image, picture, stand_in_pipeline
 from vision_msgs.msg import LabelInfo
 
+from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.nodes.perception_node import PerceptionNode
+from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.conversions.images import single_channel_of
 from unity_depth_perception.ros.topics.diagnostics import FrameCounts, values_of
 from unity_depth_perception.ros.topics.qos import LATCHED_QOS
+
+STAGES = ("wait", "convert", "upload", "proposals", "segmentation", "depth", "objects", "support", "publish")
+
+
+class SlowDepth(ConstantDepth):
+    """Takes 0.3 s for each frame."""
+
+    def infer(self, *arguments: Any) -> DepthPrediction:
+        time.sleep(0.3)
+        return super().infer(*arguments)
 
 
 class Busy:
@@ -204,13 +216,27 @@ def test_diagnostics_hold_rates_stages_memory_and_the_age_of_camera_info(rig: Ca
     reports.clear()
     rig.graph.spin_until(lambda: bool(reports), "newer diagnostics")
     _, values = values_of(reports[-1], "/perception_node")
-    for stage in ("wait", "convert", "upload", "depth", "segmentation", "objects", "publish", "latency"):
+    for stage in (*STAGES, "latency"):
         assert 0 <= float(values[f"{stage} p50 [ms]"]) <= float(values[f"{stage} p95 [ms]"]), stage
     assert "stamp to publish p50 [ms]" not in values, "Unity's stamps are not this machine's time"
     assert float(values["camera_info age [s]"]) >= 0
     assert values["intrinsics"] == "camera_info 64 x 48"
     assert float(values["memory [MB]"]) > 50
     assert (values["device"], values["depth model"], values["segmentation model"]) == ("cpu", "compact", "compact")
+
+
+def test_stage_times_of_a_frame_add_up_to_its_latency(graph: Graph, make_node: MakeNode) -> None:
+    rig = CameraRig(graph, make_node(pipeline=PerceptionPipeline(SlowDepth(), RedSegmenter())))
+    rig.send_info()
+    rig.process(image(1))
+    rig.expect("processed", 1)
+    graph.spin_until(lambda: "latency p50 [ms]" in rig.node.counts.values(), "the times")
+    values = rig.node.counts.values()
+    times_ms = {key.removesuffix(" p50 [ms]"): float(value) for key, value in values.items() if "p50" in key}
+    latency_ms = times_ms.pop("latency")
+    assert set(times_ms) == set(STAGES)
+    assert times_ms["depth"] >= 300
+    assert sum(times_ms.values()) == pytest.approx(latency_ms, abs=50), "of what no stage counts there is little"
 
 
 def test_latency_counts_from_the_stamp_where_both_clocks_agree(rig: CameraRig) -> None:

@@ -13,13 +13,12 @@ from stand_ins import DEPTH_M, FRAME_ID, HEIGHT, WIDTH, camera, header, picture,
 
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
 from unity_depth_perception.pipeline import Frame, PerceptionResult
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of, time_message
 from unity_depth_perception.ros.conversions.objects_and_clouds import (
     cloud_message,
     distances_message,
     objects_message,
     objects_of,
-    stamp_ns_of,
-    time_message,
 )
 
 STAMP_NS = 3_000_000_007

@@ -210,7 +210,7 @@ def test_an_interruption_within_exec_has_the_exit_code_of_any_other(tmp_path: Pa
 
 def test_a_signal_while_a_process_starts_waits_until_it_is_known() -> None:
     steps = []
-    with pytest.raises(KeyboardInterrupt), processes._signals_held():  # noqa: PT012 - what the block does is the test
+    with pytest.raises(KeyboardInterrupt), processes._signals_deferred():  # noqa: PT012 - what the block does is the test
         signal.raise_signal(signal.SIGINT)
         steps.append("started and noted")
     assert steps == ["started and noted"]

@@ -14,7 +14,7 @@ import torch
 from conftest import Graph
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
-from stand_ins import CPU, DEPTH_M, FRAME_ID, ConstantDepth, RedSegmenter, camera_info, header, image, picture
+from stand_ins import CPU, DEPTH_M, FRAME_ID, ConstantDepth, RedSegmenter, camera, camera_info, header, image, picture
 from unity_depth_perception.msg import ObjectDistanceArray
 from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo, VisionClass
 
@@ -163,7 +163,7 @@ def test_what_does_not_fit_is_refused_and_the_next_pair_processed(
     simulator.expect("processed", 1)
 
 
-def test_absent_stages_know_nothing() -> None:
+def test_null_models_give_no_depth_and_no_object() -> None:
     frame = torch.zeros(2, 3, 3, dtype=torch.uint8)
-    assert NullDepth(CPU).infer(frame, None).depth_m.isnan().all()
-    assert NullSegmenter(CPU).infer(frame, None).categories == ()
+    assert NullDepth(CPU).infer(frame, camera(3, 2)).depth_m.isnan().all()
+    assert NullSegmenter(CPU).infer(frame, camera(3, 2)).categories == ()

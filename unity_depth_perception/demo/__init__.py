@@ -1,1 +1,1 @@
-"""The main job: virtual Unity and the perception node as two processes, their results beside the truth."""
+"""Demo: virtual Unity and perception_node as two processes, and a comparison of their results with ground truth."""

@@ -1,4 +1,4 @@
-"""`python -m unity_depth_perception.demo --output demo`: what `make demo` runs."""
+"""Command `python -m unity_depth_perception.demo --output demo`, which `make demo` runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.demo.node_setup import DemoOptions, start_nodes
 from unity_depth_perception.demo.processes import NodeProcesses
 
-_LAST_DOMAIN = 101  # above, DDS would use Linux' ephemeral ports
+_LAST_DOMAIN = 101  # higher domains use ports of Linux' ephemeral range
 
 
 def main() -> int:
@@ -58,7 +58,7 @@ def _parse() -> argparse.Namespace:
 
 
 def _set_environment(console: Console) -> None:
-    """DDS on this machine alone, in a domain of its own, with large shared memory where there is room for it."""
+    """Set DDS to this machine only, a random domain, and the shared-memory profile if /dev/shm has room for it."""
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, _LAST_DOMAIN)))
     from unity_depth_perception.ros import dds_profile
@@ -71,10 +71,10 @@ def _set_environment(console: Console) -> None:
 
 
 class _Interrupted(BaseException):
-    """Ctrl-C or SIGTERM.
+    """Raised by Ctrl-C and SIGTERM.
 
-    Not KeyboardInterrupt: Python that once left `exec` of a text by that (as in the import of a dataclass) ends by
-    SIGINT in the end, even though it was caught.
+    Not KeyboardInterrupt: if that leaves an `exec` (which the import of a dataclass calls), Python ends by SIGINT at
+    exit, even if the exception was caught.
     """
 
 

@@ -1,4 +1,4 @@
-"""The followed frames beside the truth: table, numbers, pictures, cloud."""
+"""Comparison of the followed frames with ground truth: scores, table, pictures, point cloud."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ Objects = tuple[ObjectDistance, ...]
 
 @dataclass(frozen=True)
 class ObjectMatches:
-    """The objects of one frame, and which of them are the true ones: pairs (index in found, index in true)."""
+    """Found and true objects of one frame, matched: `pairs` holds (index in found, index in true)."""
 
     found: Objects
     true: Objects
@@ -40,20 +40,20 @@ class ObjectMatches:
 
     @classmethod
     def by_box(cls, found: Objects, true: Objects) -> ObjectMatches:
-        """Match by category and bounding box: all that ObjectDistanceArray holds of an object's shape."""
+        """Match by category and overlap of bounding boxes; ObjectDistanceArray has no masks."""
         iou = box_iou(_boxes(found), _boxes(true)).numpy()
         pairs = match_objects(iou, [o.category for o in found], [o.category for o in true], [o.score for o in found])
         return cls(found, true, pairs)
 
     def errors(self) -> list[float]:
-        """|distance - truth| / truth of the matched objects, medians."""
+        """Relative errors |distance - truth| / truth of the matched objects (median depth)."""
         pairs = [(self.found[f].distance.median, self.true[t].distance.median) for f, t in self.pairs]
         errors = (abs(found - true) / true for found, true in pairs)
         return [error for error in errors if math.isfinite(error)]
 
 
 def object_scores(follower: Follower) -> dict[str, float | int | None]:
-    """Precision, recall, distance error and links over all followed frames."""
+    """Precision, recall, median relative distance error and parent F1 over all followed frames."""
     matches = [ObjectMatches.by_box(follower.results[s].objects, follower.truth[s]) for s in follower.followed]
     matched = sum(len(p.pairs) for p in matches)
     errors = [error for p in matches for error in p.errors()]
@@ -69,7 +69,7 @@ def object_scores(follower: Follower) -> dict[str, float | int | None]:
 
 
 def depth_scores(follower: Follower, stamp_ns: int) -> dict[str, float | int | None]:
-    """Depth errors of the captured frame."""
+    """Depth metrics of the captured frame; None for those without a value."""
     found = single_channel_of(follower.messages[f"{PERCEPTION_NAMESPACE}/depth/image_rect"][stamp_ns])
     true = single_channel_of(follower.messages[f"{CAMERA_NAMESPACE}/ground_truth/depth"][stamp_ns])
     metrics = asdict(depth_metrics(found, true))
@@ -77,7 +77,7 @@ def depth_scores(follower: Follower, stamp_ns: int) -> dict[str, float | int | N
 
 
 def write_files(follower: Follower, stamp_ns: int, folder: Path) -> None:
-    """objects.json, overlay.png, depth.png and cloud.ply of the captured frame."""
+    """Write objects.json, overlay.png, depth.png and cloud.ply of the captured frame."""
     result = follower.results[stamp_ns]
     frame = {
         "stamp_ns": stamp_ns,
@@ -96,7 +96,7 @@ def write_files(follower: Follower, stamp_ns: int, folder: Path) -> None:
 
 
 def object_table(follower: Follower, stamp_ns: int) -> Table:
-    """The captured frame: every object found or missed, its distance and the truth."""
+    """Table of the captured frame: every object found or missed, its distance and the true distance."""
     matches = ObjectMatches.by_box(follower.results[stamp_ns].objects, follower.truth[stamp_ns])
     match_of = dict(matches.pairs)
     table = Table(title="Last frame", box=SIMPLE_HEAD, caption="distance: median planar depth over the object's mask")
@@ -114,7 +114,7 @@ def object_table(follower: Follower, stamp_ns: int) -> Table:
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:
-    """Write strict JSON; NaN must have become null before."""
+    """Write strict JSON (no NaN)."""
     path.write_text(json.dumps(data, indent=2, allow_nan=False) + "\n", encoding="utf-8")
 
 
@@ -132,7 +132,7 @@ def _parent(item: ObjectDistance, objects: Objects) -> str:
 
 
 def _distances(found: ObjectDistance | None, true: ObjectDistance | None) -> tuple[str, str, str]:
-    """The cells distance, truth and error of a row."""
+    """The cells distance, truth and error of a table row."""
     if found is None or true is None:
         return _metres(found) if found else "missed", _metres(true) if true else "none", ""
     error = found.distance.median / true.distance.median - 1

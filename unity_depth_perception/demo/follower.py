@@ -1,4 +1,4 @@
-"""The demo's own node: collects results and ground truth by stamp, and drives virtual Unity's lifecycle."""
+"""The demo's own node: collects results and ground truth by stamp, and controls virtual Unity's lifecycle."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from unity_depth_perception.ros.conversions.objects_and_clouds import objects_of
 from unity_depth_perception.ros.topics.diagnostics import DIAGNOSTICS_TOPIC, values_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
-# What the pictures, the cloud and the depth metrics of one frame are made from.
+# Topics that pictures, point cloud and depth metrics of one frame are made from.
 _CAPTURED: dict[str, type[Any]] = {
     f"{CAMERA_NAMESPACE}/image_raw": Image,
     f"{CAMERA_NAMESPACE}/ground_truth/depth": Image,
@@ -35,7 +35,7 @@ _CAPTURED: dict[str, type[Any]] = {
 
 @dataclass(frozen=True)
 class Result:
-    """The objects of one frame and when they arrived [ns since 1970, this machine's clock]."""
+    """The objects of one frame, and their time of arrival [ns since 1970]."""
 
     message: ObjectDistanceArray
     objects: tuple[ObjectDistance, ...]
@@ -44,7 +44,7 @@ class Result:
 
 @dataclass(frozen=True)
 class NodeReport:
-    """The last diagnostics of a node."""
+    """The last diagnostics of a node, and their time of arrival [s, `time.monotonic`]."""
 
     level: bytes
     text: str
@@ -54,7 +54,7 @@ class NodeReport:
 
 @dataclass
 class Follower:
-    """Everything that has arrived, by the stamp of its frame."""
+    """Collects results and ground truth by stamp [ns]; a frame is followed once both have arrived."""
 
     node: Node
     results: dict[int, Result] = field(default_factory=dict)
@@ -70,33 +70,33 @@ class Follower:
 
     @property
     def followed(self) -> list[int]:
-        """Stamps of the frames whose result and truth are both here, in order."""
+        """Stamps [ns] of the frames whose result and ground truth have arrived, in order."""
         return sorted(self.results.keys() & self.truth.keys())
 
     def capture(self) -> None:
-        """Ask for the large messages too."""
+        """Subscribe to images, depth and point cloud too."""
         for topic, message_type in _CAPTURED.items():
             self.messages[topic] = {}
             self._listen(message_type, topic, self._keeper(topic))
 
     def captured(self) -> int | None:
-        """The stamp of the newest frame of which everything has arrived."""
+        """Stamp [ns] of the newest frame of which all messages have arrived; None if there is none."""
         complete = set(self.followed).intersection(*(by_stamp.keys() for by_stamp in self.messages.values()))
         return max(complete) if complete and self.messages else None
 
     def camera_ready(self) -> bool:
-        """Whether virtual Unity's lifecycle can be driven."""
+        """Whether virtual Unity's lifecycle service is available."""
         return bool(self._change_state.service_is_ready())
 
     def change_camera_state(self, transition: int) -> Future:
-        """Send virtual Unity through a transition of lifecycle_msgs/Transition."""
+        """Request a transition of lifecycle_msgs/Transition from virtual Unity."""
         request = ChangeState.Request()
         request.transition.id = transition
         return self._change_state.call_async(request)
 
     def latency_ms(self) -> list[float]:
-        """From publication of each followed image to the arrival of its objects, in order."""
-        # Stamps are virtual Unity's own time; its diagnostics say when that began.
+        """Milliseconds from publication of each followed image to arrival of its objects, in order of stamps."""
+        # Stamps count from an origin that virtual Unity publishes in its diagnostics.
         origin_ns = int(self.reports[CAMERA_NODE].values["origin [unix ns]"])
         return [(self.results[stamp].arrived_unix_ns - origin_ns - stamp) / 1e6 for stamp in self.followed]
 

@@ -1,4 +1,4 @@
-"""The demo's two nodes: their names, and how they are started. Imports nothing that takes time."""
+"""Names, parameters and start of the demo's two nodes. Imports no slow module, so that they start at once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _INPUTS = ("image_raw", "camera_info", "camera_pose")
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """What the command line asks for."""
+    """Options of the demo's command line."""
 
     output: Path
     frames: int
@@ -32,7 +32,7 @@ class DemoOptions:
 
 
 def start_nodes(processes: NodeProcesses, options: DemoOptions) -> None:
-    """Start both nodes; virtual Unity waits to be activated, so that every frame it sends can be accounted for."""
+    """Start both nodes; virtual Unity stays unconfigured until the demo is ready to count every frame that it sends."""
     perception = {"depth_model": options.depth_model, "segmentation_model": options.segmentation_model}
     camera = {
         "autostart": "false",

@@ -1,4 +1,4 @@
-"""Child processes that never outlive the demo."""
+"""Child processes that end with the demo, however it ends."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _LOG_LINES = 15
 
 
 class NodeProcesses:
-    """Nodes as Python processes, each the leader of its own process group; leaving the context ends all of them."""
+    """Nodes as Python processes, each in its own process group; leaving the context ends all of them."""
 
     def __init__(self, log_folder: Path) -> None:
         self._log_folder = log_folder
@@ -28,27 +28,27 @@ class NodeProcesses:
     def start(self, name: str, module: str, ros_arguments: list[str]) -> None:
         """Run `python -m module --ros-args ...`; its output goes to `<name>.log`."""
         command = [sys.executable, "-m", module, "--ros-args", *ros_arguments]
-        with self._log(name).open("wb") as log, _signals_held():
-            # A session of its own: Ctrl-C reaches the demo alone, which then ends the nodes in order.
+        with self._log(name).open("wb") as log, _signals_deferred():
+            # In a session of its own: Ctrl-C reaches only the demo, which then ends the nodes.
             self._running[name] = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
 
     def check(self) -> None:
-        """See that all are alive.
+        """Check that all processes are alive.
 
         Raises:
-            PerceptionError: one has ended; the message holds the end of its log.
+            PerceptionError: a process has ended; the message has the end of its log.
         """
         for name, process in self._running.items():
             if process.poll() is not None:
                 raise PerceptionError(f"{name} ended with exit code {process.returncode}:\n{self.log_tail(name)}")
 
     def log_tail(self, name: str) -> str:
-        """The last lines that a process wrote."""
+        """The last lines of a process's log."""
         lines = self._log(name).read_text(encoding="utf-8", errors="replace").splitlines()
         return "\n".join(lines[-_LOG_LINES:])
 
     def stop(self) -> dict[str, int]:
-        """End all: SIGINT as Ctrl-C would, then SIGKILL to what is left of the group. The exit codes."""
+        """End all processes: SIGINT, then SIGKILL to what is left of each group; return the exit codes by name."""
         for process in self._running.values():
             _signal_group(process, signal.SIGINT)
         deadline = time.monotonic() + _STOP_TIMEOUT_S
@@ -66,7 +66,7 @@ class NodeProcesses:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        with _signals_held():  # a second Ctrl-C must not cut this short
+        with _signals_deferred():  # a second Ctrl-C must not interrupt this
             self.stop()
 
     def _log(self, name: str) -> Path:
@@ -74,10 +74,10 @@ class NodeProcesses:
 
 
 @contextlib.contextmanager
-def _signals_held() -> Iterator[None]:
-    """Ctrl-C and SIGTERM wait until the block ends: between fork and bookkeeping they would leave a child unknown.
+def _signals_deferred() -> Iterator[None]:
+    """Defer Ctrl-C and SIGTERM to the end of the block: between fork and bookkeeping they would leave a child running.
 
-    By handlers, not by a signal mask, which the child would inherit.
+    It replaces the handlers instead of masking the signals, because a child process inherits the mask.
     """
     held: list[int] = []
     handlers = {n: signal.signal(n, lambda number, _: held.append(number)) for n in (signal.SIGINT, signal.SIGTERM)}

@@ -1,4 +1,4 @@
-"""One run of the demo: start the nodes, follow their frames, compare, report."""
+"""One run of the demo: wait for the nodes, follow their frames, compare with ground truth, report."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _START_DEADLINE_S = 120.0  # a cold start reads torch from the disk
 _SILENCE_DEADLINE_S = 30.0
 _CAPTURE_DEADLINE_S = 60.0
 
-# Not a measure of quality, which `unity-depth evaluate` takes, but of a chain in which every link works.
-_LEAST_RECALL = 0.5
-_LARGEST_ABS_REL = 0.3
+# A check that every part of the chain works; `unity-depth evaluate` measures accuracy.
+_MIN_RECALL = 0.5
+_MAX_ABS_REL = 0.3
 
 
 class Session:
-    """Follows the started nodes through one run, and ends them."""
+    """Runs the demo with the started nodes, and ends them."""
 
     def __init__(self, options: DemoOptions, processes: NodeProcesses, console: Console, started_s: float) -> None:
         """`started_s`: when the command was started, on the clock of `time.monotonic`."""
@@ -41,10 +41,10 @@ class Session:
         self._started_s = started_s
 
     def run(self) -> None:
-        """The whole run.
+        """Follow frames, stop the nodes, write and print the results.
 
         Raises:
-            PerceptionError: a process ended, something did not happen in time, or the results are absurd.
+            PerceptionError: a process ended, something did not happen in time, or the results are implausible.
         """
         # Python's own handlers stay: Ctrl-C and SIGTERM raise, and the caller ends the processes.
         rclpy.init(signal_handler_options=SignalHandlerOptions.NO)
@@ -62,7 +62,7 @@ class Session:
             raise PerceptionError(f"expected both nodes to end with exit code 0, got {codes}\n{self._logs()}")
 
     def _conclude(self, stamp_ns: int) -> None:
-        """Write and print what was found; see that it is not absurd."""
+        """Write and print the results, and check that they are plausible."""
         # Imported late: torchvision alone takes seconds, in which the nodes would wait for the processor.
         from unity_depth_perception.demo import comparison
 
@@ -76,10 +76,10 @@ class Session:
         self._console.print(comparison.object_table(self._follower, stamp_ns))
         for line in _summary(report, self._options.output):
             self._console.print(line, highlight=False, soft_wrap=True)
-        _judge(report)
+        _require_plausible(report)
 
     def _follow_frames(self) -> int:
-        """Drive virtual Unity until enough frames are followed; the stamp of the captured one."""
+        """Run virtual Unity until enough frames are followed; return the stamp of the captured frame."""
         follower, wanted = self._follower, self._options.frames
         with _progress(self._console) as progress:
             task = progress.add_task("starting the nodes", total=wanted)
@@ -95,7 +95,7 @@ class Session:
                 progress.update(task, completed=count)
                 self._wait_for(self._more_than(count), f"frame {count + 1}", _SILENCE_DEADLINE_S)
             progress.update(task, completed=wanted)
-            self._latency_ms = follower.latency_ms()  # before the large messages slow everything down
+            self._latency_ms = follower.latency_ms()  # before capturing large messages slows the nodes down
             progress.update(task, description="capturing one frame with depth and cloud")
             follower.capture()
             self._wait_for(lambda: follower.captured() is not None, "a complete frame", _CAPTURE_DEADLINE_S)
@@ -136,7 +136,7 @@ class Session:
         return lambda: len(self._follower.followed) > count
 
     def _settled(self) -> bool:
-        """Whether both nodes have reported since virtual Unity fell silent, and no frame is under way."""
+        """Whether both nodes have reported since virtual Unity stopped, and every frame has an outcome."""
         reports = [self._follower.reports[name] for name in (CAMERA_NODE, PERCEPTION_NODE)]
         counts = reports[1].values
         ended = sum(int(counts[name]) for name in ("processed", "dropped", "refused", "unwatched"))
@@ -176,12 +176,12 @@ def _summary(report: dict[str, Any], output: Path) -> list[str]:
     ]
 
 
-def _judge(report: dict[str, Any]) -> None:
+def _require_plausible(report: dict[str, Any]) -> None:
     recall, abs_rel = report["objects"]["recall"], report["depth"]["abs_rel"]
-    if recall is None or recall < _LEAST_RECALL:
-        raise PerceptionError(f"expected at least {_LEAST_RECALL} of the objects to be found, got {_three(recall)}")
-    if abs_rel is None or abs_rel > _LARGEST_ABS_REL:
-        raise PerceptionError(f"expected a depth error AbsRel of at most {_LARGEST_ABS_REL}, got {_three(abs_rel)}")
+    if recall is None or recall < _MIN_RECALL:
+        raise PerceptionError(f"expected at least {_MIN_RECALL} of the objects to be found, got {_three(recall)}")
+    if abs_rel is None or abs_rel > _MAX_ABS_REL:
+        raise PerceptionError(f"expected a depth error AbsRel of at most {_MAX_ABS_REL}, got {_three(abs_rel)}")
 
 
 def _three(value: float | None) -> str:

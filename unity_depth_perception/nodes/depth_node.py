@@ -20,11 +20,11 @@ from unity_depth_perception.ros.runtime.lifecycle_node import run_node
 
 
 def create_pipeline(config: DepthConfig) -> PerceptionPipeline:
-    """The depth model that the parameters name, on its device.
+    """Create the pipeline with the depth model that the parameters name, and no segmentation.
 
     Raises:
-        ModelError: the model is unknown, relative without a source of scale, or its weights cannot be had or used.
-        ConfigurationError: the device is not there, or an option does not fit.
+        ModelError: the model is unknown, relative without a source of scale, or its weights cannot be loaded.
+        ConfigurationError: the device is not available, or an option does not fit the model.
     """
     require_usable(config.depth_model, None, config.depth_scale)
     device = resolve_device(config.device, torch.cuda.is_available())
@@ -33,7 +33,7 @@ def create_pipeline(config: DepthConfig) -> PerceptionPipeline:
 
 
 class DepthNode(FrameNode[DepthConfig]):
-    """Depth of each image."""
+    """Publishes metric depth and a point cloud for each colour image."""
 
     def __init__(
         self, make_pipeline: Callable[[DepthConfig], PerceptionPipeline] = create_pipeline, **node_arguments: Any

@@ -1,4 +1,4 @@
-"""distance_node: depth images and instance images of any origin in, object distances out."""
+"""distance_node: depth and instance images of any source in, object distances out."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from unity_depth_perception.ros.runtime.lifecycle_node import run_node
 
 
 def create_pipeline(config: DistanceConfig) -> PerceptionPipeline:
-    """No models: each frame brings its depth and its instances along.
+    """Create a pipeline without models: depth and instances of each frame come from messages.
 
     Raises:
-        ConfigurationError: the device is not there.
+        ConfigurationError: the device is not available.
     """
     return PerceptionPipeline(None, None, resolve_device(config.device, torch.cuda.is_available()))
 
 
 class DistanceNode(FrameNode[DistanceConfig]):
-    """Distances, positions and parents of the objects in each pair of depth and instance image."""
+    """Publishes distance, position and parent of each object, from depth and instance images of the same stamp."""
 
     def __init__(self, **node_arguments: Any) -> None:
         """`node_arguments` go to rclpy's Node."""

@@ -19,11 +19,11 @@ from unity_depth_perception.ros.runtime.lifecycle_node import run_node
 
 
 def create_pipeline(config: PerceptionConfig) -> PerceptionPipeline:
-    """The models that the parameters name, on their device.
+    """Create the pipeline with the models that the parameters name.
 
     Raises:
-        ModelError: a model is unknown, relative without a source of scale, or its weights cannot be had or used.
-        ConfigurationError: the device is not there, or an option does not fit.
+        ModelError: a model is unknown, relative without a source of scale, or its weights cannot be loaded.
+        ConfigurationError: the device is not available, or an option does not fit the model.
     """
     require_usable(config.depth_model, config.segmentation_model, config.depth_scale)
     device = resolve_device(config.device, torch.cuda.is_available())
@@ -35,7 +35,7 @@ def create_pipeline(config: PerceptionConfig) -> PerceptionPipeline:
 
 
 class PerceptionNode(FrameNode[PerceptionConfig]):
-    """Depth, segmentation and distances of each image."""
+    """Publishes depth, instances and object distances for each colour image."""
 
     def __init__(
         self, make_pipeline: Callable[[PerceptionConfig], PerceptionPipeline] = create_pipeline, **node_arguments: Any

@@ -20,18 +20,18 @@ from unity_depth_perception.ros.runtime.lifecycle_node import run_node
 
 
 def create_pipeline(config: SegmentationConfig) -> PerceptionPipeline:
-    """The segmentation that the parameters name, on its device.
+    """Create the pipeline with the segmentation model that the parameters name, and no depth.
 
     Raises:
         ModelError: the model is unknown, or its weights cannot be used.
-        ConfigurationError: the device is not there.
+        ConfigurationError: the device is not available.
     """
     device = resolve_device(config.device, torch.cuda.is_available())
     return PerceptionPipeline(NullDepth(device), create_segmenter(config.segmentation_model, device))
 
 
 class SegmentationNode(FrameNode[SegmentationConfig]):
-    """Instances of each image."""
+    """Publishes object instances for each colour image."""
 
     def __init__(
         self, make_pipeline: Callable[[SegmentationConfig], PerceptionPipeline] = create_pipeline, **node_arguments: Any

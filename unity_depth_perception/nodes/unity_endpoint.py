@@ -1,4 +1,4 @@
-"""unity_endpoint: Unity's ROS-TCP-Endpoint, which needs the package ros_tcp_endpoint in the workspace."""
+"""unity_endpoint: runs Unity's ROS-TCP-Endpoint; needs the package ros_tcp_endpoint in the workspace."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rclpy.logging import get_logger
 from unity_depth_perception.ros.parameters.command_line import check_arguments
 from unity_depth_perception.ros.parameters.spec import ParameterSpec
 
-# What the endpoint declares itself.
+# The parameters that the endpoint itself declares.
 _PARAMETERS = (
     ParameterSpec("ROS_IP", str, "0.0.0.0", "address to listen on; 127.0.0.1: for this machine", None, None, (), True),
     ParameterSpec("ROS_TCP_PORT", int, 10000, "port, the same as in Unity's ROS Settings", None, None, (), True),

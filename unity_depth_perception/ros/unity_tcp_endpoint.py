@@ -1,7 +1,7 @@
 """Unity's ROS-TCP-Endpoint 0.7 with a fix: on ROS 2 Jazzy it can stop sending to Unity.
 
 The endpoint destroys publishers and subscriptions in the thread of the TCP connection (Unity registers each publisher
-twice, and everything again whenever Play restarts) while its executor waits on them in another thread. rclpy then raises
+twice, and everything again whenever Play restarts) while its executor waits on them in another. rclpy then raises
 InvalidHandle, which ends the executor: images from Unity are still published, but nothing is sent back to Unity.
 """
 
