@@ -51,12 +51,12 @@ def profiles(launched: Launched, processes: int) -> list[str]:
     return [line.partition("=")[2] for lines in environments for line in lines if line.startswith("FASTRTPS_")]
 
 
-def test_all_are_tested() -> None:
+def test_every_launch_file_is_tested() -> None:
     assert sorted(path.name for path in LAUNCH.glob("*.py")) == FILES
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_argument_is_described(name: str) -> None:
+def test_every_launch_argument_has_a_description(name: str) -> None:
     arguments = get_launch_description_from_python_launch_file(str(LAUNCH / name)).get_launch_arguments()
     assert {argument.name for argument in arguments} >= OF_PERCEPTION
     for argument in arguments:
@@ -64,7 +64,7 @@ def test_every_argument_is_described(name: str) -> None:
         assert argument.description != "no description given", argument.name
 
 
-def test_the_demo_starts_both_nodes_and_ends_them(launch: Launch) -> None:
+def test_demo_starts_and_ends_both_nodes(launch: Launch) -> None:
     demo = launch("demo.launch.py", *SMALL_SCENE)
     assert demo.wait_for(LISTENING) == ["/unity/camera"]
     text = demo.interrupt()
@@ -72,19 +72,19 @@ def test_the_demo_starts_both_nodes_and_ends_them(launch: Launch) -> None:
     assert text.count("process has finished cleanly") == 2, text
 
 
-def test_the_parameter_file_counts_where_no_argument_is_given(launch: Launch, tmp_path: Path) -> None:
+def test_params_file_applies_where_no_argument_is_given(launch: Launch, tmp_path: Path) -> None:
     parameters = tmp_path / "mine.yaml"
     parameters.write_text("/**:\n  ros__parameters:\n    depth_model: floor-plane\n    segmentation_model: compact\n")
     launched = launch("perception.launch.py", f"params_file:={parameters}")
     assert launched.wait_for(r"depth model (\S+), segmentation model (\S+), device cpu") == [("floor-plane", "compact")]
 
 
-def test_an_argument_wins_over_the_parameter_file(launch: Launch) -> None:
+def test_argument_overrides_the_params_file(launch: Launch) -> None:
     launched = launch("perception.launch.py", "depth_model:=floor-plane", "vertical_fov_deg:=60.0", "device:=cpu")
     assert launched.wait_for(r"depth model (\S+), segmentation model (\S+), device cpu") == [("floor-plane", "compact")]
 
 
-def test_several_cameras_have_a_node_each(launch: Launch) -> None:
+def test_each_camera_has_a_node_of_its_own(launch: Launch) -> None:
     launched = launch(
         "perception.launch.py", "camera:=/unity/left,/unity/right", "namespace:=/robot", "depth_model:=compact"
     )
@@ -93,7 +93,7 @@ def test_several_cameras_have_a_node_each(launch: Launch) -> None:
     assert names == ["robot.left.perception_node", "robot.right.perception_node"]
 
 
-def test_unity_finds_its_endpoint_on_this_machine_alone(launch: Launch) -> None:
+def test_endpoint_listens_on_localhost_only(launch: Launch) -> None:
     # A module of it: a checkout of the repository beside the tests is importable as a namespace package.
     pytest.importorskip("ros_tcp_endpoint.server", reason="needs ros_tcp_endpoint")
     port = free_port()
@@ -109,7 +109,7 @@ def test_unity_finds_its_endpoint_on_this_machine_alone(launch: Launch) -> None:
     assert text.count("process has finished cleanly") == 2, text
 
 
-def test_the_bag_is_played_when_perception_listens(launch: Launch, tmp_path: Path) -> None:
+def test_bag_starts_when_all_nodes_have_subscribed(launch: Launch, tmp_path: Path) -> None:
     """With a stand-in for `ros2`, which is not to be had without an installed ROS 2."""
     ros2 = tmp_path / "ros2"
     ros2.write_text('#!/bin/sh\necho "played: $*"\n')

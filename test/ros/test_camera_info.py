@@ -22,28 +22,28 @@ from unity_depth_perception.ros.conversions.camera_info import (
 )
 
 
-def test_a_camera_survives_camera_info() -> None:
+def test_camera_of_camera_info_message_is_the_same_camera() -> None:
     shifted = Camera(640, 480, 500.5, 501.5, 300.25, 250.75)
     assert camera_of(camera_info_message(header(), shifted)) == shifted
 
 
 @pytest.mark.parametrize("focal", [0.0, -1.0, math.nan, math.inf])
 @pytest.mark.parametrize("index", [0, 4], ids=["fx", "fy"])
-def test_an_impossible_focal_length_is_refused(focal: float, index: int) -> None:
+def test_camera_info_with_impossible_focal_length_is_refused(focal: float, index: int) -> None:
     message = camera_info()
     message.k[index] = focal
     with pytest.raises(CameraError, match="camera_info: expected a finite focal length"):
         camera_of(message)
 
 
-def test_a_camera_without_pixels_is_refused() -> None:
+def test_camera_info_without_pixels_is_refused() -> None:
     message = camera_info()
     message.width = 0
     with pytest.raises(CameraError, match="camera_info: expected an image size"):
         camera_of(message)
 
 
-def test_binning_and_region_of_interest_are_those_of_the_image() -> None:
+def test_camera_follows_region_of_interest_and_binning() -> None:
     message = camera_info()
     message.binning_x = message.binning_y = 2
     assert camera_of(message) == camera().resized(32, 24)
@@ -65,13 +65,13 @@ def test_matrix_and_pose_are_inverse() -> None:
         assert matrix_of(pose_message(matrix_of(pose))) == pytest.approx(matrix_of(pose), abs=1e-9)
 
 
-def test_a_quarter_turn_about_z_takes_x_to_y() -> None:
+def test_quarter_turn_about_z_maps_x_to_y() -> None:
     matrix = matrix_of(pose_of((0, 0, math.sqrt(0.5), math.sqrt(0.5)), (1, 2, 3)))
     assert matrix @ [1, 0, 0, 1] == pytest.approx([1, 3, 3, 1])
 
 
 @pytest.mark.parametrize("quaternion", [(0, 0, 0, 0), (math.nan, 0, 0, 1), (math.inf, 0, 0, 1)])
-def test_a_pose_without_a_rotation_is_refused(quaternion: tuple[float, ...]) -> None:
+def test_pose_with_invalid_quaternion_is_refused(quaternion: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match=r"expected a(n orientation| position)"):
         matrix_of(pose_of(quaternion, (0, 0, 0)))
 

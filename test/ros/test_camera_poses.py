@@ -26,7 +26,7 @@ def pose(stamp_ns: int, x: float) -> PoseStamped:
     return message
 
 
-def test_an_image_gets_the_pose_of_its_own_stamp_or_none() -> None:
+def test_pose_lookup_needs_the_exact_stamp() -> None:
     poses = PoseBuffer()
     for stamp_ns in (10, 20):
         poses.update(pose(stamp_ns, x=stamp_ns / 10))
@@ -36,28 +36,28 @@ def test_an_image_gets_the_pose_of_its_own_stamp_or_none() -> None:
     assert poses.lookup(header(15)) is None
 
 
-def test_a_pose_that_comes_again_replaces_the_first() -> None:
+def test_second_pose_of_a_stamp_replaces_the_first() -> None:
     poses = PoseBuffer()
     for x in (1.0, 2.0):
         poses.update(pose(10, x))
     assert poses.lookup(header(10))[0, 3] == 2.0
 
 
-def test_a_simulation_that_starts_again_does_not_get_old_poses() -> None:
+def test_stamp_that_jumps_back_clears_the_pose_buffer() -> None:
     poses = PoseBuffer()
     for stamp_ns in (10, 20, 30, 5):
         poses.update(pose(stamp_ns, 0.0))
     assert [poses.lookup(header(stamp)) is not None for stamp in (5, 10, 20, 30)] == [True, False, False, False]
 
 
-def test_only_the_newest_poses_are_kept() -> None:
+def test_pose_buffer_keeps_only_the_newest_poses() -> None:
     poses = PoseBuffer(size=2)
     for stamp_ns in (1, 2, 3):
         poses.update(pose(stamp_ns, 0.0))
     assert [poses.lookup(header(stamp)) is not None for stamp in (1, 2, 3)] == [False, True, True]
 
 
-def test_a_bad_pose_changes_nothing() -> None:
+def test_invalid_pose_leaves_the_buffer_unchanged() -> None:
     poses = PoseBuffer()
     poses.update(pose(10, 1.0))
     with pytest.raises(InputError, match="expected a position"):
@@ -100,19 +100,19 @@ def tf(monkeypatch: pytest.MonkeyPatch) -> FakeTf:
     return fake
 
 
-def test_tf_is_asked_for_the_camera_in_the_world_at_the_stamp(tf: FakeTf) -> None:
+def test_tf_lookup_uses_world_frame_frame_id_and_stamp(tf: FakeTf) -> None:
     found = TfPoseLookup("map").lookup(header(5))
     assert found is not None
     assert found[:3, 3].tolist() == [1.0, 2.0, 3.0]
     assert tf.asked == [("map", FRAME_ID, 5)]
 
 
-def test_what_tf_does_not_know_is_no_pose(tf: FakeTf) -> None:
+def test_failed_tf_lookup_gives_no_pose(tf: FakeTf) -> None:
     tf.known = False
     assert TfPoseLookup("map").lookup(header(5)) is None
 
 
-def test_a_node_listens_to_tf_while_it_is_active(tf: FakeTf, make_node: MakeNode) -> None:
+def test_node_subscribes_to_tf_only_while_active(tf: FakeTf, make_node: MakeNode) -> None:
     node = make_node(world_frame="map")
     assert node.autostart()
     assert tf.listeners == [node]
@@ -121,7 +121,7 @@ def test_a_node_listens_to_tf_while_it_is_active(tf: FakeTf, make_node: MakeNode
     assert tf.listeners == []
 
 
-def test_without_tf2_ros_the_transition_fails_and_says_what_to_install(
+def test_configure_without_tf2_ros_fails_and_says_what_to_install(
     make_node: MakeNode, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "tf2_ros", None)

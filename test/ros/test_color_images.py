@@ -43,7 +43,7 @@ def test_every_colour_encoding_gives_the_same_picture(
 
 @pytest.mark.parametrize("encoding", ["mono8", "8UC1", "mono16", "16UC1"])
 @pytest.mark.parametrize("big_endian", [False, True], ids=["little", "big"])
-def test_grey_has_three_equal_channels(encoding: str, big_endian: bool) -> None:
+def test_mono_image_gives_three_equal_channels(encoding: str, big_endian: bool) -> None:
     pixels = GREY.astype(np.uint16) * 257 if "16" in encoding else GREY
     message = message_of(pixels, encoding, big_endian)
     assert np.array_equal(rgb_of(message), np.stack([GREY] * 3, axis=2))
@@ -52,7 +52,7 @@ def test_grey_has_three_equal_channels(encoding: str, big_endian: bool) -> None:
 @pytest.mark.parametrize("order", ["rggb", "bggr", "gbrg", "grbg"])
 @pytest.mark.parametrize("bits", [8, 16])
 @pytest.mark.parametrize("padding", [0, 3], ids=["tight", "padded"])
-def test_a_bayer_mosaic_gives_back_the_colours(order: str, bits: int, padding: int) -> None:
+def test_bayer_image_gives_back_the_colours(order: str, bits: int, padding: int) -> None:
     mosaic = np.empty(SMOOTH.shape[:2], dtype=np.uint8)
     for place, colour in enumerate(order):
         row, column = divmod(place, 2)
@@ -65,7 +65,7 @@ def test_a_bayer_mosaic_gives_back_the_colours(order: str, bits: int, padding: i
 
 @pytest.mark.parametrize(("encoding", "luma_first"), [("yuv422", 0), ("uyvy", 0), ("yuv422_yuy2", 1), ("yuyv", 1)])
 @pytest.mark.parametrize("padding", [0, 3], ids=["tight", "padded"])
-def test_shared_colours_give_back_the_picture(encoding: str, luma_first: int, padding: int) -> None:
+def test_yuv422_image_gives_back_the_picture(encoding: str, luma_first: int, padding: int) -> None:
     luma, blue, red = np.moveaxis(np.round(yuv_of(SMOOTH)).astype(np.uint8), 2, 0)
     packed = np.empty((*luma.shape, 2), dtype=np.uint8)
     packed[..., 1 - luma_first] = luma
@@ -82,40 +82,40 @@ def yuv_of(rgb: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("suffix", "most_error"), [(".png", 0), (".jpg", 4)])
-def test_compressed_images_are_the_picture(suffix: str, most_error: float) -> None:
+def test_compressed_image_gives_back_the_picture(suffix: str, most_error: float) -> None:
     message = compressed(SMOOTH, suffix)
     error = np.abs(rgb_of(message).astype(int) - SMOOTH)
     assert error.mean() <= most_error
 
 
-def test_a_compressed_image_of_16_bits_and_one_channel_is_read() -> None:
+def test_compressed_mono16_image_is_converted() -> None:
     message = compressed(SMOOTH[..., 0].astype(np.uint16) * 257, ".png")
     assert np.array_equal(rgb_of(message)[..., 2], SMOOTH[..., 0])
 
 
 @pytest.mark.parametrize("data", [b"", b"no image", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0" + b"\0" * 50])
-def test_what_is_no_compressed_image_is_refused(data: bytes) -> None:
+def test_invalid_compressed_image_is_refused(data: bytes) -> None:
     with pytest.raises(ImageError, match=f"expected a JPEG or PNG image, got {len(data)} bytes of 'jpeg'"):
         rgb_of(CompressedImage(format="jpeg", data=data))
 
 
 @pytest.mark.parametrize("message", [image(), None], ids=["raw", "compressed"])
-def test_a_flipped_image_starts_with_its_last_row(message: Image | None) -> None:
+def test_flipped_image_starts_with_its_last_row(message: Image | None) -> None:
     assert np.array_equal(rgb_of(message or compressed(picture(), ".png"), flip_vertical=True), picture()[::-1])
 
 
 @pytest.mark.parametrize("width", [1, 3])
-def test_an_odd_row_cannot_share_colours(width: int) -> None:
+def test_yuv422_image_of_odd_width_is_refused(width: int) -> None:
     with pytest.raises(ImageError, match=f"expected an image that can be yuv422, got {width} x 2 px"):
         rgb_of(image_message(header(), np.zeros((2, width, 2), dtype=np.uint8), "yuv422"))
 
 
-def test_rgb8_is_not_copied() -> None:
+def test_rgb8_image_is_not_copied() -> None:
     message = image()
     assert np.shares_memory(rgb_of(message), np.frombuffer(message.data, dtype=np.uint8))
 
 
-def test_one_pixel_is_an_image() -> None:
+def test_image_of_one_pixel_is_converted() -> None:
     assert rgb_of(image_message(header(), RGB[:1, :1], "rgb8")).shape == (1, 1, 3)
 
 
@@ -136,7 +136,7 @@ def test_one_pixel_is_an_image() -> None:
     ],
     ids=lambda v: str(v)[:40],
 )
-def test_a_broken_image_is_refused_with_the_reason(change: dict[str, object], said: str) -> None:
+def test_malformed_image_is_refused_with_the_reason(change: dict[str, object], said: str) -> None:
     message = image()
     for name, value in change.items():
         setattr(message, name, value)

@@ -76,7 +76,7 @@ def test_help_gives_types_defaults_and_limits(said: Said) -> None:
     assert "one of 32FC1, 16UC1" in out
 
 
-def test_the_endpoint_explains_itself_where_it_is_not_installed(said: Said) -> None:
+def test_unity_endpoint_prints_help_without_ros_tcp_endpoint(said: Said) -> None:
     code, out, _ = said(unity_endpoint, "--help")
     assert code == 0
     assert "ROS_TCP_PORT: int = 10000" in out
@@ -94,7 +94,7 @@ def test_the_endpoint_explains_itself_where_it_is_not_installed(said: Said) -> N
     ],
 )
 @pytest.mark.parametrize("node", [perception_node, virtual_unity_node, unity_endpoint])
-def test_an_argument_that_nobody_would_heed_is_refused(
+def test_argument_that_rclpy_would_ignore_is_refused(
     said: Said, node: ModuleType, arguments: list[str], named: str
 ) -> None:
     code, out, err = said(node, *arguments)
@@ -111,5 +111,5 @@ def test_an_argument_that_nobody_would_heed_is_refused(
         ["program", "--ros-args", "--log-level", "debug", "--", "--ros-args", "-r", "__ns:=/robot"],
     ],
 )
-def test_ros_arguments_are_left_to_rclpy(arguments: list[str]) -> None:
+def test_valid_ros_arguments_are_left_to_rclpy(arguments: list[str]) -> None:
     check_arguments("program", "", [], arguments)

@@ -31,7 +31,7 @@ from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.topics.diagnostics import values_of
 
 
-def test_a_model_that_cannot_be_loaded_is_a_failure_that_can_be_mended(graph: Graph) -> None:
+def test_node_can_be_configured_again_after_a_model_failed_to_load(graph: Graph) -> None:
     broken = [True]
 
     def pipeline(_: object) -> Any:
@@ -49,7 +49,7 @@ def test_a_model_that_cannot_be_loaded_is_a_failure_that_can_be_mended(graph: Gr
     CameraRig(graph, node).expect_good_frame_processed()
 
 
-def test_what_torch_raises_while_loading_is_a_failure_too(graph: Graph) -> None:
+def test_torch_error_while_loading_fails_the_transition(graph: Graph) -> None:
     def pipeline(_: object) -> Any:
         raise RuntimeError("CUDA error: out of memory")
 
@@ -60,7 +60,7 @@ def test_what_torch_raises_while_loading_is_a_failure_too(graph: Graph) -> None:
 
 @pytest.mark.parametrize("parameter", ["depth_model", "segmentation_model"])
 @pytest.mark.parametrize("value", ["no_such_model", "missing.safetensors", "corrupt.safetensors"])
-def test_a_bad_model_name_or_file_fails_the_transition(
+def test_unknown_model_or_corrupt_file_fails_the_transition(
     graph: Graph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parameter: str, value: str
 ) -> None:
     if parameter == "segmentation_model":  # so that its own failure comes first
@@ -73,7 +73,7 @@ def test_a_bad_model_name_or_file_fails_the_transition(
     assert value in node.failure
 
 
-def test_weights_that_are_not_there_fail_the_transition_and_are_named(graph: Graph) -> None:
+def test_missing_weights_fail_the_transition_and_are_named(graph: Graph) -> None:
     values = {"depth_model": "da3metric-large", "depth_weights": "/no/such/folder", "device": "cpu"}
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     node = graph.add(PerceptionNode(create_pipeline, context=graph.context, parameter_overrides=overrides))
@@ -82,7 +82,7 @@ def test_weights_that_are_not_there_fail_the_transition_and_are_named(graph: Gra
         assert said in node.failure
 
 
-def test_a_relative_model_without_a_scale_fails_before_its_weights_are_looked_for(graph: Graph) -> None:
+def test_relative_model_without_scale_fails_before_its_weights_are_loaded(graph: Graph) -> None:
     values = {"depth_model": "da3-small", "depth_weights": "/no/such/folder", "device": "cpu"}
     overrides = [Parameter(name, value=value) for name, value in values.items()]
     for node_type in (PerceptionNode, DepthNode):
@@ -111,7 +111,7 @@ def test_relative_depth_needs_a_source_of_scale(
     assert ("got relative depth" in node.failure) != works
 
 
-def test_a_missing_intrinsics_file_fails_the_transition(make_node: Callable[..., PerceptionNode]) -> None:
+def test_missing_intrinsics_file_fails_the_transition(make_node: Callable[..., PerceptionNode]) -> None:
     node = make_node(camera_intrinsics_file="/no/such/file.json")
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
     assert "/no/such/file.json" in node.failure
@@ -130,7 +130,7 @@ class SizeRecordingDepth(ConstantDepth):
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_the_models_are_warmed_up_for_the_camera_of_the_file(graph: Graph, tmp_path: Path, known: bool) -> None:
+def test_warm_up_uses_the_image_size_of_the_intrinsics_file(graph: Graph, tmp_path: Path, known: bool) -> None:
     file = tmp_path / "camera.json"
     file.write_text(json.dumps(Camera.from_vertical_fov(1.0, 96, 54).to_intrinsics()))
     depth = SizeRecordingDepth()
@@ -142,7 +142,7 @@ def test_the_models_are_warmed_up_for_the_camera_of_the_file(graph: Graph, tmp_p
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
-def test_a_gpu_that_is_not_there_fails_the_transition(graph: Graph) -> None:
+def test_missing_gpu_fails_the_transition(graph: Graph) -> None:
     overrides = [Parameter("device", value="cuda")]
     node = graph.add(PerceptionNode(create_pipeline, context=graph.context, parameter_overrides=overrides))
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE

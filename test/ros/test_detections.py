@@ -46,7 +46,7 @@ def blind(result: PerceptionResult) -> PerceptionResult:
     return replace(result, objects=objects)
 
 
-def test_boxes_in_the_image(result: PerceptionResult) -> None:
+def test_2d_boxes_are_those_of_the_objects(result: PerceptionResult) -> None:
     cube, standing = detections_2d_message(result).detections
     assert (cube.id, standing.id) == ("0", "1")
     center, size = cube.bbox.center, (cube.bbox.size_x, cube.bbox.size_y)
@@ -55,7 +55,7 @@ def test_boxes_in_the_image(result: PerceptionResult) -> None:
     assert (cube.results[0].hypothesis.class_id, cube.results[0].hypothesis.score) == ("red_cube", 0.9)
 
 
-def test_boxes_in_space(result: PerceptionResult) -> None:
+def test_3d_boxes_are_those_of_the_visible_surfaces(result: PerceptionResult) -> None:
     cube, _ = detections_3d_message(result).detections
     box = cube.bbox
     left, right = (
@@ -67,13 +67,13 @@ def test_boxes_in_space(result: PerceptionResult) -> None:
     assert cube.bbox.center.orientation.w == 1.0
 
 
-def test_label_info_names_the_values_of_the_instance_image(result: PerceptionResult) -> None:
+def test_label_info_names_every_value_of_the_instance_image(result: PerceptionResult) -> None:
     message = label_info_message(result, 0.25)
     assert [(c.class_id, c.class_name) for c in message.class_map] == [(1, "red_cube")]
     assert message.threshold == 0.25
 
 
-def test_markers_are_boxes_texts_and_arrows(result: PerceptionResult) -> None:
+def test_markers_are_boxes_labels_and_parent_arrows(result: PerceptionResult) -> None:
     first, *markers = markers_message(result).markers
     assert first.action == Marker.DELETEALL, "objects of the frame before must not stay"
     assert [(m.ns, m.id, m.type) for m in markers] == [
@@ -92,31 +92,31 @@ def test_markers_are_boxes_texts_and_arrows(result: PerceptionResult) -> None:
     assert arrow.points[1].z == pytest.approx(DEPTH_M)
 
 
-def test_what_has_no_depth_has_no_place_in_space(blind: PerceptionResult) -> None:
+def test_object_without_depth_has_no_3d_box_and_no_marker(blind: PerceptionResult) -> None:
     assert len(detections_2d_message(blind).detections) == 2
     assert detections_3d_message(blind).detections == []
     assert len(markers_message(blind).markers) == 1
 
 
-def test_an_arrow_needs_both_ends(result: PerceptionResult) -> None:
+def test_parent_arrow_needs_depth_of_both_objects(result: PerceptionResult) -> None:
     lost = replace(result.objects[0], distance=DistanceStatistics())
     markers = markers_message(replace(result, objects=(lost, result.objects[1]))).markers
     assert [m.ns for m in markers[1:]] == ["boxes", "labels"]
 
 
-def test_an_empty_frame_clears_the_view(result: PerceptionResult) -> None:
+def test_frame_without_objects_deletes_all_markers(result: PerceptionResult) -> None:
     (marker,) = markers_message(replace(result, objects=())).markers
     assert marker.action == Marker.DELETEALL
 
 
-def test_every_part_carries_the_stamp_and_frame_of_the_image(result: PerceptionResult) -> None:
+def test_every_detection_and_marker_has_the_header_of_the_image(result: PerceptionResult) -> None:
     messages = [detections_2d_message(result), detections_3d_message(result), label_info_message(result)]
     parts = [part for m in messages[:2] for part in m.detections] + markers_message(result).markers
     headers: list[Header] = [part.header for part in messages + parts]
     assert {(stamp_ns_of(h), h.frame_id) for h in headers} == {(STAMP_NS, FRAME_ID)}
 
 
-def test_the_overlay_shows_any_view_of_the_pixels(result: PerceptionResult) -> None:
+def test_overlay_accepts_image_arrays_with_negative_strides(result: PerceptionResult) -> None:
     """An RGBA image with its bottom row first is read as a view with gaps and a negative stride."""
     overlay = outputs._OUTPUTS["debug/overlay"].convert
     rgba = np.dstack([picture(), np.full(picture().shape[:2], 9, dtype=np.uint8)])[::-1].copy()

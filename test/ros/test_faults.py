@@ -29,7 +29,7 @@ from unity_depth_perception.ros.topics.diagnostics import values_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 
-def test_a_camera_that_comes_back_with_another_offer_is_heard(rig: CameraRig) -> None:
+def test_subscription_matches_a_camera_that_restarts_with_other_qos(rig: CameraRig) -> None:
     rig.send_info()
     rig.process(image(1))
     for stamp_ns, qos in enumerate((BEST_EFFORT_QOS, OUTPUT_QOS), start=2):
@@ -37,7 +37,7 @@ def test_a_camera_that_comes_back_with_another_offer_is_heard(rig: CameraRig) ->
         assert stamp_ns_of(rig.process(image(stamp_ns)).header) == stamp_ns
 
 
-def test_a_camera_under_another_name_is_heard(graph: Graph) -> None:
+def test_subscription_matches_the_qos_of_a_remapped_topic(graph: Graph) -> None:
     """rclpy does not remap the names of its graph queries: this needs the full name."""
     remap = ["--ros-args", "-r", "image_raw:=/unity/camera/image_raw"]
     node = PerceptionNode(lambda _: stand_in_pipeline(), context=graph.context, cli_args=remap)
@@ -46,7 +46,7 @@ def test_a_camera_under_another_name_is_heard(graph: Graph) -> None:
     graph.spin_until(lambda: images.get_subscription_count() > 0, "the best-effort offer to be adopted")
 
 
-def test_camera_info_that_changes_in_flight_scales_or_waits(rig: CameraRig) -> None:
+def test_intrinsics_are_scaled_or_refused_while_the_image_size_changes(rig: CameraRig) -> None:
     rig.send_info()
     rig.process(image(1))
     publish_info(rig, camera_info(2, 128, 96))
@@ -60,19 +60,19 @@ def test_camera_info_that_changes_in_flight_scales_or_waits(rig: CameraRig) -> N
 
 
 @pytest.mark.parametrize("stamps_ns", [(7, 7, 7), (9_000_000_000, 3, 4), (0, 0, 1)], ids=["repeat", "back", "zero"])
-def test_any_stamp_is_passed_through(rig: CameraRig, stamps_ns: tuple[int, ...]) -> None:
+def test_every_stamp_is_passed_through(rig: CameraRig, stamps_ns: tuple[int, ...]) -> None:
     rig.send_info()
     assert [stamp_ns_of(rig.process(image(stamp_ns)).header) for stamp_ns in stamps_ns] == list(stamps_ns)
 
 
-def test_a_large_frame_after_a_small_one(graph: Graph, make_node: MakeNode) -> None:
+def test_large_frame_after_a_small_one_is_processed(graph: Graph, make_node: MakeNode) -> None:
     rig = CameraRig(graph, make_node(vertical_fov_deg=60.0))
     for stamp_ns, size in enumerate([(640, 480), (4000, 3000), (640, 480)]):
         (item,) = rig.process(image(stamp_ns, *size)).objects
         assert item.pixel_count == 100
 
 
-def test_out_of_gpu_memory_skips_the_frame_and_goes_on(graph: Graph, make_node: MakeNode) -> None:
+def test_frame_too_large_for_gpu_memory_is_skipped(graph: Graph, make_node: MakeNode) -> None:
     rig = CameraRig(graph, make_node(pipeline=PerceptionPipeline(OutOfMemoryDepth(too_large=10_000), RedSegmenter())))
     reports = graph.collect(DiagnosticArray, "/diagnostics")
     rig.send_info()
@@ -87,9 +87,7 @@ def test_out_of_gpu_memory_skips_the_frame_and_goes_on(graph: Graph, make_node: 
     graph.spin_until(lambda: status_of(reports).level == DiagnosticStatus.OK, "the warning to end")
 
 
-def test_a_pose_that_contradicts_its_image_is_counted_and_the_frame_processed(
-    graph: Graph, make_node: MakeNode
-) -> None:
+def test_pose_that_contradicts_its_image_is_counted_and_the_frame_processed(graph: Graph, make_node: MakeNode) -> None:
     rig = CameraRig(graph, make_node(pipeline=PerceptionPipeline(PoseRejectingDepth(), RedSegmenter())))
     poses = graph.node.create_publisher(PoseStamped, "camera_pose", OUTPUT_QOS)
     graph.spin_until(lambda: poses.get_subscription_count() > 0, "a subscription to the pose")
@@ -103,7 +101,7 @@ def test_a_pose_that_contradicts_its_image_is_counted_and_the_frame_processed(
     assert rig.node.counts["refused inputs"] == 1
 
 
-def test_a_subscriber_that_never_reads_holds_nobody_up(rig: CameraRig) -> None:
+def test_subscriber_that_never_reads_does_not_block_the_node(rig: CameraRig) -> None:
     sleeper = rclpy.create_node("sleeper", context=rig.graph.context)  # in no executor
     for kind, topic in ((PointCloud2, "depth/points"), (ObjectDistanceArray, "objects/distances")):
         sleeper.create_subscription(kind, topic, print, OUTPUT_QOS)
@@ -138,7 +136,7 @@ def test_two_nodes_in_one_domain_both_work(graph: Graph, namespaces: tuple[str, 
     assert all(found)
 
 
-def test_500_malformed_messages_are_counted_and_the_next_good_frame_is_processed(rig: CameraRig) -> None:
+def test_good_frame_is_processed_after_500_malformed_messages(rig: CameraRig) -> None:
     generator = random.Random(7)
     counts, outcomes = rig.node.counts, ("refused", "refused inputs")
     rig.send_info()
@@ -201,13 +199,13 @@ def status_of(reports: list[Any]) -> DiagnosticStatus:
     return found[0] if found else DiagnosticStatus()
 
 
-def test_nonsense_at_start_is_refused_with_the_allowed_range(graph: Graph) -> None:
+def test_invalid_parameter_at_start_is_refused_with_the_allowed_range(graph: Graph) -> None:
     overrides = [Parameter("min_score", value=7.0)]
     with pytest.raises(ConfigurationError, match=r"min_score: expected a number from 0\.0 to 1\.0, got 7\.0"):
         PerceptionNode(context=graph.context, parameter_overrides=overrides)
 
 
-def test_a_frame_that_shutdown_interrupts_is_no_fault(
+def test_frame_interrupted_by_shutdown_is_not_reported_as_refused(
     graph: Graph, make_node: MakeNode, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """Ctrl-C in mid-frame: its result has no topic to go to any more, and nobody is told that it was refused."""

@@ -74,7 +74,7 @@ def busy(graph: Graph, make_node: MakeNode) -> Iterator[Busy]:
     busy.gate.release(10)
 
 
-def test_a_busy_node_answers(busy: Busy) -> None:
+def test_node_answers_services_while_it_processes_a_frame(busy: Busy) -> None:
     node, counts = busy.rig.node, busy.rig.node.counts
     assert busy.set(min_score=0.5).successful
     assert node.config.min_score == 0.5
@@ -87,7 +87,7 @@ def test_a_busy_node_answers(busy: Busy) -> None:
     assert (counts["processed"], busy.rig.distances) == (0, []), "the frame is still in flight"
 
 
-def test_nonsense_is_refused_with_what_is_allowed(busy: Busy) -> None:
+def test_invalid_parameter_is_refused_with_the_allowed_values(busy: Busy) -> None:
     for values, said in (
         ({"min_score": 7.0}, "Min: 0.0, Max: 1.0, value: 7.0"),
         ({"depth_encoding": "mono8"}, "expected one of 32FC1, 16UC1, got 'mono8'"),
@@ -99,7 +99,7 @@ def test_nonsense_is_refused_with_what_is_allowed(busy: Busy) -> None:
         assert said in result.reason
 
 
-def test_a_frame_in_flight_at_deactivation_is_not_published_and_the_node_starts_again(busy: Busy) -> None:
+def test_frame_in_process_at_deactivation_is_not_published(busy: Busy) -> None:
     rig = busy.rig
     rig.images.publish(image(2))
     rig.expect("received", 2)
@@ -113,7 +113,7 @@ def test_a_frame_in_flight_at_deactivation_is_not_published_and_the_node_starts_
     assert len(rig.distances) == 1
 
 
-def test_a_node_that_is_still_computing_cannot_be_cleaned_up_until_it_has_ended(busy: Busy) -> None:
+def test_cleanup_fails_until_the_frame_in_process_has_ended(busy: Busy) -> None:
     node = busy.rig.node
     assert node.trigger_deactivate() == TransitionCallbackReturn.SUCCESS
     assert node.trigger_cleanup() == TransitionCallbackReturn.FAILURE
@@ -149,7 +149,7 @@ def change(node: PerceptionNode, **values: Any) -> None:
         assert result.successful, result.reason
 
 
-def test_compressed_images_are_heard_below_the_remapped_name(graph: Graph) -> None:
+def test_compressed_images_are_received_at_the_remapped_name(graph: Graph) -> None:
     node = graph.add(
         PerceptionNode(
             lambda _: stand_in_pipeline(),
@@ -167,7 +167,7 @@ def test_compressed_images_are_heard_below_the_remapped_name(graph: Graph) -> No
     assert "expected a JPEG or PNG image" in rig.node.counts.last_reason
 
 
-def test_label_info_is_kept_for_those_who_come_later(rig: CameraRig) -> None:
+def test_late_subscriber_gets_the_last_label_info(rig: CameraRig) -> None:
     first = rig.graph.collect(LabelInfo, "objects/label_info")
     rig.graph.spin_until(lambda: rig.node._result_publishers.is_subscribed("objects/label_info"), "a subscription")
     rig.expect_good_frame_processed()
@@ -177,7 +177,7 @@ def test_label_info_is_kept_for_those_who_come_later(rig: CameraRig) -> None:
     rig.graph.spin_until(lambda: bool(later), "the last label_info")
 
 
-def test_qos_overrides_of_outputs_are_taken(graph: Graph, make_node: MakeNode) -> None:
+def test_qos_overrides_apply_to_the_named_output_only(graph: Graph, make_node: MakeNode) -> None:
     name = "qos_overrides./depth/points.publisher"
     node = make_node(**{f"{name}.reliability": "best_effort", f"{name}.depth": 2})
     assert node.trigger_configure() == TransitionCallbackReturn.SUCCESS
@@ -188,7 +188,7 @@ def test_qos_overrides_of_outputs_are_taken(graph: Graph, make_node: MakeNode) -
     assert node.get_parameter("qos_overrides./depth/image_rect.publisher.depth").value == 5
 
 
-def test_a_qos_mismatch_is_seen(graph: Graph, make_node: MakeNode) -> None:
+def test_qos_mismatch_is_counted_in_diagnostics(graph: Graph, make_node: MakeNode) -> None:
     node = make_node(image_reliability="reliable")
     assert node.autostart()
     graph.node.create_publisher(Image, "image_raw", BEST_EFFORT_QOS)
@@ -239,14 +239,14 @@ def test_stage_times_of_a_frame_add_up_to_its_latency(graph: Graph, make_node: M
     assert sum(times_ms.values()) == pytest.approx(latency_ms, abs=50), "of what no stage counts there is little"
 
 
-def test_latency_counts_from_the_stamp_where_both_clocks_agree(rig: CameraRig) -> None:
+def test_age_at_publication_is_reported_where_both_clocks_agree(rig: CameraRig) -> None:
     rig.send_info()
     rig.process(image(time.time_ns() - 2_000_000_000))
     rig.expect("processed", 1)
     assert float(rig.node.counts.values()["stamp to publish p50 [ms]"]) >= 2000
 
 
-def test_rates_are_those_of_the_last_five_seconds() -> None:
+def test_rate_covers_the_last_five_seconds() -> None:
     counts = FrameCounts()
     assert (counts.rate_hz("received"), counts.since_last_s("received")) == (0.0, None)
     for _ in range(5):

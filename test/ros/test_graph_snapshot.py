@@ -43,30 +43,30 @@ def topic(name: str, kind: str, publishers: tuple[TopicEndpoint, ...], *subscrip
 
 
 @pytest.mark.parametrize(("level", "state"), [(0, OK), (1, NOTE), (2, PROBLEM), (3, PROBLEM)])
-def test_a_nodes_own_report_is_passed_on(level: int, state: str) -> None:
+def test_finding_of_a_node_has_its_own_diagnostics(level: int, state: str) -> None:
     [finding] = check_nodes(snapshot(level=level, received="9", processed="7", **{"last reason": "too small"}))
     assert finding == (NODE, state, "processing; received 9, processed 7; last refused: too small")
 
 
-def test_a_graph_without_our_nodes_is_a_problem() -> None:
+def test_graph_without_nodes_of_this_package_is_a_problem() -> None:
     [finding] = check_nodes(GraphSnapshot(7, (), {"/motor: temperature": Status(0, "", {})}, {}, {}))
     assert finding.state == PROBLEM
     assert "domain 7" in finding.detail
 
 
-def test_an_image_that_nobody_publishes_is_a_problem_and_the_likely_one_is_named() -> None:
+def test_image_topic_without_publisher_is_a_problem_that_names_alternatives() -> None:
     other = topic("/camera/image", IMAGE, (RELIABLE,), TopicEndpoint("/rviz", "RELIABLE", "VOLATILE"))
     [finding] = check_silent_topics(snapshot(topic("/unity/image_raw", IMAGE, ()), other))
     assert (finding.subject, finding.state) == ("/unity/image_raw", PROBLEM)
     assert finding.detail == "nobody publishes it; published with this type: /camera/image"
 
 
-def test_camera_info_that_nobody_publishes_is_worth_a_note() -> None:
+def test_camera_info_topic_without_publisher_is_a_note() -> None:
     [finding] = check_silent_topics(snapshot(topic("/camera_info", INFO, ()), topic("/image_raw", IMAGE, (RELIABLE,))))
     assert (finding.subject, finding.state) == ("/camera_info", NOTE)
 
 
-def test_what_others_miss_is_none_of_our_business() -> None:
+def test_topics_of_other_nodes_are_ignored() -> None:
     assert (
         check_silent_topics(snapshot(topic("/their/image", IMAGE, (), TopicEndpoint("/rviz", "RELIABLE", "VOLATILE"))))
         == []
@@ -83,7 +83,7 @@ def test_what_others_miss_is_none_of_our_business() -> None:
         (RELIABLE, TopicEndpoint(NODE, "BEST_EFFORT", "VOLATILE"), None),
     ],
 )
-def test_qos_that_does_not_fit(publisher: TopicEndpoint, subscription: TopicEndpoint, why: str | None) -> None:
+def test_incompatible_qos_is_a_problem(publisher: TopicEndpoint, subscription: TopicEndpoint, why: str | None) -> None:
     findings = check_qos(snapshot(topic("/image_raw", IMAGE, (publisher,), subscription)))
     if why is None:
         assert findings == []
@@ -101,13 +101,13 @@ def judged(pixels: np.ndarray, seen: Callable[[np.ndarray], float] = lambda _: 1
 @pytest.mark.parametrize(
     ("value", "state", "said"), [(255, PROBLEM, "over-exposed"), (0, PROBLEM, "black"), (120, OK, "120")]
 )
-def test_exposure(value: int, state: str, said: str) -> None:
+def test_over_exposed_and_black_images_are_problems(value: int, state: str, said: str) -> None:
     found = judged(np.full((HEIGHT, WIDTH, 3), value, np.uint8))
     assert found[0] == state
     assert said in found[1]
 
 
-def test_an_image_in_which_more_is_found_when_it_is_turned_seems_flipped() -> None:
+def test_image_with_more_detections_upside_down_is_reported_as_flipped() -> None:
     pixels = np.full((HEIGHT, WIDTH, 3), 90, np.uint8)
     pixels[0] = 200  # what belongs to the bottom is at the top
     state, detail = judged(pixels, lambda image: float(image[-1].mean() > 100))
@@ -116,7 +116,7 @@ def test_an_image_in_which_more_is_found_when_it_is_turned_seems_flipped() -> No
     assert judged(pixels[::-1], lambda image: float(image[-1].mean() > 100))[0] == OK
 
 
-def test_an_unreadable_image_is_a_problem() -> None:
+def test_image_that_cannot_be_converted_is_a_problem() -> None:
     seen = GraphSnapshot(7, (), {}, {}, {"/image_raw": "expected an encoding"})
     assert check_images(seen, lambda _: 1.0) == [("/image_raw", PROBLEM, "expected an encoding")]
 
@@ -137,7 +137,7 @@ def spinning(graph: Graph) -> Iterator[Graph]:
     thread.join()
 
 
-def test_a_look_at_a_real_graph(graph: Graph, spinning: Graph) -> None:
+def test_snapshot_of_a_running_graph_has_nodes_topics_and_images(graph: Graph, spinning: Graph) -> None:
     node = graph.add(PerceptionNode(lambda _: stand_in_pipeline(), context=graph.context, namespace="/unity"))
     assert node.autostart()
     best_effort = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)
@@ -157,7 +157,7 @@ def test_a_look_at_a_real_graph(graph: Graph, spinning: Graph) -> None:
     assert check_nodes(seen)[0].subject == NODE
 
 
-def test_an_image_that_cannot_be_read_is_reported(graph: Graph, spinning: Graph) -> None:
+def test_snapshot_tells_why_an_image_cannot_be_converted(graph: Graph, spinning: Graph) -> None:
     node = graph.add(PerceptionNode(lambda _: stand_in_pipeline(), context=graph.context))
     assert node.autostart()
     images = graph.node.create_publisher(Image, "image_raw", QoSProfile(depth=5))

@@ -21,19 +21,19 @@ from unity_depth_perception.ros.conversions.images import (
 )
 
 
-def test_depth_in_metres_comes_back_bit_by_bit() -> None:
+def test_depth_in_metres_is_unchanged_by_conversion() -> None:
     depth_m = torch.tensor([[1.5, math.nan], [math.inf, 0.25]])
     message = depth_message(header(7), depth_m, "32FC1")
     assert (message.encoding, message.step, message.header) == ("32FC1", 8, header(7))
     assert np.array_equal(single_channel_of(message), depth_m.numpy(), equal_nan=True)
 
 
-def test_depth_in_millimetres_has_zero_where_there_is_none() -> None:
+def test_invalid_depth_is_zero_in_millimetres() -> None:
     message = depth_message(header(), torch.tensor([[1.5, math.nan, math.inf, 70.0, 65.535]]), "16UC1")
     assert single_channel_of(message).tolist() == [[1500, 0, 0, 0, 65535]]
 
 
-def test_another_depth_encoding_is_refused() -> None:
+def test_unknown_depth_encoding_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="expected a depth encoding of 32FC1, 16UC1; got 'mono16'"):
         depth_message(header(), torch.ones(1, 1), "mono16")
 
@@ -44,11 +44,11 @@ def test_big_endian_millimetres_are_read() -> None:
     assert single_channel_of(message).tolist() == [[258, 1]]
 
 
-def test_a_colour_image_is_no_depth() -> None:
+def test_colour_image_is_refused_as_depth() -> None:
     with pytest.raises(ImageError, match="expected an encoding of 32FC1, 16UC1, mono16; got 'rgb8'"):
         single_channel_of(image())
 
 
-def test_instances_beyond_eight_bits_survive() -> None:
+def test_instances_above_255_are_unchanged_by_conversion() -> None:
     message = instance_message(header(), torch.tensor([[0, 1, 300]], dtype=torch.int32))
     assert single_channel_of(message).tolist() == [[0, 1, 300]]

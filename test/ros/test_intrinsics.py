@@ -16,7 +16,7 @@ from unity_depth_perception.core.errors import CameraError
 from unity_depth_perception.ros.inputs.intrinsics import IntrinsicsSelector
 
 
-def test_intrinsics_prefer_camera_info_to_file_to_field_of_view(tmp_path: Path) -> None:
+def test_camera_info_takes_precedence_over_file_and_field_of_view(tmp_path: Path) -> None:
     path = tmp_path / "camera_intrinsics.json"
     from_file = Camera.from_vertical_fov(0.5, WIDTH, HEIGHT)
     path.write_text(json.dumps(from_file.to_intrinsics()))

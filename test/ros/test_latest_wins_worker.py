@@ -45,7 +45,7 @@ class Bench:
             assert self.done.acquire(timeout=DEADLINE_S)
 
 
-def test_the_newest_wins_and_the_rest_is_dropped() -> None:
+def test_newest_item_replaces_the_waiting_ones() -> None:
     bench = Bench()
     bench.submit_in_flight(1)
     for item in (2, 3, 4):
@@ -55,7 +55,7 @@ def test_the_newest_wins_and_the_rest_is_dropped() -> None:
     assert bench.worker.stop(DEADLINE_S)
 
 
-def test_what_waits_can_be_forgotten_and_counts_as_dropped() -> None:
+def test_clear_drops_the_waiting_item() -> None:
     bench = Bench()
     bench.submit_in_flight(1)
     bench.worker.submit(2)
@@ -67,7 +67,7 @@ def test_what_waits_can_be_forgotten_and_counts_as_dropped() -> None:
     assert (bench.processed, bench.dropped) == ([1, 3], [2])
 
 
-def test_an_error_does_not_end_the_thread() -> None:
+def test_worker_continues_after_an_error() -> None:
     bench = Bench()
     bench.submit_in_flight(-1)
     bench.let_pass(1)
@@ -77,7 +77,7 @@ def test_an_error_does_not_end_the_thread() -> None:
     assert [str(error) for error in bench.errors] == ["a frame that breaks the computation"]
 
 
-def test_stop_says_when_the_item_in_flight_takes_too_long() -> None:
+def test_stop_is_false_while_an_item_is_in_process() -> None:
     bench = Bench()
     bench.submit_in_flight(1)
     assert not bench.worker.stop(0.05)
@@ -85,7 +85,7 @@ def test_stop_says_when_the_item_in_flight_takes_too_long() -> None:
     assert bench.worker.stop(DEADLINE_S)
 
 
-def test_after_stop_nothing_is_processed() -> None:
+def test_stopped_worker_processes_nothing() -> None:
     bench = Bench()
     assert bench.worker.stop(DEADLINE_S)
     bench.worker.submit(1)

@@ -29,7 +29,7 @@ def result() -> PerceptionResult:
     return stand_in_pipeline().process(Frame(picture(), camera(), STAMP_NS, FRAME_ID))
 
 
-def test_the_cloud_is_organised_and_projects_back_to_its_pixels(result: PerceptionResult) -> None:
+def test_cloud_is_organised_and_projects_onto_its_pixels(result: PerceptionResult) -> None:
     message = cloud_message(result)
     assert (message.width, message.height, message.point_step, message.row_step) == (WIDTH, HEIGHT, 16, 16 * WIDTH)
     assert [field.name for field in message.fields] == ["x", "y", "z", "rgb"]
@@ -39,12 +39,12 @@ def test_the_cloud_is_organised_and_projects_back_to_its_pixels(result: Percepti
     assert points.view(np.uint32)[25, 15, 3] == 0xFF0000
 
 
-def test_every_message_carries_the_stamp_and_frame_of_the_image(result: PerceptionResult) -> None:
+def test_cloud_and_distances_have_the_header_of_the_image(result: PerceptionResult) -> None:
     for message in (cloud_message(result), distances_message(result)):
         assert (stamp_ns_of(message.header), message.header.frame_id) == (STAMP_NS, FRAME_ID)
 
 
-def test_distances_name_the_models_and_the_red_rectangle(result: PerceptionResult) -> None:
+def test_distances_message_has_models_and_object(result: PerceptionResult) -> None:
     message = distances_message(result)
     assert (message.depth_model, message.segmentation_model) == ("plane", "red")
     (item,) = message.objects
@@ -54,7 +54,7 @@ def test_distances_name_the_models_and_the_red_rectangle(result: PerceptionResul
     assert item.range > DEPTH_M
 
 
-def test_objects_survive_the_message() -> None:
+def test_objects_are_unchanged_by_conversion() -> None:
     full = ObjectDistance(
         id=1,
         category="green_parallelepiped",
@@ -70,14 +70,14 @@ def test_objects_survive_the_message() -> None:
     assert objects_of(objects_message(header(), (full,), "a", "b")) == (full,)
 
 
-def test_what_is_unknown_stays_unknown() -> None:
+def test_unknown_values_stay_unknown() -> None:
     (item,) = objects_of(objects_message(header(), (ObjectDistance(0, "red_cube", (0, 0, 1, 1)),), "", ""))
     assert item.parent_id is None
     assert all(math.isnan(v) for v in (item.distance.center, item.distance.min, item.range_m, item.valid_ratio))
 
 
 @pytest.mark.parametrize("stamp_ns", [0, 1, 999_999_999, 1_000_000_000, 2**31 * 10**9 - 1])
-def test_stamps_survive(stamp_ns: int) -> None:
+def test_stamps_are_unchanged_by_conversion(stamp_ns: int) -> None:
     message = header()
     message.stamp = time_message(stamp_ns)
     assert stamp_ns_of(message) == stamp_ns

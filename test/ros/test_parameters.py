@@ -30,7 +30,7 @@ from unity_depth_perception.ros.runtime.lifecycle_node import ConfiguredNode
 SHIPPED = Path(__file__).parents[2] / "config" / "perception.yaml"
 
 
-def test_the_shipped_file_holds_every_parameter_with_a_value_that_fits() -> None:
+def test_shipped_file_has_every_parameter_with_a_valid_value() -> None:
     values = yaml.safe_load(SHIPPED.read_text())["/**"]["ros__parameters"]
     assert set(values) == set(table(PerceptionConfig))
     config_from(PerceptionConfig, values)
@@ -39,19 +39,19 @@ def test_the_shipped_file_holds_every_parameter_with_a_value_that_fits() -> None
 @pytest.mark.parametrize(
     "config_type", [PerceptionConfig, DepthConfig, SegmentationConfig, DistanceConfig, VirtualUnityConfig]
 )
-def test_every_row_is_described_and_its_default_fits(config_type: type[Any]) -> None:
+def test_every_parameter_has_a_description_and_a_valid_default(config_type: type[Any]) -> None:
     for name, spec in table(config_type).items():
         assert len(spec.description) > 10, name
         assert spec.validated(spec.default) == spec.default
 
 
-def test_a_whole_number_is_welcome_where_a_float_is_expected() -> None:
+def test_integer_is_accepted_for_a_float_parameter() -> None:
     value = config_from(PerceptionConfig, {"vertical_fov_deg": 60}).vertical_fov_deg
     assert (value, type(value)) == (60.0, float)
 
 
 @pytest.mark.parametrize("value", [0.0, 179.0])
-def test_the_ends_of_a_range_belong_to_it(value: float) -> None:
+def test_range_of_a_parameter_is_inclusive(value: float) -> None:
     assert config_from(PerceptionConfig, {"vertical_fov_deg": value}).vertical_fov_deg == value
 
 
@@ -76,12 +76,12 @@ def test_the_ends_of_a_range_belong_to_it(value: float) -> None:
     ],
     ids=lambda v: str(v)[:30],
 )
-def test_a_value_that_does_not_fit_is_refused(values: dict[str, Any], said: str) -> None:
+def test_invalid_value_is_refused(values: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError, match=said):
         config_from(PerceptionConfig, values)
 
 
-def test_a_node_takes_overrides_and_shows_descriptions(graph: Graph) -> None:
+def test_node_applies_overrides_and_declares_descriptions(graph: Graph) -> None:
     node = configured_node(graph, vertical_fov_deg=60, depth_encoding="16UC1")
     assert (node.config.vertical_fov_deg, node.config.depth_encoding) == (60.0, "16UC1")
     assert node.get_parameter("vertical_fov_deg").value == 60.0
@@ -89,7 +89,7 @@ def test_a_node_takes_overrides_and_shows_descriptions(graph: Graph) -> None:
     assert (described.floating_point_range[0].to_value, described.read_only) == (179.0, True)
 
 
-def test_a_node_refuses_an_unknown_override(graph: Graph) -> None:
+def test_node_refuses_an_unknown_override(graph: Graph) -> None:
     with pytest.raises(ConfigurationError, match="unknown parameter vertical_fov; did you mean vertical_fov_deg"):
         configured_node(graph, vertical_fov=60.0)
 
@@ -103,7 +103,7 @@ def test_parameters_change_at_run_time_only_within_their_range(graph: Graph) -> 
     assert node.config.depth_encoding == "16UC1"
 
 
-def test_read_only_parameters_stay(graph: Graph) -> None:
+def test_read_only_parameters_cannot_change_at_run_time(graph: Graph) -> None:
     node = configured_node(graph)
     (result,) = node.set_parameters([Parameter("depth_model", value="other")])
     assert not result.successful
@@ -113,7 +113,7 @@ def test_read_only_parameters_stay(graph: Graph) -> None:
         node.undeclare_parameter("depth_model")
 
 
-def test_rclpy_ignores_unknown_overrides_by_itself(graph: Graph) -> None:
+def test_rclpy_alone_ignores_unknown_overrides(graph: Graph) -> None:
     """Why `declare` looks at the overrides: if this fails, rclpy has learnt to refuse them."""
     override = [Parameter("no_such_parameter", value=1)]
     graph.add(LifecycleNode("plain", context=graph.context, parameter_overrides=override))

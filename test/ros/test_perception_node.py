@@ -29,7 +29,7 @@ from unity_depth_perception.ros.topics.diagnostics import values_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 
-def test_every_output_carries_the_stamp_and_frame_of_its_image(rig: CameraRig) -> None:
+def test_every_output_has_the_header_of_its_image(rig: CameraRig) -> None:
     graph = rig.graph
     topics = {name: graph.collect(outputs._OUTPUTS[name].message_type, name) for name in outputs.OUTPUTS}
     graph.spin_until(lambda: all(map(rig.node._result_publishers.is_subscribed, topics)), "all outputs to be watched")
@@ -62,7 +62,7 @@ def broken_image(**changes: Any) -> Image:
     ],
     ids=["truncated", "wrong step", "unknown encoding", "no pixels", "other proportions than camera_info"],
 )
-def test_a_bad_image_is_refused_and_the_next_good_one_processed(rig: CameraRig, message: Image, said: str) -> None:
+def test_invalid_image_is_refused_and_the_next_one_processed(rig: CameraRig, message: Image, said: str) -> None:
     rig.send_info()
     rig.images.publish(message)
     rig.expect("refused", 1)
@@ -71,7 +71,7 @@ def test_a_bad_image_is_refused_and_the_next_good_one_processed(rig: CameraRig, 
 
 
 @pytest.mark.parametrize("focal", [0.0, math.nan])
-def test_a_bad_camera_info_is_refused_and_the_next_good_frame_processed(rig: CameraRig, focal: float) -> None:
+def test_invalid_camera_info_is_refused_and_the_next_frame_processed(rig: CameraRig, focal: float) -> None:
     bad = camera_info()
     bad.k[0] = focal
     rig.send_info(bad)
@@ -82,7 +82,7 @@ def test_a_bad_camera_info_is_refused_and_the_next_good_frame_processed(rig: Cam
     rig.expect_good_frame_processed()
 
 
-def test_a_bad_pose_is_refused_and_the_frame_processed_without_it(rig: CameraRig) -> None:
+def test_invalid_pose_is_refused_and_the_frame_processed_without_it(rig: CameraRig) -> None:
     poses = rig.graph.node.create_publisher(PoseStamped, "camera_pose", OUTPUT_QOS)
     rig.graph.spin_until(lambda: poses.get_subscription_count() > 0, "a subscription to the pose")
     message = PoseStamped(header=header())
@@ -92,13 +92,15 @@ def test_a_bad_pose_is_refused_and_the_frame_processed_without_it(rig: CameraRig
     rig.expect_good_frame_processed()
 
 
-def test_a_field_of_view_stands_in_for_camera_info(graph: Graph, make_node: Callable[..., PerceptionNode]) -> None:
+def test_field_of_view_replaces_missing_camera_info(graph: Graph, make_node: Callable[..., PerceptionNode]) -> None:
     rig = CameraRig(graph, make_node(vertical_fov_deg=60.0))
     rig.images.publish(image(7))
     graph.spin_until(lambda: bool(rig.distances), "distances without camera_info")
 
 
-def test_the_newest_frame_wins_and_the_rest_is_counted(graph: Graph, make_node: Callable[..., PerceptionNode]) -> None:
+def test_newest_frame_is_processed_and_the_others_counted_as_dropped(
+    graph: Graph, make_node: Callable[..., PerceptionNode]
+) -> None:
     gate = threading.Semaphore(0)
     rig = CameraRig(graph, make_node(gate))
     rig.send_info()
@@ -115,7 +117,7 @@ def test_the_newest_frame_wins_and_the_rest_is_counted(graph: Graph, make_node: 
     assert rig.node.counts["dropped"] == 3
 
 
-def test_an_output_without_subscribers_is_not_computed(rig: CameraRig, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_output_without_subscribers_is_not_computed(rig: CameraRig, monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[str] = []
     for name, output in outputs._OUTPUTS.items():
         convert = lambda r, c, _name=name, _convert=output.convert: computed.append(_name) or _convert(r, c)  # noqa: E731
@@ -124,7 +126,7 @@ def test_an_output_without_subscribers_is_not_computed(rig: CameraRig, monkeypat
     assert computed == ["objects/distances"]
 
 
-def test_without_any_subscriber_no_frame_is_processed(graph: Graph, make_node: Callable[..., PerceptionNode]) -> None:
+def test_frame_is_skipped_if_no_output_has_a_subscriber(graph: Graph, make_node: Callable[..., PerceptionNode]) -> None:
     node = make_node()
     assert node.autostart()
     images = graph.node.create_publisher(Image, "image_raw", OUTPUT_QOS)
@@ -134,19 +136,21 @@ def test_without_any_subscriber_no_frame_is_processed(graph: Graph, make_node: C
     assert node.counts["processed"] == 0
 
 
-def test_it_hears_a_best_effort_publisher(graph: Graph, make_node: Callable[..., PerceptionNode]) -> None:
+def test_node_receives_images_of_a_best_effort_publisher(
+    graph: Graph, make_node: Callable[..., PerceptionNode]
+) -> None:
     best_effort = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)
     rig = CameraRig(graph, make_node(), best_effort)
     assert rig.node._source.subscriptions[0].qos.reliability == ReliabilityPolicy.BEST_EFFORT
     rig.expect_good_frame_processed()
 
 
-def test_it_stays_reliable_for_a_reliable_publisher(rig: CameraRig) -> None:
+def test_subscription_stays_reliable_for_a_reliable_publisher(rig: CameraRig) -> None:
     rig.graph.spin_for(0.8)
     assert rig.node._source.subscriptions[0].qos.reliability == ReliabilityPolicy.RELIABLE
 
 
-def test_diagnostics_say_what_became_of_the_frames(rig: CameraRig) -> None:
+def test_diagnostics_count_frames_by_outcome(rig: CameraRig) -> None:
     rig.images.publish(image())
     rig.expect("refused", 1)
     rig.expect_good_frame_processed()
@@ -164,7 +168,7 @@ def test_diagnostics_say_what_became_of_the_frames(rig: CameraRig) -> None:
     assert float(values["latency p95 [ms]"]) > 0
 
 
-def test_it_can_be_stopped_and_started_again(rig: CameraRig) -> None:
+def test_node_can_be_cleaned_up_and_configured_again(rig: CameraRig) -> None:
     node = rig.node
     rig.expect_good_frame_processed(1)
     for transition in ("deactivate", "cleanup", "configure", "activate"):

@@ -106,7 +106,9 @@ def test_virtual_unity_and_perception_talk_over_dds(graph: Graph, start: Start, 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_perception_ends_cleanly_in_the_middle_of_a_frame(graph: Graph, start: Start, number: signal.Signals) -> None:
+def test_perception_node_exits_cleanly_in_the_middle_of_a_frame(
+    graph: Graph, start: Start, number: signal.Signals
+) -> None:
     process = start("-c", _PERCEPTION.format(seconds=COMPUTE_S))
     graph.collect(ObjectDistanceArray, "objects/distances")
     images = graph.node.create_publisher(Image, "image_raw", OUTPUT_QOS)
@@ -121,14 +123,14 @@ def test_perception_ends_cleanly_in_the_middle_of_a_frame(graph: Graph, start: S
 
 
 @pytest.mark.parametrize(("shutdown", "code"), [(True, 0), (False, 1)], ids=["shut down", "a fault"])
-def test_a_callback_that_shutdown_overtakes_is_no_fault(
+def test_callback_interrupted_by_shutdown_is_not_an_error(
     start: Start, tmp_path: Path, shutdown: bool, code: int
 ) -> None:
     assert start("-c", _OVERTAKEN.format(shutdown=shutdown)).wait(timeout=START_S) == code
     assert ("Traceback" in (tmp_path / "process.log").read_text()) == bool(code)
 
 
-def test_virtual_unity_ends_cleanly_while_it_renders(graph: Graph, start: Start) -> None:
+def test_virtual_unity_exits_cleanly_while_it_renders(graph: Graph, start: Start) -> None:
     process = start("-m", "unity_depth_perception.nodes.virtual_unity_node", "--ros-args", "-p", "width:=1024")
     graph.spin_until(lambda: graph.node.count_publishers("image_raw") > 0, "virtual Unity", START_S)
     assert exit_code(process, signal.SIGTERM) == 0
@@ -141,7 +143,7 @@ def test_virtual_unity_ends_cleanly_while_it_renders(graph: Graph, start: Start)
         ("vertical_fov_deg:=200.0", "expected a number from 0.0 to 179.0, got 200.0"),
     ],
 )
-def test_a_bad_parameter_ends_the_process_with_a_message(
+def test_invalid_parameter_ends_the_process_with_a_message(
     start: Start, tmp_path: Path, override: str, said: str
 ) -> None:
     process = start("-m", "unity_depth_perception.nodes.perception_node", "--ros-args", "-p", override)
@@ -149,7 +151,7 @@ def test_a_bad_parameter_ends_the_process_with_a_message(
     assert said in (tmp_path / "process.log").read_text()
 
 
-def test_the_stages_are_executables_too(start: Start, tmp_path: Path) -> None:
+def test_stage_nodes_run_as_processes(start: Start, tmp_path: Path) -> None:
     """Each refuses its own parameter: it starts, and it is wired to its own table."""
     overrides = {
         "depth_node": ("min_score:=0.5", "unknown parameter min_score"),
@@ -165,7 +167,7 @@ def test_the_stages_are_executables_too(start: Start, tmp_path: Path) -> None:
     assert all(said in log for _, said in overrides.values())
 
 
-def test_a_node_takes_another_name_and_parameters_from_a_file(start: Start, tmp_path: Path) -> None:
+def test_node_takes_its_name_and_parameters_from_the_command_line(start: Start, tmp_path: Path) -> None:
     """Under that name the file holds a bad value: the refusal shows that both have been heard."""
     parameters = tmp_path / "mine.yaml"
     parameters.write_text("eyes:\n  ros__parameters:\n    sync_tolerance_s: 60.0\n")
@@ -175,7 +177,7 @@ def test_a_node_takes_another_name_and_parameters_from_a_file(start: Start, tmp_
     assert "expected a number from 0.0 to 10.0, got 60.0" in (tmp_path / "process.log").read_text()
 
 
-def test_a_demo_that_cannot_succeed_says_why_and_leaves_nothing(start: Start, tmp_path: Path) -> None:
+def test_failing_demo_gives_the_reason_and_leaves_no_process(start: Start, tmp_path: Path) -> None:
     process = start("-m", "unity_depth_perception.demo", "--output", str(tmp_path), "--depth-model", "nonsense")
     assert process.wait(timeout=2 * START_S) == 1
     assert "unknown depth model 'nonsense'" in (tmp_path / "process.log").read_text()
@@ -183,7 +185,7 @@ def test_a_demo_that_cannot_succeed_says_why_and_leaves_nothing(start: Start, tm
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_an_interrupted_demo_leaves_nothing(start: Start, tmp_path: Path, number: signal.Signals) -> None:
+def test_interrupted_demo_leaves_no_process(start: Start, tmp_path: Path, number: signal.Signals) -> None:
     process = start("-m", "unity_depth_perception.demo", "--output", str(tmp_path))
     end = time.monotonic() + START_S
     while len(processes_of(tmp_path)) < 2 and time.monotonic() < end:
@@ -195,7 +197,7 @@ def test_an_interrupted_demo_leaves_nothing(start: Start, tmp_path: Path, number
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
-def test_an_interruption_within_exec_has_the_exit_code_of_any_other(tmp_path: Path, number: signal.Signals) -> None:
+def test_interruption_within_exec_has_the_usual_exit_code(tmp_path: Path, number: signal.Signals) -> None:
     """Imports call exec (a dataclass's); Python remembers a KeyboardInterrupt that left it and ends by SIGINT."""
     text = f"import signal; signal.raise_signal({int(number)})"
     (tmp_path / "interrupted.py").write_text(
@@ -208,7 +210,7 @@ def test_an_interruption_within_exec_has_the_exit_code_of_any_other(tmp_path: Pa
     assert ended.returncode == 130
 
 
-def test_a_signal_while_a_process_starts_waits_until_it_is_known() -> None:
+def test_signal_is_deferred_while_a_process_starts() -> None:
     steps = []
     with pytest.raises(KeyboardInterrupt), processes._signals_deferred():  # noqa: PT012 - what the block does is the test
         signal.raise_signal(signal.SIGINT)

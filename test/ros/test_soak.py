@@ -30,7 +30,7 @@ def memory_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def test_frames_leave_nothing_behind(graph: Graph) -> None:
+def test_processed_frames_do_not_leak_memory(graph: Graph) -> None:
     node = graph.add(
         PerceptionNode(
             lambda _: stand_in_pipeline(),

@@ -28,7 +28,7 @@ from unity_depth_perception.ros.conversions.images import image_message
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 
-def test_the_three_stages_in_one_namespace_find_each_other(graph: Graph) -> None:
+def test_stage_nodes_in_one_namespace_are_connected(graph: Graph) -> None:
     nodes = [
         DepthNode(lambda _: PerceptionPipeline(ConstantDepth(), NullSegmenter(CPU)), context=graph.context),
         SegmentationNode(lambda _: PerceptionPipeline(NullDepth(CPU), RedSegmenter()), context=graph.context),
@@ -106,7 +106,7 @@ SMALL = image_message(header(5), np.zeros((8, 9), dtype=np.uint16), "16UC1")
 
 
 @pytest.mark.parametrize("encoding", ["32FC1", "16UC1"])
-def test_the_simulators_own_depth_and_instances_become_distances(simulator: Simulator, encoding: str) -> None:
+def test_depth_and_instances_of_a_simulator_become_distances(simulator: Simulator, encoding: str) -> None:
     simulator.send(labels=labels(5), depth=depth(5, encoding), instances=instances(5))
     simulator.graph.spin_until(lambda: bool(simulator.distances), "distances")
     (found,) = simulator.distances
@@ -127,7 +127,7 @@ def test_label_info_of_stamp_zero_holds_for_every_frame(simulator: Simulator) ->
     assert [m.objects[0].category for m in simulator.distances] == ["blue_cube", "blue_cube", "unknown"]
 
 
-def test_other_stamps_never_meet_and_the_reason_is_said(simulator: Simulator) -> None:
+def test_messages_of_different_stamps_are_refused_with_the_reason(simulator: Simulator) -> None:
     for stamp_ns in range(1, 24, 2):
         simulator.send(labels=labels(stamp_ns + 1), depth=depth(stamp_ns), instances=instances(stamp_ns + 1))
         simulator.expect("received", (stamp_ns + 1) // 2)
@@ -136,7 +136,7 @@ def test_other_stamps_never_meet_and_the_reason_is_said(simulator: Simulator) ->
     assert simulator.distances == []
 
 
-def test_near_stamps_meet_on_request(graph: Graph) -> None:
+def test_stamps_within_the_tolerance_are_synchronised(graph: Graph) -> None:
     simulator = Simulator(graph, vertical_fov_deg=60.0, sync_tolerance_s=0.01)
     simulator.send(labels=labels(1_000_000_000), instances=instances(1_000_000_000), depth=depth(1_009_000_000))
     graph.spin_until(lambda: bool(simulator.distances), "distances")
@@ -152,7 +152,7 @@ def test_near_stamps_meet_on_request(graph: Graph) -> None:
     ],
     ids=["no depth", "no instances", "another size"],
 )
-def test_what_does_not_fit_is_refused_and_the_next_pair_processed(
+def test_inconsistent_messages_are_refused_and_the_next_frame_processed(
     simulator: Simulator, change: dict[str, Any], said: str
 ) -> None:
     good = {"labels": labels(5), "depth": depth(5), "instances": instances(5)}

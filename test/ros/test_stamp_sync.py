@@ -26,7 +26,7 @@ class Bench:
         return None if found is None else [found[name] for name in TOPICS if name in found]
 
 
-def test_a_frame_is_complete_with_its_last_message() -> None:
+def test_frame_is_complete_with_its_last_message() -> None:
     bench = Bench(needed=TOPICS)
     assert bench.add("labels", 5) is None
     assert bench.add("instances", 5) is None
@@ -34,7 +34,7 @@ def test_a_frame_is_complete_with_its_last_message() -> None:
     assert bench.lost == []
 
 
-def test_what_is_not_needed_comes_along_if_it_is_there() -> None:
+def test_optional_message_is_included_if_it_has_arrived() -> None:
     bench = Bench()
     bench.add("depth", 5)
     assert bench.add("instances", 5) == ["depth 5", "instances 5"]
@@ -43,7 +43,7 @@ def test_what_is_not_needed_comes_along_if_it_is_there() -> None:
     assert bench.add("instances", 6) == ["depth 6", "instances 6", "labels 6"]
 
 
-def test_what_a_newer_frame_overtakes_is_lost() -> None:
+def test_messages_older_than_a_matched_frame_are_reported_as_unmatched() -> None:
     bench = Bench()
     for stamp in (1, 2, 3):
         bench.add("depth", stamp)
@@ -52,14 +52,14 @@ def test_what_a_newer_frame_overtakes_is_lost() -> None:
     assert bench.add("instances", 3) == ["depth 3", "instances 3"]
 
 
-def test_without_partners_the_oldest_is_lost() -> None:
+def test_oldest_message_is_reported_as_unmatched_when_the_queue_is_full() -> None:
     bench = Bench()
     for stamp in range(13):
         assert bench.add("depth", stamp) is None
     assert bench.lost == ["depth 0", "depth 1", "depth 2"]
 
 
-def test_near_stamps_are_partners_only_within_the_tolerance() -> None:
+def test_stamps_match_only_within_the_tolerance() -> None:
     exact, near = Bench(), Bench(tolerance_ns=10)
     for bench in (exact, near):
         bench.add("depth", 100)
@@ -72,7 +72,7 @@ def test_near_stamps_are_partners_only_within_the_tolerance() -> None:
 
 
 @pytest.mark.parametrize("stamp", [0, 50])
-def test_a_simulation_that_starts_again_finds_new_partners(stamp: int) -> None:
+def test_stamp_that_jumps_back_discards_queued_messages(stamp: int) -> None:
     bench = Bench()
     bench.add("depth", 100)
     bench.add("instances", 90)
@@ -81,7 +81,7 @@ def test_a_simulation_that_starts_again_finds_new_partners(stamp: int) -> None:
     assert bench.lost == [], "what belongs to the run before is not this run's loss"
 
 
-def test_stamps_that_are_always_zero_pair_in_turn() -> None:
+def test_messages_that_all_have_stamp_zero_are_matched_in_turn() -> None:
     bench = Bench()
     for _ in range(3):
         assert bench.add("depth", 0) is None

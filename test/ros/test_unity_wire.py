@@ -138,7 +138,7 @@ def check(result: ObjectDistanceArray) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["rgb8", "rgba8"])
-def test_distances_come_back_to_unity(make_unity: Callable[..., Unity], make_node: MakeNode, encoding: str) -> None:
+def test_unity_receives_distances(make_unity: Callable[..., Unity], make_node: MakeNode, encoding: str) -> None:
     node = make_node()
     unity = make_unity(encoding=encoding)
     for result in unity.play_until_results(3):
@@ -147,7 +147,7 @@ def test_distances_come_back_to_unity(make_unity: Callable[..., Unity], make_nod
     assert node.counts["refused"] == 0 or "no intrinsics" in node.counts.last_reason  # before the first camera_info
 
 
-def test_poses_of_unity_reach_the_node(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
+def test_node_receives_poses_of_unity(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
     node = make_node()
     unity = make_unity()
 
@@ -160,12 +160,12 @@ def test_poses_of_unity_reach_the_node(make_unity: Callable[..., Unity], make_no
     assert np.array_equal(known()[0], np.eye(4))
 
 
-def test_a_field_of_view_stands_in_for_camera_info(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
+def test_field_of_view_replaces_missing_camera_info(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
     make_node(vertical_fov_deg=60.0)
     check(make_unity(with_info=False).play_until_results()[0])
 
 
-def test_without_any_intrinsics_the_node_says_so(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
+def test_node_reports_missing_intrinsics(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
     node = make_node()
     unity = make_unity(with_info=False)
     unity.play_until(lambda: node.counts["refused"] > 0, "a refused frame")
@@ -173,7 +173,9 @@ def test_without_any_intrinsics_the_node_says_so(make_unity: Callable[..., Unity
     assert unity.results() == []
 
 
-def test_play_restarted_and_stamps_jump_back(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
+def test_node_continues_after_play_restarts_and_stamps_jump_back(
+    make_unity: Callable[..., Unity], make_node: MakeNode
+) -> None:
     make_node()
     first = make_unity()
     last_ns = stamp_ns_of(first.play_until_results(5)[-1].header)
@@ -184,7 +186,9 @@ def test_play_restarted_and_stamps_jump_back(make_unity: Callable[..., Unity], m
     check(second.results()[-1])
 
 
-def test_the_endpoint_is_restarted(make_unity: Callable[..., Unity], make_node: MakeNode, endpoint: Endpoint) -> None:
+def test_node_continues_after_the_endpoint_restarts(
+    make_unity: Callable[..., Unity], make_node: MakeNode, endpoint: Endpoint
+) -> None:
     make_node()
     unity = make_unity()
     last_ns = stamp_ns_of(unity.play_until_results(2)[-1].header)
@@ -197,12 +201,12 @@ def test_the_endpoint_is_restarted(make_unity: Callable[..., Unity], make_node: 
 
 
 @pytest.mark.parametrize("endpoint", [STOCK], indirect=True)
-def test_the_stock_endpoint_serves_as_well(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
+def test_unpatched_endpoint_works_too(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
     make_node()
     check(make_unity().play_until_results()[0])
 
 
-def test_unity_unsubscribes_and_subscribes_again(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
+def test_unity_can_unsubscribe_and_subscribe_again(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
     node = make_node()
     unity = make_unity()
     unity.play_until_results(2)
@@ -213,7 +217,7 @@ def test_unity_unsubscribes_and_subscribes_again(make_unity: Callable[..., Unity
     check(unity.play_until_results(2)[-1])
 
 
-def test_the_way_back_survives_many_registrations(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
+def test_unity_still_receives_after_many_registrations(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
     """Each re-creates a publisher or a subscription under the endpoint's waiting executor."""
     make_node()
     unity = make_unity()

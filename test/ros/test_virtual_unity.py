@@ -60,7 +60,7 @@ def dataset(tmp_path: Path, samples: list[Sample]) -> Path:
 
 @pytest.mark.parametrize("encoding", ["rgb8", "rgba8", "bgr8", "bgra8"])
 @pytest.mark.parametrize("flip", [False, True], ids=["top first", "bottom first"])
-def test_every_form_of_the_image_is_the_same_picture(
+def test_every_image_format_gives_the_same_picture(
     graph: Graph, make_unity: MakeUnity, samples: list[Sample], encoding: str, flip: bool
 ) -> None:
     node = make_unity(seed=3, encoding=encoding, flip_vertical=flip, camera_info=False)
@@ -72,7 +72,7 @@ def test_every_form_of_the_image_is_the_same_picture(
     assert graph.node.count_publishers("camera_info") == 0
 
 
-def test_a_dataset_is_played_with_what_truth_it_has(
+def test_dataset_is_published_with_the_ground_truth_that_it_has(
     graph: Graph, make_unity: MakeUnity, dataset: Path, samples: list[Sample]
 ) -> None:
     node = make_unity(source="dataset", path=str(dataset), image_transport="compressed")
@@ -98,7 +98,7 @@ def test_a_dataset_is_played_with_what_truth_it_has(
     assert stamps == sorted(set(stamps))
 
 
-def test_a_video_is_played_again_and_again(graph: Graph, make_unity: MakeUnity, tmp_path: Path) -> None:
+def test_video_is_published_in_a_loop(graph: Graph, make_unity: MakeUnity, tmp_path: Path) -> None:
     path = tmp_path / "camera.avi"
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, (64, 48))
     for level in (40, 120, 200):
@@ -112,7 +112,7 @@ def test_a_video_is_played_again_and_again(graph: Graph, make_unity: MakeUnity, 
     assert infos[0].k[4] == pytest.approx(Camera.from_vertical_fov(np.radians(60), 64, 48).fy)
 
 
-def test_the_interval_between_frames_jitters_within_its_bounds(graph: Graph, make_unity: MakeUnity) -> None:
+def test_frame_interval_stays_within_the_jitter_bounds(graph: Graph, make_unity: MakeUnity) -> None:
     node = make_unity(jitter=0.5, camera_info=False)
     assert node.autostart()
     periods = set()
@@ -132,7 +132,7 @@ def test_the_interval_between_frames_jitters_within_its_bounds(graph: Graph, mak
     ],
     ids=["no folder", "no video", "no field of view"],
 )
-def test_what_cannot_be_played_fails_the_transition(
+def test_source_that_cannot_be_opened_fails_the_transition(
     make_unity: MakeUnity, parameters: dict[str, Any], said: str
 ) -> None:
     node = make_unity(**parameters)

@@ -73,24 +73,24 @@ def wait_until(condition: Callable[[], bool], what: str) -> None:
         time.sleep(0.01)
 
 
-def test_the_nul_of_a_destination_is_counted() -> None:
+def test_destination_length_includes_the_nul_byte() -> None:
     assert frame("/a", b"xyz") == (b"\x03\0\0\0/a\0\x03\0\0\0", b"xyz")
 
 
-def test_the_nul_of_a_command_is_counted() -> None:
+def test_command_length_includes_the_nul_byte() -> None:
     head, payload = command_frame("__subscribe", {"topic": "/a", "message_name": "b/C"})
     assert head == b"\x0c\0\0\0__subscribe\0" + struct.pack("<I", len(payload))
     assert payload == b'{"topic": "/a", "message_name": "b/C"}\0'
 
 
-def test_unity_begins_with_a_keep_alive_and_repeats_it_while_it_is_idle(server: Server) -> None:
+def test_idle_client_repeats_the_keep_alive(server: Server) -> None:
     client = UnityClient(server.port, keep_alive_s=0.05)
     server.accept()
     assert server.bytes.read(3 * len(KEEP_ALIVE)) == 3 * KEEP_ALIVE
     client.close()
 
 
-def test_a_publisher_is_registered_twice(server: Server, client: UnityClient) -> None:
+def test_client_registers_each_publisher_twice(server: Server, client: UnityClient) -> None:
     assert server.read() == ("", b"")
     client.register_publisher("/image", "sensor_msgs/Image")
     for _ in range(2):
@@ -106,7 +106,7 @@ def test_a_publisher_is_registered_twice(server: Server, client: UnityClient) ->
     assert server.read() == ("/image", b"1234")
 
 
-def test_what_the_endpoint_sends_is_sorted(server: Server, client: UnityClient) -> None:
+def test_client_sorts_received_messages_and_commands(server: Server, client: UnityClient) -> None:
     assert not client.connected
     server.send("__handshake", b'{"version": "v0.7.0", "metadata": "{}"}')
     server.send("__error", b'{"text": "no"}')
@@ -118,7 +118,7 @@ def test_what_the_endpoint_sends_is_sorted(server: Server, client: UnityClient) 
     assert client.received["/result"][0].payload == b"abc"
 
 
-def test_unity_comes_back_and_registers_again(server: Server, client: UnityClient) -> None:
+def test_client_reconnects_and_registers_again(server: Server, client: UnityClient) -> None:
     assert server.read() == ("", b"")
     client.subscribe("/result", "b/C")
     assert server.read()[0] == "__subscribe"
@@ -128,7 +128,7 @@ def test_unity_comes_back_and_registers_again(server: Server, client: UnityClien
     wait_until(lambda: client.connections == 2, "the second connection")
 
 
-def test_what_is_published_without_a_connection_is_lost() -> None:
+def test_message_published_without_a_connection_is_lost() -> None:
     with socket.create_server(("127.0.0.1", 0)) as unused:
         port = unused.getsockname()[1]
     client = UnityClient(port)
@@ -136,7 +136,7 @@ def test_what_is_published_without_a_connection_is_lost() -> None:
     client.close()
 
 
-def test_an_unsubscribed_topic_is_not_registered_again(server: Server, client: UnityClient) -> None:
+def test_unsubscribed_topic_is_not_registered_again(server: Server, client: UnityClient) -> None:
     assert server.read() == ("", b"")
     client.subscribe("/result", "b/C")
     client.unsubscribe("/result")
