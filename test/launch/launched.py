@@ -1,4 +1,4 @@
-"""A launch file as a process of its own: the real launch packages run it, the test reads what it prints."""
+"""A launch file run by the real launch packages in a process of its own, whose output the test reads."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ sys.exit(service.run())
 
 
 class Launched:
-    """A running launch file; `end` is to be called in any case.
+    """A running launch file; call `end` in any case.
 
     Not launch_pytest: its plugin of ROS 2 Jazzy does not load in the pytest that this project pins.
     """
 
     def __init__(self, name: str, *arguments: str, folder: Path, domain_id: int, path: str = "") -> None:
-        """`path` goes before PATH."""
+        """`path` is put before PATH."""
         self._log = folder / "launch.log"
         environment = os.environ | {
             "ROS_DOMAIN_ID": str(domain_id),
@@ -52,11 +52,11 @@ class Launched:
 
     @property
     def text(self) -> str:
-        """What was printed so far."""
+        """The output so far."""
         return self._log.read_text(errors="replace")
 
     def wait_for(self, pattern: str, count: int = 1) -> list[str]:
-        """What matches the pattern, once it is there so often."""
+        """Wait until the output has `count` matches of the pattern; return them."""
         end = time.monotonic() + DEADLINE_S
         while len(found := re.findall(pattern, self.text)) < count:
             if self._process.poll() is not None or time.monotonic() > end:
@@ -65,7 +65,7 @@ class Launched:
         return found
 
     def interrupt(self) -> str:
-        """Ctrl-C; everything that was printed until all processes had ended."""
+        """Send Ctrl-C, wait for all processes to end, and return their output."""
         os.killpg(self._process.pid, signal.SIGINT)
         self._process.wait(timeout=DEADLINE_S)
         return self.text

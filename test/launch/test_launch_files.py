@@ -110,7 +110,7 @@ def test_endpoint_listens_on_localhost_only(launch: Launch) -> None:
 
 
 def test_bag_starts_when_all_nodes_have_subscribed(launch: Launch, tmp_path: Path) -> None:
-    """With a stand-in for `ros2`, which is not to be had without an installed ROS 2."""
+    """With a script in place of `ros2`, which needs an installed ROS 2."""
     ros2 = tmp_path / "ros2"
     ros2.write_text('#!/bin/sh\necho "played: $*"\n')
     ros2.chmod(0o755)

@@ -1,4 +1,4 @@
-"""A camera in front of a node: what the tests of the nodes share."""
+"""A node under test with a camera that publishes to it and a subscription to its distances."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MakeNode = Callable[..., PerceptionNode]
 
 
 class CameraRig:
-    """A node, a camera that feeds it, and its distances."""
+    """A node under test, publishers of image and camera_info, and the distances that it has published."""
 
     def __init__(
         self, graph: Graph, node: Any, qos: QoSProfile = OUTPUT_QOS, topic: str = "image_raw", kind: type[Any] = Image
@@ -56,7 +56,7 @@ class CameraRig:
         return self.distances[-1]
 
     def replace_camera(self, qos: QoSProfile) -> None:
-        """The publisher of images dies, and comes back with another offer."""
+        """Destroy the publisher of images and create it again with another QoS."""
         self.graph.node.destroy_publisher(self.images)
         self.images = self.graph.node.create_publisher(Image, "image_raw", qos)
         frames = self.node._source.subscriptions[0]

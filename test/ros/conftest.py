@@ -1,4 +1,4 @@
-"""A ROS graph of its own for each test: own context, own domain, deadlines on every wait."""
+"""Fixtures of the ROS tests: each has its own context and domain, and every wait has a deadline."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Graph:
         return node
 
     def spin_until(self, condition: Callable[[], bool], what: str, deadline_s: float = DEADLINE_S) -> None:
-        """Spin until the condition holds; fail with `what` was waited for."""
+        """Spin until the condition holds; after the deadline fail with `what` was waited for."""
         end = time.monotonic() + deadline_s
         while not condition():
             if time.monotonic() > end:
@@ -46,7 +46,7 @@ class Graph:
             self.executor.spin_once(timeout_sec=0.05)
 
     def collect(self, message_type: type[Any], topic: str) -> list[Any]:
-        """A list that grows by each message of the topic."""
+        """Subscribe to a topic; return a list to which its messages are appended."""
         from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
         messages: list[Any] = []
@@ -98,7 +98,7 @@ def make_node(graph: Graph) -> Callable[..., Any]:
 
 @pytest.fixture
 def rig(graph: Graph, make_node: Callable[..., Any]) -> Any:
-    """A perception_node with stand-in models, and a camera in front of it."""
+    """A perception_node with stand-in models, connected to a camera."""
     from camera_rig import CameraRig
 
     return CameraRig(graph, make_node())

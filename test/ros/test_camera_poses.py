@@ -1,4 +1,4 @@
-"""Which pose an image gets: the one of its own stamp, from camera_pose or from tf."""
+"""Camera pose of an image: that of its own stamp, from camera_pose or from tf."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_invalid_pose_leaves_the_buffer_unchanged() -> None:
 
 
 class FakeTf(ModuleType):
-    """Stands in for tf2_ros, which is in no wheel: what is called, and with what. It does not test tf itself."""
+    """Test double of tf2_ros, of which there is no wheel; it records calls and does not test tf itself."""
 
     class TransformException(Exception):  # noqa: N818 - tf2_ros' own name
         pass

@@ -1,4 +1,4 @@
-"""Colour images: every encoding gives the same picture, and what cannot be read is named."""
+"""Colour images: every encoding gives the same picture, and malformed images are refused with the reason."""
 
 from __future__ import annotations
 

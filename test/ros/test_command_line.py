@@ -1,4 +1,4 @@
-"""What a node says to `--help` and to arguments that it does not know: it must not start then."""
+"""Command line of the nodes: help, and refusal of unknown arguments, without starting the node."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ Said = Callable[..., tuple[int, str, str]]
 
 @pytest.fixture
 def said(capsys: pytest.CaptureFixture[str]) -> Said:
-    """Call a node's main with arguments; its exit code, stdout and stderr, white space folded."""
+    """Call a node's main with arguments; return exit code, stdout and stderr with white space folded."""
 
     def call(node: ModuleType, *arguments: str) -> tuple[int, str, str]:
         with pytest.raises(SystemExit) as ended:

@@ -1,4 +1,4 @@
-"""The configure transition of perception_node: what cannot be loaded is a failure with its reason, not a crash."""
+"""Configure transition of perception_node: a model that cannot be loaded is a FAILURE with the reason, not a crash."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Objects as vision_msgs and as markers: the numbers are the objects' own, and what is unknown is left out."""
+"""Objects as vision_msgs and markers: they have the objects' values, and unknown positions are left out."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ STAMP_NS = 3_000_000_007
 
 @pytest.fixture(scope="module")
 def result() -> PerceptionResult:
-    """The red rectangle as a cube, and upon it a parallelepiped at the same place."""
+    """A red cube, and a parallelepiped at the same place whose parent is the cube."""
     one = stand_in_pipeline().process(Frame(picture(), camera(), STAMP_NS, FRAME_ID))
     (cube,) = one.objects
     standing = replace(cube, id=1, category="green_parallelepiped", parent_id=0)

@@ -1,4 +1,4 @@
-"""What goes wrong around a running node: it says so, and the next good frame is processed."""
+"""Faults around a running node: it reports each, and processes the next good frame."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_subscription_matches_a_camera_that_restarts_with_other_qos(rig: CameraR
 
 
 def test_subscription_matches_the_qos_of_a_remapped_topic(graph: Graph) -> None:
-    """rclpy does not remap the names of its graph queries: this needs the full name."""
+    """rclpy does not remap relative names in graph queries, so the node must use the full name."""
     remap = ["--ros-args", "-r", "image_raw:=/unity/camera/image_raw"]
     node = PerceptionNode(lambda _: stand_in_pipeline(), context=graph.context, cli_args=remap)
     assert graph.add(node).autostart()
@@ -151,7 +151,7 @@ def test_good_frame_is_processed_after_500_malformed_messages(rig: CameraRig) ->
 
 
 def malformed_image(generator: random.Random) -> Image:
-    """A good image of which one to four fields are drawn anew, so that they no longer fit."""
+    """A valid image with one to four fields replaced by random values that no longer fit each other."""
     g, message = generator, image(generator.randrange(10**9))
     odd = {
         "encoding": lambda: g.choice(["", "rgb", "RGB8", "32FC1", "yuv420", "\u00e9" * 300, "rgb8\n", "mono7"]),
@@ -167,7 +167,7 @@ def malformed_image(generator: random.Random) -> Image:
 
 
 def malformed_camera_info(generator: random.Random) -> CameraInfo:
-    """A camera_info with at least one value that no camera has, and any nonsense beside it."""
+    """A camera_info with at least one impossible value, and random values in other fields."""
     g, message = generator, camera_info()
     bad = [0.0, -1.0, math.nan, math.inf, -math.inf]
     kind = g.choice(["focal", "center", "size", "binning"])
@@ -208,7 +208,7 @@ def test_invalid_parameter_at_start_is_refused_with_the_allowed_range(graph: Gra
 def test_frame_interrupted_by_shutdown_is_not_reported_as_refused(
     graph: Graph, make_node: MakeNode, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Ctrl-C in mid-frame: its result has no topic to go to any more, and nobody is told that it was refused."""
+    """After Ctrl-C the publishers are gone, which must not be reported as a refused frame."""
     gate = threading.Semaphore(0)
     rig = CameraRig(graph, make_node(gate))
     rig.send_info()

@@ -1,4 +1,4 @@
-"""A node that is at work still answers: parameters, lifecycle, diagnostics; and what it may change at run time."""
+"""A node that is processing a frame answers parameter, lifecycle and diagnostics calls; changes at run time."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class SlowDepth(ConstantDepth):
 
 
 class Busy:
-    """A node whose worker holds a frame until `gate` opens, and the services that it offers."""
+    """A node whose worker waits for `gate` in the middle of a frame, and clients of its services."""
 
     def __init__(self, graph: Graph, make_node: MakeNode) -> None:
         self.gate = threading.Semaphore(0)
@@ -236,7 +236,7 @@ def test_stage_times_of_a_frame_add_up_to_its_latency(graph: Graph, make_node: M
     latency_ms = times_ms.pop("latency")
     assert set(times_ms) == set(STAGES)
     assert times_ms["depth"] >= 300
-    assert sum(times_ms.values()) == pytest.approx(latency_ms, abs=50), "of what no stage counts there is little"
+    assert sum(times_ms.values()) == pytest.approx(latency_ms, abs=50), "almost all time is in a stage"
 
 
 def test_age_at_publication_is_reported_where_both_clocks_agree(rig: CameraRig) -> None:

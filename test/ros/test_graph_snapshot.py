@@ -1,4 +1,4 @@
-"""What the doctor says about a running graph: the judgements, and a look at a real graph with something wrong in it."""
+"""Findings of the doctor about a ROS graph, and the snapshot of a running graph with faults."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def test_image_that_cannot_be_converted_is_a_problem() -> None:
 
 @pytest.fixture
 def spinning(graph: Graph) -> Iterator[Graph]:
-    """The test's graph, spun by a thread while the doctor looks at it."""
+    """The test's graph, spun by a thread while the snapshot is taken."""
     done = threading.Event()
 
     def spin() -> None:

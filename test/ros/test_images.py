@@ -1,4 +1,4 @@
-"""Image messages: every encoding gives the same picture, and what cannot be read is named."""
+"""Depth and instance images: conversion to messages and back loses nothing, and other encodings are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One in flight, one waiting, the newest wins, and nothing kills the thread."""
+"""Latest-wins worker: one item in process, one waiting, and no error ends the thread."""
 
 from __future__ import annotations
 

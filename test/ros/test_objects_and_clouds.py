@@ -1,4 +1,4 @@
-"""Objects and clouds as messages: nothing is lost, and every message carries the frame's header."""
+"""Objects and point clouds as messages: values are unchanged, and every message has the frame's header."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The parameter table: the shipped file fits it, and what does not fit is refused with what would."""
+"""Parameter tables: the shipped file matches, and invalid values are refused with the allowed ones."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_read_only_parameters_cannot_change_at_run_time(graph: Graph) -> None:
 
 
 def test_rclpy_alone_ignores_unknown_overrides(graph: Graph) -> None:
-    """Why `declare` looks at the overrides: if this fails, rclpy has learnt to refuse them."""
+    """The reason why `declare` checks overrides; if this fails, rclpy checks them itself."""
     override = [Parameter("no_such_parameter", value=1)]
     graph.add(LifecycleNode("plain", context=graph.context, parameter_overrides=override))
 

@@ -1,4 +1,4 @@
-"""perception_node in process, over real DDS: what arrives, what is refused, what it costs."""
+"""perception_node in process, over real DDS: outputs, refused inputs, dropped frames, QoS, diagnostics."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nodes as processes of their own, that talk over DDS and end when they are told to."""
+"""Nodes and the demo as processes: they communicate over DDS and exit cleanly on signals."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 @pytest.fixture
 def start(tmp_path: Path, domain_id: int) -> Iterator[Start]:
-    """Start a Python process in the test's domain; whatever is left of it is killed."""
+    """Start Python processes in the test's domain; they are killed at the end of the test."""
     started = []
 
     def run(*arguments: str) -> subprocess.Popen[bytes]:
@@ -152,7 +152,7 @@ def test_invalid_parameter_ends_the_process_with_a_message(
 
 
 def test_stage_nodes_run_as_processes(start: Start, tmp_path: Path) -> None:
-    """Each refuses its own parameter: it starts, and it is wired to its own table."""
+    """Each refuses a parameter that only another node has, so it uses its own table."""
     overrides = {
         "depth_node": ("min_score:=0.5", "unknown parameter min_score"),
         "segmentation_node": ("depth_model:=compact", "unknown parameter depth_model"),
@@ -168,7 +168,7 @@ def test_stage_nodes_run_as_processes(start: Start, tmp_path: Path) -> None:
 
 
 def test_node_takes_its_name_and_parameters_from_the_command_line(start: Start, tmp_path: Path) -> None:
-    """Under that name the file holds a bad value: the refusal shows that both have been heard."""
+    """The file has an invalid value for that name only, so the refusal shows that both are used."""
     parameters = tmp_path / "mine.yaml"
     parameters.write_text("eyes:\n  ros__parameters:\n    sync_tolerance_s: 60.0\n")
     names = ("-r", "__node:=eyes", "--params-file", str(parameters))
@@ -198,7 +198,7 @@ def test_interrupted_demo_leaves_no_process(start: Start, tmp_path: Path, number
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_interruption_within_exec_has_the_usual_exit_code(tmp_path: Path, number: signal.Signals) -> None:
-    """Imports call exec (a dataclass's); Python remembers a KeyboardInterrupt that left it and ends by SIGINT."""
+    """A KeyboardInterrupt that leaves `exec` (as dataclasses call it) would make Python end by SIGINT at exit."""
     text = f"import signal; signal.raise_signal({int(number)})"
     (tmp_path / "interrupted.py").write_text(
         "from unity_depth_perception.demo import __main__ as demo\n"

@@ -1,4 +1,4 @@
-"""A short soak: frames that go through a node leave nothing behind. The long one is benchmarks/soak.py."""
+"""Short soak test: memory does not grow with the number of frames. The long one is benchmarks/soak.py."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ WARM_UP, MEASURED = 30, 60
 
 
 def memory_bytes() -> int:
-    """What this process holds of the machine's memory."""
+    """Resident memory of this process."""
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 

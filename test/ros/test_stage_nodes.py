@@ -1,4 +1,4 @@
-"""The stages as nodes of their own: together they say what perception_node says, from whatever source."""
+"""depth_node, segmentation_node and distance_node, connected to each other or to a simulator's depth and masks."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_stage_nodes_in_one_namespace_are_connected(graph: Graph) -> None:
 
 
 class Simulator:
-    """Publishes depth and instances itself, and listens to distance_node."""
+    """A simulator that publishes depth, instances and label_info, and subscribes to distance_node."""
 
     def __init__(self, graph: Graph, **parameters: Any) -> None:
         overrides = [Parameter(name, value=value) for name, value in parameters.items()]
@@ -72,7 +72,7 @@ class Simulator:
         graph.spin_until(lambda: self.node._result_publishers.has_subscribers, "to be watched")
 
     def send(self, **messages: Any) -> None:
-        """Depth, instances and label_info, whichever is given."""
+        """Publish those of `depth`, `instances` and `labels` that are given."""
         names = {"depth": "depth/image_rect", "instances": "objects/instances", "labels": "objects/label_info"}
         for name, message in messages.items():
             self.publishers[names[name]].publish(message)

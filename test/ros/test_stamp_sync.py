@@ -1,4 +1,4 @@
-"""Messages of one stamp find each other, and those without a partner are told of."""
+"""Synchronisation by stamp: matched messages make a frame, unmatched ones are reported."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ TOPICS = ("depth", "instances", "labels")
 
 
 class Bench:
-    """Feeds a pairing; messages are named after topic and stamp."""
+    """A synchronizer and its unmatched messages; messages are strings of topic and stamp."""
 
     def __init__(self, tolerance_ns: int = 0, needed: tuple[str, ...] = ("depth", "instances")) -> None:
         self.lost: list[str] = []
         self.needed = needed
-        self.pairing = StampSynchronizer(
+        self.synchronizer = StampSynchronizer(
             TOPICS, tolerance_ns, lambda topic, stamp: self.lost.append(f"{topic} {stamp}")
         )
 
     def add(self, topic: str, stamp_ns: int) -> list[str] | None:
-        found = self.pairing.add(topic, stamp_ns, f"{topic} {stamp_ns}", self.needed)
+        found = self.synchronizer.add(topic, stamp_ns, f"{topic} {stamp_ns}", self.needed)
         return None if found is None else [found[name] for name in TOPICS if name in found]
 
 

@@ -1,4 +1,4 @@
-"""Unity's TCP wire -> the real ROS-TCP-Endpoint -> DDS -> perception_node, and the results back to Unity."""
+"""End to end: Unity's TCP protocol -> the real ROS-TCP-Endpoint -> DDS -> perception_node, and back to Unity."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MakeNode = Callable[..., PerceptionNode]
 
 
 class Unity:
-    """A camera in Unity that publishes frames until the test has seen enough."""
+    """A fake Unity that publishes frames and receives distances."""
 
     def __init__(self, graph: Graph, port: int, encoding: str = "rgb8", with_info: bool = True) -> None:
         self._graph, self._encoding, self._with_info = graph, encoding, with_info
@@ -55,7 +55,7 @@ class Unity:
         self.stamp_ns = 0  # Unity's Time.time begins near 0 with each Play
 
     def send_frame(self) -> None:
-        """Pose, camera_info and image of the next frame, as Unity's own scripts serialize them."""
+        """Send pose, camera_info and image of the next frame, serialized as Unity's scripts do."""
         self.stamp_ns += FRAME_NS
         pose = PoseStamped(header=header(self.stamp_ns))
         pose.pose.orientation.w = 1.0
@@ -65,7 +65,7 @@ class Unity:
         self._publish("/image_raw", self._image())
 
     def play_until(self, condition: Callable[[], bool], what: str) -> None:
-        """Frames, no faster than the node under test takes them, until the condition holds."""
+        """Send frames, no faster than the node processes them, until the condition holds."""
         next_s = time.monotonic()
 
         def played() -> bool:
@@ -78,11 +78,11 @@ class Unity:
         self._graph.spin_until(played, what, START_S)
 
     def results(self) -> list[ObjectDistanceArray]:
-        """What has come back over TCP."""
+        """Distances received over TCP."""
         return [deserialize_message(r.payload, ObjectDistanceArray) for r in self.client.received[RESULTS]]
 
     def play_until_results(self, count: int = 1) -> list[ObjectDistanceArray]:
-        """Play until `count` more results are back; those results."""
+        """Send frames until `count` more results have arrived; return these."""
         before = len(self.results())
         self.play_until(lambda: len(self.client.received[RESULTS]) >= before + count, "results over TCP")
         return self.results()[before:]
@@ -130,7 +130,7 @@ def make_node(graph: Graph) -> MakeNode:
 
 
 def check(result: ObjectDistanceArray) -> None:
-    """One red cube at 2 m, about an image of the wire."""
+    """Expect one red cube at 2 m, with the header of an image sent over TCP."""
     assert result.header.frame_id == FRAME_ID
     assert stamp_ns_of(result.header) % FRAME_NS == 0
     assert [(o.category, o.bbox.x_offset, o.bbox.width) for o in result.objects] == [("red_cube", 10, 10)]
@@ -218,7 +218,7 @@ def test_unity_can_unsubscribe_and_subscribe_again(make_unity: Callable[..., Uni
 
 
 def test_unity_still_receives_after_many_registrations(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
-    """Each re-creates a publisher or a subscription under the endpoint's waiting executor."""
+    """Each registration replaces a publisher or subscription while the endpoint's executor waits on it."""
     make_node()
     unity = make_unity()
     unity.play_until_results()

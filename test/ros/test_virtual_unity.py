@@ -1,4 +1,4 @@
-"""virtual_unity_node: scenes, datasets and videos, in the forms that Unity projects send."""
+"""virtual_unity_node: scenes, datasets and videos, in every image format."""
 
 from __future__ import annotations
 

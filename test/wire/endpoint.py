@@ -16,7 +16,7 @@ STOCK = "ros_tcp_endpoint.default_server_endpoint"
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens.
+    """A free port of 127.0.0.1.
 
     Below the ephemeral ports: one of those would now and then be the client's own port while it tries to connect, and a
     socket that connects to its own port is connected to itself.
@@ -41,19 +41,19 @@ class Endpoint:
 
     @property
     def pid(self) -> int:
-        """Of the running process."""
+        """Process id of the running endpoint."""
         assert self._process is not None
         return self._process.pid
 
     def start(self) -> None:
-        """Start to listen; a client that connects too early tries again."""
+        """Start the process; it listens some time later, until when clients must retry."""
         parameters = ["-p", "ROS_IP:=127.0.0.1", "-p", f"ROS_TCP_PORT:={self.port}"]
         command = [sys.executable, "-m", self._module, "--ros-args", *parameters]
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, env=self._environment)
 
     def stop(self) -> None:
-        """End it at once, as a crash would."""
+        """Kill the process, as a crash would."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

@@ -1,4 +1,4 @@
-"""The fake Unity player against a plain socket: the bytes are those of ROS-TCP-Connector."""
+"""The fake Unity client against a plain socket: it sends the bytes that ROS-TCP-Connector sends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DEADLINE_S = 10.0
 
 
 class Server:
-    """Listens where the endpoint would."""
+    """A plain TCP server in place of the endpoint."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -32,7 +32,7 @@ class Server:
         return read_frame(self.bytes.read)
 
     def send(self, destination: str, payload: bytes) -> None:
-        """As the endpoint does: no NUL at the end."""
+        """Send a frame as the endpoint does: without a NUL byte at the end."""
         assert self.connection is not None
         name = destination.encode()
         self.connection.sendall(

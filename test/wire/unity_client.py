@@ -1,4 +1,4 @@
-"""Unity's side of the TCP wire, as ROS-TCP-Connector 0.7 in ROS 2 mode speaks it. Needs no ROS.
+"""Fake Unity: the client side of ROS-TCP-Connector 0.7 in ROS 2 mode. Needs no ROS.
 
 Frame: u32 n, n bytes destination, u32 m, m bytes payload, little endian. Unity ends destinations and JSON with a NUL
 byte that it counts, ROS-TCP-Endpoint does not. Eight zero bytes (no destination, no payload) keep the connection alive.
@@ -26,43 +26,43 @@ _COMMAND = "__"
 
 
 class Received(NamedTuple):
-    """A payload and when it arrived, on the clock of `time.time_ns`."""
+    """A payload and its time of arrival [ns, `time.time_ns`]."""
 
     payload: bytes
     arrived_unix_ns: int
 
 
 class Registration(NamedTuple):
-    """A command that Unity sends again after every reconnection."""
+    """A registration command, sent again after every reconnection."""
 
     command: str
     parameters: dict[str, object]
 
 
 def frame(destination: str, payload: bytes | bytearray | memoryview) -> tuple[bytes, bytes | bytearray | memoryview]:
-    """Head and payload of one frame, as Unity writes it."""
+    """Header bytes and payload of one frame, as Unity writes it."""
     name = destination.encode() + b"\0"
     return _LENGTH.pack(len(name)) + name + _LENGTH.pack(len(payload)), payload
 
 
 def command_frame(command: str, parameters: dict[str, object]) -> tuple[bytes, bytes]:
-    """Head and payload of a command such as `__subscribe`."""
+    """Header bytes and payload of a command such as `__subscribe`."""
     text = json.dumps(parameters).encode() + b"\0"
     return frame(command, text)[0], text
 
 
 def read_frame(receive: Callable[[int], bytes]) -> tuple[str, bytes]:
-    """The next destination and payload; `receive` returns exactly as many bytes as it is asked for."""
+    """Read the next destination and payload; `receive(n)` must return exactly n bytes."""
     destination = receive(_LENGTH.unpack(receive(4))[0])
     payload = receive(_LENGTH.unpack(receive(4))[0])
     return destination.rstrip(b"\0").decode(), payload
 
 
 class UnityClient:
-    """A running Unity player: connects, registers, publishes, receives, and comes back when the endpoint does."""
+    """A client that connects, registers, publishes and receives like Unity, and reconnects after a loss."""
 
     def __init__(self, port: int, host: str = "127.0.0.1", retry_s: float = 0.1, keep_alive_s: float = 1.0) -> None:
-        """Starts to connect at once, and tries again every `retry_s` until it is closed."""
+        """Connects in the background, and retries every `retry_s` until it is closed."""
         self.handshake: dict[str, str] = {}
         self.received: dict[str, list[Received]] = defaultdict(list)
         self.said: list[str] = []  # what the endpoint sent as __log, __warn, __error
@@ -79,33 +79,33 @@ class UnityClient:
 
     @property
     def connected(self) -> bool:
-        """Whether the endpoint has greeted."""
+        """Whether the endpoint has sent its handshake."""
         return self._socket is not None and bool(self.handshake)
 
     def register_publisher(self, topic: str, message_name: str, queue_size: int = 10, latch: bool = False) -> None:
-        """`__publish`, twice as Unity does: at registration and again when the connection stands."""
+        """Send `__publish` twice as Unity does: at registration and again once connected."""
         parameters = {"topic": topic, "message_name": message_name, "queue_size": queue_size, "latch": latch}
         with self._lock:
             self._register(Registration("__publish", parameters))
             self._send(*command_frame("__publish", parameters))
 
     def subscribe(self, topic: str, message_name: str) -> None:
-        """`__subscribe`; payloads go to `received[topic]`."""
+        """Send `__subscribe`; payloads are appended to `received[topic]`."""
         self._register(Registration("__subscribe", {"topic": topic, "message_name": message_name}))
 
     def unsubscribe(self, topic: str) -> None:
-        """`__remove_subscriber`, which the endpoint 0.7 does not know: it closes the connection."""
+        """Send `__remove_subscriber`, which endpoint 0.7 does not know: it closes the connection."""
         with self._lock:
             wanted = [r for r in self._registrations if r.command != "__subscribe" or r.parameters["topic"] != topic]
             self._registrations = wanted
             self._send(*command_frame("__remove_subscriber", {"topic": topic}))
 
     def publish(self, topic: str, payload: bytes | bytearray | memoryview) -> bool:
-        """Send a serialized message; False where it is lost because nobody is connected, as in Unity."""
+        """Send a serialized message; False if it is lost for lack of a connection, as in Unity."""
         return self._send(*frame(topic, payload))
 
     def close(self) -> None:
-        """Stop playing."""
+        """Close the connection and stop reconnecting."""
         self._closed.set()
         with self._lock:
             if self._socket is not None:
