@@ -143,7 +143,7 @@ def test_forbidden_import_is_noticed(module: str, text: str) -> None:
         ("nodes.perception_node", f"from {NAME}.msg import ObjectDistance\nimport rclpy"),
         ("nodes.virtual_unity_node", f"from {NAME}.synthetic import scene"),
         ("evaluation.report", f"from {NAME}.dataset.sample import Sample"),
-        ("cli.doctor", f"def check():\n    from {NAME}.ros.graph import take_snapshot"),
+        ("cli.doctor", f"def check():\n    from {NAME}.ros.graph_snapshot import take_snapshot"),
     ],
 )
 def test_allowed_import_is_left_alone(module: str, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What `unity-depth doctor --graph` says about a running graph: judgements over what `ros.graph.look` has seen."""
+"""Findings of `unity-depth doctor --graph`: checks of a snapshot taken by `ros.graph_snapshot.take_snapshot`."""
 
 from __future__ import annotations
 
