@@ -131,8 +131,8 @@ def test_label_of_an_object_without_distance_is_its_category() -> None:
 def test_overlay_draws_a_link_only_to_an_object_of_the_same_image() -> None:
     image, instances, (cube, tower) = scene()
     linked = overlay_picture(image, instances, (cube, tower))
-    free = overlay_picture(image, instances, (cube, tower.with_parent(None)))
-    dangling = overlay_picture(image, instances, (cube, tower.with_parent(7)))
+    free = overlay_picture(image, instances, (cube, replace(tower, parent_id=None)))
+    dangling = overlay_picture(image, instances, (cube, replace(tower, parent_id=7)))
     assert (linked != free).any()
     assert (dangling == free).all()
 

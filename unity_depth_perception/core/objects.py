@@ -63,10 +63,6 @@ class ObjectDistance:
         x_min, y_min, x_max, y_max = (factor * side for side in self.bbox)
         return replace(self, bbox=(x_min, y_min, x_max, y_max), pixel_count=factor**2 * self.pixel_count)
 
-    def with_parent(self, parent_id: int | None) -> ObjectDistance:
-        """The same object with another parent."""
-        return replace(self, parent_id=parent_id)
-
     def to_json(self) -> dict[str, Any]:
         """The OBJECT of the dataset format plus score, position, range, valid_ratio, pixel_count; NaN becomes null."""
         distance = {name: _number(getattr(self.distance, name)) for name in ("center", "mean", "median", "min", "max")}
