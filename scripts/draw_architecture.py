@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Draw docs/architecture.svg: the packages as floors, from the imports; an arrow leads to what a package builds on.
+"""Draw docs/architecture.svg: the packages in layers, from their imports; arrows lead to imported packages.
 
 Arrows that follow from others are left out. Needs the standard library alone.
 """
@@ -35,7 +35,7 @@ _WIDTH, _BOX_W, _BOX_H, _ROW_H = 1180, 250, 58, 96
 
 
 def package_imports() -> dict[str, set[str]]:
-    """Which packages (first name below the root package) each package imports."""
+    """Packages (first name below the root package) that each package imports."""
     found: dict[str, set[str]] = {}
     for path in sorted((ROOT / NAME).rglob("*.py")):
         parts = path.relative_to(ROOT / NAME).with_suffix("").parts
@@ -50,7 +50,7 @@ def package_imports() -> dict[str, set[str]]:
 
 
 def floors(imports: Mapping[str, set[str]]) -> dict[str, int]:
-    """Floor of each package: one above the highest that it imports.
+    """Layer of each package: one above the highest that it imports.
 
     Raises:
         graphlib.CycleError: packages import each other.
@@ -75,7 +75,7 @@ def drawing(imports: Mapping[str, set[str]]) -> str:
     top = max(floor.values())
     arrows = reduced(imports)
     place: dict[str, tuple[float, int]] = {}
-    for level in range(top + 1):  # from the ground up, each package near what it builds on
+    for level in range(top + 1):  # bottom layer first, each package near its imports
         on_level = [package for package in sorted(floor) if floor[package] == level]
         on_level.sort(key=lambda package: sum(place[o][0] for o in arrows[package]) / max(len(arrows[package]), 1))
         step = _WIDTH / len(on_level)

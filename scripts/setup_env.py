@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """`make setup`: from a Linux machine without ROS to a `.venv` with ROS 2 Jazzy, the models' libraries and our messages.
 
-Every step is done once, and again only when what it depends on changes: a second run takes a second, and an interrupted
-one goes on where it stopped. The environment stands on its own: where an apt-installed ROS 2 is sourced, it is left out
-of the build, and the Makefile leaves it out of what it runs. Environment variable PYTHON chooses the Python.
+Each step runs once, and again only when its inputs change: a second run takes a second, and an interrupted run
+continues where it stopped. The environment is self-contained: a sourced, apt-installed ROS 2 is excluded from the build
+and from what the Makefile runs. Environment variable PYTHON chooses the Python.
 
-RunLengths on the standard library of Python 3.8, so that it can look for the Python that the environment needs.
+Runs on the standard library of Python 3.8, so that it can look for the Python that the environment needs.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from setup_progress import Progress, Stamps, Step, locked, run_logged
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# In a child: the imports that everything else stands on.
+# Run in a child process: imports that the package depends on.
 _PROOF = """
 import cv2, torch, torchvision, transformers, depth_anything_3.cfg, rclpy, rosbags
 from rclpy.serialization import deserialize_message, serialize_message
@@ -37,7 +37,7 @@ torchvision.ops.nms(torch.rand(3, 4), torch.rand(3), 0.5)
 
 
 class Setup:
-    """The steps that make an environment at `venv`."""
+    """Steps that build an environment at `venv`."""
 
     def __init__(self, venv: Path, python: dict[str, Any]) -> None:
         self.venv = venv
@@ -51,11 +51,11 @@ class Setup:
         self.progress = Progress(len(self.steps))
 
     def pending(self) -> list[Step]:
-        """The steps that are still to be done."""
+        """Steps that still have to run."""
         return [step for step in self.steps if not self.stamps.is_done(step)]
 
     def run(self) -> None:
-        """Do what is still to be done, in order."""
+        """Run the pending steps in order."""
         for step in self.steps:
             if self.stamps.is_done(step):
                 self.progress.skip(step.title)
@@ -130,7 +130,7 @@ class Setup:
         self._run(*self._pip_install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
 
     def _build_messages(self, source: Path) -> None:
-        """Build an ament package from nothing and install all of it but the Python modules (component `python`)."""
+        """Build an ament package from scratch and install it without its Python modules (component `python`)."""
         package = "vision_msgs" if source.name == "vision_msgs" else "unity_depth_perception"
         build = self.venv / "setup" / "build" / package
         for leftover in (build, self.site_packages / package):
@@ -148,7 +148,7 @@ class Setup:
         self._run(cmake, "-S", str(source), "-B", str(build), *(f"-D{key}={value}" for key, value in options.items()))
         self._run(cmake, "--build", str(build), "--parallel", str(os.cpu_count() or 1))
         self._run(cmake, "--install", str(build), "--component", "Unspecified")
-        # pip would take the generator's metadata for a release of our package, and remove the messages with it.
+        # pip would take the generator's metadata for an installed release of our package and remove the messages.
         for metadata in self.site_packages.glob(f"{package}-*.egg-info"):
             shutil.rmtree(metadata)
 
@@ -157,10 +157,10 @@ class Setup:
 
 
 def remove_half_installed(site_packages: Path) -> None:
-    """Make pip install anew what it was installing when it was killed.
+    """Remove packages that pip was installing when it was killed, so that it installs them again.
 
-    It takes a package for installed as soon as the metadata is there, though that may be half of it. Its last act is to
-    list its own INSTALLER file in the RECORD. What it was replacing then lies under names that start with `~`.
+    pip treats a package as installed as soon as its metadata exists, though files may be missing. Its last step lists
+    the INSTALLER file in RECORD. Packages being replaced are left under names that start with `~`.
     """
     for leftover in site_packages.glob("~*"):
         shutil.rmtree(leftover, ignore_errors=True)
@@ -171,7 +171,7 @@ def remove_half_installed(site_packages: Path) -> None:
 
 
 def python_for(venv: Path, requested: str | None) -> dict[str, Any]:
-    """The environment's Python: the one asked for, else the one that it has, else the first fitting of the machine."""
+    """Python of the environment: the requested one, else its present one, else the first supported on this machine."""
     if not requested and (venv / "setup" / "venv.done").is_file():
         python = describe_python(str(venv / "bin" / "python"))
         if python:
@@ -180,7 +180,7 @@ def python_for(venv: Path, requested: str | None) -> dict[str, Any]:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Make or complete the environment at the path in `arguments` (default `.venv` in the repository)."""
+    """Create or complete the environment at the path in `arguments` (default `.venv` in the repository)."""
     venv = Path(arguments[0]).absolute() if arguments else ROOT / ".venv"
     started = time.monotonic()
     try:

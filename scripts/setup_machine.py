@@ -1,4 +1,4 @@
-"""What the machine must bring for `make setup`, and what to do where it does not. Standard library of Python 3.8."""
+"""Requirements of `make setup` on the machine, with advice where one is missing. Standard library of Python 3.8."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ print(json.dumps({
 
 
 class SetupError(Exception):
-    """What setup cannot mend by itself; the message says what was expected, what came and what to do."""
+    """An error that setup cannot fix; the message says what was expected, what was found and what to do."""
 
 
 def describe_python(command: str) -> dict[str, Any] | None:
-    """Version, path, venv module and header of a Python, by asking it; None where it does not start."""
+    """Run a Python to get its version, path, venv module and header; None if it does not start."""
     try:
         answer = subprocess.run([command, "-c", _PROBE], capture_output=True, text=True, timeout=60, check=True)
         python: dict[str, Any] = json.loads(answer.stdout)
@@ -41,7 +41,7 @@ def describe_python(command: str) -> dict[str, Any] | None:
 
 
 def choose_python(requested: str | None) -> dict[str, Any]:
-    """The Python to build the environment with: `requested`, else the first supported one of this machine.
+    """Choose the Python of the environment: `requested`, else the first supported one on this machine.
 
     Raises:
         SetupError: the requested one does not start or is not supported, or the machine has no supported one.
@@ -67,7 +67,7 @@ def choose_python(requested: str | None) -> dict[str, Any]:
 
 
 def check_machine(python: dict[str, Any], venv: Path) -> None:
-    """Everything that must be there before the first download.
+    """Check the requirements of setup before the first download.
 
     Raises:
         SetupError: says which of platform, venv module, compiler, headers or disk is missing.
@@ -95,10 +95,10 @@ def check_disk(folder: Path, needed_gb: float = NEEDED_DISK_GB) -> None:
 
 
 def clean_environment(venv: Path) -> dict[str, str]:
-    """The environment of setup's own commands: `venv` first on the path, nothing of a sourced ROS installation.
+    """Environment variables of setup's commands: `venv` first on the path, without a sourced ROS installation.
 
-    A ROS installation brings its own Python packages and libraries by PYTHONPATH, LD_LIBRARY_PATH and the prefix paths;
-    the messages would be built against a mixture of both.
+    A ROS installation adds its Python packages and libraries by PYTHONPATH, LD_LIBRARY_PATH and the prefix paths; the
+    messages would be built against a mixture of both.
     """
     environment = {
         name: value
@@ -106,14 +106,14 @@ def clean_environment(venv: Path) -> dict[str, str]:
         if name not in ("AMENT_PREFIX_PATH", "CMAKE_PREFIX_PATH", "COLCON_PREFIX_PATH", "PYTHONPATH", "PYTHONHOME")
         and not (name == "LD_LIBRARY_PATH" and "ROS_DISTRO" in os.environ)
     }
-    # The ROS wheels mark a process whose library path is set; in another environment's child the mark is wrong.
+    # The ROS wheels set this once they have set the library path; it is wrong in a child of another environment.
     environment.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)
     environment["PATH"] = os.pathsep.join([str(venv / "bin"), os.environ.get("PATH", os.defpath)])
     return environment
 
 
 def explain_failure(log_tail: str) -> str:
-    """What most likely went wrong, read from the end of a failed command's output; empty where it is not known."""
+    """Likely cause of a failure, from the end of the command's output; empty if unknown."""
     for marks, meaning in _KNOWN_FAILURES:
         if any(mark in log_tail for mark in marks):
             return meaning

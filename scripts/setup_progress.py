@@ -1,4 +1,4 @@
-"""Steps that are done once: what they depend on, how they report, and what they leave behind. Standard library only."""
+"""Setup steps: their inputs, stamps of finished steps, progress and logs. Standard library only."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from pathlib import Path
 
 from setup_machine import SetupError, explain_failure
 
-HEARTBEAT_S = 30.0  # without a terminal: how often a long step says that it still runs
+HEARTBEAT_S = 30.0  # interval of progress lines without a terminal
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of setup. It is done again when one of `inputs` (files) or `facts` (values) changes."""
+    """One step of setup; it runs again when one of `inputs` (files) or `facts` (values) changes."""
 
     name: str
     title: str
@@ -29,7 +29,7 @@ class Step:
     facts: Sequence[str] = ()
 
     def fingerprint(self) -> str:
-        """Hash of all that the result depends on."""
+        """Hash of all inputs and facts."""
         digest = hashlib.sha256("\0".join(self.facts).encode())
         for path in sorted(self.inputs):
             digest.update(b"\0" + path.name.encode() + b"\0" + path.read_bytes())
@@ -37,7 +37,7 @@ class Step:
 
 
 class Stamps:
-    """Remembers finished steps, one file each; a step that was interrupted has none."""
+    """Records finished steps, one stamp file each; an interrupted step has none."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -48,11 +48,11 @@ class Stamps:
         return path.is_file() and path.read_text() == step.fingerprint()
 
     def forget(self, step: Step) -> None:
-        """To be called before the step starts, so that an interruption leaves it undone."""
+        """Remove the stamp; call before the step starts, so that an interrupted step is not done."""
         self._path(step).unlink(missing_ok=True)
 
     def remember(self, step: Step) -> None:
-        """To be called when the step has finished. The file appears whole or not at all."""
+        """Write the stamp atomically; call when the step has finished."""
         self.folder.mkdir(parents=True, exist_ok=True)
         draft = self._path(step).with_suffix(".draft")
         draft.write_text(step.fingerprint())
@@ -80,7 +80,7 @@ class Progress:
         print(self._line(), end="" if self._terminal else "\n", flush=True)
 
     def alive(self, last_output: str) -> None:
-        """Show that the step still runs and what it says."""
+        """Show that the step still runs, with its last line of output."""
         now = time.monotonic()
         if self._terminal:
             width = shutil.get_terminal_size().columns - 1
@@ -96,7 +96,7 @@ class Progress:
         print(f"{start} {word}, {time.monotonic() - self._started:.0f} s", flush=True)
 
     def skip(self, title: str) -> None:
-        """Report a step that was done before."""
+        """Report a step that is up to date."""
         self.number += 1
         self._title = title
         print(f"{self._line()} up to date", flush=True)

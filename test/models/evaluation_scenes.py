@@ -1,4 +1,4 @@
-"""A wall with two squares before it, and models that get it wrong in a way that can be computed by hand."""
+"""A wall with two squares in front, and stub models whose errors can be computed by hand."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark compares equal work: its plain versions give what the pipeline gives."""
+"""Pipeline benchmark: the plain versions give the results of the pipeline."""
 
 import math
 from typing import Any
@@ -59,7 +59,7 @@ class Squares:
         return Segmentation(torch.from_numpy(squares()), ("red_cube", "red_cube"), (1.0, 1.0))
 
 
-def test_plain_statistics_are_the_pipelines() -> None:
+def test_plain_statistics_equal_those_of_the_pipeline() -> None:
     depth_m, instances = random_depth(), squares()
     plain = plain_statistics(depth_m, instances, ("red_cube", "red_cube"), CAMERA)
     fast = object_statistics(torch.from_numpy(depth_m), torch.from_numpy(instances), 2, CAMERA)
@@ -77,7 +77,7 @@ def test_plain_statistics_leave_out_an_empty_mask() -> None:
     assert plain_statistics(random_depth(), squares() * 0, ("red_cube",), CAMERA) == []
 
 
-def test_plain_cloud_is_the_pipelines() -> None:
+def test_plain_cloud_equals_that_of_the_pipeline() -> None:
     depth_m = random_depth()
     image = np.random.default_rng(4).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     fast = pack_cloud(torch.from_numpy(depth_m), torch.from_numpy(image), CAMERA).numpy()
@@ -86,7 +86,7 @@ def test_plain_cloud_is_the_pipelines() -> None:
     assert (plain[..., 3].view(np.uint32) == fast[..., 3].copy().view(np.uint32)).all()
 
 
-def test_message_bytes_are_the_tensors() -> None:
+def test_message_bytes_are_those_of_the_tensor() -> None:
     values = torch.arange(6, dtype=torch.float32).reshape(2, 3)
     data = message_bytes(values)
     assert data.typecode == "B"

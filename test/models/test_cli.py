@@ -57,7 +57,7 @@ def test_synthesize_refuses_a_folder_with_something_in_it(dataset: Path) -> None
     assert sorted(dataset.rglob("*")) == before
 
 
-def test_the_same_seed_gives_the_same_folder_and_another_one_another(tmp_path: Path, dataset: Path) -> None:
+def test_seed_determines_the_folder(tmp_path: Path, dataset: Path) -> None:
     for name, seed in (("same", "7"), ("other", "8")):
         unity_depth("synthesize", tmp_path / name, "--count", "1", "--seed", seed, "--size", "96x64")
     first = UnityDataset(dataset)[0]
@@ -67,13 +67,13 @@ def test_the_same_seed_gives_the_same_folder_and_another_one_another(tmp_path: P
     assert (other.image != first.image).any()
 
 
-def test_a_given_field_of_view_is_the_camera_s(tmp_path: Path) -> None:
+def test_given_field_of_view_is_that_of_the_camera(tmp_path: Path) -> None:
     result = unity_depth("synthesize", tmp_path, "--count", "1", "--size", "64x64", "--vertical-fov", "60")
     assert result.returncode == 0, result.stderr
     assert UnityDataset(tmp_path)[0].camera.fy == pytest.approx(55.4256, abs=1e-3)
 
 
-def test_a_given_edge_is_the_cubes(tmp_path: Path, dataset: Path) -> None:
+def test_given_edge_is_that_of_the_cubes(tmp_path: Path, dataset: Path) -> None:
     result = unity_depth(
         *("synthesize", tmp_path, "--count", "1", "--seed", "7", "--size", "96x64", "--cube-edge", "0.14")
     )
@@ -83,7 +83,7 @@ def test_a_given_edge_is_the_cubes(tmp_path: Path, dataset: Path) -> None:
     np.testing.assert_allclose(depths_m[0] / depths_m[1], 2, rtol=1e-3)
 
 
-def test_no_two_images_share_a_seed_and_none_is_of_a_training() -> None:
+def test_images_have_unique_seeds_that_no_training_uses() -> None:
     seeds = {scene_seed(seed, index) for seed in (0, 1, 2, LARGEST_SEED) for index in (0, 1, IMAGES_PER_SEED - 1)}
     assert len(seeds) == 12
     assert min(seeds) >= 2 * FIRST_TRAINING_SEED
@@ -127,7 +127,7 @@ def test_evaluate_with_the_truth_of_both_stages_is_flawless(dataset: Path, tmp_p
     assert report["models"] == {"depth": "truth", "segmentation": "truth"}
 
 
-def test_evaluate_reports_the_rest_and_fails_where_an_image_cannot_be_read(dataset: Path, tmp_path: Path) -> None:
+def test_evaluate_reports_readable_images_and_fails_if_one_is_not(dataset: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken"
     shutil.copytree(dataset, broken)
     depth = broken / "depth" / "00001.npy"
@@ -149,7 +149,7 @@ def test_evaluate_takes_the_floor_plane_baseline(dataset: Path, tmp_path: Path) 
     assert 0.05 < report["depth"]["abs_rel"] < 2
 
 
-def test_evaluate_says_that_its_output_is_no_folder(dataset: Path, tmp_path: Path) -> None:
+def test_evaluate_refuses_an_output_that_is_no_folder(dataset: Path, tmp_path: Path) -> None:
     (tmp_path / "taken").write_text("a file")
     result = unity_depth("evaluate", dataset, "--output", tmp_path / "taken", "--masks", "truth", "--depth", "truth")
     assert result.returncode == 2
@@ -189,7 +189,7 @@ def test_an_unexpected_error_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch
 
 
 @pytest.mark.parametrize("code", [errno.EACCES, errno.ENOSPC, errno.ENOENT], ids=["no right", "no space", "no file"])
-def test_what_the_system_refuses_to_write_is_one_line(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+def test_system_error_when_writing_is_one_line(monkeypatch: pytest.MonkeyPatch, code: int) -> None:
     def refused() -> list[doctor.Finding]:
         raise OSError(code, os.strerror(code), "some/file")
 

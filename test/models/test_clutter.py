@@ -1,4 +1,4 @@
-"""Things of other shapes in virtual scenes: exact like the boxes, and nobody's object."""
+"""Clutter of curved shapes in virtual scenes: exact depth, and background in the masks."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from unity_depth_perception.synthetic import curved_shapes as rounded
+from unity_depth_perception.synthetic import curved_shapes
 from unity_depth_perception.synthetic.random_scene import random_scene
 from unity_depth_perception.synthetic.render import render
 from unity_depth_perception.synthetic.samples import render_sample
@@ -29,7 +29,7 @@ def level(box: Box, points: np.ndarray) -> np.ndarray:
     return np.maximum(np.hypot(x, y), np.abs(z)) - 1
 
 
-def test_depth_ends_on_the_forms_and_nothing_is_inside_them(scenes: list[Scene]) -> None:
+def test_depth_lies_on_the_surface_of_curved_shapes(scenes: list[Scene]) -> None:
     seen = {Form.ELLIPSOID: 0, Form.CYLINDER: 0}
     for scene in scenes:
         rendering = render([scene])
@@ -46,16 +46,16 @@ def test_depth_ends_on_the_forms_and_nothing_is_inside_them(scenes: list[Scene])
     assert min(seen.values()) > 500
 
 
-def test_the_normal_is_where_the_surface_rises_fastest() -> None:
+def test_normal_is_the_gradient_of_the_surface() -> None:
     half = torch.tensor([[0.2, 0.2], [0.1, 0.1], [0.3, 0.3]])
     origin, direction = (
         torch.tensor([[-1.0, -1.0], [0.02, 0.02], [0.05, 0.05]]),
         torch.tensor([[1.0, 1.0], [0, 0], [0, 0]]),
     )
-    enter, leave = rounded.span(origin, direction, half, FORMS)
+    enter, leave = curved_shapes.intersect(origin, direction, half, FORMS)
     assert (enter < leave).all()
     point = origin + enter * direction
-    normal = rounded.normal(point, half, FORMS)
+    normal = curved_shapes.outward_normals(point, half, FORMS)
     assert torch.allclose(normal.norm(dim=0), torch.ones(2))
     step = 1e-3 * normal
     for sign, inside in ((1, False), (-1, True)):
@@ -65,9 +65,9 @@ def test_the_normal_is_where_the_surface_rises_fastest() -> None:
     assert normal[2, 1] == 0
 
 
-def test_a_ray_that_misses_never_enters() -> None:
+def test_ray_that_misses_has_no_intersection() -> None:
     origin, direction = torch.tensor([[-1.0, -1.0], [0.5, 0.5], [0, 0]]), torch.tensor([[1.0, 1.0], [0, 0], [0, 0]])
-    enter, leave = rounded.span(origin, direction, torch.full((3, 2), 0.4), FORMS)
+    enter, leave = curved_shapes.intersect(origin, direction, torch.full((3, 2), 0.4), FORMS)
     assert (enter > leave).all()
 
 

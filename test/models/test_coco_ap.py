@@ -1,4 +1,4 @@
-"""COCO's average precision: what must be 1, what must be 0, and what lies between."""
+"""COCO average precision: cases of 1, of 0, and between."""
 
 import math
 from collections.abc import Sequence
@@ -38,7 +38,7 @@ def test_the_truth_scores_one() -> None:
     assert scores.recall == {"red_cube": 1.0, "blue_parallelepiped": 1.0}
 
 
-def test_nothing_found_scores_zero() -> None:
+def test_prediction_without_objects_scores_zero() -> None:
     scores = scores_of([(NOTHING, TRUE)])
     assert (scores.mask_ap, scores.mask_ap50, scores.box_ap, scores.box_ap50) == (0, 0, 0, 0)
     assert scores.recall == {"red_cube": 0.0, "blue_parallelepiped": 0.0}
@@ -58,7 +58,7 @@ def test_a_category_that_the_truth_does_not_have_enters_no_mean() -> None:
     assert set(scores.recall) == {"red_cube"}
 
 
-def test_a_mask_that_is_a_little_off_counts_at_the_lower_thresholds_alone() -> None:
+def test_inaccurate_mask_counts_only_at_the_lower_thresholds() -> None:
     """IoU 0.8 passes 0.50 .. 0.80: seven of ten thresholds."""
     shorter = frame(((0, 0, 20, 16), "red_cube", 0.9))
     scores = scores_of([(shorter, frame(((0, 0, 20, 20), "red_cube", 1.0)))])
@@ -67,7 +67,7 @@ def test_a_mask_that_is_a_little_off_counts_at_the_lower_thresholds_alone() -> N
     assert scores.box_ap == pytest.approx(0.7)
 
 
-def test_masks_and_boxes_are_judged_apart() -> None:
+def test_masks_and_boxes_are_scored_separately() -> None:
     """A frame around the object's middle: its box is right, its mask is not."""
     hollow = frame(((0, 0, 20, 20), "red_cube", 0.9))
     hollow.instances[2:18, 2:18] = 0
@@ -76,7 +76,7 @@ def test_masks_and_boxes_are_judged_apart() -> None:
     assert scores.mask_ap50 == 0
 
 
-def test_an_invented_object_costs_the_more_the_surer_it_is() -> None:
+def test_false_detection_lowers_ap_more_the_higher_its_score() -> None:
     true = frame(((0, 0, 20, 20), "red_cube", 1.0))
     unsure = frame(((0, 0, 20, 20), "red_cube", 0.9), ((50, 50, 70, 70), "red_cube", 0.1))
     sure = frame(((0, 0, 20, 20), "red_cube", 0.1), ((50, 50, 70, 70), "red_cube", 0.9))
@@ -95,7 +95,7 @@ def candidates(*places: tuple[tuple[int, int, int, int], tuple[float, float]], s
     )
 
 
-def test_candidates_are_ranked_in_every_category_that_they_may_be_of() -> None:
+def test_candidates_are_ranked_in_every_category() -> None:
     """Two objects, the unlikelier shape of the first being the right one; nothing was likely enough to be reported."""
     true = frame(((0, 0, 20, 20), "red_cube", 1.0), ((40, 40, 80, 50), "red_parallelepiped", 1.0))
     found = candidates(((0, 0, 20, 20), (0.3, 0.6)), ((40, 40, 80, 50), (0.0, 0.9)))
@@ -107,7 +107,7 @@ def test_candidates_are_ranked_in_every_category_that_they_may_be_of() -> None:
     assert scores.mask_ap50 == pytest.approx(0.5)  # in both categories what is wrong is ranked first
 
 
-def test_candidates_are_placed_in_the_image_whatever_size_the_network_saw() -> None:
+def test_candidates_are_placed_in_the_image_for_any_network_size() -> None:
     true = frame(((0, 0, 40, 40), "red_cube", 1.0))
     found = candidates(((0, 0, 200, 200), (0.9, 0.0)), seen=500)
     scores = scores_of([(replace(NOTHING, candidates=found), true)])

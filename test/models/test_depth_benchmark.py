@@ -1,4 +1,4 @@
-"""The depth benchmark counts, times and compares what it says it does."""
+"""Depth benchmark: operation counts, times, and the comparison with a reference."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -80,7 +80,7 @@ def test_calls_take_turns_after_warming_up() -> None:
     assert {name: len(one.wall_s) for name, one in times.items()} == {"a": 3, "b": 3}
 
 
-def test_percentiles() -> None:
+def test_percentiles_are_in_milliseconds() -> None:
     times = CallTimes([0.001, 0.002, 0.004], [0.01, 0.02, 0.04])
     assert times.wall_ms(50) == pytest.approx(2)
     assert times.wall_ms(100) == pytest.approx(4)

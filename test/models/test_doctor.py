@@ -1,4 +1,4 @@
-"""What the doctor says about DDS on this machine."""
+"""Checks of DDS by the doctor."""
 
 from __future__ import annotations
 
@@ -25,35 +25,35 @@ def dds() -> tuple[str, str]:
     return finding.state, finding.detail
 
 
-def test_no_profile_is_worth_a_note() -> None:
+def test_missing_dds_profile_is_a_note() -> None:
     state, detail = dds()
     assert state == NOTE
     assert "export FASTRTPS_DEFAULT_PROFILES_FILE=config/fastdds_profile.xml" in detail
 
 
 @pytest.mark.parametrize("name", VARIABLES[:2])
-def test_a_profile_that_is_there(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
+def test_existing_dds_profile_is_ok(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str) -> None:
     profile = tmp_path / "profile.xml"
     profile.write_text("<dds/>")
     monkeypatch.setenv(name, str(profile))
     assert dds() == (OK, str(profile))
 
 
-def test_a_profile_that_is_not_there_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_dds_profile_without_its_file_is_a_problem(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", "/nowhere.xml")
     state, detail = dds()
     assert state == PROBLEM
     assert "/nowhere.xml" in detail
 
 
-def test_another_middleware_takes_no_fast_dds_profile(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_middleware_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RMW_IMPLEMENTATION", "rmw_cyclonedds_cpp")
     state, detail = dds()
     assert state == NOTE
     assert "rmw_cyclonedds_cpp" in detail
 
 
-def test_too_little_shared_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_little_shared_memory_is_a_note(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dds_profile, "REQUIRED_BYTES", 2**60)
     finding = doctor.check_dds()[0]
     assert finding.state == NOTE

@@ -1,4 +1,4 @@
-"""Evaluation against truths whose errors can be computed by hand."""
+"""Evaluation of stub models whose errors can be computed by hand."""
 
 import math
 from collections.abc import Callable
@@ -51,7 +51,7 @@ def test_truth_against_itself_is_flawless(dataset: UnityDataset) -> None:
     assert all(report["objects"][name] == pytest.approx(1) for name in ("mask_ap", "mask_ap50", "box_ap", "box_ap50"))
 
 
-def test_poses_that_contradict_their_images_are_named(dataset: UnityDataset, tmp_path: Path) -> None:
+def test_poses_that_contradict_their_images_are_listed(dataset: UnityDataset, tmp_path: Path) -> None:
     class Particular(ScaledDepth):
         def infer(
             self,
@@ -135,12 +135,12 @@ def test_a_part_without_truth_is_null_with_a_reason(tmp_path: Path) -> None:
     assert report["depth"]["abs_rel"] == pytest.approx(0.1, rel=1e-4)
 
 
-def test_relative_depth_is_refused_once_and_not_frame_by_frame(dataset: UnityDataset) -> None:
+def test_relative_depth_stops_the_evaluation(dataset: UnityDataset) -> None:
     with pytest.raises(ModelError, match="relative"):
         Evaluator(ScaledDepth(1.0, is_metric=False), None, CPU).evaluate(dataset)
 
 
-def test_a_frame_that_fails_is_named_and_the_others_count(tmp_path: Path) -> None:
+def test_failed_frame_is_listed_and_the_others_are_scored(tmp_path: Path) -> None:
     data = write_dataset(tmp_path / "data", [make_sample(0), make_sample(1)])
     image = tmp_path / "data" / "images" / "00000.png"
     image.write_bytes(image.read_bytes()[:40])  # the header is whole: only decoding finds out
@@ -150,7 +150,7 @@ def test_a_frame_that_fails_is_named_and_the_others_count(tmp_path: Path) -> Non
     assert "00000.png" in evaluation.failures[0][1]
 
 
-def test_a_dataset_of_failures_or_of_nothing_is_an_error(tmp_path: Path) -> None:
+def test_dataset_without_any_usable_frame_is_an_error(tmp_path: Path) -> None:
     data = write_dataset(tmp_path / "data", [make_sample(0, with_depth=False)])
     with pytest.raises(DatasetError, match=r"none of 1 images.*true depth"):
         Evaluator(None, None, CPU).evaluate(data)

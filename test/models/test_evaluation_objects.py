@@ -28,7 +28,7 @@ from unity_depth_perception.evaluation.objects import (
     score_objects,
 )
 from unity_depth_perception.evaluation.summary import summarise_objects
-from unity_depth_perception.evaluation.worst_frames import remarks
+from unity_depth_perception.evaluation.worst_frames import error_notes
 
 
 def link_objects(parents: Sequence[int | None]) -> list[ObjectDistance]:
@@ -58,7 +58,7 @@ def link_objects(parents: Sequence[int | None]) -> list[ObjectDistance]:
         "nothing",
     ],
 )
-def test_links(
+def test_links_are_counted_as_correct_predicted_and_true(
     predicted: list[int | None], true: list[int | None], pairs: list[tuple[int, int]], expected: LinkScore
 ) -> None:
     assert score_links(pairs, link_objects(predicted), link_objects(true)) == expected
@@ -72,7 +72,7 @@ def test_a_parent_that_was_not_found_costs_f1_but_not_f1_between_matched() -> No
     assert (summary["links_true"], summary["links_true_between_matched"]) == (2, 1)
 
 
-def test_ratios_of_nothing_are_null() -> None:
+def test_ratios_with_denominator_zero_are_null() -> None:
     summary = summarise_objects([ObjectScore((), (), (), (), (), LinkScore())])
     assert summary is not None
     assert all(summary[name] is None for name in ("precision", "recall", "parent_f1", "distance_median_rel_error"))
@@ -103,18 +103,18 @@ RIGHT = {"red_cube": {"red_cube": 1}, "blue_cube": {"blue_cube": 1}}
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_confusion_has_each_object_in_the_row_of_what_it_is_and_the_column_of_what_it_is_taken_for(
+def test_confusion_counts_each_object_by_true_and_predicted_category(
     change: Change, expected: dict[str, dict[str, int]]
 ) -> None:
     sample = make_sample(0)
     score = score_objects(Evaluator(None, ChangedMasks(change), CPU).process(sample), true_objects(sample, CPU))
-    table = confusion(score.taken_for)
+    table = confusion(score.category_pairs)
     assert table == expected
     assert sum(sum(row.values()) for true, row in table.items() if true != "invented") == len(score.true)
     assert sum(row[name] for row in table.values() for name in row if name != "missed") == len(score.predicted)
 
 
-def test_a_wrong_name_costs_recall_but_not_recall_of_any_category() -> None:
+def test_wrong_category_lowers_recall_but_not_recall_of_any_category() -> None:
     sample = make_sample(0)
     score = score_objects(Evaluator(None, ChangedMasks(swap_names), CPU).process(sample), true_objects(sample, CPU))
     summary = summarise_objects([score])
@@ -122,7 +122,7 @@ def test_a_wrong_name_costs_recall_but_not_recall_of_any_category() -> None:
     assert (summary["recall"], summary["recall_any_category"]) == (0.0, 1.0)
 
 
-def test_the_matrix_has_all_categories_on_both_axes_and_the_frequent_mistakes_come_first() -> None:
+def test_confusion_matrix_has_all_categories_on_both_axes_and_sorts_mistakes_by_count() -> None:
     pairs = [("b", "b")] * 5 + [("b", "a")] * 2 + [("c", None)] * 3 + [(None, "d")]
     table = confusion(pairs)
     assert axes(table) == (["a", "b", "c", "d", "invented"], ["a", "b", "c", "d", "missed"])
@@ -130,7 +130,7 @@ def test_the_matrix_has_all_categories_on_both_axes_and_the_frequent_mistakes_co
     assert mistakes(confusion([("a", "a")])) == []
 
 
-def test_distance_percentiles_are_those_of_all_frames_together() -> None:
+def test_distance_percentiles_are_over_the_objects_of_all_frames() -> None:
     frames = [
         ObjectScore((), (), (), (), tuple(k / 100 for k in part), LinkScore()) for part in (range(51), range(51, 101))
     ]
@@ -151,17 +151,15 @@ def test_distance_percentiles_are_those_of_all_frames_together() -> None:
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
-def test_what_is_wrong_has_a_remark_and_nothing_else(
-    change: Change, predicted: dict[int, str], true: dict[int, str]
-) -> None:
+def test_only_wrong_objects_have_a_note(change: Change, predicted: dict[int, str], true: dict[int, str]) -> None:
     sample = make_sample(0)
     result, truth = Evaluator(None, ChangedMasks(change), CPU).process(sample), true_objects(sample, CPU)
-    assert remarks(result.objects, truth.objects, match_result(result, truth)) == (predicted, true)
+    assert error_notes(result.objects, truth.objects, match_result(result, truth)) == (predicted, true)
 
 
-def test_a_child_with_another_parent_than_in_the_truth_has_a_remark() -> None:
+def test_child_with_a_wrong_parent_has_a_note() -> None:
     matches = Matches(((0, 0), (1, 1)), ((0, 0), (1, 1)))
     for parents, true_parents in (([None, 0], [None, None]), ([None, None], [None, 0])):
-        wrong = remarks(link_objects(parents), link_objects(true_parents), matches)
+        wrong = error_notes(link_objects(parents), link_objects(true_parents), matches)
         assert wrong == ({1: "wrong parent"}, {})
-    assert remarks(link_objects([None, 0]), link_objects([None, 0]), matches) == ({}, {})
+    assert error_notes(link_objects([None, 0]), link_objects([None, 0]), matches) == ({}, {})

@@ -1,20 +1,15 @@
-"""What `unity-depth evaluate` leaves in its folder."""
+"""Report folder of `unity-depth evaluate`."""
 
 import json
-import math
 from pathlib import Path
-from typing import Any
 
 import pytest
-import torch
 from evaluation_scenes import CPU, ChangedMasks, ScaledDepth, lose_red, make_sample, write_dataset
-from torch import Tensor
 
-from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.evaluation.evaluator import Evaluator
 from unity_depth_perception.evaluation.report import write_report
-from unity_depth_perception.models.protocols import DepthPrediction
+from unity_depth_perception.models.null_models import NullDepth
 
 
 @pytest.fixture
@@ -44,17 +39,8 @@ def test_a_report_of_a_flawless_run_shows_no_worst_frames(dataset: UnityDataset,
     assert report["models"] == {"depth": "truth", "segmentation": "truth"}
 
 
-class Nothing:
-    proposer = None
-    name = "nothing"
-    device = CPU
-
-    def infer(self, image: Tensor, camera: Camera, gravity: Any = None, proposals: Any = None) -> DepthPrediction:
-        return DepthPrediction(torch.full(image.shape[:2], math.nan), is_metric=True)
-
-
-def test_a_model_that_predicts_nothing_scores_nothing(dataset: UnityDataset, tmp_path: Path) -> None:
-    evaluator = Evaluator(Nothing(), None, CPU)
+def test_model_without_depth_has_coverage_zero_and_no_distance_errors(dataset: UnityDataset, tmp_path: Path) -> None:
+    evaluator = Evaluator(NullDepth(CPU), None, CPU)
     report = write_report(tmp_path / "report", evaluator.evaluate(dataset), evaluator, dataset)
     assert report["depth"]["abs_rel"] is None
     assert report["depth"]["delta1"] == 0

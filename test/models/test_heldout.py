@@ -1,4 +1,4 @@
-"""What accuracy is measured on, and that `benchmark models` tells the truth from a guess."""
+"""Held-out scenes, and the ranking of models by `benchmark models`."""
 
 import json
 import math
@@ -35,7 +35,7 @@ def test_wide_scenes_are_other_scenes_of_the_same_seeds() -> None:
     assert usual[0].camera != wide[0].camera
 
 
-def test_benchmark_models_ranks_truth_above_the_network_above_the_mean_camera(tmp_path: Path) -> None:
+def test_benchmark_models_ranks_truth_above_network_above_floor_plane_baseline(tmp_path: Path) -> None:
     output = tmp_path / "numbers.json"
     command = [sys.executable, "-m", "unity_depth_perception.cli.main", "benchmark", "models", "--count", "8"]
     done = subprocess.run([*command, "--output", str(output)], capture_output=True, text=True, check=False)

@@ -12,8 +12,14 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, ImageError, InputError
 from unity_depth_perception.ops.cloud import POINT_STEP, pack_cloud
 from unity_depth_perception.ops.geometry import back_project, background_points, pixel_rays
-from unity_depth_perception.ops.resize import resize_depth, resize_image
-from unity_depth_perception.ops.validity import cleaned, exceeds_millimetres, from_millimetres, is_valid, to_millimetres
+from unity_depth_perception.ops.resize import resize_depth
+from unity_depth_perception.ops.validity import (
+    exceeds_millimetres,
+    from_millimetres,
+    invalid_to_nan,
+    is_valid,
+    to_millimetres,
+)
 
 CPU = torch.device("cpu")
 NAN, INF = math.nan, math.inf
@@ -64,7 +70,7 @@ def test_background_leaves_out_objects_and_holes() -> None:
     assert background_points(depth, instances, camera, per_side=4).shape == (16, 3)
 
 
-def test_a_cloud_is_what_pointcloud2_says() -> None:
+def test_cloud_decodes_as_its_pointcloud2_fields() -> None:
     camera = Camera.from_vertical_fov(1.1, 6, 4)
     depth = torch.rand(4, 6) + 0.5
     depth[0, :4] = torch.tensor([NAN, INF, 0.0, -1.0])
@@ -92,18 +98,18 @@ def test_every_colour_survives_as_bits() -> None:
     [torch.zeros(4, 5, 3, dtype=torch.uint8), torch.zeros(4, 6, 4, dtype=torch.uint8), torch.zeros(4, 6, 3)],
     ids=["another size", "four channels", "float"],
 )
-def test_a_cloud_needs_an_image_that_fits(image: torch.Tensor) -> None:
+def test_cloud_of_an_image_of_another_size_is_refused(image: torch.Tensor) -> None:
     with pytest.raises(ImageError, match=r"expected an image \(4, 6, 3\) uint8"):
         pack_cloud(torch.ones(4, 6), image, Camera.from_vertical_fov(1, 6, 4))
 
 
-def test_validity() -> None:
+def test_valid_depth_is_finite_and_positive() -> None:
     depth = torch.tensor([NAN, INF, -INF, 0.0, -0.0, -1.0, 1e-6, 70.0])
     assert is_valid(depth).tolist() == [False] * 6 + [True] * 2
-    np.testing.assert_array_equal(cleaned(depth).numpy(), np.float32([NAN, INF, NAN, NAN, NAN, NAN, 1e-6, 70.0]))
+    np.testing.assert_array_equal(invalid_to_nan(depth).numpy(), np.float32([NAN, INF, NAN, NAN, NAN, NAN, 1e-6, 70.0]))
 
 
-def test_millimetres() -> None:
+def test_millimetres_convert_to_metres_and_back() -> None:
     depth = torch.tensor([NAN, INF, -INF, 0.0, -1.0, 0.0001, 0.0014, 1.2345, 65.535, 65.536, 1e30])
     assert to_millimetres(depth).tolist() == [0, 0, 0, 0, 0, 1, 1, 1234, 65535, 0, 0]
     assert to_millimetres(depth).dtype == torch.uint16
@@ -111,12 +117,12 @@ def test_millimetres() -> None:
     np.testing.assert_allclose(metres.numpy(), [NAN, 0.001, 65.535], rtol=1e-6)
 
 
-def test_all_sixteen_bits_come_back() -> None:
+def test_all_16_bit_values_survive_conversion_to_metres_and_back() -> None:
     every = torch.arange(65536, dtype=torch.int32)
     assert (to_millimetres(from_millimetres(every.to(torch.uint16))).to(torch.int32) == every).all()
 
 
-def test_what_exceeds_millimetres_is_what_turns_0_without_being_invalid() -> None:
+def test_depth_exceeds_millimetres_where_it_becomes_0_although_valid() -> None:
     depth_m = torch.tensor([math.nan, math.inf, -1.0, 0.0, 1e-5, 65.535, 65.536, 1e9])
     assert exceeds_millimetres(depth_m).tolist() == [False, False, False, False, False, False, True, True]
 
@@ -153,19 +159,5 @@ def test_resized_depth_is_smooth_on_one_surface() -> None:
 
 
 def test_resizing_to_the_same_size_changes_nothing() -> None:
-    depth, image = torch.rand(5, 7), torch.randint(0, 256, (5, 7, 3), dtype=torch.uint8)
+    depth = torch.rand(5, 7)
     assert resize_depth(depth, 7, 5) is depth
-    assert resize_image(image, 7, 5) is image
-
-
-def test_a_shrunk_image_averages() -> None:
-    """Antialiased: a checkerboard of single pixels becomes grey, not black or white."""
-    board = ((torch.arange(64)[:, None] + torch.arange(64)) % 2 * 255).to(torch.uint8)
-    small = resize_image(board[..., None].expand(-1, -1, 3).contiguous(), 16, 16)
-    assert (small.shape, small.dtype) == ((16, 16, 3), torch.uint8)
-    assert (small[2:-2, 2:-2].int() - 127).abs().max() <= 2
-
-
-def test_an_image_of_another_form_is_refused() -> None:
-    with pytest.raises(ImageError, match=r"got \(3, 5, 7\)"):
-        resize_image(torch.zeros(3, 5, 7, dtype=torch.uint8), 2, 2)

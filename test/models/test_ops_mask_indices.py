@@ -1,4 +1,4 @@
-"""Which pixels a mask holds: the same as torch's own, in the same order."""
+"""Indices of the pixels of a mask, against Tensor.nonzero."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from unity_depth_perception.ops.mask_indices import set_pixels
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 1.0])
 @pytest.mark.parametrize("shape", [(37, 53), (1, 9), (0, 4)])
-def test_agrees_with_nonzero_in_raster_order(share: float, shape: tuple[int, int]) -> None:
+def test_indices_equal_those_of_nonzero_in_raster_order(share: float, shape: tuple[int, int]) -> None:
     mask = torch.rand(shape, generator=torch.Generator().manual_seed(0)) < share
     assert torch.equal(set_pixels(mask), mask.flatten().nonzero().squeeze(1))
     assert set_pixels(mask).dtype == torch.int64
 
 
-def test_takes_a_turned_view() -> None:
+def test_views_of_any_strides_are_indexed_in_raster_order() -> None:
     mask = torch.rand((7, 5), generator=torch.Generator().manual_seed(0)) < 0.4
     for view in (mask.T, mask.flip(0), mask.T.flip(0), mask[::2, 1:]):
         assert torch.equal(set_pixels(view), view.flatten().nonzero().squeeze(1))
 
 
 @pytest.mark.gpu
-def test_agrees_on_the_gpu() -> None:
+def test_indices_on_a_gpu_equal_those_on_the_cpu() -> None:
     mask = torch.rand((64, 64), generator=torch.Generator().manual_seed(0)) < 0.3
     assert torch.equal(set_pixels(mask.cuda()).cpu(), set_pixels(mask))

@@ -1,4 +1,4 @@
-"""RunLengths of instance images: what they count and list, against torch's own on pixels."""
+"""Run-length encoding of instance images, against torch operations on pixels."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def scattered(share: float, dtype: torch.dtype = torch.uint8) -> torch.Tensor:
 
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32])
 @pytest.mark.parametrize("share", [0.0, 0.1, 0.7, 1.0])
-def test_what_runs_count_and_list_is_what_pixels_say(share: float, dtype: torch.dtype) -> None:
+def test_run_lengths_count_and_list_the_pixels_of_each_object(share: float, dtype: torch.dtype) -> None:
     instances = scattered(share, dtype)
     runs = run_lengths(instances, 5)
     masks = torch.stack([instances == k for k in range(1, 6)])  # (N, H, W)
@@ -29,7 +29,7 @@ def test_what_runs_count_and_list_is_what_pixels_say(share: float, dtype: torch.
     assert torch.equal(runs.pixels(31), torch.cat(in_raster_order))
 
 
-def test_a_run_ends_with_its_row() -> None:
+def test_run_ends_at_the_end_of_its_row() -> None:
     runs = run_lengths(torch.ones(3, 4, dtype=torch.uint8), 1)
     assert runs.row.tolist() == [0, 1, 2]
     assert runs.column.tolist() == [0, 0, 0]
@@ -37,7 +37,7 @@ def test_a_run_ends_with_its_row() -> None:
 
 
 @pytest.mark.parametrize("shape", [(0, 4), (4, 0), (3, 3)])
-def test_without_an_object_there_is_no_run(shape: tuple[int, int]) -> None:
+def test_image_without_objects_has_no_runs(shape: tuple[int, int]) -> None:
     runs = run_lengths(torch.zeros(shape, dtype=torch.uint8), 2)
     assert runs.per_object().tolist() == [0, 0]
     assert runs.per_column(shape[1]).shape == (2, shape[1])
@@ -45,7 +45,7 @@ def test_without_an_object_there_is_no_run(shape: tuple[int, int]) -> None:
 
 
 @pytest.mark.parametrize("label", [-1, 6])
-def test_what_is_no_object_is_refused(label: int) -> None:
+def test_values_without_an_object_are_refused(label: int) -> None:
     instances = scattered(0.5, torch.int32)
     instances[3, 4] = label
     with pytest.raises(InputError, match=r"expected instance values 0\.\.5 for 5 objects, got"):
@@ -53,7 +53,7 @@ def test_what_is_no_object_is_refused(label: int) -> None:
 
 
 @pytest.mark.gpu
-def test_agrees_on_the_gpu() -> None:
+def test_run_lengths_on_a_gpu_equal_those_on_the_cpu() -> None:
     instances = scattered(0.6)
     here, there = run_lengths(instances, 5), run_lengths(instances.cuda(), 5)
     assert torch.equal(here.pixels(31), there.pixels(31).cpu())

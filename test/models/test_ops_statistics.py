@@ -37,7 +37,7 @@ def single(depth: torch.Tensor, mask: torch.Tensor) -> ObjectStatistics:
 
 @pytest.mark.parametrize("seed", range(5))
 @pytest.mark.parametrize("dtype", [torch.uint8, torch.int32])
-def test_each_object_as_if_alone(seed: int, dtype: torch.dtype) -> None:
+def test_statistics_of_each_object_equal_plain_numpy_on_its_mask(seed: int, dtype: torch.dtype) -> None:
     depth, instances = random_scene(seed)
     s = object_statistics(depth, instances.to(dtype), 4, CAMERA)
     for k in range(4):
@@ -56,7 +56,7 @@ def test_each_object_as_if_alone(seed: int, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("corner", [(5, 9), (6, 9), (5, 10), (6, 10)])
-def test_the_centre_does_not_depend_on_who_else_is_there(corner: tuple[int, int]) -> None:
+def test_centre_does_not_depend_on_other_objects(corner: tuple[int, int]) -> None:
     """The centroid of a square of an even edge lies between pixels."""
     depth = torch.arange(1200, dtype=torch.float32).view(30, 40) + 1
     instances = torch.zeros(30, 40, dtype=torch.uint8)
@@ -86,7 +86,7 @@ def test_the_rim_does_not_enter_minimum_and_maximum() -> None:
     assert (s.minimum.item(), s.maximum.item(), s.median.item()) == (1.5, 2.0, 2.0)
 
 
-def test_beyond_the_images_border_an_object_goes_on() -> None:
+def test_neighbours_beyond_the_image_border_count_as_the_objects_own() -> None:
     depth, mask = torch.full((30, 40), 5.0), torch.zeros(30, 40)
     mask[:4, :4] = 1
     depth[:4, :4] = 9.0
@@ -97,7 +97,7 @@ def test_beyond_the_images_border_an_object_goes_on() -> None:
     assert s.bbox.tolist() == [[0, 0, 4, 4]]
 
 
-def test_a_thin_mask_counts_whole() -> None:
+def test_mask_without_inner_pixels_uses_all_its_pixels() -> None:
     depth, mask = torch.rand(30, 40) + 1, torch.zeros(30, 40)
     mask[7, 5:30] = 1
     s = single(depth, mask)
@@ -106,7 +106,7 @@ def test_a_thin_mask_counts_whole() -> None:
 
 
 @pytest.mark.parametrize(("y", "x"), [(12, 17), (0, 0), (29, 39), (0, 39)])
-def test_one_pixel_is_an_object(y: int, x: int) -> None:
+def test_object_of_one_pixel_is_measured(y: int, x: int) -> None:
     depth, mask = torch.full((30, 40), 5.0), torch.zeros(30, 40)
     mask[y, x], depth[y, x] = 1, 1.25
     s = single(depth, mask)
@@ -132,7 +132,7 @@ def test_an_object_without_valid_depth_has_no_distance(bad: float) -> None:
     assert (s.pixel_count.tolist(), s.valid_ratio.tolist()) == ([36, 25], [0, 1])
 
 
-def test_an_object_without_a_pixel() -> None:
+def test_object_without_a_pixel_has_no_statistics() -> None:
     instances = torch.zeros(30, 40, dtype=torch.uint8)
     instances[5:9, 5:9] = 2
     s = object_statistics(torch.ones(30, 40), instances, 3, CAMERA)
@@ -143,7 +143,7 @@ def test_an_object_without_a_pixel() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 3])
-def test_an_empty_image(count: int) -> None:
+def test_empty_image_gives_empty_statistics(count: int) -> None:
     s = object_statistics(torch.ones(30, 40), torch.zeros(30, 40, dtype=torch.uint8), count, CAMERA)
     assert s.bbox.shape == (count, 4)
     assert s.points.shape == (count, 512, 3)
@@ -159,7 +159,7 @@ def test_the_centre_lies_inside_a_mask_whose_centroid_does_not() -> None:
     assert single(depth, mask).center.item() == 2.0
 
 
-def test_the_centre_is_local_and_withstands_an_outlier() -> None:
+def test_centre_is_local_and_robust_to_an_outlier() -> None:
     depth, mask = torch.full((30, 40), 3.0), torch.zeros(30, 40)
     mask[5:26, 5:26] = 1
     depth[12:19, 12:19] = 2.0
@@ -191,7 +191,7 @@ def test_points_are_a_spread_sample_of_the_surface() -> None:
     assert (np.histogram(pixels[:, 0], 4, (3, 35))[0] > 12).all()  # not in step with the rows
 
 
-def test_more_objects_than_eight_bits() -> None:
+def test_more_than_255_objects_are_measured() -> None:
     instances = torch.arange(1200, dtype=torch.int32).view(30, 40) + 1
     depth = torch.rand(30, 40) + 1
     s = object_statistics(depth, instances, 1200, CAMERA)
@@ -230,7 +230,7 @@ def test_iou_of_itself_is_one_and_of_nothing_is_zero() -> None:
     assert iou_matrix(a, a * 0, 4, 0).shape == (4, 0)
 
 
-def test_iou_refuses_what_does_not_fit() -> None:
+def test_iou_of_mismatched_instance_images_is_refused() -> None:
     _, a = random_scene(3)
     with pytest.raises(InputError, match="one size"):
         iou_matrix(a, a[:-1], 4, 4)
@@ -238,7 +238,7 @@ def test_iou_refuses_what_does_not_fit() -> None:
         iou_matrix(a, a, 4, 3)
 
 
-def test_what_is_far_from_all_objects_changes_nothing() -> None:
+def test_statistics_do_not_depend_on_rows_far_from_all_objects() -> None:
     depth, instances = random_scene(5)
     wide_depth, wide = torch.full((90, 120), 9.0), torch.zeros(90, 120, dtype=instances.dtype)
     rows, columns = slice(25, 25 + depth.shape[0]), slice(40, 40 + depth.shape[1])

@@ -45,7 +45,7 @@ def test_the_embedded_segmentation_finds_objects_that_another_renderer_drew() ->
     names = [
         pair
         for sample in (physics_sample(bullet, seed) for seed in range(200, 300))
-        for pair in score_objects(evaluator.process(sample), true_objects(sample, CPU)).taken_for
+        for pair in score_objects(evaluator.process(sample), true_objects(sample, CPU)).category_pairs
     ]
     known = [(true, predicted) for true, predicted in names if true is not None]
     found = [(true, predicted) for true, predicted in known if predicted is not None]

@@ -1,4 +1,4 @@
-"""Laws of the pictures: what a colour means, where labels stand, what stays untouched."""
+"""Pictures: meaning of colours, placement of labels, inputs left unchanged."""
 
 import math
 from dataclasses import replace
@@ -9,9 +9,9 @@ import pytest
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
 from unity_depth_perception.export.colour_scale import INFINITE_COLOUR, NAN_COLOUR, ColourScale
-from unity_depth_perception.export.comparison import View, comparison_picture
+from unity_depth_perception.export.comparison import FrameData, comparison_picture
 from unity_depth_perception.export.pictures import depth_picture, error_picture, object_colour, overlay_picture
-from unity_depth_perception.export.text import DARK, Box, place_labels
+from unity_depth_perception.export.text import DARK, Rect, place_labels
 
 
 def ramp(height: int = 64, width: int = 96) -> np.ndarray:
@@ -29,7 +29,7 @@ def scene(height: int = 200, width: int = 240) -> tuple[np.ndarray, np.ndarray, 
     return np.full((height, width, 3), 127, dtype=np.uint8), instances, objects
 
 
-def test_depth_colours_go_from_red_to_blue_and_mark_what_is_not_finite() -> None:
+def test_depth_colours_go_from_red_to_blue_and_mark_non_finite_depth() -> None:
     depth = ramp()
     depth[0, 0], depth[0, 1] = np.nan, np.inf
     picture = depth_picture(depth)
@@ -54,11 +54,11 @@ def test_one_depth_has_one_colour_in_every_picture_of_the_same_range() -> None:
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, 0.0, 2.0], ids=["all NaN", "all sky", "all zero", "constant"])
-def test_an_image_without_any_range_is_still_a_picture(value: float) -> None:
+def test_depth_without_a_range_gives_a_picture(value: float) -> None:
     assert depth_picture(np.full((30, 50), value, np.float32)).shape[0] == 30
 
 
-def test_one_given_bound_is_enough() -> None:
+def test_one_bound_of_the_depth_range_is_enough() -> None:
     assert depth_picture(ramp(), near_m=9.0).shape[0] == 64  # nearer than everything
     assert depth_picture(ramp(), far_m=0.1).shape[0] == 64
 
@@ -75,7 +75,7 @@ def test_depth_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
         depth_picture(np.zeros(shape, np.float32))
 
 
-def test_errors_are_white_at_zero_red_beyond_the_truth_and_blue_before_it() -> None:
+def test_errors_are_white_at_zero_red_if_too_far_and_blue_if_too_near() -> None:
     truth = np.full((60, 60), 2.0, np.float32)
     factor = np.ones_like(truth)
     factor[:, 20:40], factor[:, 40:] = 1.2, 0.8
@@ -90,7 +90,7 @@ def test_errors_are_white_at_zero_red_beyond_the_truth_and_blue_before_it() -> N
 
 
 @pytest.mark.parametrize(("low", "high"), [(0.61, 6.3), (0.1, 100.0), (0.95, 1.02), (3.0, 3.03)])
-def test_ticks_are_round_inside_and_apart(low: float, high: float) -> None:
+def test_ticks_are_round_numbers_within_the_scale_and_spaced(low: float, high: float) -> None:
     scale = ColourScale.of_depth(low, high)
     ticks = scale.ticks(min_spacing=0.1)
     assert len(ticks) >= 2
@@ -100,7 +100,7 @@ def test_ticks_are_round_inside_and_apart(low: float, high: float) -> None:
     assert scale.position(np.array([low, high], np.float32)) == pytest.approx([0, 1], abs=1e-3)
 
 
-def test_overlay_draws_on_a_copy_and_only_where_something_is() -> None:
+def test_overlay_draws_on_a_copy_and_only_near_objects() -> None:
     image, instances, objects = scene()
     before = image.copy()
     picture = overlay_picture(image, instances, objects)
@@ -110,7 +110,7 @@ def test_overlay_draws_on_a_copy_and_only_where_something_is() -> None:
     assert (overlay_picture(image, instances * 0, ()) == image).all()
 
 
-def test_overlay_shows_the_colour_that_the_category_names() -> None:
+def test_overlay_uses_the_colour_of_the_category() -> None:
     image, instances, objects = scene()
     picture = overlay_picture(image, instances, objects).astype(int)
     assert picture[135, 85, 0] > picture[135, 85, 2] + 20  # red cube, away from arrow and rim
@@ -119,7 +119,7 @@ def test_overlay_shows_the_colour_that_the_category_names() -> None:
     assert len({object_colour(item) for item in nameless}) == 3
 
 
-def test_a_label_of_an_object_whose_distance_nobody_knows_is_its_category() -> None:
+def test_label_of_an_object_without_distance_is_its_category() -> None:
     image, instances, (cube, _) = scene()
     widths = []
     for item in (cube, replace(cube, distance=DistanceStatistics())):
@@ -131,14 +131,14 @@ def test_a_label_of_an_object_whose_distance_nobody_knows_is_its_category() -> N
 def test_overlay_draws_a_link_only_to_an_object_of_the_same_image() -> None:
     image, instances, (cube, tower) = scene()
     linked = overlay_picture(image, instances, (cube, tower))
-    free = overlay_picture(image, instances, (cube, tower.with_parent(None)))
-    dangling = overlay_picture(image, instances, (cube, tower.with_parent(7)))
+    free = overlay_picture(image, instances, (cube, replace(tower, parent_id=None)))
+    dangling = overlay_picture(image, instances, (cube, replace(tower, parent_id=7)))
     assert (linked != free).any()
     assert (dangling == free).all()
 
 
 @pytest.mark.parametrize("size", [(8, 8), (16, 400), (400, 16)])
-def test_overlay_of_a_small_image_with_a_long_label(size: tuple[int, int]) -> None:
+def test_overlay_of_a_small_image_fits_a_long_label(size: tuple[int, int]) -> None:
     instances = np.zeros(size, np.uint16)
     instances[2:5, 2:5] = 1
     item = ObjectDistance(0, "green_parallelepiped", (2, 2, 5, 5))
@@ -151,20 +151,20 @@ def test_overlay_refuses_instances_of_another_size() -> None:
         overlay_picture(image, instances[:-1], objects)
 
 
-def test_labels_of_neighbours_do_not_overlap_and_stay_inside() -> None:
-    targets = [Box(x, y, x + 30, y + 30) for x in (0, 40, 300, 370) for y in (0, 100, 370)]
+def test_labels_of_neighbours_stay_inside_without_overlap() -> None:
+    targets = [Rect(x, y, x + 30, y + 30) for x in (0, 40, 300, 370) for y in (0, 100, 370)]
     placed = place_labels([(120, 16)] * len(targets), targets, np.zeros((400, 400), bool))
     assert sum(a.overlap(b) for k, a in enumerate(placed) for b in placed[:k]) == 0
     assert all(b.x_min >= 0 and b.y_min >= 0 and b.x_max <= 400 and b.y_max <= 400 for b in placed)
 
 
-def test_comparison_shows_truth_and_error_beside_the_prediction_when_they_are_known() -> None:
+def test_comparison_shows_truth_and_error_if_known() -> None:
     image, instances, objects = scene()
     depth = ramp(200, 240)
-    predicted = View(instances, objects, depth, {1: "wrong parent"})
-    alone = comparison_picture(image, predicted, View(None, (), None), panel_height=100)
-    with_depth = comparison_picture(image, predicted, View(None, (), depth * 1.1), panel_height=100)
-    full = comparison_picture(image, predicted, View(instances, objects, depth * 1.1), panel_height=100)
+    predicted = FrameData(instances, objects, depth, {1: "wrong parent"})
+    alone = comparison_picture(image, predicted, FrameData(None, (), None), panel_height=100)
+    with_depth = comparison_picture(image, predicted, FrameData(None, (), depth * 1.1), panel_height=100)
+    full = comparison_picture(image, predicted, FrameData(instances, objects, depth * 1.1), panel_height=100)
     assert alone.shape[0] == with_depth.shape[0] == full.shape[0] == 2 * 120
     assert with_depth.shape[1] > 1.4 * alone.shape[1]
     assert (with_depth[:120, -90:] == DARK).all()  # no panel of true objects
@@ -177,7 +177,7 @@ def test_comparison_of_a_small_image_is_as_large_and_legible_as_of_a_large_one()
     small = tuple(replace(item, bbox=tuple(side // 4 for side in item.bbox)) for item in objects)
     pictures = []
     for step, items in ((1, objects), (4, small)):
-        view = View(instances[::step, ::step], items, None)
+        view = FrameData(instances[::step, ::step], items, None)
         pictures.append(comparison_picture(image[::step, ::step], view, view).astype(int))
     assert pictures[0].shape == pictures[1].shape
     different = np.abs(pictures[0] - pictures[1]).max(axis=2) > 30

@@ -42,7 +42,7 @@ def test_every_pixel_lies_on_the_surface_that_it_is_labelled_with(scenes: list[S
         assert to_wall.max() < 1e-5
 
 
-def test_nothing_stands_before_the_surface_that_is_seen(scenes: list[Scene]) -> None:
+def test_space_in_front_of_the_visible_surface_is_free(scenes: list[Scene]) -> None:
     """Points a little nearer than the depth are in free space."""
     for scene in scenes:
         points = world_points(scene, render([scene]).depth_m[0] * 0.995)
@@ -68,7 +68,7 @@ def test_children_stand_on_their_parents_and_all_else_on_the_floor(scenes: list[
             assert np.abs(offset[:2]).max() < CUBE_EDGE_M / 2
 
 
-def test_cubes_are_the_yardstick_and_parallelepipeds_are_none() -> None:
+def test_cubes_have_the_known_edge_and_parallelepipeds_are_no_cubes() -> None:
     assert len(COLOURS) >= 6
     for seed in range(40):
         boxes = random_scene(seed, 160, 120).boxes
@@ -85,7 +85,7 @@ def test_every_scene_shows_a_cube() -> None:
         assert any(item.category.endswith("_cube") for item in sample.objects), sample.name
 
 
-def test_wide_scenes_keep_the_yardstick() -> None:
+def test_wide_scenes_show_cubes_of_the_known_edge() -> None:
     wide = [random_scene(seed, 320, 240, variety=WIDE) for seed in range(40)]
     for scene in wide:
         sample = render_sample(scene)
@@ -125,13 +125,13 @@ def test_a_batch_renders_what_its_scenes_render_alone(scenes: list[Scene]) -> No
         assert torch.equal(batch.boxes[index], alone.boxes[0])
 
 
-def test_the_image_is_the_scene_at_any_size() -> None:
+def test_depth_at_coinciding_pixel_centres_does_not_depend_on_the_image_size() -> None:
     """Depth at pixel centres that coincide: the centre of a pixel is the centre of a 3 x 3 block of pixels."""
     small, large = (render([random_scene(3, 32 * k, 24 * k, math.radians(50))]).depth_m[0] for k in (1, 3))
     assert torch.allclose(small, large[1::3, 1::3], atol=1e-5)
 
 
-def test_a_box_shades_the_floor_behind_it_and_not_before_it(scenes: list[Scene]) -> None:
+def test_box_casts_its_shadow_away_from_the_sun(scenes: list[Scene]) -> None:
     scene = scenes[0]
     geometry = pack_geometry([scene], torch.device("cpu"))
     box, sun = scene.boxes[0], scene.lighting.to_sun
@@ -149,7 +149,7 @@ def tensor(values: object) -> torch.Tensor:
     return torch.as_tensor(np.asarray(values), dtype=torch.float32)
 
 
-def test_samples_hold_only_objects_that_can_be_seen() -> None:
+def test_samples_hold_only_visible_objects() -> None:
     for sample in render_samples(range(20), 128, 96):
         counts = np.bincount(sample.instances.ravel(), minlength=len(sample.objects) + 1)
         assert len(counts) == len(sample.objects) + 1

@@ -1,4 +1,4 @@
-"""Scenes of more variety: patterns, paint and coloured light, none of which makes an object's colour another."""
+"""Scenes of more variety: patterns, paint and tinted light, which keep the category of each object's colour."""
 
 import colorsys
 from dataclasses import replace
@@ -48,7 +48,7 @@ def test_a_pattern_mixes_within_its_two_colours(pattern: Pattern, footprint: flo
 
 
 @pytest.mark.parametrize("pattern", NEW)
-def test_from_afar_a_pattern_is_the_mean_of_what_it_is_from_near(pattern: Pattern) -> None:
+def test_distant_pattern_fades_to_its_mean(pattern: Pattern) -> None:
     near, far = (weights(pattern, *area(), footprint) for footprint in (0.001, 3.0))
     assert far.std() < 1e-6
     assert float(far.mean()) == pytest.approx(float(near.mean()), abs=0.02)
@@ -62,7 +62,7 @@ def test_rows_of_bricks_are_shifted_by_half_a_brick() -> None:
     assert middle.max() < 0.5
 
 
-def test_paint_darkens_a_thing_and_nothing_else(wide: list[Scene]) -> None:
+def test_paint_darkens_only_the_painted_box(wide: list[Scene]) -> None:
     scene = next(scene for scene in wide if (render([scene]).boxes == 0).sum() > 200)
     lone = replace(scene, clutter=(), boxes=(replace(scene.boxes[0], paint=PLAIN_PAINT),))
     sensor = replace(scene.sensor, noise=0.0, blur_ratio=0.0, jpeg_quality=None)
@@ -77,7 +77,7 @@ def test_paint_darkens_a_thing_and_nothing_else(wide: list[Scene]) -> None:
     assert (change[bare.boxes != 0].abs().amax(dim=-1) > 0).float().mean() < 0.05  # pixels of its rim
 
 
-def test_the_usual_scenes_have_neither_new_patterns_nor_paint_nor_tints(wide: list[Scene]) -> None:
+def test_usual_scenes_have_no_new_patterns_paint_or_tints(wide: list[Scene]) -> None:
     usual = [random_scene(seed, 96, 72) for seed in range(60)]
     assert {surface.pattern for scene in usual for surface in (scene.floor, scene.walls)} == set(range(Pattern.BRICKS))
     assert {surface.pattern for scene in wide for surface in (scene.floor, scene.walls)} == set(Pattern)
@@ -86,16 +86,16 @@ def test_the_usual_scenes_have_neither_new_patterns_nor_paint_nor_tints(wide: li
     assert all(np.ptp(scene.lighting.fill) == 0 for scene in usual)
 
 
-def test_lights_have_colours_of_their_own_within_the_limit(wide: list[Scene]) -> None:
+def test_tints_of_lights_differ_and_stay_within_the_limit(wide: list[Scene]) -> None:
     hues = []
     for scene in wide:
         lights = (scene.lighting.sun, scene.lighting.fill, scene.lighting.ambient)
-        assert all(light.min() >= (1 - WIDE.tint) * light.max() - 1e-9 for light in lights)
+        assert all(light.min() >= (1 - WIDE.max_tint) * light.max() - 1e-9 for light in lights)
         hues += [colorsys.rgb_to_hsv(*light)[0] for light in lights]
     assert np.histogram(hues, bins=6, range=(0, 1))[0].min() > 10
 
 
-def test_no_mixture_of_lights_shows_a_colour_in_the_hues_of_another_category(wide: list[Scene]) -> None:
+def test_tinted_light_never_shifts_a_colour_to_the_hues_of_another_category(wide: list[Scene]) -> None:
     for scene in wide:
         for box in scene.boxes:
             colour = box.category.partition("_")[0]

@@ -1,4 +1,4 @@
-"""The pinhole camera: its laws, its file, and what it refuses."""
+"""Pinhole camera: projection, intrinsics file, and refused values."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SMALL = Camera.from_vertical_fov(1.0, 64, 48)
 CAMERA = Camera(640, 480, 500.0, 510.0, 310.0, 250.0)
 
 
-def test_unity_field_of_view() -> None:
+def test_unity_field_of_view_gives_its_focal_length() -> None:
     camera = Camera.from_vertical_fov(math.radians(60), 1024, 1024)
     assert (round(camera.fx, 2), round(camera.fy, 2)) == (886.81, 886.81)
     assert (camera.cx, camera.cy) == (511.5, 511.5)
@@ -59,7 +59,7 @@ def test_resizing_back_gives_the_same_camera() -> None:
 
 
 @pytest.mark.parametrize("size", [(640, 480), (320, 240), (1920, 1440), (213, 160), (214, 160), (640, 481), (1, 1)])
-def test_camera_follows_an_image_of_the_same_proportions(size: tuple[int, int]) -> None:
+def test_image_of_the_same_proportions_gets_the_resized_camera(size: tuple[int, int]) -> None:
     assert CAMERA.of_image(*size) == CAMERA.resized(*size)
 
 
@@ -93,14 +93,14 @@ def test_a_crop_sees_the_same_points() -> None:
     np.testing.assert_allclose(cropped.unproject([10, 20], 2.0), CAMERA.unproject([110, 70], 2.0))
 
 
-def test_matrices() -> None:
+def test_matrices_hold_the_intrinsics() -> None:
     np.testing.assert_array_equal(CAMERA.k, [[500, 0, 310], [0, 510, 250], [0, 0, 1]])
     np.testing.assert_array_equal(CAMERA.p, np.c_[CAMERA.k, np.zeros(3)])
     assert Camera.from_k(CAMERA.k.ravel(), 640, 480) == CAMERA
     assert CAMERA.focal_px == 505
 
 
-def test_unity_projection_matrix() -> None:
+def test_unity_projection_matrix_gives_the_same_camera() -> None:
     """Unity's matrix of a camera with a 60 degree field of view, without and with lens shift."""
     f = 1 / math.tan(math.radians(30))
     matrix = np.array([[f / 2, 0, 0, 0], [0, f, 0, 0], [0, 0, -1, -0.2], [0, 0, -1, 0]])
@@ -112,7 +112,7 @@ def test_unity_projection_matrix() -> None:
     assert shifted.project([0, 0, 1.0]) == pytest.approx([(1 - 0.1) * 400 - 0.5, (1 + 0.2) * 200 - 0.5])
 
 
-def test_the_intrinsics_file_comes_back(tmp_path: Path) -> None:
+def test_intrinsics_file_round_trip_keeps_the_camera(tmp_path: Path) -> None:
     path = tmp_path / "camera_intrinsics.json"
     path.write_text(json.dumps(CAMERA.to_intrinsics()))
     assert Camera.from_intrinsics_file(path).p == pytest.approx(CAMERA.p)
@@ -162,7 +162,7 @@ BAD_FILES = {
 
 
 @pytest.mark.parametrize(("text", "message"), BAD_FILES.values(), ids=BAD_FILES.keys())
-def test_a_bad_intrinsics_file_is_refused_by_name(tmp_path: Path, text: str, message: str) -> None:
+def test_bad_intrinsics_file_is_refused_with_its_name(tmp_path: Path, text: str, message: str) -> None:
     path = tmp_path / "camera_intrinsics.json"
     path.write_text(text)
     with pytest.raises(CameraError, match=rf"camera_intrinsics\.json: .*{message}"):

@@ -1,4 +1,4 @@
-"""COCO instances files: polygons and run-length codes as samples, and every problem with its place."""
+"""COCO instances files: polygons and run-length codes as samples, and problems with their location."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from unity_depth_perception.cli.main import app
 from unity_depth_perception.core.errors import DatasetError
 from unity_depth_perception.dataset.coco import CocoDataset, examine_coco
-from unity_depth_perception.dataset.coco_masks import decoded
+from unity_depth_perception.dataset.coco_masks import decode_mask
 from unity_depth_perception.dataset.files import write_image
 
 SQUARE = [[2.0, 2.0, 12.0, 2.0, 12.0, 12.0, 2.0, 12.0]]  # 10 x 10 px
@@ -63,7 +63,7 @@ def test_masks_become_one_instance_image_with_the_smaller_on_top(tmp_path: Path)
     assert sample.depth_m is None
 
 
-def test_images_may_lie_elsewhere(tmp_path: Path) -> None:
+def test_images_may_be_in_another_folder(tmp_path: Path) -> None:
     path = write(tmp_path, content())
     (tmp_path / "photos").mkdir()
     (tmp_path / "a.png").rename(tmp_path / "photos" / "a.png")
@@ -72,7 +72,7 @@ def test_images_may_lie_elsewhere(tmp_path: Path) -> None:
     assert str(tmp_path / "a.png") in problem
 
 
-def test_an_object_that_is_hidden_altogether_is_left_out(tmp_path: Path) -> None:
+def test_fully_hidden_object_is_left_out(tmp_path: Path) -> None:
     data = content()
     same = {"id": 4, "image_id": 7, "category_id": 9, "segmentation": SQUARE}
     data["annotations"] = [data["annotations"][0], same]
@@ -83,7 +83,7 @@ def test_an_object_that_is_hidden_altogether_is_left_out(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("form", ["polygons", "uncompressed", "compressed"])
-def test_every_form_of_a_mask_is_the_same_mask(form: str) -> None:
+def test_all_encodings_of_a_mask_decode_to_the_same_mask(form: str) -> None:
     mask = np.zeros((20, 30), dtype=bool)
     mask[2:12, 2:12] = True
     runs = np.diff(np.flatnonzero(np.diff(np.r_[2, mask.ravel(order="F"), 2]))).tolist()
@@ -92,7 +92,7 @@ def test_every_form_of_a_mask_is_the_same_mask(form: str) -> None:
         "uncompressed": {"size": [20, 30], "counts": runs},
         "compressed": run_length(mask),
     }
-    assert np.array_equal(decoded(forms[form], 30, 20), mask)
+    assert np.array_equal(decode_mask(forms[form], 30, 20), mask)
 
 
 def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
     assert note.endswith("got 1 cup, 1 plate")
 
 
-def test_doctor_looks_for_the_images_where_it_is_told(tmp_path: Path) -> None:
+def test_doctor_looks_for_images_in_the_given_folder(tmp_path: Path) -> None:
     path = write(tmp_path, content())
     (tmp_path / "photos").mkdir()
     (tmp_path / "a.png").rename(tmp_path / "photos" / "a.png")
@@ -166,7 +166,7 @@ PROBLEMS = {
 
 
 @pytest.mark.parametrize("name", PROBLEMS)
-def test_a_problem_is_named_with_its_place(tmp_path: Path, name: str) -> None:
+def test_problem_is_listed_with_its_location(tmp_path: Path, name: str) -> None:
     spoil, message = PROBLEMS[name]
     data = content()
     spoil(data)
@@ -174,7 +174,7 @@ def test_a_problem_is_named_with_its_place(tmp_path: Path, name: str) -> None:
         raise DatasetError("; ".join(examine_coco(write(tmp_path, data)).problems))
 
 
-def test_a_crowd_may_lack_what_objects_need(tmp_path: Path) -> None:
+def test_crowd_annotation_needs_no_object_keys(tmp_path: Path) -> None:
     data = content()
     before = examine_coco(write(tmp_path, data))
     data["annotations"].append({"iscrowd": 1})
@@ -190,7 +190,7 @@ def test_another_json_is_refused(tmp_path: Path, text: str) -> None:
     assert len(examine_coco(path).problems) == 1
 
 
-def test_a_file_that_contradicts_itself_cannot_be_opened(tmp_path: Path) -> None:
+def test_inconsistent_file_is_refused(tmp_path: Path) -> None:
     data = content()
     _second("annotations")(data)
     with pytest.raises(DatasetError, match="id 1 occurs more than once"):

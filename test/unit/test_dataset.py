@@ -1,4 +1,4 @@
-"""The dataset folder: what is written comes back, and what does not fit together is named."""
+"""Dataset folder: written samples are read back unchanged, inconsistent folders are refused."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def folder(tmp_path: Path) -> Path:
     return path
 
 
-def test_what_is_written_comes_back(folder: Path) -> None:
+def test_written_sample_is_read_back_unchanged(folder: Path) -> None:
     dataset = UnityDataset(folder)
     read, written = dataset[0], make_sample()
     np.testing.assert_array_equal(read.image, written.image)
@@ -96,7 +96,7 @@ def test_an_interrupted_writer_leaves_a_readable_folder(tmp_path: Path) -> None:
     assert [s.name for s in UnityDataset(tmp_path)] == ["00000.png"]
 
 
-def test_exr_depth(tmp_path: Path) -> None:
+def test_exr_depth_is_read(tmp_path: Path) -> None:
     """In a process of its own, since OpenCV reads OPENCV_IO_ENABLE_OPENEXR once."""
     code = (
         "import sys, numpy as np, pathlib; from unity_depth_perception.dataset.files import read_depth; import cv2\n"
@@ -196,7 +196,7 @@ def test_a_missing_folder_is_refused(tmp_path: Path) -> None:
         UnityDataset(tmp_path / "nowhere")
 
 
-def test_all_problems_are_named_at_once(folder: Path) -> None:
+def test_all_problems_are_listed_in_one_error(folder: Path) -> None:
     (folder / "images" / "00001.png").unlink()
     (folder / "masks" / "00000.png").unlink()
     with pytest.raises(DatasetError, match=r"(?s)2 problems.*masks/00000.png.*images/00001.png"):
@@ -221,7 +221,7 @@ def _truncate(path: Path) -> None:
 
 
 @pytest.mark.parametrize(("damage", "message"), BROKEN_FRAMES.values(), ids=BROKEN_FRAMES.keys())
-def test_a_broken_frame_is_named_and_the_next_is_read(
+def test_broken_frame_is_an_error_and_the_next_one_is_read(
     folder: Path, damage: Callable[[Path], object], message: str
 ) -> None:
     damage(folder)
@@ -244,7 +244,7 @@ BAD_SAMPLES = {
 
 
 @pytest.mark.parametrize(("sample", "message"), BAD_SAMPLES.values(), ids=BAD_SAMPLES.keys())
-def test_the_writer_refuses(tmp_path: Path, sample: Sample, message: str) -> None:
+def test_writer_refuses_an_inconsistent_sample(tmp_path: Path, sample: Sample, message: str) -> None:
     with DatasetWriter(tmp_path, CAMERA) as writer:
         writer.add(make_sample())
         with pytest.raises(DatasetError, match=message):
@@ -252,6 +252,6 @@ def test_the_writer_refuses(tmp_path: Path, sample: Sample, message: str) -> Non
     assert len(UnityDataset(tmp_path)) == 1
 
 
-def test_the_writer_never_mixes_two_datasets(folder: Path) -> None:
+def test_writer_refuses_a_folder_that_holds_a_dataset(folder: Path) -> None:
     with pytest.raises(DatasetError, match="holds a dataset already"):
         DatasetWriter(folder, CAMERA)

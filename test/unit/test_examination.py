@@ -1,4 +1,4 @@
-"""`doctor DATASET`: each thing that is wrong with a folder is named with its file, all at once."""
+"""`doctor DATASET`: all problems of a folder are listed, each with its file."""
 
 from __future__ import annotations
 
@@ -87,12 +87,12 @@ def test_a_good_folder_has_no_problem(folder: Path) -> None:
         "no png",
     ],
 )
-def test_contradictions_in_the_annotations(folder: Path, edit: Callable[[dict[str, Any]], None], text: str) -> None:
+def test_inconsistent_annotations_are_problems(folder: Path, edit: Callable[[dict[str, Any]], None], text: str) -> None:
     change(folder, edit)
     assert any(problem.startswith(text) for problem in examine(folder).problems)
 
 
-def test_an_object_without_a_pixel(folder: Path) -> None:
+def test_object_without_a_pixel_is_a_problem(folder: Path) -> None:
     write_mask(folder / "masks" / "00001.png", np.zeros((12, 20), np.uint16))
     assert examine(folder).problems == (
         "masks/00001.png: object 0 (red_cube) has no pixel",
@@ -100,14 +100,14 @@ def test_an_object_without_a_pixel(folder: Path) -> None:
     )
 
 
-def test_a_mask_of_another_size(folder: Path) -> None:
+def test_mask_of_another_size_is_a_problem(folder: Path) -> None:
     write_mask(folder / "masks" / "00000.png", np.zeros((6, 10), np.uint16))
     (problem,) = examine(folder).problems
     assert problem.startswith("masks/00000.png: expected 20 x 12 px")
 
 
-def test_files_that_are_missing_broken_or_hold_strangers(folder: Path) -> None:
-    """Everything is listed, not only the first ten problems or those of the first image."""
+def test_missing_file_and_unannotated_value_are_problems(folder: Path) -> None:
+    """Problems of all images are listed."""
     (folder / "images" / "00000.png").unlink()
     mask = np.full((12, 20), 9, np.uint16)
     mask[6, 4], mask[2, 5] = 1, 2
@@ -117,7 +117,7 @@ def test_files_that_are_missing_broken_or_hold_strangers(folder: Path) -> None:
     assert second.startswith("masks/00001.png: holds the values [9]")
 
 
-def test_a_category_that_is_listed_twice(folder: Path) -> None:
+def test_category_that_is_listed_twice_is_a_problem(folder: Path) -> None:
     path = folder / "annotations.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"categories": ["red_cube", "blue_parallelepiped"] * 2}))
     assert examine(folder).problems == tuple(
@@ -126,7 +126,7 @@ def test_a_category_that_is_listed_twice(folder: Path) -> None:
     )
 
 
-def test_depth_that_is_not_known_stops_a_training_of_depth(folder: Path) -> None:
+def test_missing_depth_is_a_problem_for_a_training_of_depth(folder: Path) -> None:
     """Where some images have depth, the doctor notes those that have none."""
     assert examine(folder).notes == ()
     assert len(examine(folder, needs_depth=True).problems) == 2
@@ -147,7 +147,7 @@ def test_depth_that_is_not_known_stops_a_training_of_depth(folder: Path) -> None
     ],
     ids=["no object", "one image"],
 )
-def test_what_nothing_can_be_learnt_from_is_named_before_a_training(
+def test_dataset_that_a_training_cannot_use_is_refused(
     folder: Path, edit: Callable[[dict[str, Any]], None], text: str
 ) -> None:
     path = folder / "annotations.json"
@@ -179,7 +179,7 @@ def test_a_category_with_one_object_is_noted(folder: Path) -> None:
     ],
     ids=["field of view", "principal point", "pixels"],
 )
-def test_a_camera_that_is_hardly_meant_is_noted(folder: Path, values: dict[str, float], text: str) -> None:
+def test_unusual_camera_is_noted(folder: Path, values: dict[str, float], text: str) -> None:
     path = folder / "camera_intrinsics.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | values))
     found = examine(folder)
@@ -188,7 +188,7 @@ def test_a_camera_that_is_hardly_meant_is_noted(folder: Path, values: dict[str, 
     assert note.startswith(f"camera_intrinsics.json: {text}")
 
 
-def test_what_is_no_dataset(tmp_path: Path) -> None:
+def test_folder_that_is_no_dataset_is_a_problem(tmp_path: Path) -> None:
     assert "no such folder" in examine(tmp_path / "none").problems[0]
     (tmp_path / "file").touch()
     assert "expected a dataset folder, got a file" in examine(tmp_path / "file").problems[0]

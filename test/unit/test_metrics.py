@@ -28,7 +28,7 @@ def test_a_wrong_scale_is_an_error_of_all_but_si_log() -> None:
     assert (m.delta1, m.delta2) == (0, 1)  # 1.25 < 1.3 < 1.5625
 
 
-def test_known_values() -> None:
+def test_metrics_of_two_pixels_equal_values_computed_by_hand() -> None:
     m = depth_metrics(np.array([1.0, 3.0]), np.array([2.0, 2.0]))
     assert m.abs_rel == pytest.approx(0.5)
     assert m.sq_rel == pytest.approx(0.5)  # both (1 m)^2 / 2 m
@@ -57,13 +57,13 @@ def test_a_hole_in_the_prediction_lowers_coverage_and_the_deltas(bad: float) -> 
     assert (m.abs_rel, m.coverage, m.delta1, m.delta3, m.pixel_count) == (0, 0.75, 0.75, 0.75, 600)
 
 
-def test_nothing_predicted_is_a_miss_everywhere() -> None:
+def test_prediction_without_depth_is_a_miss_everywhere() -> None:
     m = depth_metrics(np.full_like(TRUTH, np.nan), TRUTH)
     assert math.isnan(m.abs_rel)
     assert (m.delta1, m.coverage) == (0, 0)
 
 
-def test_no_truth_is_no_score() -> None:
+def test_image_without_truth_has_no_score() -> None:
     m = depth_metrics(TRUTH, np.full_like(TRUTH, np.nan))
     assert m.pixel_count == 0
     assert all(math.isnan(v) for name, v in asdict(m).items() if name != "pixel_count")
@@ -74,7 +74,7 @@ def test_another_size_is_refused() -> None:
         depth_metrics(TRUTH[:10], TRUTH)
 
 
-def test_the_mean_is_over_images_that_have_a_value() -> None:
+def test_mean_is_over_the_images_where_a_metric_is_defined() -> None:
     nothing = depth_metrics(TRUTH, np.full_like(TRUTH, np.nan))
     mean = mean_metrics([depth_metrics(TRUTH * 1.1, TRUTH), depth_metrics(TRUTH[:1] * 1.3, TRUTH[:1]), nothing])
     assert isinstance(mean, DepthMetrics)
@@ -82,7 +82,7 @@ def test_the_mean_is_over_images_that_have_a_value() -> None:
     assert mean.pixel_count == 630
 
 
-def test_the_mean_of_nothing_is_refused() -> None:
+def test_mean_of_no_image_is_refused() -> None:
     with pytest.raises(InputError, match="at least one"):
         mean_metrics([])
 
@@ -101,7 +101,7 @@ MATCHES = {
 
 
 @pytest.mark.parametrize(("iou", "predicted", "true", "scores", "expected"), MATCHES.values(), ids=MATCHES.keys())
-def test_matching(
+def test_matching_takes_each_object_once(
     iou: list[list[float]], predicted: str, true: str, scores: list[float] | None, expected: list[tuple[int, int]]
 ) -> None:
     assert match_objects(np.array(iou), list(predicted), list(true), scores) == expected

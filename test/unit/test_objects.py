@@ -27,7 +27,7 @@ BOX = ObjectDistance(
 )
 
 
-def test_json_comes_back() -> None:
+def test_json_round_trip_keeps_the_object() -> None:
     assert ObjectDistance.from_json(json.loads(json.dumps(BOX.to_json()))) == BOX
 
 
@@ -49,7 +49,7 @@ def test_an_annotation_needs_no_results() -> None:
 
 
 @pytest.mark.parametrize("parent", [{}, {"parent_id": None}, {"parent_id": -1}], ids=["absent", "null", "-1"])
-def test_no_parent(parent: dict[str, Any]) -> None:
+def test_missing_null_and_negative_parent_mean_no_parent(parent: dict[str, Any]) -> None:
     assert ObjectDistance.from_json({"id": 0, "category": "red_cube", "bbox": [0, 0, 1, 1]} | parent).parent_id is None
 
 
@@ -73,7 +73,7 @@ BAD_OBJECTS = {
 
 
 @pytest.mark.parametrize(("data", "message"), BAD_OBJECTS.values(), ids=BAD_OBJECTS.keys())
-def test_a_bad_object_is_refused_by_name(data: dict[str, Any], message: str) -> None:
+def test_bad_object_is_refused_with_its_source(data: dict[str, Any], message: str) -> None:
     with pytest.raises(InputError, match=rf"^00042\.png: .*{message}"):
         ObjectDistance.from_json(data, source="00042.png")
 
@@ -82,11 +82,11 @@ def test_a_bad_object_is_refused_by_name(data: dict[str, Any], message: str) -> 
     ("category", "shape"),
     [("red_cube", "cube"), ("dark_red_parallelepiped", "parallelepiped"), ("cube", "cube"), ("", "")],
 )
-def test_shape(category: str, shape: str) -> None:
+def test_shape_is_the_last_part_of_a_category(category: str, shape: str) -> None:
     assert shape_of(category) == shape
 
 
-def test_poses_come_back() -> None:
+def test_pose_round_trip_keeps_the_pose() -> None:
     rng = np.random.default_rng(0)
     half_turns = [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]  # where many formulas divide by zero
     for q in [*np.array(half_turns, float), *rng.normal(size=(50, 4))]:

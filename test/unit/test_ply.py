@@ -12,7 +12,7 @@ from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.export.ply import write_ply
 
 
-def test_a_cloud_comes_back_without_its_invalid_points(tmp_path: Path) -> None:
+def test_written_cloud_is_read_back_without_invalid_points(tmp_path: Path) -> None:
     points = np.array([[[0, 1, 2], [np.nan, 0, 1]], [[3, 4, np.inf], [-5, 6, 7.5]]], np.float32)  # organised: (2, 2, 3)
     colours = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
     assert write_ply(tmp_path / "cloud.ply", points, colours) == 2
@@ -21,7 +21,7 @@ def test_a_cloud_comes_back_without_its_invalid_points(tmp_path: Path) -> None:
     assert b"format binary_little_endian 1.0" in (tmp_path / "cloud.ply").read_bytes()
 
 
-def test_no_valid_point_gives_an_empty_cloud(tmp_path: Path) -> None:
+def test_cloud_without_valid_points_is_empty(tmp_path: Path) -> None:
     assert write_ply(tmp_path / "empty.ply", np.full((4, 3), np.nan, np.float32), np.zeros((4, 3), np.uint8)) == 0
 
 

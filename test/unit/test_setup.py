@@ -1,4 +1,4 @@
-"""`make setup`: steps are done once, an interruption is mended, and what cannot be mended is said clearly."""
+"""`make setup`: steps run once, interrupted steps run again, and errors name cause and remedy."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def install(site_packages: Path, name: str, record: str | None) -> Path:
     return folder
 
 
-def test_half_installed_packages_are_forgotten(tmp_path: Path) -> None:
+def test_half_installed_packages_are_removed(tmp_path: Path) -> None:
     whole = install(tmp_path, "whole", "whole/__init__.py,,\nwhole-1.0.dist-info/INSTALLER,,\n")
     copied = install(tmp_path, "copied", "copied/__init__.py,,\n")  # the wheel's own record, not yet pip's
     begun = install(tmp_path, "begun", None)
@@ -68,7 +68,7 @@ def test_half_installed_packages_are_forgotten(tmp_path: Path) -> None:
     assert not (tmp_path / "~orch").exists()
 
 
-def test_environment_without_site_packages_has_nothing_to_forget(tmp_path: Path) -> None:
+def test_environment_without_site_packages_needs_no_removal(tmp_path: Path) -> None:
     setup_env.remove_half_installed(tmp_path / "missing")
 
 
@@ -94,7 +94,7 @@ def test_requested_python_that_does_not_start_is_refused(tmp_path: Path) -> None
         choose_python(str(tmp_path / "python9"))
 
 
-def test_machine_without_supported_python(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_machine_without_supported_python_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     def describe(command: str) -> dict[str, Any] | None:
         return {"version": [3, 13], "executable": command} if command == "python3" else None
 
@@ -133,7 +133,7 @@ def test_missing_compiler_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         check_machine(GOOD_PYTHON, tmp_path / ".venv")
 
 
-def test_full_disk_is_said_with_numbers(tmp_path: Path) -> None:
+def test_full_disk_is_refused_with_numbers(tmp_path: Path) -> None:
     check_disk(tmp_path, needed_gb=0)
     with pytest.raises(SetupError, match=r"expected 1e\+09 GB of free disk .*, got [\d.]+ GB"):
         check_disk(tmp_path, needed_gb=1e9)
@@ -168,7 +168,7 @@ def test_known_failures_are_explained(output: str, meaning: str) -> None:
     assert bool(explain_failure(output)) == bool(meaning)
 
 
-def test_failed_command_tells_its_log(tmp_path: Path) -> None:
+def test_failed_command_names_its_log(tmp_path: Path) -> None:
     log = tmp_path / "log.txt"
     command = [sys.executable, "-c", "print('reading'); raise SystemExit('No space left on device')"]
     with pytest.raises(SetupError, match=r"(?s)ended with code 1: the disk is full.*reading.*log\.txt"):
@@ -183,7 +183,7 @@ def test_progress_numbers_its_steps(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.splitlines()[:2] == ["[1/2] First ... up to date", "[2/2] Second ..."]
 
 
-def test_two_setups_do_not_mix(tmp_path: Path) -> None:
+def test_second_concurrent_setup_is_refused(tmp_path: Path) -> None:
     lock = tmp_path / ".venv" / "setup" / "lock"
     with locked(lock), pytest.raises(SetupError, match=r"another setup of .*\.venv is running"), locked(lock):
         pass

@@ -1,4 +1,4 @@
-"""The box around what is seen of an object."""
+"""3D bounding box of the visible surface of an object."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_one_pixel_is_as_wide_as_its_rays() -> None:
 
 @pytest.mark.parametrize("missing", ["median", "nearest", "farthest"])
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_without_depth_there_is_no_box(missing: str, value: float) -> None:
+def test_object_without_depth_has_no_box(missing: str, value: float) -> None:
     assert visible_box(item(**{missing: value}), CAMERA) is None
 
 

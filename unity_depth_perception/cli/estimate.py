@@ -62,7 +62,7 @@ def estimate(
     from unity_depth_perception.pipeline import PerceptionPipeline
 
     cameras = CameraSource(intrinsics=intrinsics, vertical_fov_deg=vertical_fov)
-    _refuse_missing(images)
+    _require_files(images)
     scale = DepthScale() if metres_per_unit is None else DepthScale("fixed", metres_per_unit)
     require_usable(depth_model, segmentation_model, scale)
     if metres_per_unit is not None and is_metric(depth_model):
@@ -87,8 +87,8 @@ def estimate(
         raise ImageError(f"{len(failures)} of {len(images)} images were left out:{_listed(failures)}")
 
 
-def _refuse_missing(images: list[Path]) -> None:
-    """Before models load: files that are not there, all in one message."""
+def _require_files(images: list[Path]) -> None:
+    """Raise one ImageError that lists all missing files, before models load."""
     missing = (image for image in images if not image.is_file())
     problems = [f"{image}: {'a folder; name its images' if image.is_dir() else 'no such file'}" for image in missing]
     if problems:
@@ -104,7 +104,7 @@ def _frame(path: Path, cameras: CameraSource) -> Frame:
 
 
 def _line(image: Path, objects: Sequence[ObjectDistance], beyond_px: int) -> str:
-    """One image for the terminal: its objects, and what its 16-bit depth could not hold."""
+    """Line of output for one image: its objects, and the number of pixels too far for 16-bit depth."""
     found = ", ".join(f"{item.category} {item.distance.median:.3f} m" for item in objects) or "no objects"
     note = f" ({beyond_px} px are too far for the 16-bit png: 0 there, right in the .npy)" if beyond_px else ""
     return f"{image.name}: {found}{note}"

@@ -1,4 +1,4 @@
-"""`unity-depth evaluate`: the pipeline over a dataset folder, and how far it is from the truth."""
+"""`unity-depth evaluate`: errors of the pipeline over a dataset folder against its ground truth."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from unity_depth_perception.cli.options import (
 from unity_depth_perception.cli.progress import track
 
 
-class Source(StrEnum):
-    """Where a stage's result comes from."""
+class Origin(StrEnum):
+    """Origin of a stage's result: its model, or the ground truth."""
 
     MODEL = "model"
     TRUTH = "truth"
@@ -32,14 +32,14 @@ def evaluate(
     depth_model: DepthModelOption = "compact",
     depth_weights: DepthWeightsOption = None,
     segmentation_model: SegmentationModelOption = "compact",
-    masks: Annotated[Source, typer.Option(help="truth replaces the segmentation model by the dataset's masks.")] = (
-        Source.MODEL
+    masks: Annotated[Origin, typer.Option(help="truth replaces the segmentation model by the dataset's masks.")] = (
+        Origin.MODEL
     ),
     depth: Annotated[
-        Source, typer.Option(help="truth replaces the depth model by the dataset's depth.")
-    ] = Source.MODEL,
+        Origin, typer.Option(help="truth replaces the depth model by the dataset's depth.")
+    ] = Origin.MODEL,
     camera_pose: Annotated[
-        bool, typer.Option(help="Let the pipeline know the dataset's camera poses, as a live system may.")
+        bool, typer.Option(help="Give the dataset's camera poses to the pipeline, as a live system may.")
     ] = True,
     device: DeviceOption = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N images.")] = None,
@@ -55,8 +55,8 @@ def evaluate(
     from unity_depth_perception.models.runtime.device import resolve_device
 
     data = UnityDataset(dataset)
-    depth_name = depth_model if depth is Source.MODEL else None
-    segmentation_name = segmentation_model if masks is Source.MODEL else None
+    depth_name = depth_model if depth is Origin.MODEL else None
+    segmentation_name = segmentation_model if masks is Origin.MODEL else None
     require_usable(depth_name, segmentation_name)
     chosen = resolve_device(device, torch.cuda.is_available())
     evaluator = Evaluator(

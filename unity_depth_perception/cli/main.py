@@ -15,7 +15,7 @@ from unity_depth_perception.cli.benchmark import command as benchmark
 from unity_depth_perception.cli.doctor import command as doctor
 from unity_depth_perception.core.errors import PerceptionError
 
-_NO_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
+_OUTPUT_ERRNOS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
 
 app = typer.Typer(
     help="Metric depth, segmentation and object distances for Unity simulations.",
@@ -34,14 +34,14 @@ app.command()(doctor.doctor)
 
 
 def main() -> None:
-    """Run a command; what the package refuses, or the system does (no space, no right), is one line and exit code 2."""
+    """Run a command; errors of the package, and of the system when writing (space, permissions), exit with code 2."""
     try:
         app()
     except PerceptionError as error:
         typer.echo(f"unity-depth: {error}", err=True)
         sys.exit(2)
     except OSError as error:
-        if error.errno not in _NO_PLACE:
+        if error.errno not in _OUTPUT_ERRNOS:
             raise
         typer.echo(f"unity-depth: {error.filename or 'a file'}: {error.strerror}; choose another place", err=True)
         sys.exit(2)

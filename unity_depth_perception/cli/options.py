@@ -19,10 +19,10 @@ class Size(NamedTuple):
 
 
 def parse_size(text: str) -> Size:
-    """`1024x768` as a Size.
+    """Parse `1024x768` as a Size.
 
     Raises:
-        typer.BadParameter: another form, or a side below 16 px.
+        typer.BadParameter: the text has another form, or a side is below 16 px.
     """
     width, _, height = str(text).lower().partition("x")
     if not (width.isdecimal() and height.isdecimal() and int(width) >= 16 and int(height) >= 16):
@@ -36,7 +36,8 @@ DepthModelOption = Annotated[
     str, typer.Option("--depth-model", help="Name of the depth model, or the path of weights of train-depth.")
 ]
 DepthWeightsOption = Annotated[
-    Path | None, typer.Option("--depth-weights", help="File or folder of the depth model's weights, not the hub's.")
+    Path | None,
+    typer.Option("--depth-weights", help="File or folder of the depth model's weights; default: the hub's."),
 ]
 SegmentationModelOption = Annotated[
     str, typer.Option("--segmentation-model", help="Name of the segmentation model, or the path of a checkpoint.")

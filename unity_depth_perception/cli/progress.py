@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 def track(items: Iterable[Item], total: int, description: str) -> Iterator[Item]:
-    """The items, with a progress bar on stderr that counts them."""
+    """Iterate over items with a progress bar on stderr."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -1,4 +1,4 @@
-"""`unity-depth synthesize`: a dataset folder of virtual Unity with all ground truth."""
+"""`unity-depth synthesize`: a dataset folder of virtual scenes with all ground truth."""
 
 from __future__ import annotations
 
@@ -23,9 +23,7 @@ if TYPE_CHECKING:
 def synthesize(
     out: Annotated[Path, typer.Argument(help="Folder to write; must be new or empty.")],
     count: Annotated[int, typer.Option(min=1, max=IMAGES_PER_SEED, help="Number of images.")] = 20,
-    seed: Annotated[
-        int, typer.Option(min=0, max=LARGEST_SEED, help="Another seed gives other scenes; none was ever trained on.")
-    ] = 0,
+    seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of the scenes, which no training uses.")] = 0,
     size: SizeOption = Size(1024, 1024),
     vertical_fov: Annotated[
         float | None, typer.Option(metavar="DEG", help="Vertical field of view; drawn from the seed if not given.")
@@ -34,7 +32,7 @@ def synthesize(
         float | None, typer.Option(metavar="M", min=0.005, max=5, help="Edge of the cube prefab.", show_default="0.07")
     ] = None,
     wide: Annotated[
-        bool, typer.Option("--wide", help="More variety than the embedded models are for: far, vivid, wide lenses.")
+        bool, typer.Option("--wide", help="More variety than the models are made for: distance, colours, wide lenses.")
     ] = False,
 ) -> None:
     """Write images of virtual scenes with true depth, masks, objects, parents and camera poses."""
@@ -55,7 +53,7 @@ def synthesize(
 
 
 def _drawn_fov_rad(seed: int, variety: Variety) -> float:
-    """One camera per folder, as the dataset format has it."""
+    """Draw one field of view for the folder: the dataset format has one camera per folder."""
     import numpy as np
 
     from unity_depth_perception.synthetic.random_scene import random_fov_rad

@@ -61,14 +61,14 @@ def open_dataset(path: Path, images_dir: Path | None = None, needs_depth: bool =
     Raises:
         DatasetError: something is wrong with it; names every problem with its file.
     """
-    from unity_depth_perception.dataset.annotations import refuse
+    from unity_depth_perception.dataset.annotations import raise_if_problems
     from unity_depth_perception.dataset.coco import CocoDataset, examine_coco
     from unity_depth_perception.dataset.examination import examine
     from unity_depth_perception.dataset.reader import UnityDataset
 
     is_coco = path.suffix == ".json"
     found = examine_coco(path, images_dir) if is_coco else examine(path, needs_depth)
-    refuse(str(path), found.problems)
+    raise_if_problems(str(path), found.problems)
     if not (found.objects or needs_depth):
         raise DatasetError(f"{path}: expected objects to learn from, but no image has one")
     if found.images < 2:

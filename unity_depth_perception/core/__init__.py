@@ -1,1 +1,1 @@
-"""Value types, camera geometry, association and metrics. Needs NumPy alone."""
+"""Value types, camera geometry, support inference and metrics. Needs NumPy alone."""

@@ -59,7 +59,7 @@ class Camera:
 
     @classmethod
     def from_projection_matrix(cls, matrix: ArrayLike, width: int, height: int) -> Camera:
-        """From Unity's Camera.projectionMatrix (4, 4), which knows lens shift and physical cameras."""
+        """From Unity's Camera.projectionMatrix (4, 4), which includes lens shift and physical cameras."""
         p = np.asarray(matrix, dtype=np.float64)
         if p.shape != (4, 4):
             raise CameraError(f"expected a (4, 4) projection matrix, got shape {p.shape}")
@@ -138,7 +138,7 @@ class Camera:
 
     @property
     def focal_px(self) -> float:
-        """Mean of fx and fy [px]: the focal length of formulas that know only one."""
+        """Mean of fx and fy [px], for formulas with a single focal length."""
         return (self.fx + self.fy) / 2
 
     @property
@@ -152,7 +152,7 @@ class Camera:
         return np.hstack([self.k, np.zeros((3, 1))])
 
     def resized(self, width: int, height: int) -> Camera:
-        """The camera of this image resized to width x height: corners stay corners, so 3D points stay the same."""
+        """The camera of this image resized to width x height; corners map to corners, so 3D points stay the same."""
         if width < 1 or height < 1:
             raise CameraError(f"expected an image size of at least 1 x 1 px, got {width} x {height}")
         sx, sy = width / self.width, height / self.height
@@ -168,7 +168,7 @@ class Camera:
         return width > 0 and height > 0 and difference < self.width + self.height
 
     def of_image(self, width: int, height: int) -> Camera:
-        """The same camera for its image at another resolution.
+        """The same camera at the resolution of an image of the same proportions.
 
         Raises:
             CameraError: that image has other proportions, so it was cropped or another camera took it.
@@ -181,7 +181,7 @@ class Camera:
         return self if (width, height) == (self.width, self.height) else self.resized(width, height)
 
     def cropped(self, x_min: int, y_min: int, width: int, height: int) -> Camera:
-        """The camera of the window whose first pixel is (x_min, y_min)."""
+        """The camera of a crop of width x height px whose first pixel is (x_min, y_min)."""
         return Camera(width, height, self.fx, self.fy, self.cx - x_min, self.cy - y_min)
 
     def project(self, points: ArrayLike) -> NDArray[np.float64]:

@@ -1,10 +1,10 @@
-"""Every exception that this package raises on purpose.
+"""All exceptions that this package raises on purpose.
 
     PerceptionError
     ├── InputError           what the caller handed in cannot be used (also a ValueError)
     │   ├── CameraError      intrinsics: missing, impossible, or of another image
     │   ├── ImageError       a frame: encoding, size, step, missing bytes
-    │   ├── PoseError        a camera's pose: not what its image shows
+    │   ├── PoseError        a camera's pose that contradicts its image
     │   └── DatasetError     a dataset folder: missing or mismatched files
     ├── ModelError           unknown model name; weights missing, corrupt or of another network
     └── ConfigurationError   a parameter: unknown, of the wrong type, out of range

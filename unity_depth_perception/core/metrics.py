@@ -1,4 +1,4 @@
-"""How far a depth image is from the truth, and which objects are the same.
+"""Errors of a depth image against the truth, and matching of predicted with true objects.
 
 The depth measures are those of Eigen et al. (2014), as monocular depth papers report them; SILog is KITTI's.
 """
@@ -22,16 +22,16 @@ IOU_THRESHOLD = 0.5
 class DepthMetrics:
     """Errors of a depth image over the pixels whose truth is finite and > 0.
 
-    The first five are means over those of them that the prediction covers with a finite depth > 0; an uncovered pixel
-    has no error that could enter a mean. The deltas count it as a miss, and `coverage` says how many there are: a
-    network cannot better its score by leaving pixels out unseen.
+    The first five are means over the pixels that the prediction covers with a finite depth > 0. The deltas count an
+    uncovered pixel as a miss, and `coverage` reports the covered share: a network cannot improve its score unnoticed
+    by leaving pixels out.
 
     Attributes:
         abs_rel: mean of |p - t| / t.
         sq_rel: mean of (p - t)^2 / t [m].
         rmse: root of the mean of (p - t)^2 [m].
         rmse_log: root of the mean of (ln p - ln t)^2.
-        si_log: 100 times the standard deviation of ln p - ln t, which no global scale changes.
+        si_log: 100 times the standard deviation of ln p - ln t; independent of a global scale.
         delta1, delta2, delta3: share of pixels with max(p / t, t / p) < 1.25, 1.25^2, 1.25^3.
         coverage: share of pixels with a finite prediction > 0.
         pixel_count: pixels with truth; without any, everything else is NaN.
@@ -84,10 +84,10 @@ def depth_metrics(prediction_m: NDArray[np.floating[Any]], truth_m: NDArray[np.f
 
 
 def mean_metrics(metrics: Sequence[DepthMetrics]) -> DepthMetrics:
-    """Each measure's mean over the images where it is defined, as papers average; `pixel_count` is the sum.
+    """Mean of each measure over the images where it is defined, as papers average; `pixel_count` is the sum.
 
     Raises:
-        InputError: there are none.
+        InputError: `metrics` is empty.
     """
     if not metrics:
         raise InputError("expected the metrics of at least one image, got none")
@@ -105,8 +105,9 @@ def match_objects(
 ) -> list[tuple[int, int]]:
     """Pairs (predicted, true) of objects of the same category whose masks overlap, each used once.
 
-    Predictions choose in the order of falling score, each the free true object with the largest IoU; without scores the
-    largest IoU chooses first. Masks of one instance image do not overlap: above an IoU of 0.5 there is no choice.
+    Greedy: predictions in the order of falling score, each takes the unmatched true object with the largest IoU;
+    without scores, pairs are taken in the order of falling IoU. Masks of one instance image do not overlap, so above
+    an IoU of 0.5 the match is unique.
 
     Args:
         iou: (len(predicted), len(true)) mask IoU.

@@ -1,4 +1,4 @@
-"""What the package says about an object, and its JSON form (the same in annotations and in results)."""
+"""Objects with their distances, and their JSON form (the same in annotations and in results)."""
 
 from __future__ import annotations
 
@@ -59,13 +59,9 @@ class ObjectDistance:
             raise InputError(f"object {self.id}: an object cannot stand on itself")
 
     def enlarged(self, factor: int) -> ObjectDistance:
-        """The same object in the image whose pixels are repeated `factor` times: its bbox moves, no length does."""
+        """The same object in the image enlarged by repeating each pixel `factor` times per side; metres stay."""
         x_min, y_min, x_max, y_max = (factor * side for side in self.bbox)
         return replace(self, bbox=(x_min, y_min, x_max, y_max), pixel_count=factor**2 * self.pixel_count)
-
-    def with_parent(self, parent_id: int | None) -> ObjectDistance:
-        """The same object standing on another one."""
-        return replace(self, parent_id=parent_id)
 
     def to_json(self) -> dict[str, Any]:
         """The OBJECT of the dataset format plus score, position, range, valid_ratio, pixel_count; NaN becomes null."""
@@ -128,7 +124,7 @@ def _number(value: float) -> float | None:
 
 
 def _whole(name: str, value: Any) -> int:
-    """A whole number, also one that was written 3.0: rounding an id would make it another object's."""
+    """Read a whole number, also one written 3.0; 3.4 is refused, since a rounded id would name another object."""
     if type(value) is int or (isinstance(value, float) and value.is_integer()):
         return int(value)
     raise InputError(f"expected {name} as a whole number, got {value!r}")

@@ -1,4 +1,4 @@
-"""The box around what is seen of an object."""
+"""3D bounding box of the visible surface of an object."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ Vector = tuple[float, float, float]
 
 
 class VisibleBox(NamedTuple):
-    """A box along the axes of the optical frame [m]."""
+    """A 3D box aligned with the axes of the optical frame [m]."""
 
     center: Vector
     size: Vector
 
 
 def visible_box(item: ObjectDistance, camera: Camera) -> VisibleBox | None:
-    """The box that fills the object's bounding box at its median depth and spans its depth from min to max.
+    """3D box of an object: its bounding box back-projected at the median depth, deep from min to max depth.
 
-    The back of an object is hidden, so the box is as deep as the surface that is seen.
+    The back of an object is hidden, so the box is as deep as the visible surface.
 
     Returns:
         None where the object has no valid depth.

@@ -1,1 +1,1 @@
-"""The Unity dataset folder: value type, reader, writer. Files are decoded with OpenCV."""
+"""Datasets as samples: Unity dataset folder (reader, writer, check) and COCO instances files."""

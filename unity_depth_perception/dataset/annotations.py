@@ -1,4 +1,4 @@
-"""annotations.json of a Unity dataset folder.
+"""Reading and checking of annotations.json of a Unity dataset folder.
 
     {"version": 1, "categories": [...]?,
      "images": [{"image": "00042.png", "objects": [OBJECT...], "camera_pose": POSE?}]}
@@ -29,7 +29,7 @@ _SHOWN = 10
 
 @dataclass(frozen=True)
 class ImageAnnotation:
-    """What annotations.json says about one image."""
+    """Annotation of one image: objects and camera pose."""
 
     image: str
     objects: tuple[ObjectDistance, ...]
@@ -56,18 +56,18 @@ class Annotations:
         """Read and check the whole file.
 
         Raises:
-            DatasetError: it is missing, not JSON, of another version, or inconsistent; names every problem found.
+            DatasetError: the file is missing, not JSON, of another version, or inconsistent; lists every problem.
         """
         annotations, problems = cls.examine(path)
-        refuse(str(path), problems)
+        raise_if_problems(str(path), problems)
         return annotations
 
     @classmethod
     def examine(cls, path: Path) -> tuple[Annotations, list[str]]:
-        """What can be read of the file, and every problem in it.
+        """Read as much of the file as possible, and list every problem in it.
 
         Raises:
-            DatasetError: it is missing, not JSON, or of another version.
+            DatasetError: the file is missing, not JSON, or of another version.
         """
         data = _load(path)
         if data.get("version") != VERSION:
@@ -77,7 +77,7 @@ class Annotations:
             raise DatasetError(f"{path}: expected a list of images under 'images', got {type(entries).__name__}")
         problems: list[str] = []
         images = [annotation for k, entry in enumerate(entries) if (annotation := _image(entry, k, problems))]
-        problems += [f"{name}: named more than once" for name in repeated(a.image for a in images)]
+        problems += [f"{name}: named more than once" for name in duplicates(a.image for a in images)]
         for annotation in images:
             problems += [f"{annotation.image}: {problem}" for problem in object_problems(annotation.objects)]
         used = {o.category for a in images for o in a.objects}
@@ -85,7 +85,7 @@ class Annotations:
         return cls(tuple(images), categories), problems
 
 
-def refuse(source: str, problems: Sequence[str]) -> None:
+def raise_if_problems(source: str, problems: Sequence[str]) -> None:
     """Raise one DatasetError that lists the problems, if there are any."""
     if not problems:
         return
@@ -95,19 +95,19 @@ def refuse(source: str, problems: Sequence[str]) -> None:
 
 
 def object_problems(objects: Sequence[ObjectDistance]) -> list[str]:
-    """What contradicts itself among the objects of one image: repeated ids, unknown parents, circles of parents."""
-    problems = [f"id {k} occurs more than once" for k in repeated(o.id for o in objects)]
+    """List inconsistencies among the objects of one image: duplicate ids, unknown parents, cycles of parents."""
+    problems = [f"id {k} occurs more than once" for k in duplicates(o.id for o in objects)]
     parents = {o.id: o.parent_id for o in objects}
     for o in objects:
         if o.id < 0:
             problems.append(f"expected ids >= 0, got {o.id}")
         if o.parent_id is not None and o.parent_id not in parents:
             problems.append(f"object {o.id} stands on object {o.parent_id}, which does not exist")
-    problems += [f"object {o.id} stands, through its parents, on itself" for o in objects if _in_circle(o.id, parents)]
+    problems += [f"object {o.id} stands, through its parents, on itself" for o in objects if _in_cycle(o.id, parents)]
     return problems
 
 
-def _in_circle(start: int, parents: dict[int, int | None]) -> bool:
+def _in_cycle(start: int, parents: dict[int, int | None]) -> bool:
     here = parents.get(start)
     for _ in range(len(parents)):
         if here is None or here == start:
@@ -129,7 +129,7 @@ def _load(path: Path) -> dict[str, Any]:
 
 
 def _image(entry: Any, number: int, problems: list[str]) -> ImageAnnotation | None:
-    """One entry, or None after its problem has been added to `problems`."""
+    """Parse one entry; on a problem, add it to `problems` and return None."""
     name = entry.get("image") if isinstance(entry, dict) else None
     if not isinstance(name, str) or Path(name).name != name or Path(name).suffix != ".png":
         problems.append(f"images[{number}]: expected 'image' as a plain file name such as 00042.png, got {name!r}")
@@ -164,12 +164,12 @@ def _categories(data: dict[str, Any], used: set[str], problems: list[str]) -> tu
     if not isinstance(listed, list) or not all(isinstance(c, str) and c for c in listed):
         problems.append(f"expected 'categories' as a list of names, got {listed!r:.80}")
         return ()
-    problems += [f"the list of categories names {category} more than once" for category in repeated(listed)]
+    problems += [f"the list of categories names {category} more than once" for category in duplicates(listed)]
     if missing := sorted(used - set(listed)):
         problems.append(f"the list of categories lacks {', '.join(missing)}, which objects have")
     return tuple(listed)
 
 
-def repeated(values: Iterable[Any]) -> list[Any]:
-    """What occurs more than once, sorted; numbers before names."""
+def duplicates(values: Iterable[Any]) -> list[Any]:
+    """Values that occur more than once, sorted, numbers before strings."""
     return sorted((v for v, count in Counter(values).items() if count > 1), key=lambda v: (isinstance(v, str), v))

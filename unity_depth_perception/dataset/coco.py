@@ -1,11 +1,11 @@
-"""A COCO instances file and its images, read as samples. https://cocodataset.org/#format-data
+"""Dataset of a COCO instances file and its images. https://cocodataset.org/#format-data
 
     {"images": [{"id", "file_name", "width", "height"}], "categories": [{"id", "name"}],
      "annotations": [{"id", "image_id", "category_id", "segmentation": polygons | RLE, "iscrowd"?}]}
 
 An instance image has one object in each pixel: where masks overlap, the smaller one is on top. Crowds (`iscrowd` 1) are
-no objects and are left out. COCO knows neither depth, nor parents, nor the camera: one with a vertical field of view of
-60 degrees stands in for it, at which nothing looks that learns masks.
+left out. COCO has neither depth, nor parents, nor cameras: samples have a camera with a vertical field of view of 60
+degrees, which training of masks does not use.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from typing import Any
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import DatasetError
-from unity_depth_perception.dataset.annotations import refuse, repeated
-from unity_depth_perception.dataset.coco_masks import decoded, flattened
+from unity_depth_perception.dataset.annotations import duplicates, raise_if_problems
+from unity_depth_perception.dataset.coco_masks import decode_mask, merge_masks
 from unity_depth_perception.dataset.examination import Examination, category_notes
 from unity_depth_perception.dataset.files import read_image
 from unity_depth_perception.dataset.sample import Sample
 
 _FOV_RAD = math.radians(60)
-_MOST_PX = 32_768  # a side of an image; pycocotools would take all memory for a mask of what is written by mistake
+_MAX_SIDE_PX = 32_768  # of an image; for a larger size written by mistake, pycocotools would take all memory
 _REQUIRED: dict[str, dict[str, tuple[type, ...]]] = {
     "images": {"id": (int, str), "file_name": (str,), "width": (int,), "height": (int,)},
     "categories": {"id": (int, str), "name": (str,)},
@@ -37,7 +37,7 @@ Entry = dict[str, Any]
 
 
 class CocoDataset:
-    """The samples of a COCO instances file, in its order; each is read when it is asked for.
+    """The samples of a COCO instances file, in its order; each is read on access.
 
     Attributes:
         names: the images' file names.
@@ -51,10 +51,10 @@ class CocoDataset:
             images_dir: folder of the images; the file's own if None.
 
         Raises:
-            DatasetError: the file cannot be read, or contradicts itself; names every problem.
+            DatasetError: the file cannot be read or is inconsistent; lists every problem.
         """
         data = _load(path)
-        refuse(str(path), list(_contradictions(data)))
+        raise_if_problems(str(path), list(_contradictions(data)))
         self.path = path
         self._images_dir = images_dir or path.parent
         self._images: list[Entry] = data["images"]
@@ -77,17 +77,17 @@ class CocoDataset:
         """Read one sample.
 
         Raises:
-            IndexError: there are fewer samples.
+            IndexError: `index` is out of range.
             DatasetError: the image cannot be read or has another size, or a mask cannot be decoded.
         """
         image, (width, height) = self._images[index], self.size(index)
         found = []
         for entry in self._annotations[image["id"]]:
             try:
-                found.append((self._name_of[entry["category_id"]], decoded(entry["segmentation"], width, height)))
+                found.append((self._name_of[entry["category_id"]], decode_mask(entry["segmentation"], width, height)))
             except ValueError as error:
                 raise DatasetError(f"{self.path}: annotation {entry['id']}: {error}") from None
-        instances, objects = flattened(found, width, height)
+        instances, objects = merge_masks(found, width, height)
         return Sample(
             name=self.names[index],
             image=read_image(self._images_dir / image["file_name"]),
@@ -97,7 +97,7 @@ class CocoDataset:
         )
 
     def pixel_problems(self, index: int) -> Iterator[str]:
-        """What is wrong with an image, or else with the masks of its objects."""
+        """Problems of an image file, or else of the masks of its objects."""
         image, (width, height) = self._images[index], self.size(index)
         try:
             shape = read_image(self._images_dir / image["file_name"]).shape
@@ -110,18 +110,18 @@ class CocoDataset:
             return
         for entry in self._annotations[image["id"]]:
             try:
-                if not decoded(entry["segmentation"], width, height).any():
+                if not decode_mask(entry["segmentation"], width, height).any():
                     yield f"annotation {entry['id']} ({image['file_name']}): its mask has no pixel"
             except ValueError as error:
                 yield f"annotation {entry['id']} ({image['file_name']}): {error}"
 
     def counts(self) -> Counter[str]:
-        """How many objects each category has."""
+        """Number of objects of each category."""
         return Counter(self._name_of[e["category_id"]] for entries in self._annotations.values() for e in entries)
 
 
 def examine_coco(path: Path, images_dir: Path | None = None) -> Examination:
-    """Look at every image and every mask of a COCO file; nothing is raised, everything is listed."""
+    """Check every image and every mask of a COCO file; problems are listed, not raised."""
     try:
         contradictions = list(_contradictions(_load(path)))
         if contradictions:
@@ -148,20 +148,20 @@ def _load(path: Path) -> dict[str, list[Entry]]:
 
 
 def _contradictions(data: dict[str, list[Entry]]) -> Iterator[str]:
-    """What is wrong with the file by itself."""
-    if misfits := [misfit for kind in _REQUIRED for misfit in _misfits(kind, data[kind])]:
-        yield from misfits
+    """Inconsistencies within the file, without its images."""
+    if problems := [problem for kind in _REQUIRED for problem in _key_problems(kind, data[kind])]:
+        yield from problems
         return
     for kind in ("images", "categories"):
         if not data[kind]:
             yield f"{kind}: expected at least one, but it names none"
     unique = (("images", "id"), ("images", "file_name"), ("annotations", "id"), ("categories", "id"))
     for kind, key in (*unique, ("categories", "name")):
-        yield from (f"{kind}: {key} {value} occurs more than once" for value in repeated(e[key] for e in data[kind]))
+        yield from (f"{kind}: {key} {value} occurs more than once" for value in duplicates(e[key] for e in data[kind]))
     for entry in data["images"]:
-        if not all(0 < entry[side] <= _MOST_PX for side in ("width", "height")):
+        if not all(0 < entry[side] <= _MAX_SIDE_PX for side in ("width", "height")):
             yield (
-                f"{entry['file_name']}: expected width and height from 1 to {_MOST_PX} px, "
+                f"{entry['file_name']}: expected width and height from 1 to {_MAX_SIDE_PX} px, "
                 f"got {entry['width']}, {entry['height']}"
             )
     images, categories = ({entry["id"] for entry in data[kind]} for kind in ("images", "categories"))
@@ -172,8 +172,8 @@ def _contradictions(data: dict[str, list[Entry]]) -> Iterator[str]:
             yield f"annotation {entry['id']}: there is no category {entry['category_id']}"
 
 
-def _misfits(kind: str, entries: list[Entry]) -> Iterator[str]:
-    """Keys that are missing or hold something else than they should."""
+def _key_problems(kind: str, entries: list[Entry]) -> Iterator[str]:
+    """Required keys that are missing or of another type."""
     for k, entry in enumerate(entries):
         for key, types in _REQUIRED[kind].items():
             if type(entry.get(key)) not in types or entry[key] == "":

@@ -1,4 +1,4 @@
-"""Masks of COCO: polygons or run-length codes in, one instance image out."""
+"""Decoding of COCO masks (polygons, run-length codes), and their merging into one instance image."""
 
 from __future__ import annotations
 
@@ -12,35 +12,35 @@ from pycocotools import mask as coco_mask
 
 from unity_depth_perception.core.objects import ObjectDistance
 
-_FARTHEST = 4  # times the image's longer side
+_MAX_DISTANCE_RATIO = 4  # of a polygon's coordinates to the longer side of the image
 
 Mask = NDArray[np.bool_]
 
 
-def decoded(segmentation: Any, width: int, height: int) -> Mask:
-    """The mask (H, W) of polygons or of a run-length code.
+def decode_mask(segmentation: Any, width: int, height: int) -> Mask:
+    """Decode polygons or a run-length code to a mask (H, W).
 
     Raises:
-        ValueError: it is neither, or a code of another size.
+        ValueError: the segmentation is neither, or a code of another size.
     """
     if isinstance(segmentation, dict):
-        _refuse_other_runs(segmentation, width, height)
-        codes = segmentation if isinstance(segmentation["counts"], str) else _encoded(segmentation, width, height)
+        _require_valid_run_lengths(segmentation, width, height)
+        codes = segmentation if isinstance(segmentation["counts"], str) else _encode(segmentation, width, height)
     else:
         if not (isinstance(segmentation, list) and all(_is_polygon(polygon) for polygon in segmentation)):
             raise ValueError(
                 f"expected polygons [[x, y, x, y, x, y, ...]] or a run-length code, got {segmentation!r:.60}"
             )
         farthest = max((abs(v) for polygon in segmentation for v in polygon), default=0)
-        if farthest > _FARTHEST * max(width, height):  # pycocotools walks along every pixel of an outline
+        if farthest > _MAX_DISTANCE_RATIO * max(width, height):  # pycocotools visits every pixel of an outline
             raise ValueError(f"expected polygons in an image of {width} x {height} px, got a point at {farthest:g}")
         if not segmentation:
             return np.zeros((height, width), dtype=bool)
-        codes = coco_mask.merge(_encoded(segmentation, width, height))
+        codes = coco_mask.merge(_encode(segmentation, width, height))
     return np.asarray(coco_mask.decode(codes), dtype=bool)
 
 
-def _refuse_other_runs(code: dict[str, Any], width: int, height: int) -> None:
+def _require_valid_run_lengths(code: dict[str, Any], width: int, height: int) -> None:
     size, counts = code.get("size"), code.get("counts")
     if size != [height, width]:
         raise ValueError(f"expected a run-length code of size {[height, width]}, got {size!r:.60}")
@@ -52,7 +52,7 @@ def _refuse_other_runs(code: dict[str, Any], width: int, height: int) -> None:
         raise ValueError(f"expected run lengths that sum to {height * width} px, got {sum(counts)}")
 
 
-def _encoded(segmentation: Any, width: int, height: int) -> Any:
+def _encode(segmentation: Any, width: int, height: int) -> Any:
     try:
         return coco_mask.frPyObjects(segmentation, height, width)
     except (TypeError, ValueError, OverflowError) as error:
@@ -64,10 +64,10 @@ def _is_polygon(points: Any) -> bool:
     return numbers and len(points) >= 6 and len(points) % 2 == 0
 
 
-def flattened(
+def merge_masks(
     found: Iterable[tuple[str, Mask]], width: int, height: int
 ) -> tuple[NDArray[np.uint16], tuple[ObjectDistance, ...]]:
-    """Masks in one instance image, the smaller on top; what is hidden altogether is left out."""
+    """Merge masks into one instance image, smaller masks on top; fully hidden objects are left out."""
     layers = sorted(found, key=lambda layer: -int(layer[1].sum()))
     stacked = np.zeros((height, width), dtype=np.uint16)
     for k, (_, mask) in enumerate(layers):

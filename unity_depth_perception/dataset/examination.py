@@ -1,4 +1,4 @@
-"""Everything that is wrong with a dataset folder, at once: what a training would trip over hours later."""
+"""Complete check of a dataset folder before a training: all problems in one list."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, DatasetError
 from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation
 from unity_depth_perception.dataset.files import read_depth, read_image, read_mask
-from unity_depth_perception.dataset.reader import depth_path, file_problems, no_folder, unannotated_ids, values_in
+from unity_depth_perception.dataset.reader import (
+    depth_path,
+    file_problems,
+    instance_values,
+    missing_folder_problem,
+    unannotated_ids_problem,
+)
 
 _FOV = "fov_vertical"
 _FOV_TOLERANCE_DEG = 0.5
@@ -25,12 +31,12 @@ _PIXEL_TOLERANCE = 0.1  # of the ratio of the focal lengths
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found; each line names its file.
+    """Result of a check; each line names its file.
 
     Attributes:
-        images, objects: how many the annotations name.
-        problems: what makes the folder unusable until it is mended.
-        notes: what is allowed but seldom meant.
+        images, objects: numbers in the annotations.
+        problems: errors that make the dataset unusable.
+        notes: warnings about valid but unusual content.
     """
 
     images: int
@@ -40,14 +46,14 @@ class Examination:
 
 
 def examine(path: Path, needs_depth: bool = False) -> Examination:
-    """Look at every file of a dataset folder, pixels included; nothing is raised, everything is listed.
+    """Check every file of a dataset folder, pixels included; problems are listed, not raised.
 
     Args:
-        needs_depth: an image whose depth is not known is a problem, as for a training of depth; else it is noted where
-            others have it.
+        needs_depth: whether an image without true depth is a problem, as for a training of depth; if False, it is a
+            note, unless no image has depth.
     """
     if not path.is_dir():
-        return Examination(0, 0, (f"{path}: {no_folder(path)}",), ())
+        return Examination(0, 0, (f"{path}: {missing_folder_problem(path)}",), ())
     try:
         annotations, found = Annotations.examine(path / "annotations.json")
     except DatasetError as error:
@@ -58,15 +64,15 @@ def examine(path: Path, needs_depth: bool = False) -> Examination:
     camera = _camera(path, problems)
     without_depth: list[str] = []
     for annotation in annotations.images:
-        of_files = [] if camera is None else list(file_problems(path, camera, annotation))
-        of_boxes = [] if camera is None else list(_box_problems(camera, annotation))
-        problems += of_boxes + (of_files or _pixel_problems(path, annotation, without_depth))
+        in_files = [] if camera is None else list(file_problems(path, camera, annotation))
+        in_boxes = [] if camera is None else list(_box_problems(camera, annotation))
+        problems += in_boxes + (in_files or _pixel_problems(path, annotation, without_depth))
     if needs_depth:
         problems += without_depth
     objects = [item for annotation in annotations.images for item in annotation.objects]
     notes = [] if camera is None else [*_camera_notes(path / "camera_intrinsics.json", camera)]
     notes += category_notes("annotations.json", annotations.categories, Counter(item.category for item in objects))
-    if not needs_depth and len(without_depth) < len(annotations.images):  # a dataset without any means to have none
+    if not needs_depth and len(without_depth) < len(annotations.images):  # a dataset without any depth is intended
         notes += without_depth
     return Examination(len(annotations.images), len(objects), tuple(problems), tuple(notes))
 
@@ -80,11 +86,12 @@ def _camera(path: Path, problems: list[str]) -> Camera | None:
 
 
 def _camera_notes(path: Path, camera: Camera) -> Iterator[str]:
-    """Intrinsics that are possible but hardly those of a Unity camera."""
-    own_deg, said_deg = math.degrees(camera.vertical_fov_rad), json.loads(path.read_text(encoding="utf-8")).get(_FOV)
-    if isinstance(said_deg, int | float) and abs(said_deg - own_deg) > _FOV_TOLERANCE_DEG:
+    """Notes on intrinsics that are possible but unusual for a Unity camera."""
+    computed_deg = math.degrees(camera.vertical_fov_rad)
+    written_deg = json.loads(path.read_text(encoding="utf-8")).get(_FOV)
+    if isinstance(written_deg, int | float) and abs(written_deg - computed_deg) > _FOV_TOLERANCE_DEG:
         yield (
-            f"{path.name}: {_FOV} says {said_deg:g} deg, but focal_length_y and height make {own_deg:.2f} deg, "
+            f"{path.name}: {_FOV} says {written_deg:g} deg, but focal_length_y and height make {computed_deg:.2f} deg, "
             "which is what counts"
         )
     if not (0 <= camera.cx < camera.width and 0 <= camera.cy < camera.height):
@@ -96,7 +103,7 @@ def _camera_notes(path: Path, camera: Camera) -> Iterator[str]:
 
 
 def _box_problems(camera: Camera, annotation: ImageAnnotation) -> Iterator[str]:
-    """Boxes that reach out of the image."""
+    """Problems of bounding boxes that extend beyond the image."""
     for item in annotation.objects:
         x_min, y_min, x_max, y_max = item.bbox
         if min(x_min, y_min) < 0 or x_max > camera.width or y_max > camera.height:
@@ -107,12 +114,12 @@ def _box_problems(camera: Camera, annotation: ImageAnnotation) -> Iterator[str]:
 
 
 def _pixel_problems(path: Path, annotation: ImageAnnotation, without_depth: list[str]) -> list[str]:
-    """What is wrong with the pixels of one image; that its depth is not known goes to `without_depth`."""
+    """Problems of the pixels of one image; missing true depth is added to `without_depth` instead."""
     mask = path / "masks" / annotation.image
     try:
         read_image(path / "images" / annotation.image)
         instances = read_mask(mask) if mask.is_file() else None
-        without_depth += _depth_lacks(path, annotation.image)
+        without_depth += _missing_depth(path, annotation.image)
     except DatasetError as error:
         return [str(error)]
     return (
@@ -120,7 +127,7 @@ def _pixel_problems(path: Path, annotation: ImageAnnotation, without_depth: list
     )
 
 
-def _depth_lacks(path: Path, image: str) -> list[str]:
+def _missing_depth(path: Path, image: str) -> list[str]:
     depth = depth_path(path, image)
     if depth is None:
         return [f"depth/{Path(image).stem}: expected true depth as .png, .exr or .npy, found none"]
@@ -129,22 +136,22 @@ def _depth_lacks(path: Path, image: str) -> list[str]:
 
 
 def _mask_problems(instances: NDArray[np.uint16], annotation: ImageAnnotation) -> Iterator[str]:
-    present = values_in(instances)
+    present = instance_values(instances)
     for item in annotation.objects:
         x_min, y_min, x_max, y_max = (max(0, side) for side in item.bbox)
         if item.id + 1 not in present:
             yield f"object {item.id} ({item.category}) has no pixel"
         elif not (instances[y_min:y_max, x_min:x_max] == item.id + 1).any():
             yield f"object {item.id} ({item.category}) has no pixel in its bbox {list(item.bbox)} of annotations.json"
-    if strangers := unannotated_ids(instances, annotation):
-        yield strangers
+    if unannotated := unannotated_ids_problem(instances, annotation):
+        yield unannotated
 
 
 def category_notes(source: str, categories: Sequence[str], counts: Counter[str]) -> Iterator[str]:
-    """Categories that have too few objects to learn from, in one line; `source` is the file that names them."""
+    """Note on categories with too few objects to train on; `source` is the file that names them."""
     few = [f"{counts[category]} {category}" for category in categories if counts[category] < 2]
     if few:
         yield (
-            f"{source}: expected several objects of each category, some to learn from and others to be judged by; "
+            f"{source}: expected several objects of each category, some for training and others for validation; "
             f"got {', '.join(few)}"
         )

@@ -1,4 +1,4 @@
-"""The image, mask and depth files of a dataset folder.
+"""Reading and writing of the image, mask and depth files of a dataset folder.
 
 image   8-bit RGB png
 mask    16-bit png, 0 = background, k = object with id k - 1
@@ -15,19 +15,19 @@ import torch
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.errors import DatasetError
-from unity_depth_perception.ops.validity import cleaned, from_millimetres, to_millimetres
+from unity_depth_perception.ops.validity import from_millimetres, invalid_to_nan, to_millimetres
 
 os.environ.setdefault(
     "OPENCV_IO_ENABLE_OPENEXR", "1"
-)  # OpenCV leaves its EXR codec off unless told before its first use
+)  # OpenCV enables its EXR codec only if this is set before its first use
 import cv2
 
-DEPTH_SUFFIXES = (".npy", ".exr", ".png")  # the first one that exists is taken
+DEPTH_SUFFIXES = (".npy", ".exr", ".png")  # in order of preference
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 def png_size(path: Path) -> tuple[int, int]:
-    """Width and height from a png's header, without decoding it."""
+    """Width and height [px] from the header of a png, without decoding it."""
     with path.open("rb") as file:
         header = file.read(24)
     if len(header) < 24 or not header.startswith(_PNG_SIGNATURE):
@@ -36,7 +36,7 @@ def png_size(path: Path) -> tuple[int, int]:
 
 
 def depth_size(path: Path) -> tuple[int, int]:
-    """Width and height of a depth file; of .exr only by decoding it."""
+    """Width and height [px] of a depth file; only .exr is decoded for it."""
     if path.suffix == ".png":
         return png_size(path)
     shape = _read_npy(path).shape if path.suffix == ".npy" else read_depth(path).shape
@@ -46,13 +46,13 @@ def depth_size(path: Path) -> tuple[int, int]:
 
 
 def read_image(path: Path) -> NDArray[np.uint8]:
-    """(H, W, 3) uint8 RGB; grey becomes RGB, alpha is left out."""
+    """Read an image as (H, W, 3) uint8 RGB; grey becomes RGB, alpha is dropped."""
     image = _decoded(path, cv2.IMREAD_COLOR)
     return np.asarray(cv2.cvtColor(image, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def read_mask(path: Path) -> NDArray[np.uint16]:
-    """(H, W) uint16 instance image."""
+    """Read an instance image (H, W) uint16."""
     mask = _decoded(path, cv2.IMREAD_UNCHANGED)
     if mask.ndim != 2 or mask.dtype not in (np.uint8, np.uint16):
         raise DatasetError(f"{path}: expected a mask with one 16-bit channel, got {mask.shape} {mask.dtype}")
@@ -60,7 +60,7 @@ def read_mask(path: Path) -> NDArray[np.uint16]:
 
 
 def read_depth(path: Path) -> NDArray[np.float32]:
-    """(H, W) float32 planar depth [m]; NaN invalid (0, negative and -Inf in the file too), +Inf beyond range."""
+    """Read planar depth (H, W) float32 [m]; NaN invalid (0, negative and -Inf in the file too), +Inf beyond range."""
     if path.suffix == ".png":
         raw = _decoded(path, cv2.IMREAD_UNCHANGED)
         if raw.ndim != 2 or raw.dtype != np.uint16:
@@ -69,7 +69,7 @@ def read_depth(path: Path) -> NDArray[np.float32]:
     values = _read_npy(path) if path.suffix == ".npy" else _read_exr(path)
     if values.ndim != 2 or values.dtype.kind != "f":
         raise DatasetError(f"{path}: expected depth (H, W) in float metres, got {values.shape} {values.dtype}")
-    return np.asarray(cleaned(torch.from_numpy(values.astype(np.float32))).numpy())
+    return np.asarray(invalid_to_nan(torch.from_numpy(values.astype(np.float32))).numpy())
 
 
 def write_image(path: Path, image: NDArray[np.uint8]) -> None:

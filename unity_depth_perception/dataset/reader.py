@@ -1,4 +1,4 @@
-"""A Unity dataset folder, checked once and then read image by image.
+"""Reader of a Unity dataset folder: checked on opening, read image by image.
 
     images/00042.png  masks/00042.png  depth/00042.png | .exr | .npy (optional)
     camera_intrinsics.json  annotations.json
@@ -16,30 +16,30 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, DatasetError
-from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation, refuse
+from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation, raise_if_problems
 from unity_depth_perception.dataset.files import DEPTH_SUFFIXES, depth_size, png_size, read_depth, read_image, read_mask
 from unity_depth_perception.dataset.sample import Sample
 
 
 class UnityDataset:
-    """The samples of a dataset folder, in the order of annotations.json; each is read when it is asked for.
+    """The samples of a dataset folder, in the order of annotations.json; each is read on access.
 
     Attributes:
         path: the folder.
         names: file names of the images.
         camera: the camera of all images.
-        categories: the list in annotations.json if it has one, else the categories of its objects, sorted.
+        categories: the list in annotations.json if present, else the sorted categories of its objects.
     """
 
     def __init__(self, path: str | Path) -> None:
-        """Check that the folder is complete and consistent: everything but the pixels.
+        """Check that the folder is complete and consistent, except for pixel values.
 
         Raises:
-            DatasetError: lists what is missing or does not fit.
+            DatasetError: files are missing or inconsistent; lists every problem.
         """
         self.path = Path(path)
         if not self.path.is_dir():
-            raise DatasetError(f"{self.path}: {no_folder(self.path)}")
+            raise DatasetError(f"{self.path}: {missing_folder_problem(self.path)}")
         if not any((self.path / "images").glob("*.png")):
             raise DatasetError(f"{self.path / 'images'}: expected images such as 00042.png, but there are none")
         annotations = Annotations.read(self.path / "annotations.json")
@@ -52,7 +52,7 @@ class UnityDataset:
         self.categories = annotations.categories
         self.names = tuple(image.image for image in annotations.images)
         self._images = annotations.images
-        refuse(
+        raise_if_problems(
             str(self.path), [line for image in self._images for line in file_problems(self.path, self.camera, image)]
         )
 
@@ -60,7 +60,7 @@ class UnityDataset:
         return len(self._images)
 
     def size(self, index: int) -> tuple[int, int]:
-        """Width and height [px] of an image, without reading it: all have the camera's."""
+        """Width and height [px] of an image, without reading it: the camera's."""
         return self.camera.width, self.camera.height
 
     def __iter__(self) -> Iterator[Sample]:
@@ -70,8 +70,8 @@ class UnityDataset:
         """Read one sample.
 
         Raises:
-            IndexError: there are fewer samples.
-            DatasetError: a file cannot be decoded, or the mask shows an object that is not annotated.
+            IndexError: `index` is out of range.
+            DatasetError: a file cannot be decoded, or the mask holds an object that is not annotated.
         """
         annotation = self._images[index]
         sample = Sample(
@@ -83,23 +83,23 @@ class UnityDataset:
             instances=read_mask(mask) if (mask := self.path / "masks" / annotation.image).is_file() else None,
             world_from_camera=annotation.world_from_camera,
         )
-        if sample.instances is not None and (strangers := unannotated_ids(sample.instances, annotation)):
-            raise DatasetError(f"{mask}: {strangers}")
+        if sample.instances is not None and (unannotated := unannotated_ids_problem(sample.instances, annotation)):
+            raise DatasetError(f"{mask}: {unannotated}")
         return sample
 
 
-def no_folder(path: Path) -> str:
-    """What is wrong with a path that is no folder."""
+def missing_folder_problem(path: Path) -> str:
+    """Message for a dataset path that is not a folder."""
     return f"expected a dataset folder, {'got a file' if path.exists() else 'but there is no such folder'}"
 
 
-def values_in(instances: NDArray[np.uint16]) -> set[int]:
-    """The values that occur in an instance image (H, W)."""
+def instance_values(instances: NDArray[np.uint16]) -> set[int]:
+    """Values that occur in an instance image (H, W)."""
     return set(np.flatnonzero(np.bincount(instances.reshape(-1))).tolist())
 
 
 def file_problems(root: Path, camera: Camera, annotation: ImageAnnotation) -> Iterator[str]:
-    """What is wrong with the files of one image: all that shows without decoding them."""
+    """Problems of the files of one image that are found without decoding them."""
     image, mask = (root / folder / annotation.image for folder in ("images", "masks"))
     depth = depth_path(root, annotation.image)
     if not image.is_file():
@@ -122,18 +122,18 @@ def file_problems(root: Path, camera: Camera, annotation: ImageAnnotation) -> It
             )
 
 
-def unannotated_ids(instances: NDArray[np.uint16], annotation: ImageAnnotation) -> str | None:
-    """What the values of a mask (H, W) that belong to no annotated object are, if there are any."""
-    strangers = values_in(instances) - {0} - {o.id + 1 for o in annotation.objects}
-    if not strangers:
+def unannotated_ids_problem(instances: NDArray[np.uint16], annotation: ImageAnnotation) -> str | None:
+    """Message that lists the values of a mask (H, W) without an annotated object; None if there are none."""
+    unannotated = instance_values(instances) - {0} - {o.id + 1 for o in annotation.objects}
+    if not unannotated:
         return None
     return (
-        f"holds the values {sorted(strangers)}, but annotations.json has no objects with the ids "
-        f"{sorted(v - 1 for v in strangers)} (value = id + 1)"
+        f"holds the values {sorted(unannotated)}, but annotations.json has no objects with the ids "
+        f"{sorted(v - 1 for v in unannotated)} (value = id + 1)"
     )
 
 
 def depth_path(root: Path, image: str) -> Path | None:
-    """The depth file of an image, if it has one."""
+    """Path of the depth file of an image; None if it has none."""
     candidates = (root / "depth" / (Path(image).stem + suffix) for suffix in DEPTH_SUFFIXES)
     return next((path for path in candidates if path.is_file()), None)

@@ -1,4 +1,4 @@
-"""One image with its ground truth: the value that dataset folders hold and virtual Unity renders."""
+"""Sample: one image with its ground truth, as read from datasets and rendered by virtual Unity."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unity_depth_perception.core.objects import ObjectDistance
 
 @dataclass(frozen=True)
 class Sample:
-    """An image and what is known about it.
+    """An image with its camera and ground truth; None where a truth is unknown.
 
     Attributes:
         name: file name of the image, `00042.png`.
@@ -53,7 +53,7 @@ class Sample:
 
 
 class SampleSource(Protocol):
-    """Images with their truth by index: a UnityDataset, or scenes in memory."""
+    """Samples by index: a UnityDataset, or scenes in memory."""
 
     @property
     def names(self) -> Sequence[str]: ...

@@ -1,4 +1,4 @@
-"""Writes a Unity dataset folder, readable by UnityDataset and by Unity projects alike."""
+"""Writer of a Unity dataset folder, readable by UnityDataset and by Unity projects."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import Literal
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import DatasetError
-from unity_depth_perception.dataset.annotations import VERSION, ImageAnnotation, object_problems, refuse
+from unity_depth_perception.dataset.annotations import VERSION, ImageAnnotation, object_problems, raise_if_problems
 from unity_depth_perception.dataset.files import write_depth, write_image, write_mask
 from unity_depth_perception.dataset.sample import Sample
 
-_SAVE_EVERY = 50  # samples; what a killed program loses at most
+_SAVE_EVERY = 50  # samples; a killed program loses at most this many
 
 
 class DatasetWriter:
-    """Adds samples to a new dataset folder. A context manager; what was added stays readable if it is interrupted.
+    """Adds samples to a new dataset folder. A context manager; an interruption leaves a readable folder.
 
     Args:
         path: a folder that does not hold a dataset yet; made if missing.
         camera: the camera of all samples.
         depth_format: `npy` keeps float32 metres, NaN and Inf; `png` holds 16-bit millimetres.
-        categories: the dataset's category list and order; left out, readers take the sorted categories of the objects.
+        categories: the dataset's category list and order; if None, readers take the sorted categories of the objects.
     """
 
     def __init__(
@@ -58,10 +58,10 @@ class DatasetWriter:
         """Write the files of one sample.
 
         Raises:
-            DatasetError: its name is taken or no plain .png name, its camera is another one, its mask is missing,
-                or its objects contradict each other.
+            DatasetError: the name is taken or not a plain .png name, the camera differs from the dataset's, the mask
+                is missing, or the objects are inconsistent.
         """
-        refuse(sample.name, list(self._problems(sample)))
+        raise_if_problems(sample.name, list(self._problems(sample)))
         write_image(self.path / "images" / sample.name, sample.image)
         if sample.instances is not None:
             write_mask(self.path / "masks" / sample.name, sample.instances)
@@ -72,7 +72,7 @@ class DatasetWriter:
             self.close()
 
     def close(self) -> None:
-        """Write annotations.json; more samples may follow."""
+        """Write annotations.json; samples may still be added afterwards."""
         content: dict[str, object] = {"version": VERSION}
         if self._categories is not None:
             content["categories"] = self._categories

@@ -1,1 +1,1 @@
-"""How well the pipeline does: evaluation over datasets, reports, a baseline to compare with."""
+"""Evaluation of the pipeline over datasets: scores, reports, speed, and a baseline to compare with."""

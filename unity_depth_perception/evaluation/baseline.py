@@ -1,4 +1,4 @@
-"""Where the constants of the floor-plane baseline come from."""
+"""Measurement of the constants of the floor-plane baseline."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from unity_depth_perception.models.floor_plane_baseline import FloorPlane
 
 
 def measure_floor_plane(samples: Iterable[Sample]) -> FloorPlane:
-    """The median camera over the floor z = 0, and the median depth of what lies at or above the horizon.
+    """Median height and pitch of the cameras over the floor z = 0, and median depth at and above the horizon.
 
     Raises:
         DatasetError: no sample, or one without a camera pose or true depth, or none that sees the horizon.
@@ -37,7 +37,7 @@ def measure_floor_plane(samples: Iterable[Sample]) -> FloorPlane:
 
 
 def _above_horizon(camera: Camera, up: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """(H, W) pixels whose ray rises or stays level; `up` (3,) is against gravity, in the optical frame."""
+    """(H, W) bool: pixels at or above the horizon, whose ray does not fall; `up` (3,) is against gravity."""
     rows, columns = np.mgrid[: camera.height, : camera.width]
     rays = camera.unproject(np.stack([columns, rows], axis=-1), np.ones((camera.height, camera.width)))
     return np.asarray(rays @ up >= 0)

@@ -1,8 +1,8 @@
 """Average precision of masks and boxes as COCO defines it, computed by pycocotools.
 
 AP is the mean over the IoU thresholds 0.50, 0.55 .. 0.95, AP50 that of 0.50 alone, both the mean over the categories
-that the truth has. It measures how all candidates are ranked, down to the least likely: of each image and category the
-100 surest candidates count, or where a segmentation has none, its instances. https://cocodataset.org/#detection-eval
+that occur in the truth. AP rates the ranking of candidates by score: the 100 candidates of highest score count in each
+image and category, or the instances of a segmentation without candidates. https://cocodataset.org/#detection-eval
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.models.mask_rcnn.paste_masks import MASK_THRESHOLD, windows
 from unity_depth_perception.models.protocols import Candidates, Segmentation
 
-_LEAST_SCORE = 0.005  # of a candidate in a category: what is less likely comes last anyway
+_LEAST_SCORE = 0.005  # of a candidate in a category; lower scores would rank last and change AP little
 
 
 @dataclass(frozen=True)
 class CocoScores:
-    """0..1; NaN where the truth has no object.
+    """Average precision and recall, 0..1; NaN if the truth has no object.
 
     Attributes:
         recall: for each category of the truth, the share of its objects that are instances with a mask IoU >= 0.5.
@@ -43,7 +43,7 @@ class CocoScores:
 
 
 class CocoEvaluation:
-    """Collects frames, as run-length codes, and scores them all at once."""
+    """Collects frames as run-length codes and scores all of them together."""
 
     def __init__(self) -> None:
         self._images: list[dict[str, int]] = []
@@ -53,7 +53,7 @@ class CocoEvaluation:
         self._category_ids: dict[str, int] = {}
 
     def add(self, predicted: Segmentation, true: Segmentation) -> None:
-        """One frame: what was found and what is there.
+        """Add the prediction and the truth of one frame.
 
         Raises:
             InputError: the two instance images differ in size.
@@ -71,7 +71,7 @@ class CocoEvaluation:
         self._true += self._entries(true)
 
     def scores(self) -> CocoScores:
-        """Of all frames so far."""
+        """Score all frames added so far."""
         if not self._true:
             return CocoScores(math.nan, math.nan, math.nan, math.nan)
         masks, boxes = (self._evaluated(self._ranked, kind) for kind in ("segm", "bbox"))
@@ -87,7 +87,7 @@ class CocoEvaluation:
         ]
 
     def _candidates(self, found: Candidates, height: int, width: int) -> list[dict[str, Any]]:
-        """COCO annotations of all that one frame may show, one for each category that it may be of."""
+        """COCO annotations of all candidates of one frame, one for each category of sufficient score."""
         entries = []
         scores = found.scores.tolist()
         for index, rows, columns, soft in windows(found.masks, found.boxes, found.seen, height, width):
@@ -124,7 +124,7 @@ class CocoEvaluation:
         return evaluated
 
     def _indexed(self, entries: Sequence[dict[str, Any]]) -> COCO:
-        """Ids count from 1: pycocotools takes 0 for no match."""
+        """A COCO index of annotations. Ids count from 1: pycocotools takes 0 for no match."""
         coco = COCO()
         coco.dataset = {
             "images": self._images,

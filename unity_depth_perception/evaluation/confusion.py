@@ -1,4 +1,4 @@
-"""Which categories are taken for which: objects matched by their masks alone, counted by both their names."""
+"""Confusion matrix of categories, over objects that are matched by their masks alone."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ INVENTED = "invented"  # the row of predictions where there is no object
 Confusion = Mapping[str, Mapping[str, int]]
 
 
-def confusion(taken_for: Iterable[tuple[str | None, str | None]]) -> dict[str, dict[str, int]]:
-    """Counts of (true, predicted) categories as rows of columns; what never occurred is left out.
+def confusion(category_pairs: Iterable[tuple[str | None, str | None]]) -> dict[str, dict[str, int]]:
+    """Count pairs (true, predicted) of categories, as rows by true category; pairs that never occur are left out.
 
     None as the predicted category counts as `missed`, None as the true one as `invented`; both come last.
     """
     counts = Counter(
         (INVENTED if true is None else true, MISSED if predicted is None else predicted)
-        for true, predicted in taken_for
+        for true, predicted in category_pairs
     )
     rows: dict[str, dict[str, int]] = {}
     for true, predicted in sorted(counts, key=lambda pair: (pair[0] == INVENTED, pair[0], pair[1] == MISSED, pair[1])):
@@ -27,12 +27,12 @@ def confusion(taken_for: Iterable[tuple[str | None, str | None]]) -> dict[str, d
 
 
 def axes(table: Confusion) -> tuple[list[str], list[str]]:
-    """Names of the rows and of the columns of the full matrix: all categories in one order, then what has no match."""
+    """Names of the rows and columns of the full matrix: all categories in one order, then the unmatched."""
     names = sorted({name for true, row in table.items() for name in (true, *row)} - {MISSED, INVENTED})
     return [*names, INVENTED], [*names, MISSED]
 
 
 def mistakes(table: Confusion) -> list[tuple[str, str, int]]:
-    """(true, predicted, count) off the diagonal, the most frequent first."""
+    """Off-diagonal entries (true, predicted, count), the most frequent first."""
     wrong = [(true, name, count) for true, row in table.items() for name, count in row.items() if name != true]
     return sorted(wrong, key=lambda entry: (-entry[2], entry[:2]))

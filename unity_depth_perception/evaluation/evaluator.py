@@ -1,4 +1,4 @@
-"""RunLengths the pipeline over a dataset and scores every frame against its ground truth."""
+"""Evaluation loop: runs the pipeline over a dataset and scores every frame against its ground truth."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Progress = Callable[[Sequence[int]], Iterator[int]]
 
 @dataclass(frozen=True)
 class FrameScore:
-    """One frame against its truth; None where that truth is missing."""
+    """Scores of one frame; None for a part without ground truth."""
 
     index: int
     image: str
@@ -33,13 +33,13 @@ class FrameScore:
 
 @dataclass
 class Evaluation:
-    """All frames of a dataset.
+    """Scores of all frames of a dataset.
 
     Attributes:
         frames: scores of the frames that were processed.
-        failures: (image, error) of those that were not.
-        poses_refused: (image, error) of those whose camera pose was left out of account.
-        coco: the masks of the frames that have true ones; average precision needs all frames at once.
+        failures: (image, error) of the frames that failed.
+        poses_refused: (image, error) of the frames whose camera pose contradicts the image and was ignored.
+        coco: masks of the frames with true masks; average precision needs all frames together.
     """
 
     frames: list[FrameScore] = field(default_factory=list)
@@ -49,15 +49,15 @@ class Evaluation:
 
     @property
     def fps(self) -> float:
-        """Frames per second of the pipeline alone: without reading files and scoring."""
+        """Frames per second of the pipeline, without reading files and scoring."""
         return len(self.frames) / sum(frame.seconds for frame in self.frames)
 
 
 class Evaluator:
-    """A pipeline of which stages may be replaced by the ground truth: give None instead of the model.
+    """Evaluates a pipeline; a model that is None is replaced by the ground truth of its stage.
 
-    The dataset's camera poses, where it has them, tell the pipeline where up is, as `camera_pose` does in a live
-    system; `use_camera_pose` False withholds them.
+    The dataset's camera poses, where it has them, give the pipeline the direction of gravity, as the topic
+    `camera_pose` does in a live system; `use_camera_pose` False withholds them.
     """
 
     def __init__(
@@ -76,10 +76,10 @@ class Evaluator:
         self._true_masks = segmenter is None
 
     def evaluate(self, dataset: SampleSource, limit: int | None = None, progress: Progress = iter) -> Evaluation:
-        """Score the first `limit` images (all if None). A frame that fails is noted, and the next one is taken.
+        """Score the first `limit` images (all if None). A frame that fails is listed and skipped.
 
         Args:
-            progress: yields the indices that it is given; a place for a progress bar.
+            progress: wraps the iteration over indices, for a progress bar.
 
         Raises:
             DatasetError: the dataset is empty, or not one frame could be processed.
@@ -100,7 +100,7 @@ class Evaluator:
         return evaluation
 
     def process(self, sample: Sample) -> PerceptionResult:
-        """One sample through the pipeline, with the replaced stages taken from its truth."""
+        """Run one sample through the pipeline, with replaced stages taken from its ground truth."""
         frame = Frame(
             sample.image, sample.camera, world_from_camera=sample.world_from_camera if self.use_camera_pose else None
         )
@@ -109,11 +109,11 @@ class Evaluator:
         return self._pipeline.process(frame, depth=depth, segmentation=segmentation)
 
     def _warm_up(self, dataset: SampleSource) -> None:
-        """The first frame pays for what later ones find ready (kernels, memory): keep it out of the frame rate."""
+        """Process the first frame once before timing: it also loads kernels and allocates memory."""
         try:
             self.process(dataset[0])
         except InputError:
-            return  # the main pass names it
+            return  # reported by the main loop
 
     def _score(self, evaluation: Evaluation, index: int, sample: Sample) -> None:
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""A sample's ground truth in the form of predictions: to replace a stage, and to compare with."""
+"""Ground truth of a sample in the form of predictions, to replace a stage and to compare with."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class TrueObjects:
 
 
 def true_objects(sample: Sample, device: torch.device) -> TrueObjects:
-    """The sample's masks and annotations. Annotated ids need not be consecutive; what is not annotated is background.
+    """The sample's masks and annotations, with ids renumbered; values without annotation become background.
 
     Raises:
         DatasetError: the sample has no masks.
@@ -65,7 +65,7 @@ def true_objects(sample: Sample, device: torch.device) -> TrueObjects:
 
 
 def _true_median(sample: Sample, item: ObjectDistance) -> float:
-    """The annotated median [m], else the median of the true depth over the mask."""
+    """The annotated median [m], else the lower median of the true depth over the mask."""
     if math.isfinite(item.distance.median) or sample.depth_m is None or sample.instances is None:
         return item.distance.median
     depths = sample.depth_m[sample.instances == item.id + 1]

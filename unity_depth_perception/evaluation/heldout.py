@@ -1,4 +1,4 @@
-"""Virtual scenes that nothing trained on, from cameras of many lenses and proportions: what accuracy is measured on."""
+"""Held-out virtual scenes from cameras of many focal lengths and proportions, for measurements of accuracy."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _SIZES = ((640, 480), (512, 512), (672, 378), (480, 640))
 
 
 class HeldOutScenes:
-    """A dataset in memory, rendered on first use: each image has a camera of its own."""
+    """A dataset in memory, rendered on first use; each image has its own camera."""
 
     def __init__(self, count: int, seed: int, variety: Variety = USUAL) -> None:
         self.names = [f"{index:05d}.png" for index in range(count)]

@@ -1,4 +1,4 @@
-"""Objects of one frame against the truth: who was found, as what, how far they are, what they stand on."""
+"""Scores of the objects of one frame against the truth: detection, category, distance and parent."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from unity_depth_perception.pipeline import PerceptionResult
 class LinkScore:
     """Links child -> parent of the matched objects.
 
-    A link counts if its child is matched: an object that was not found is already missing from the recall. It is
-    correct if the truth has a link from the child's match to the parent's match; so a link to an unmatched parent is
-    wrong, and a true link whose parent was not found is missed.
+    A link counts if its child is matched: an object that was not found already lowers the recall. It is correct if the
+    truth has a link from the child's match to the parent's match; so a link to an unmatched parent is wrong, and a
+    true link whose parent was not found is missed.
 
     Attributes:
         correct, predicted, true: numbers of links.
@@ -39,21 +39,21 @@ class LinkScore:
 
     @property
     def errors(self) -> int:
-        """Links invented, and links missed; one to the wrong parent is both."""
+        """Number of false links plus missed links; a link to the wrong parent is both."""
         return self.predicted + self.true - 2 * self.correct
 
 
 @dataclass(frozen=True)
 class Matches:
-    """Who is who: pairs (predicted, true) of positions in the two lists of objects.
+    """Matched objects: pairs (predicted, true) of positions in the two lists of objects.
 
     Attributes:
-        same: pairs of the same category whose masks' IoU is at least 0.5: the objects that were found.
-        any: pairs of whatever categories, by IoU alone: they tell a wrong name from an object that was not seen.
+        same_category: pairs of the same category whose masks' IoU is at least 0.5: the objects that were found.
+        any_category: pairs by IoU alone, which distinguish a wrong category from a missed object.
     """
 
-    same: tuple[tuple[int, int], ...]
-    any: tuple[tuple[int, int], ...]
+    same_category: tuple[tuple[int, int], ...]
+    any_category: tuple[tuple[int, int], ...]
 
 
 @dataclass(frozen=True)
@@ -64,21 +64,21 @@ class ObjectScore:
         predicted: categories of the predicted objects.
         true: categories of the annotated objects.
         matched: categories of the matched pairs.
-        taken_for: (true, predicted) categories of the pairs by IoU alone; None on the side where there is no object.
+        category_pairs: (true, predicted) categories of the pairs by IoU alone; None on the side without an object.
         distance_errors: |median - truth| / truth of the matched pairs whose medians are both known.
-        links: what stands on what.
+        links: score of the links child -> parent.
     """
 
     predicted: tuple[str, ...]
     true: tuple[str, ...]
     matched: tuple[str, ...]
-    taken_for: tuple[tuple[str | None, str | None], ...]
+    category_pairs: tuple[tuple[str | None, str | None], ...]
     distance_errors: tuple[float, ...]
     links: LinkScore
 
     @property
     def errors(self) -> int:
-        """Objects missed, objects invented, and wrong or missed links: what makes a frame worse than another."""
+        """Number of missed objects, false detections, and wrong or missed links: rates frames by their errors."""
         return len(self.predicted) + len(self.true) - 2 * len(self.matched) + self.links.errors
 
 
@@ -102,17 +102,17 @@ def score_objects(result: PerceptionResult, truth: TrueObjects) -> ObjectScore:
     return ObjectScore(
         predicted=predicted,
         true=true,
-        matched=tuple(true[match] for _, match in matches.same),
-        taken_for=_taken_for(matches.any, predicted, true),
-        distance_errors=_distance_errors(matches.same, result.objects, truth.median_m),
-        links=score_links(matches.same, result.objects, truth.objects),
+        matched=tuple(true[match] for _, match in matches.same_category),
+        category_pairs=_category_pairs(matches.any_category, predicted, true),
+        distance_errors=_distance_errors(matches.same_category, result.objects, truth.median_m),
+        links=score_links(matches.same_category, result.objects, truth.objects),
     )
 
 
-def _taken_for(
+def _category_pairs(
     pairs: Sequence[tuple[int, int]], predicted: Sequence[str], true: Sequence[str]
 ) -> tuple[tuple[str | None, str | None], ...]:
-    """Every object of both sides once: pairs, then what was missed, then what was invented."""
+    """(true, predicted) categories of every object once: pairs, then missed objects, then false detections."""
     found, seen = {k for k, _ in pairs}, {m for _, m in pairs}
     missed = [(category, None) for m, category in enumerate(true) if m not in seen]
     invented = [(None, category) for k, category in enumerate(predicted) if k not in found]

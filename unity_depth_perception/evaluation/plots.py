@@ -1,4 +1,4 @@
-"""How the errors are spread, and which categories are taken for which: the plots of a report."""
+"""Plots of a report: percentiles of the errors, and the confusion matrix."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ON = {True: "white", False: "#1b263b"}  # text on a dark and on a light cell
 
 
 def save_error_plot(path: Path, abs_rel: Sequence[float], distance_errors: Sequence[float]) -> None:
-    """Write a PNG: AbsRel of the frames and relative distance errors of the matched objects, as percentiles.
+    """Write a PNG with the percentiles of AbsRel of the frames and of relative distance errors of matched objects.
 
     Args:
         abs_rel: one value per frame with true depth; may be empty.
@@ -33,7 +33,7 @@ def save_error_plot(path: Path, abs_rel: Sequence[float], distance_errors: Seque
 
 
 def save_confusion_plot(path: Path, table: Confusion) -> None:
-    """Write a PNG: true categories as rows, predicted ones as columns, counts, and as colour the share of the row."""
+    """Write a PNG of the confusion matrix: true categories as rows, predicted ones as columns, colour by row share."""
     rows, columns = axes(table)
     counts = np.array([[table.get(row, {}).get(column, 0) for column in columns] for row in rows])
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)

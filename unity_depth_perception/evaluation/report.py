@@ -1,4 +1,4 @@
-"""An evaluation as a folder: report.json, report.md and pictures."""
+"""Report of an evaluation as a folder: report.json, report.md and pictures."""
 
 from __future__ import annotations
 
@@ -25,17 +25,16 @@ _DEFINITIONS = """## How it is measured
 
 Depth: each measure is the mean over the frames of its value over the pixels whose truth is finite.
 `sq_rel` and `rmse` are in metres, `si_log` is times 100; `coverage` is the share of those pixels that have a depth.
-`mask_ap` and `mask_ap50`, `box_ap` and `box_ap50` are COCO's (pycocotools): they judge the ranking of all that the
-network takes into account, below its threshold too, each in every category that it may be of; masks may overlap.
-Objects, those that the pipeline gives: a predicted one matches a true one of the same category if their masks' IoU is
-at least 0.5.
+`mask_ap` and `mask_ap50`, `box_ap` and `box_ap50` are COCO's average precision (pycocotools). They rate the ranking of
+all candidates of the network, also those below the score threshold, each in every category; masks may overlap.
+Objects: a predicted object matches a true object of the same category if the IoU of their masks is at least 0.5.
 `recall_any_category` and the confusion of categories match by IoU alone: *missed* is a true object that no prediction
 covers, *invented* a prediction where there is no object.
 `distance_median_rel_error`, `_p90_` and `_p95_` are the 50th, 90th and 95th percentile over the matched objects of
 |median - true median| / true median.
 A link (child stands on parent) counts if the child is matched; it is correct if its parent is matched too, to the true
 parent of the child's match. `parent_f1` = 2 correct / (predicted + true) of these links; `parent_f1_between_matched` is
-that of the links whose parents are matched too: what is wrong there is not for want of the parent.
+that of the links whose parents are matched too, so that missed parents do not count.
 The errors of a frame are the objects missed, invented or of a wrong category (which counts twice), and the links missed
 or invented."""
 
@@ -85,7 +84,7 @@ def _version(distribution: str) -> str | None:
 
 
 def to_markdown(report: dict[str, Any]) -> str:
-    """The content of report.json for people."""
+    """Format the content of report.json as Markdown."""
     models = report["models"]
     lines = [
         f"# Evaluation of {Path(report['dataset']).name}",
@@ -111,13 +110,13 @@ def to_markdown(report: dict[str, Any]) -> str:
 
 
 def _images(title: str, named: list[dict[str, str]]) -> list[str]:
-    """Images and what is wrong with each, under a title that tells their number; nothing if there are none."""
+    """List images with their errors, under a title with their number; empty if there are none."""
     lines = [f"- {one['image']}: {one['error']}" for one in named]
     return ["", title.format(len(lines)), "", *lines] if lines else []
 
 
 def _caption(kind: str, frame: dict[str, Any]) -> str:
-    """Name of a frame and what is wrong with it."""
+    """Name and error of a frame."""
     if frame["error"] is None:
         return f"{frame['image']}: no depth at all"
     error = f"AbsRel {100 * frame['error']:.1f} %" if kind == "depth" else f"{frame['error']:.0f} errors"

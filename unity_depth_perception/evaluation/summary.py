@@ -1,4 +1,4 @@
-"""Scores of frames added up: the numbers of a report."""
+"""Summary of the scores of all frames: the numbers of a report."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _PERCENTILES = {"median": 50, "p90": 90, "p95": 95}  # of the distance errors
 
 
 def summarise(evaluation: Evaluation) -> dict[str, Any]:
-    """Depth as the mean over frames, objects as counts and average precision over all frames.
+    """Summarise an evaluation: depth as the mean over frames, objects as counts and average precision over all.
 
     A part without ground truth is None, and `reasons` says why.
     """
@@ -47,7 +47,7 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def summarise_depth(metrics: Sequence[DepthMetrics]) -> dict[str, float | int | None] | None:
-    """Each metric's mean over the frames that have true depth, and their number; None without any."""
+    """Mean of each metric over the frames that have true depth, and the number of frames; None without any."""
     measured = [one for one in metrics if one.pixel_count]
     if not measured:
         return None
@@ -56,18 +56,18 @@ def summarise_depth(metrics: Sequence[DepthMetrics]) -> dict[str, float | int | 
 
 
 def summarise_objects(scores: Sequence[ObjectScore]) -> dict[str, Any] | None:
-    """Precision, recall, distance errors and links over all frames; a ratio of nothing is None."""
+    """Precision, recall, distance errors and links over all frames; a ratio with denominator 0 is None."""
     if not scores:
         return None
     predicted = Counter(category for score in scores for category in score.predicted)
     true = Counter(category for score in scores for category in score.true)
     matched = Counter(category for score in scores for category in score.matched)
     errors = [error for score in scores for error in score.distance_errors]
-    taken_for = [pair for score in scores for pair in score.taken_for]
+    category_pairs = [pair for score in scores for pair in score.category_pairs]
     return {
         "frames": len(scores),
         **_found(predicted.total(), true.total(), matched.total()),
-        "recall_any_category": _ratio(sum(None not in pair for pair in taken_for), true.total()),
+        "recall_any_category": _ratio(sum(None not in pair for pair in category_pairs), true.total()),
         "distances_compared": len(errors),
         **{
             f"distance_{name}_rel_error": float(np.percentile(errors, percent)) if errors else None
@@ -78,7 +78,7 @@ def summarise_objects(scores: Sequence[ObjectScore]) -> dict[str, Any] | None:
             category: _found(predicted[category], true[category], matched[category])
             for category in sorted(predicted.keys() | true.keys())
         },
-        "confusion": confusion(taken_for),
+        "confusion": confusion(category_pairs),
     }
 
 

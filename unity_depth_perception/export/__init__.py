@@ -1,1 +1,1 @@
-"""Files for other programs."""
+"""Results as files: pictures, point clouds, result folders."""

@@ -1,4 +1,4 @@
-"""Numbers as colours, and the labelled bar that says which is which."""
+"""Colour scales for values such as depth, with a labelled colour bar."""
 
 from __future__ import annotations
 
@@ -136,6 +136,6 @@ def _multiples(step: float, low: float, high: float) -> list[float]:
 
 
 def _tick_text(tick: float, ticks: Sequence[float], unit: str) -> str:
-    """With as many decimals as the finest tick needs, the same for all."""
+    """Format a tick with as many decimals as the finest tick needs."""
     decimals = next((d for d in range(4) if all(abs(round(t, d) - t) < 1e-4 * max(abs(t), 1e-3) for t in ticks)), 4)
     return f"{tick + 0.0:.{decimals}f} {unit}"

@@ -1,4 +1,4 @@
-"""Prediction beside truth: what a person looks at to see why a frame went wrong."""
+"""Comparison picture: prediction beside truth, to see why a frame has errors."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ from unity_depth_perception.export.text import DARK, Picture, draw_text
 
 
 @dataclass(frozen=True)
-class View:
-    """What is said about an image, by a prediction or by the truth; None where nothing is.
+class FrameData:
+    """Predicted or true instances, objects and depth of a frame; None where unknown.
 
     Attributes:
         instances: (H, W) integer instance image; an object's value is its id + 1.
         objects: what is known about the instances.
         depth_m: (H, W) float32 planar depth [m].
-        notes: remarks on objects, by id.
+        notes: notes on objects, by id.
     """
 
     instances: Instances | None
@@ -39,8 +39,8 @@ class View:
     depth_m: Depth | None
     notes: Mapping[int, str] = field(default_factory=dict)
 
-    def enlarged(self, factor: int) -> View:
-        """What is said about the image whose pixels are repeated `factor` times."""
+    def enlarged(self, factor: int) -> FrameData:
+        """The same data for the image enlarged by repeating each pixel `factor` times per side."""
         return replace(
             self,
             instances=None if self.instances is None else _enlarged(self.instances, factor),
@@ -49,10 +49,10 @@ class View:
         )
 
 
-def comparison_picture(image: Picture, predicted: View, true: View, *, panel_height: int = 480) -> Picture:
-    """Two rows of panels: image, true objects, predicted objects; true depth, predicted depth, relative error.
+def comparison_picture(image: Picture, predicted: FrameData, true: FrameData, *, panel_height: int = 480) -> Picture:
+    """Draw two rows of panels: image, true objects, predicted objects; true depth, predicted depth, relative error.
 
-    Panels of what is not known are left out. Both depth panels share one colour range: the truth's where it is known.
+    Panels without data are left out. Both depth panels share one colour range: the truth's where it is known.
 
     Args:
         image: (H, W, 3) uint8 RGB.
@@ -62,7 +62,7 @@ def comparison_picture(image: Picture, predicted: View, true: View, *, panel_hei
     Returns:
         (H', W', 3) uint8 RGB.
     """
-    factor = math.ceil(panel_height / image.shape[0])  # labels want pixels, of which a small image has too few
+    factor = math.ceil(panel_height / image.shape[0])  # a small image has too few pixels for labels
     image, predicted, true = _enlarged(image, factor), predicted.enlarged(factor), true.enlarged(factor)
     px = max(round(0.036 * panel_height), 10)
     label_px = max(round(px * image.shape[0] / panel_height), 1)
@@ -81,7 +81,7 @@ def _enlarged(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
     return pixels.repeat(factor, axis=0).repeat(factor, axis=1) if factor > 1 else pixels
 
 
-def _object_panels(image: Picture, predicted: View, true: View, label_px: int) -> list[tuple[str, Picture]]:
+def _object_panels(image: Picture, predicted: FrameData, true: FrameData, label_px: int) -> list[tuple[str, Picture]]:
     return [
         (title, overlay_picture(image, view.instances, view.objects, notes=view.notes, label_px=label_px))
         for title, view in (("true objects", true), ("predicted objects", predicted))

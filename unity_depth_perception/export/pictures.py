@@ -1,4 +1,4 @@
-"""Pictures for people: depth in colour, objects over the image."""
+"""Visualisation: depth as colours, depth errors, objects drawn over the image."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from unity_depth_perception.export.colour_scale import ColourScale
 from unity_depth_perception.export.text import (
     DARK,
     LIGHT,
-    Box,
     Colour,
     Picture,
+    Rect,
     draw_text,
     place_labels,
     text_px,
@@ -28,7 +28,7 @@ from unity_depth_perception.export.text import (
 
 _MASK_OPACITY = 0.3
 _ERROR_LIMIT_PERCENT = 30.0  # relative error at the ends of the error colours
-_NOTED: Colour = (150, 20, 30)  # behind the label of an object that something is to be said about
+_NOTED: Colour = (150, 20, 30)  # background of the label of an object with a note
 _NEAREST_M = 1e-3  # a logarithmic colour scale cannot start at 0
 
 Depth = NDArray[np.float32]
@@ -38,7 +38,7 @@ Instances = NDArray[np.integer[Any]]
 def depth_picture(
     depth_m: Depth, *, near_m: float | None = None, far_m: float | None = None, label_px: int | None = None
 ) -> Picture:
-    """Depth in colour (near red, far blue, NaN grey, +Inf dark) with a logarithmic colour bar in metres at the right.
+    """Draw depth in colours (near red, far blue, NaN grey, +Inf dark) with a logarithmic colour bar in metres.
 
     Args:
         depth_m: (H, W) float32 planar depth [m].
@@ -63,7 +63,7 @@ def depth_picture(
 
 
 def error_picture(depth_m: Depth, true_depth_m: Depth, *, label_px: int | None = None) -> Picture:
-    """Signed relative error (depth - truth) / truth: red where too far, blue where too near, grey where unknown.
+    """Draw the signed relative error (depth - truth) / truth: red too far, blue too near, grey unknown.
 
     Raises:
         InputError: the two are not (H, W) of one size.
@@ -101,18 +101,18 @@ def overlay_picture(
     notes: Mapping[int, str] | None = None,
     label_px: int | None = None,
 ) -> Picture:
-    """Objects drawn over the image: masks, contours, boxes, `category  0.83 m`, and an arrow to what each stands on.
+    """Draw objects over the image: masks, contours, boxes, labels `category  0.83 m`, and an arrow to each parent.
 
     Args:
         image: (H, W, 3) uint8 RGB.
         instances: (H, W) integer instance image; an object's value is its id + 1.
         objects: what is known about the instances; the label shows the median distance, else the centre's,
             else none.
-        notes: what else the label of an object says, by id; such a label is red.
+        notes: additional text of labels, by id; a label with a note is red.
         label_px: height of the labels [px]; follows the picture's size if None.
 
     Returns:
-        (H, W, 3) uint8 RGB; the input is left alone.
+        (H, W, 3) uint8 RGB; the input is not changed.
 
     Raises:
         InputError: image and instances differ in size.
@@ -131,9 +131,9 @@ def overlay_picture(
 
 
 def object_colour(item: ObjectDistance) -> Colour:
-    """The vivid form of the colour that the category names; for any other category a colour by id.
+    """Saturated form of the colour in the category's name; for any other category a colour by id.
 
-    A wrong category thus shows at once: a red cube with a blue rim.
+    So a wrong category is visible: a red cube with a blue contour.
     """
     try:
         named = ImageColor.getrgb(item.category.partition("_")[0])[:3]
@@ -175,7 +175,7 @@ def _inside(instances: Instances, item: ObjectDistance) -> tuple[int, int]:
 
 
 def _draw_arrow(picture: Picture, start: tuple[int, int], end: tuple[int, int], line: int) -> None:
-    """A light arrow with a dark rim, so that it shows on any ground."""
+    """Draw a light arrow with a dark outline, visible on any background."""
     length = math.hypot(end[0] - start[0], end[1] - start[1])
     tip = min(9 * line / max(length, 1.0), 0.4)
     for colour, thickness in ((DARK, 4 * line), (LIGHT, 2 * line)):
@@ -191,11 +191,11 @@ def _label(item: ObjectDistance) -> str:
 def _draw_labels(
     picture: Picture, instances: Instances, objects: Sequence[ObjectDistance], notes: Mapping[int, str], px: int
 ) -> None:
-    """Labels on dark plates whose left edge has the object's colour."""
+    """Draw labels on dark plates whose left edge has the object's colour."""
     pad, strip = max(px // 4, 2), max(px // 4, 2)
     names = [f"{_label(item)}  {notes.get(item.id, '')}".rstrip() for item in objects]
     sizes = [(text_size(name, px)[0] + strip + 2 * pad, text_size(name, px)[1] + pad) for name in names]
-    boxes = place_labels(sizes, [Box(*item.bbox) for item in objects], instances > 0)
+    boxes = place_labels(sizes, [Rect(*item.bbox) for item in objects], instances > 0)
     texts = []
     for item, name, box in zip(objects, names, boxes, strict=True):
         plate = picture[box.y_min : box.y_max, box.x_min : box.x_max]

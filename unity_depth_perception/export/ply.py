@@ -14,7 +14,7 @@ _VERTEX = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u
 
 
 def write_ply(path: str | Path, points: NDArray[np.float32], colours: NDArray[np.uint8]) -> int:
-    """Write points (..., 3) [m] with colours (..., 3) uint8 RGB, binary little endian; says how many it wrote.
+    """Write points (..., 3) [m] with colours (..., 3) uint8 RGB, binary little endian; returns the number of points.
 
     Points with a coordinate that is NaN or Inf are left out.
 

@@ -1,8 +1,8 @@
-"""What the pipeline found in some images, as a folder.
+"""Folder of the pipeline's results for several images.
 
 results.json           objects of all images in the form of annotations.json, with the models and the cameras
 <stem>_depth.npy       float32 metres, NaN invalid, +Inf sky
-<stem>_depth.png       16-bit millimetres; 0 where there is no depth, or more than 16 bits hold
+<stem>_depth.png       16-bit millimetres; 0 where depth is invalid or too far for 16 bits
 <stem>_depth_colour.png, <stem>_overlay.png    pictures for people
 <stem>.ply             coloured cloud, metres in the camera's optical frame (x right, y down, z forward)
 """
@@ -26,13 +26,13 @@ from unity_depth_perception.ops.validity import exceeds_millimetres, is_valid
 from unity_depth_perception.pipeline import PerceptionResult
 
 RESULTS = "results.json"
-# After an image's stem; no two stems give one name.
+# Suffixes after an image's stem, chosen so that different stems never give the same file name.
 _DEPTH, _DEPTH_MM, _COLOUR, _OVERLAY, _CLOUD = "_depth.npy", "_depth.png", "_depth_colour.png", "_overlay.png", ".ply"
-_SAVE_EVERY = 50  # images; what a killed program loses at most of results.json
+_SAVE_EVERY = 50  # images; a killed program loses at most this many entries of results.json
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder of results: before the work, so that hours of it have a place to go.
+    """Make a folder for results; called before long computations, so that a bad path fails early.
 
     Raises:
         ConfigurationError: it cannot be made.
@@ -44,10 +44,10 @@ def make_folder(path: Path) -> None:
 
 
 class ResultFolder:
-    """Adds images to a folder of results. A context manager; what was added stays if the program is interrupted."""
+    """Adds images to a folder of results. A context manager; an interruption keeps the images added so far."""
 
     def __init__(self, path: Path, images: Sequence[Path], *, overwrite: bool = False) -> None:
-        """Make the folder, after checking that no file of these images would replace another.
+        """Make the folder, after checking that no result file of these images would replace another file.
 
         Raises:
             InputError: two images have the same stem.
@@ -56,9 +56,9 @@ class ResultFolder:
         self.path = path
         self._entries: list[dict[str, Any]] = []
         self._models: dict[str, str] = {}
-        _refuse_equal_stems(images)
+        _raise_if_stems_repeat(images)
         if not overwrite:
-            self._refuse_existing(images)
+            self._raise_if_files_exist(images)
         make_folder(path)
 
     def __enter__(self) -> ResultFolder:
@@ -71,7 +71,7 @@ class ResultFolder:
             self._save()
 
     def add(self, image: Path, result: PerceptionResult) -> int:
-        """Write the files of one image; says how many measured pixels are too far for the 16-bit png.
+        """Write the files of one image; returns the number of valid pixels that are too far for the 16-bit png.
 
         Raises:
             ConfigurationError: a file cannot be written.
@@ -100,7 +100,7 @@ class ResultFolder:
     def _file(self, stem: str, suffix: str) -> Path:
         return self.path / f"{stem}{suffix}"
 
-    def _refuse_existing(self, images: Sequence[Path]) -> None:
+    def _raise_if_files_exist(self, images: Sequence[Path]) -> None:
         suffixes = (_DEPTH, _DEPTH_MM, _COLOUR, _OVERLAY, _CLOUD)
         files = [self.path / RESULTS, *(self._file(image.stem, suffix) for image in images for suffix in suffixes)]
         taken = next((file for file in files if file.exists()), None)
@@ -116,7 +116,7 @@ class ResultFolder:
 
 
 def _entry(name: str, result: PerceptionResult, beyond_px: int) -> dict[str, Any]:
-    """The image's entry in annotations.json, and the camera and the depth that its distances come from."""
+    """Entry of the image in results.json: as in annotations.json, with the camera and the coverage of the depth."""
     return {
         "image": name,
         "objects": [item.to_json() for item in result.objects],
@@ -126,7 +126,7 @@ def _entry(name: str, result: PerceptionResult, beyond_px: int) -> dict[str, Any
     }
 
 
-def _refuse_equal_stems(images: Sequence[Path]) -> None:
+def _raise_if_stems_repeat(images: Sequence[Path]) -> None:
     by_stem: defaultdict[str, list[Path]] = defaultdict(list)
     for image in images:
         by_stem[image.stem].append(image)

@@ -1,4 +1,4 @@
-"""Text in pictures: a font that scales with the image, and labels that keep out of each other's way."""
+"""Text in pictures: a font that scales with the image, and placement of labels without overlap."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ LIGHT: Colour = (240, 240, 244)
 DARK: Colour = (22, 22, 28)
 
 
-class Box(NamedTuple):
+class Rect(NamedTuple):
     """A rectangle [px], max exclusive."""
 
     x_min: int
@@ -25,17 +25,17 @@ class Box(NamedTuple):
     x_max: int
     y_max: int
 
-    def overlap(self, other: Box) -> int:
+    def overlap(self, other: Rect) -> int:
         """Common area [px^2]."""
         width = min(self.x_max, other.x_max) - max(self.x_min, other.x_min)
         height = min(self.y_max, other.y_max) - max(self.y_min, other.y_min)
         return max(width, 0) * max(height, 0)
 
-    def moved_inside(self, width: int, height: int) -> Box:
-        """The same box pushed into an image of width x height (its top left corner wins if it does not fit)."""
+    def moved_inside(self, width: int, height: int) -> Rect:
+        """The rectangle shifted into an image of width x height; one that does not fit is aligned top left."""
         x = max(min(self.x_min, width - (self.x_max - self.x_min)), 0)
         y = max(min(self.y_min, height - (self.y_max - self.y_min)), 0)
-        return Box(x, y, x + self.x_max - self.x_min, y + self.y_max - self.y_min)
+        return Rect(x, y, x + self.x_max - self.x_min, y + self.y_max - self.y_min)
 
 
 def text_px(picture_size: Sequence[int]) -> int:
@@ -54,7 +54,7 @@ def text_size(text: str, px: int) -> tuple[int, int]:
 
 
 def draw_text(picture: Picture, texts: Sequence[tuple[str, int, int]], px: int, colour: Colour = LIGHT) -> None:
-    """Write (text, x, y) with (x, y) the top left corner of each, into `picture` in place."""
+    """Draw texts (text, x, y), with (x, y) the top left corner of each, into `picture` in place."""
     canvas = Image.fromarray(picture)
     draw = ImageDraw.Draw(canvas)
     for text, x, y in texts:
@@ -62,23 +62,23 @@ def draw_text(picture: Picture, texts: Sequence[tuple[str, int, int]], px: int, 
     picture[:] = np.asarray(canvas)
 
 
-def place_labels(sizes: Sequence[tuple[int, int]], targets: Sequence[Box], occupied: NDArray[np.bool_]) -> list[Box]:
-    """A place beside its target for each label: inside the image, off the other labels and the objects.
+def place_labels(sizes: Sequence[tuple[int, int]], targets: Sequence[Rect], occupied: NDArray[np.bool_]) -> list[Rect]:
+    """Place each label beside its target: inside the image, off the other labels and the objects.
 
     Args:
         sizes: (width, height) [px] of each label.
-        targets: the box that each label belongs to.
+        targets: bounding rectangle of the object of each label.
         occupied: (H, W) pixels that should stay visible.
     """
     height, width = occupied.shape
-    placed: list[Box] = []
+    placed: list[Rect] = []
     for size, target in zip(sizes, targets, strict=True):
         candidates = [box.moved_inside(width, height) for box in _around(size, target)]
         placed.append(min(candidates, key=lambda box: _cost(box, target, placed, occupied)))
     return placed
 
 
-def _around(size: tuple[int, int], target: Box) -> list[Box]:
+def _around(size: tuple[int, int], target: Rect) -> list[Rect]:
     """Places above, below and beside the target, nearest first."""
     width, height = size
     gap = max(height // 8, 2)
@@ -90,11 +90,11 @@ def _around(size: tuple[int, int], target: Box) -> list[Box]:
         corners += [(target.x_max + gap, y), (target.x_min - width - gap, y)]
     corners += [(middle_x, target.y_min - step * (height + gap)) for step in (2, 3)]
     corners += [(middle_x, target.y_max + gap + step * (height + gap)) for step in (1, 2)]
-    return [Box(x, y, x + width, y + height) for x, y in corners]
+    return [Rect(x, y, x + width, y + height) for x, y in corners]
 
 
-def _cost(box: Box, target: Box, placed: Sequence[Box], occupied: NDArray[np.bool_]) -> float:
-    """Hiding a label is worse than hiding an object, which is worse than standing far off."""
+def _cost(box: Rect, target: Rect, placed: Sequence[Rect], occupied: NDArray[np.bool_]) -> float:
+    """Cost of a label position: overlap with labels weighs most, then overlap with objects, then distance."""
     labels = sum(box.overlap(other) for other in placed)
     objects = int(np.count_nonzero(occupied[box.y_min : box.y_max, box.x_min : box.x_max]))
     dx = max(target.x_min - box.x_max, box.x_min - target.x_max, 0)

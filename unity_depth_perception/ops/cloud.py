@@ -1,4 +1,4 @@
-"""PointCloud2 packing."""
+"""Packing of depth and colour into the bytes of a PointCloud2."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ POINT_STEP = 16  # bytes of a packed point: x, y, z, rgb
 
 
 def pack_cloud(depth_m: Tensor, image: Tensor, camera: Camera) -> Tensor:
-    """The organised cloud (H, W, 4) float32 whose bytes are PointCloud2's fields x y z rgb, 16 bytes a point.
+    """Pack an organised cloud (H, W, 4) float32 whose bytes are PointCloud2's fields x y z rgb, 16 bytes a point.
 
     x, y, z are metres in the optical frame, all NaN where depth is invalid or infinite. rgb holds the bits 0x00RRGGBB.
     As a float that is a denormal number, which arithmetic may flush to zero: it is written through an integer view.

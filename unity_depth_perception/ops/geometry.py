@@ -13,7 +13,7 @@ from unity_depth_perception.ops.validity import is_valid
 
 
 def pixel_rays(camera: Camera, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Normalised image coordinates x (W,), y (H,) float32: pixel (u, v) at depth z is the point (x[u] z, y[v] z, z).
+    """Viewing rays x (W,), y (H,) float32 at depth 1: pixel (u, v) at depth z is the point (x[u] z, y[v] z, z).
 
     Computed in float64, so that projecting and back-projecting are inverse to well under 1e-4 px.
     """
@@ -39,7 +39,7 @@ def back_project(depth_m: Tensor, camera: Camera) -> Tensor:
 
 
 def background_points(depth_m: Tensor, instances: Tensor, camera: Camera, per_side: int = 64) -> Tensor:
-    """Points (M, 3) [m] of a grid of at most per_side x per_side pixels; NaN where an object is or depth is invalid."""
+    """Background points (M, 3) [m] on a grid of at most per_side^2 pixels; NaN on objects and at invalid depth."""
     require_size(depth_m, camera, "depth")
     require_size(instances, camera, "instance image")
     x, y = pixel_rays(camera, depth_m.device)
@@ -53,7 +53,7 @@ def background_points(depth_m: Tensor, instances: Tensor, camera: Camera, per_si
 
 
 def require_size(pixels: Tensor, camera: Camera, name: str) -> None:
-    """Refuse an image (H, W, ...) whose camera belongs to another size."""
+    """Raise CameraError unless an image (H, W, ...) has the size of its camera."""
     if tuple(pixels.shape[:2]) != (camera.height, camera.width):
         raise CameraError(
             f"expected {name} of the camera's {camera.width} x {camera.height} px, got shape {tuple(pixels.shape)}; "

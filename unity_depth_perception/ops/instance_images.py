@@ -1,4 +1,4 @@
-"""Instance images: of foreign numbering, and in which rows the objects are."""
+"""Instance images: renumbering of their objects, and the rows that objects occupy."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from torch import Tensor
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.ops.mask_indices import set_pixels
 
-_MOST = 2**16
+_VALUES = 2**16  # of a 16-bit instance image
 
 
-def numbered(instances: Tensor) -> tuple[Tensor, tuple[int, ...]]:
-    """An instance image whose objects are numbered 1..N without gaps, and the value that each had before.
+def relabel_sequential(instances: Tensor) -> tuple[Tensor, tuple[int, ...]]:
+    """Renumber the objects of an instance image 1..N without gaps, and return the value that each had before.
 
     Args:
         instances: (H, W) any integer dtype, 0..65535, 0 = background.
@@ -28,18 +28,18 @@ def numbered(instances: Tensor) -> tuple[Tensor, tuple[int, ...]]:
             f"expected an instance image (H, W) of integers, got {tuple(instances.shape)} {instances.dtype}"
         )
     index = instances.to(torch.int64)
-    if index.numel() and (index.min() < 0 or index.max() >= _MOST):
-        raise InputError(f"expected instance values 0..{_MOST - 1}, got {int(index.min())}..{int(index.max())}")
-    present = torch.bincount(index.flatten(), minlength=_MOST) > 0
+    if index.numel() and (index.min() < 0 or index.max() >= _VALUES):
+        raise InputError(f"expected instance values 0..{_VALUES - 1}, got {int(index.min())}..{int(index.max())}")
+    present = torch.bincount(index.flatten(), minlength=_VALUES) > 0
     present[0] = False
     numbers = torch.cumsum(present, 0) * present
     return numbers[index].to(torch.int32), tuple(present.nonzero().squeeze(1).tolist())
 
 
 def object_rows(instances: Tensor, margin_px: int) -> slice:
-    """The rows of an instance image (H, W) from the first object to the last, wider by a margin.
+    """Rows of an instance image (H, W) from the first object to the last, extended by a margin.
 
-    What is done per pixel of the objects need not look at the rest. Without an object it is the first row.
+    Per-pixel work on objects can skip the other rows. Without an object, the first row alone.
     """
     height = len(instances)
     on_cpu = instances.device.type == "cpu"  # where NumPy takes a third of the time of Tensor.any along rows

@@ -1,4 +1,4 @@
-"""Which pixels a mask holds."""
+"""Indices of the pixels of a mask."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ from torch import Tensor
 
 
 def set_pixels(mask: Tensor) -> Tensor:
-    """Indices (P,) int64, in raster order, of the pixels of `mask` (H, W) bool that are set: y * W + x.
+    """Flat indices (P,) int64 y * W + x, in raster order, of the True pixels of `mask` (H, W) bool.
 
-    On a CPU NumPy finds them in the same memory in a fraction of the time that Tensor.nonzero takes, which looks at
-    each pixel for itself.
+    On a CPU, NumPy finds them in the same memory in a fraction of the time of Tensor.nonzero.
     """
     if mask.device.type == "cpu":
         return torch.from_numpy(np.flatnonzero(mask.numpy()))

@@ -1,4 +1,4 @@
-"""Overlap of two instance images."""
+"""Mask overlap of the objects of two instance images."""
 
 from __future__ import annotations
 

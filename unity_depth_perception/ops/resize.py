@@ -1,4 +1,4 @@
-"""Resizing of images and of depth. Corners stay corners (align_corners=False), as in Camera.resized."""
+"""Resizing of depth and other maps. Corners map to corners (align_corners=False), as in Camera.resized."""
 
 from __future__ import annotations
 
@@ -6,33 +6,16 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unity_depth_perception.core.errors import ImageError
-
 # Neighbours that differ by more than this part of their depth lie on two sides of an edge: a surface seen at a slant of
 # 80 degrees through a 60 degree camera changes by less from pixel to pixel, at any size of 120 px or more.
 _EDGE_RATIO = 0.05
 
 
-def resize_image(image: Tensor, width: int, height: int) -> Tensor:
-    """An image (H, W, 3) uint8 resized to (height, width, 3) uint8, bilinear and antialiased."""
-    if image.ndim != 3 or image.shape[2] != 3 or image.dtype != torch.uint8:
-        raise ImageError(f"expected an image (H, W, 3) uint8, got {tuple(image.shape)} {image.dtype}")
-    if image.shape[:2] == (height, width):
-        return image
-    planes = image.permute(2, 0, 1)[None]
-    if image.device.type != "cpu":  # only the CPU has a uint8 kernel
-        planes = planes.to(torch.float32)
-    resized = functional.interpolate(planes, (height, width), mode="bilinear", align_corners=False, antialias=True)
-    if resized.dtype != torch.uint8:
-        resized = resized.round().clamp(0, 255).to(torch.uint8)
-    return resized[0].permute(1, 2, 0).contiguous()
-
-
 def resize_depth(depth_m: Tensor, width: int, height: int) -> Tensor:
-    """Depth (H, W) float32 resized to (height, width) without values that lie on no surface.
+    """Resize depth (H, W) float32 to (height, width) without mixing depths across edges.
 
     Bilinear where the four neighbours lie on one surface; the nearest pixel where they straddle an edge or one of them
-    is NaN or Inf. So it never rings, never blends an object with its background and keeps holes and sky as they are.
+    is NaN or Inf. So it never rings, never blends an object with its background, and keeps holes and sky.
     """
     if depth_m.shape == (height, width):
         return depth_m
@@ -46,12 +29,12 @@ def resize_depth(depth_m: Tensor, width: int, height: int) -> Tensor:
 
 
 def resize_map(values: Tensor, width: int, height: int) -> Tensor:
-    """A map (H, W) float of something other than depth, such as confidence, resized to (height, width): bilinear."""
+    """Resize a map (H, W) float other than depth, such as confidence, to (height, width): bilinear."""
     return functional.interpolate(values[None, None], (height, width), mode="bilinear", align_corners=False)[0, 0]
 
 
 def _on_one_surface(depth_m: Tensor) -> Tensor:
-    """Whether the 2 x 2 pixels right of and below each one lie on one surface: (H, W) bool; False with NaN or Inf."""
+    """(H, W) bool: whether each pixel and its neighbours right and below lie on one surface; False with NaN or Inf."""
     padded = functional.pad(depth_m[None, None], (0, 1, 0, 1), mode="replicate")[0, 0]
     far, near = torch.maximum(padded[1:], padded[:-1]), torch.minimum(padded[1:], padded[:-1])
     far, near = torch.maximum(far[:, 1:], far[:, :-1]), torch.minimum(near[:, 1:], near[:, :-1])
@@ -59,6 +42,6 @@ def _on_one_surface(depth_m: Tensor) -> Tensor:
 
 
 def _first_neighbour(source: int, target: int, device: torch.device) -> Tensor:
-    """The upper or left one of the two source pixels between which each target pixel's centre lies: (target,)."""
+    """Index (target,) of the source pixel left of or above the centre of each target pixel."""
     position = (torch.arange(target, device=device, dtype=torch.float32) + 0.5) * (source / target) - 0.5
     return position.clamp_(0, source - 1).to(torch.int64)

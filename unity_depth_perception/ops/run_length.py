@@ -1,4 +1,4 @@
-"""An instance image as runs of pixels: far fewer than pixels, and enough to count, to bound and to list these."""
+"""Run-length encoding of instance images, from which pixels are counted, bounded and listed."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from unity_depth_perception.ops.mask_indices import set_pixels
 
 @dataclass(frozen=True)
 class RunLengths:
-    """Pixels of one object that lie side by side in a row; object by object, in raster order within each.
+    """Runs of adjacent pixels of one object in one image row, sorted by object, in raster order within each.
 
     Attributes:
-        owner: (R,) int64 index of the object.
-        row, column: (R,) int64 where the run begins.
-        length: (R,) int64 how many pixels it has.
-        count: how many objects there are.
+        owner: (R,) int64 index of the object of each run.
+        row, column: (R,) int64 first pixel of each run.
+        length: (R,) int64 pixels of each run.
+        count: number of objects N.
     """
 
     owner: Tensor
@@ -29,23 +29,23 @@ class RunLengths:
     count: int
 
     def pixels(self, width: int) -> Tensor:
-        """Index (P,) y * width + x of every pixel of an image of this width."""
+        """Flat indices (P,) y * width + x of all pixels, for an image of this width."""
         before = self.length.cumsum(0) - self.length
         total = int(before[-1] + self.length[-1]) if len(before) else 0
         shift = torch.repeat_interleave(self.row * width + self.column - before, self.length, output_size=total)
         return shift.add_(torch.arange(total, device=shift.device))
 
     def per_object(self) -> Tensor:
-        """How many pixels (N,) int64 each object has."""
+        """Number of pixels (N,) int64 of each object."""
         return self.owner.new_zeros(self.count).index_add_(0, self.owner, self.length)
 
     def per_row(self, height: int) -> Tensor:
-        """How many pixels (N, H) int64 of each object lie in each row."""
+        """Number of pixels (N, H) int64 of each object in each row."""
         counts = self.owner.new_zeros(self.count * height)
         return counts.index_add_(0, self.owner * height + self.row, self.length).view(self.count, height)
 
     def per_column(self, width: int) -> Tensor:
-        """How many pixels (N, W) int64 of each object lie in each column: a run adds where it begins, until its end."""
+        """Number of pixels (N, W) int64 of each object in each column: +1 where a run starts, -1 after its end."""
         first = self.owner * (width + 1) + self.column
         size = self.count * (width + 1)
         steps = torch.bincount(first, minlength=size) - torch.bincount(first + self.length, minlength=size)
@@ -53,10 +53,10 @@ class RunLengths:
 
 
 def run_lengths(instances: Tensor, count: int) -> RunLengths:
-    """The runs of objects 1..count of an instance image (H, W).
+    """Encode the objects 1..count of an instance image (H, W).
 
     Raises:
-        InputError: it holds a value that is negative or above `count`.
+        InputError: the image holds a value that is negative or above `count`.
     """
     width = instances.shape[1]
     occupied = instances.bool()  # on a CPU 15 times as fast as a comparison with a number

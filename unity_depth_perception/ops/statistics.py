@@ -1,4 +1,4 @@
-"""Distances of all objects in one pass over the instance image."""
+"""Distance statistics of all objects in one pass over the instance image."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ class ObjectStatistics:
     """Statistics of N objects as tensors on the masks' device; lengths [m]; NaN where an object has no valid pixel.
 
     A pixel is valid where its depth is finite and > 0. The *inner* pixels of an object are the valid ones whose eight
-    neighbours belong to it too; beyond the image's border counts as its own.
+    neighbours belong to it too; neighbours beyond the image's border count as belonging to it.
 
     Attributes:
         pixel_count: (N,) int64 pixels of the mask.
-        valid_ratio: (N,) part of them that is valid.
+        valid_ratio: (N,) share of them that is valid.
         bbox: (N, 4) int64 [x_min, y_min, x_max, y_max] px, max exclusive; zeros for an empty mask.
-        center: (N,) median of the object's valid depths in a 5 x 5 window. Its middle is the mask's centroid if that is
-            a valid pixel of the mask, else the pixel nearest to it among those of `points`: always inside the mask.
+        center: (N,) median of the object's valid depths in a 5 x 5 window. The window's centre is the mask's centroid
+            if that is a valid pixel of the mask, else the nearest of the pixels of `points`: always inside the mask.
         mean, median: (N,) over the valid pixels.
         minimum, maximum: (N,) over the inner pixels, or over all valid ones where none is inner.
-        position: (N, 3) the mask's median column and median row, back-projected at `median`: it withstands the rim,
-            holes and outliers, and its z is the median depth.
+        position: (N, 3) the mask's median column and median row, back-projected at `median`: robust against the rim,
+            holes and outliers; z is the median depth.
         points: (N, K, 3) a deterministic sample of the valid pixels' points, evenly spread in raster order; NaN for
             those on the rim, where depth bleeds between objects (unless all are).
     """
@@ -63,12 +63,13 @@ class _Pixels:
     def only(self, chosen: Tensor) -> _Pixels:
         if bool(chosen.all()):
             return self
-        before = torch.cat([chosen.new_zeros(1, dtype=torch.int64), chosen.cumsum(0)])  # of those that are chosen
+        before = torch.cat([chosen.new_zeros(1, dtype=torch.int64), chosen.cumsum(0)])  # chosen pixels before each
         end = self.per_object.cumsum(0)
         return _Pixels(self.index.index_select(0, set_pixels(chosen)), before[end] - before[end - self.per_object])
 
     def take(self, image: Tensor) -> Tensor:
-        """Values (P,) of an image (H, W). index_select is several times faster on a CPU than indexing with a tensor."""
+        """Values (P,) of an image (H, W) at these pixels."""
+        # index_select is several times faster on a CPU than indexing with a tensor.
         return image.reshape(-1).index_select(0, self.index)
 
 
@@ -90,7 +91,7 @@ def object_statistics(
 
 
 def _statistics(depth_m: Tensor, instances: Tensor, count: int, camera: Camera, sample_size: int) -> ObjectStatistics:
-    """The same for some of the image's rows; boxes count from the first."""
+    """Statistics within some rows of the image; boxes count from the first of these rows."""
     runs = run_lengths(instances, count)
     columns, rows = runs.per_column(camera.width), runs.per_row(camera.height)
     pixels = _Pixels(runs.pixels(camera.width), runs.per_object())
@@ -146,19 +147,19 @@ def _bbox(columns: Tensor, rows: Tensor) -> Tensor:
 
 
 def _mean_bin(histogram: Tensor) -> Tensor:
-    """The mean of the coordinates that (N, size) counts; 0 where there is none."""
+    """Mean coordinate (N,) of histograms (N, size) over coordinates; 0 for an empty one."""
     bins = torch.arange(histogram.shape[1], device=histogram.device)
     return (histogram * bins).sum(1) / histogram.sum(1).clamp_(min=1).to(torch.float64)
 
 
 def _median_bin(histogram: Tensor) -> Tensor:
-    """The lower median of the coordinates that (N, size) counts."""
+    """Lower median coordinate (N,) of histograms (N, size) over coordinates."""
     total = histogram.sum(1, keepdim=True)
     return (histogram.cumsum(1) < (total + 1) // 2).sum(1).to(torch.float32)
 
 
 def _reduced(values: Tensor, sizes: list[int], reduction: Callable[[Tensor], Tensor]) -> Tensor:
-    """A reduction of each object's values, which lie side by side in memory: (N,), NaN for an object without values."""
+    """Reduce the values of each object, contiguous in memory, to (N,); NaN for an object without values."""
     groups = torch.split(values, sizes)
     results = [reduction(group) if len(group) else group.new_tensor(math.nan) for group in groups]
     return torch.stack(results) if sizes else values.new_empty(0)
@@ -178,7 +179,7 @@ def _extremes(values: Tensor, sizes: list[int], is_inner: Tensor) -> tuple[Tenso
 
 
 def _centers(depth_m: Tensor, instances: Tensor, sample: Tensor, centroid_x: Tensor, centroid_y: Tensor) -> Tensor:
-    """Median (N,) of each object's valid depths in the window around its centre; `sample` (N, K) are such pixels."""
+    """Median (N,) of each object's valid depths in the window around its centre; `sample` (N, K): valid pixels."""
     height, width = depth_m.shape
     label = torch.arange(1, len(sample) + 1, device=depth_m.device)
     # Halves are rounded up, not to even numbers: else the centre would depend on where the window begins.
@@ -209,10 +210,10 @@ def _back_projected(x: Tensor, y: Tensor, depth_m: Tensor, camera: Camera) -> Te
 
 
 def _sample(pixels: _Pixels, size: int) -> Tensor:
-    """Pixel indices (N, size): one of each of `size` equal parts of the object's raster order, at a jitter_boxes place.
+    """Pixel indices (N, size): one from each of `size` equal parts of the object's raster order, jittered within it.
 
-    The jitter (golden ratio) keeps the sample from falling into step with the rows. An object of fewer pixels repeats
-    some; one without pixels gets pixels of another object.
+    The jitter (golden ratio) avoids aliasing with the image rows. An object of fewer pixels repeats some; one without
+    pixels gets pixels of another object.
     """
     per_object = pixels.per_object[:, None]
     part = torch.arange(size, dtype=torch.float64, device=per_object.device)

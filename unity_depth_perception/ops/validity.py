@@ -1,4 +1,4 @@
-"""Every unit rule of ROS depth; nowhere else a division by 1000 or a comparison with 0.
+"""Validity and units of ROS depth images: the only place that converts millimetres or tests for validity.
 
 metres, float32        NaN = invalid, +Inf = sky or beyond range, a finite value > 0 = measured (REP 117, REP 118)
 millimetres, uint16    0 = invalid; has no value for +Inf, nor for more than 65.535 m
@@ -18,17 +18,17 @@ _MAX_MM = 65535
 
 
 def is_valid(depth_m: Tensor) -> Tensor:
-    """Which pixels are measured: bool, same shape. False for NaN, +-Inf, 0 and negative values."""
+    """Whether each pixel has a depth: bool, same shape. False for NaN, +-Inf, 0 and negative values."""
     return (depth_m > 0) & (depth_m < math.inf)
 
 
-def cleaned(depth_m: Tensor) -> Tensor:
-    """Depth from a foreign source, with NaN in place of 0, negative values and -Inf; +Inf stays."""
+def invalid_to_nan(depth_m: Tensor) -> Tensor:
+    """Replace 0, negative values and -Inf, by which other sources mark invalid depth, by NaN; +Inf stays."""
     return torch.where(depth_m > 0, depth_m, math.nan)
 
 
-def within(depth_m: Tensor, near_m: float, far_m: float) -> Tensor:
-    """Depth with NaN in place of what is nearer than `near_m`, and +Inf in place of what is farther than `far_m`."""
+def limit_range(depth_m: Tensor, near_m: float, far_m: float) -> Tensor:
+    """Replace depth nearer than `near_m` by NaN and farther than `far_m` by +Inf (REP 117)."""
     near = torch.where(depth_m < near_m, math.nan, depth_m)
     return torch.where(near > far_m, math.inf, near)
 
@@ -43,11 +43,11 @@ def from_millimetres(depth_mm: Tensor) -> Tensor:
         raise InputError(
             f"expected depth in integer millimetres (16UC1), got {depth_mm.dtype}; float depth is in metres"
         )
-    return cleaned(depth_mm.to(torch.float32) / _MM_PER_M)
+    return invalid_to_nan(depth_mm.to(torch.float32) / _MM_PER_M)
 
 
 def to_millimetres(depth_m: Tensor) -> Tensor:
-    """Rounded millimetres (uint16) from metres; 0 for invalid, for +Inf and for what 16 bits cannot hold.
+    """Rounded millimetres (uint16) from metres; 0 for invalid depth, +Inf and more than 16 bits can hold.
 
     A valid depth under half a millimetre becomes 1, so that it does not turn invalid.
     """
@@ -57,5 +57,5 @@ def to_millimetres(depth_m: Tensor) -> Tensor:
 
 
 def exceeds_millimetres(depth_m: Tensor) -> Tensor:
-    """Which pixels are measured, but too far for 16 bits, so that `to_millimetres` makes them 0: bool, same shape."""
+    """Whether each pixel is valid but too far for 16 bits, so that `to_millimetres` makes it 0: bool, same shape."""
     return is_valid(depth_m) & ((depth_m * _MM_PER_M).round() > _MAX_MM)

@@ -21,7 +21,7 @@ from unity_depth_perception.models.protocols import (
     Segmenter,
 )
 from unity_depth_perception.ops.geometry import require_size
-from unity_depth_perception.ops.validity import within
+from unity_depth_perception.ops.validity import limit_range
 from unity_depth_perception.pipeline.frame import Frame, Limits, PerceptionResult
 from unity_depth_perception.pipeline.measurement import infer_support, measure_objects, object_distances
 
@@ -177,7 +177,7 @@ def _filter_by_score(segmentation: Segmentation, limits: Limits) -> Segmentation
 def _in_range(depth: DepthPrediction, limits: Limits) -> DepthPrediction:
     if limits.min_depth_m <= 0 and limits.max_depth_m == math.inf:
         return depth
-    return replace(depth, depth_m=within(depth.depth_m, limits.min_depth_m, limits.max_depth_m))
+    return replace(depth, depth_m=limit_range(depth.depth_m, limits.min_depth_m, limits.max_depth_m))
 
 
 def _place(device: torch.device) -> tuple[str, int]:

@@ -1,4 +1,4 @@
-"""Ellipsoids and upright cylinders that fill a box: where rays enter and leave them, and their normals."""
+"""Ray intersections and normals of ellipsoids and upright cylinders that fill a box."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from torch import Tensor
 from unity_depth_perception.synthetic.scene import Form
 
 
-def span(origin: Tensor, direction: Tensor, half: Tensor, form: Tensor) -> tuple[Tensor, Tensor]:
+def intersect(origin: Tensor, direction: Tensor, half: Tensor, form: Tensor) -> tuple[Tensor, Tensor]:
     """Parameters (P,) at which P rays enter and leave the curved surface; +Inf and -Inf where they miss it.
 
-    A cylinder is taken as endless: its ends are the box's.
+    A cylinder is taken as infinitely long: the box cuts off its ends.
 
     Args:
         origin, direction: (3, P) in the box's frame.
@@ -27,13 +27,13 @@ def span(origin: Tensor, direction: Tensor, half: Tensor, form: Tensor) -> tuple
     return torch.where(within > 0, middle - reach, missed), torch.where(within > 0, middle + reach, -missed)
 
 
-def normal(point: Tensor, half: Tensor, form: Tensor) -> Tensor:
-    """Outward unit normals (3, P) of the curved surfaces at points (3, P) in the box's frame: the level's gradient."""
+def outward_normals(point: Tensor, half: Tensor, form: Tensor) -> Tensor:
+    """Outward unit normals (3, P) at points (3, P) in the box's frame: gradients of the implicit surface."""
     gradient = _round(point / (half * half), form)
     return gradient * (gradient * gradient).sum(dim=0).clamp(min=1e-24).rsqrt()
 
 
 def _round(vector: Tensor, form: Tensor) -> Tensor:
-    """The components (3, P) in which the surface is curved."""
+    """Set the component along a cylinder's axis to 0, in which the surface is not curved; vectors (3, P)."""
     flat = (form == Form.CYLINDER) & (torch.arange(3, device=form.device)[:, None] == 2)
     return vector.masked_fill(flat, 0.0)

@@ -1,4 +1,4 @@
-"""Where the things of a random scene stand, and their shapes and colours."""
+"""Random placement, sizes and colours of the objects and clutter of a scene."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ HUE_DEG = {
     "blue": (205, 236),
     "purple": (270, 298),
 }
-_GAP_M = 0.003  # between neighbours, so that nothing touches by accident
+_GAP_M = 0.003  # between neighbours, so that only supported objects touch
 
 Vector = NDArray[np.float64]
 
 
 def place_boxes(rng: np.random.Generator, edge_m: float, variety: Variety) -> tuple[Box, ...]:
+    """Draw cubes of one edge, parallelepipeds on some of them and others on the floor, none colliding."""
     spread_m = rng.uniform(1.5, 4.5) * edge_m
     boxes: list[Box] = []
     for _ in range(rng.choice(4, p=[0.25, 0.35, 0.25, 0.15]) + 1):
@@ -38,23 +39,23 @@ def place_boxes(rng: np.random.Generator, edge_m: float, variety: Variety) -> tu
                     rng,
                     boxes,
                     "parallelepiped",
-                    _carried_size(rng, edge_m, variety.elongation),
+                    _carried_size(rng, edge_m, variety.min_elongation),
                     boxes[parent].center_m[:2] + offset,
                     parent,
                     variety,
                 )
     for _ in range(rng.choice(4, p=[0.3, 0.35, 0.25, 0.1])):
-        size = _floor_size(rng, edge_m, variety.elongation)
+        size = _floor_size(rng, edge_m, variety.min_elongation)
         _try_add(rng, boxes, "parallelepiped", size, rng.normal(0, spread_m / 1.3, 2), None, variety)
     return tuple(boxes)
 
 
 def place_clutter(rng: np.random.Generator, boxes: Sequence[Box], edge_m: float, variety: Variety) -> tuple[Box, ...]:
-    """Up to `variety.most_clutter` ellipsoids and cylinders of any colour on the floor, beside the boxes."""
-    if not variety.most_clutter:
+    """Draw up to `variety.max_clutter` ellipsoids and cylinders of any colour on the floor, beside the boxes."""
+    if not variety.max_clutter:
         return ()
     placed = list(boxes)
-    for _ in range(rng.integers(variety.most_clutter + 1)):
+    for _ in range(rng.integers(variety.max_clutter + 1)):
         form = Form(int(rng.integers(Form.ELLIPSOID, Form.CYLINDER + 1)))
         color = linear_rgb(colorsys.hsv_to_rgb(rng.random(), rng.uniform(0.0, 1.0), rng.uniform(0.3, 1.0)))
         width, height = edge_m * np.exp(rng.uniform(math.log(0.3), math.log(2.5), 2))
@@ -91,9 +92,9 @@ def _try_add(
     parent: int | None,
     variety: Variety,
 ) -> None:
-    """Add the box where it collides with nothing, looking a little around `xy`; give up after some tries."""
+    """Add the box at or near `xy` where it collides with nothing; give up after some attempts."""
     colour = COLOURS[rng.integers(len(COLOURS))]
-    if variety.same_colour and boxes and rng.random() < variety.same_colour:
+    if variety.same_colour_probability and boxes and rng.random() < variety.same_colour_probability:
         colour = boxes[-1 if parent is None else parent].category.partition("_")[0]
     base = 0.0 if parent is None else float(boxes[parent].center_m[2] + boxes[parent].size_m[2] / 2)
     for attempt in range(12):

@@ -1,4 +1,4 @@
-"""Random scenes: where things stand, what they look like, where the camera is. One seed, one scene."""
+"""Random scenes, one per seed: objects, their appearance, lighting, room and camera."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.synthetic.appearance import paint, random_lighting, random_surface
+from unity_depth_perception.synthetic.appearance import paint_box, random_lighting, random_surface
 from unity_depth_perception.synthetic.object_placement import place_boxes, place_clutter
 from unity_depth_perception.synthetic.scene import CUBE_EDGE_M, Box, Scene, Sensor
 from unity_depth_perception.synthetic.variety import USUAL, Variety
@@ -18,7 +18,7 @@ Vector = NDArray[np.float64]
 
 
 def random_fov_rad(rng: np.random.Generator, variety: Variety = USUAL) -> float:
-    """A vertical field of view [rad]."""
+    """Draw a vertical field of view [rad]."""
     return float(rng.uniform(*variety.fov_rad))
 
 
@@ -30,9 +30,9 @@ def random_scene(
     edge_m: float = CUBE_EDGE_M,
     variety: Variety = USUAL,
 ) -> Scene:
-    """The scene of a seed, seen by a centred camera of width x height px; the field of view is drawn unless given.
+    """The scene of a seed, with a centred camera of width x height px; the field of view is drawn unless given.
 
-    With cubes of another edge everything grows along, room and camera included, but for the patterns on the surfaces.
+    With cubes of another edge, everything is scaled, room and camera position included, except surface patterns.
     """
     rng = np.random.default_rng(seed)
     camera = Camera.from_vertical_fov(fov_rad if fov_rad is not None else random_fov_rad(rng, variety), width, height)
@@ -54,29 +54,29 @@ def random_scene(
         lighting=random_lighting(rng, variety),
         sensor=Sensor(
             exposure=float(np.exp(rng.normal(0, 0.15))),
-            blur_ratio=float(rng.uniform(0, variety.most_blur)),
+            blur_ratio=float(rng.uniform(0, variety.max_blur_ratio)),
             noise=float(rng.uniform(0, 0.02)),
             vignette=float(rng.uniform(0, 0.25)),
             jpeg_quality=_jpeg_quality(rng, variety),
         ),
-        boxes=tuple(paint(rng, box, variety) for box in boxes),
-        clutter=tuple(paint(rng, thing, variety) for thing in clutter),
+        boxes=tuple(paint_box(rng, box, variety) for box in boxes),
+        clutter=tuple(paint_box(rng, thing, variety) for thing in clutter),
     )
-    return scene if edge_m == CUBE_EDGE_M else _grown(scene, edge_m / CUBE_EDGE_M)
+    return scene if edge_m == CUBE_EDGE_M else _scaled_scene(scene, edge_m / CUBE_EDGE_M)
 
 
-def _grown(scene: Scene, factor: float) -> Scene:
+def _scaled_scene(scene: Scene, factor: float) -> Scene:
     pose = scene.world_from_camera.copy()
     pose[:3, 3] *= factor
 
-    def grown(box: Box) -> Box:
+    def scaled(box: Box) -> Box:
         return replace(box, center_m=factor * box.center_m, size_m=factor * box.size_m)
 
     return replace(
         scene,
         world_from_camera=pose,
-        boxes=tuple(map(grown, scene.boxes)),
-        clutter=tuple(map(grown, scene.clutter)),
+        boxes=tuple(map(scaled, scene.boxes)),
+        clutter=tuple(map(scaled, scene.clutter)),
         room=factor * scene.room,
     )
 
@@ -84,18 +84,18 @@ def _grown(scene: Scene, factor: float) -> Scene:
 def _place_camera(
     rng: np.random.Generator, camera: Camera, boxes: tuple[Box, ...], edge_m: float, variety: Variety
 ) -> Vector | None:
-    """A pose that sees one cube of all that stands there well, or None."""
+    """Draw a pose `world_from_camera` that shows one of the cubes unoccluded, or None if this draw shows none."""
     cubes = [box for box in boxes if box.category.endswith("_cube")]
     target = cubes[rng.integers(len(cubes))]
-    nearest, farthest = variety.distance
-    farthest = min(farthest, 1 / (2 * variety.least_cube * math.tan(camera.vertical_fov_rad / 2)))
+    nearest, farthest = variety.distance_edges
+    farthest = min(farthest, 1 / (2 * variety.min_cube_height_ratio * math.tan(camera.vertical_fov_rad / 2)))
     distance_m = edge_m * math.exp(rng.uniform(math.log(nearest), math.log(farthest)))
     pitch, azimuth = math.radians(rng.uniform(*variety.pitch_deg)), rng.uniform(0, 2 * math.pi)
     back = np.array([math.cos(azimuth) * math.cos(pitch), math.sin(azimuth) * math.cos(pitch), math.sin(pitch)])
     reach_m = distance_m * math.tan(camera.vertical_fov_rad / 2)
     look_at = target.center_m + np.array([*(rng.uniform(-0.6, 0.6, 2) * reach_m), 0.0])
     eye = look_at + distance_m * back
-    pose = _look(eye, look_at, roll_rad=math.radians(rng.normal(0, 1.5)))
+    pose = _look_at_pose(eye, look_at, roll_rad=math.radians(rng.normal(0, 1.5)))
     if min(float(np.linalg.norm(box.center_m - eye) - np.linalg.norm(box.size_m) / 2) for box in boxes) < 2 * edge_m:
         return None
     top = target.center_m + np.array([0, 0, edge_m / 2])
@@ -103,11 +103,11 @@ def _place_camera(
     margin = 0.08
     if not (margin < u / camera.width < 1 - margin and margin < v / camera.height < 1 - margin):
         return None
-    hidden = any(_blocks(box, eye, top + np.array([0, 0, 1e-4])) for box in boxes)
+    hidden = any(_hides(box, eye, top + np.array([0, 0, 1e-4])) for box in boxes)
     return None if hidden else pose
 
 
-def _look(eye: Vector, at: Vector, roll_rad: float) -> Vector:
+def _look_at_pose(eye: Vector, at: Vector, roll_rad: float) -> Vector:
     forward = (at - eye) / np.linalg.norm(at - eye)
     right = np.cross(forward, [0.0, 0.0, 1.0])
     right /= np.linalg.norm(right)
@@ -118,7 +118,7 @@ def _look(eye: Vector, at: Vector, roll_rad: float) -> Vector:
     return pose
 
 
-def _blocks(box: Box, start: Vector, end: Vector) -> bool:
+def _hides(box: Box, start: Vector, end: Vector) -> bool:
     origin = (start - box.center_m) @ box.world_from_box
     step = (end - start) @ box.world_from_box
     with np.errstate(divide="ignore"):
@@ -134,4 +134,4 @@ def _room(rng: np.random.Generator, eye: Vector) -> Vector:
 
 
 def _jpeg_quality(rng: np.random.Generator, variety: Variety) -> int | None:
-    return int(rng.integers(40, 96)) if variety.jpeg and rng.random() < variety.jpeg else None
+    return int(rng.integers(40, 96)) if variety.jpeg_probability and rng.random() < variety.jpeg_probability else None

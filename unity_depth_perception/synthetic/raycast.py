@@ -1,8 +1,8 @@
 """Analytic ray-box intersection (slab test) for a batch of scenes at once, on CPU and GPU.
 
 Each box is tested only against the rays whose pixel lies in its bounding rectangle (for shadows: the rectangle of the
-volume that it darkens), so that the work grows with what the boxes cover and not with rays x boxes. Other forms fill
-their boxes (see `rounded`).
+volume that it shadows), so that the work grows with the area that the boxes cover and not with rays x boxes. Curved
+shapes fill their boxes (see `curved_shapes`).
 Slab test: Kay & Kajiya, "Ray Tracing Complex Scenes", SIGGRAPH 1986.
 """
 
@@ -16,19 +16,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unity_depth_perception.synthetic import curved_shapes as rounded
+from unity_depth_perception.synthetic import curved_shapes
 from unity_depth_perception.synthetic.scene import Scene
 
 _NEAR_M = 0.01
-_CURVED = 3  # instead of the axis of a face
+_CURVED = 3  # stands for a curved surface where 0..2 is the axis of a face
 
 
 @dataclass(frozen=True)
 class Geometry:
     """The boxes, rooms and cameras of B scenes, padded to M boxes, on a device; float32, metres.
 
-    Vectors stand in the first dimension and scenes in the last: a value is taken for N rays as rows of N contiguous
-    numbers, which is ten times as fast on a CPU as N rows of three.
+    The first dimension holds vector components and the last one scenes: gathering for N rays then gives rows of N
+    contiguous numbers, which is ten times as fast on a CPU as N rows of three.
 
     Attributes:
         center, half: (3, B * M) box centres and half edges; padding boxes have an empty rectangle.
@@ -39,7 +39,7 @@ class Geometry:
         world_from_camera: (9, B) rotations of the optical frames, row by row.
         intrinsics: (4, B) fx, fy, cx, cy [px].
         to_sun: (3, B) unit vectors.
-        seen, shaded: (M, 4, B) pixel rectangles x_min, y_min, x_max, y_max that a box covers, and may darken.
+        seen, shaded: (M, 4, B) pixel rectangles x_min, y_min, x_max, y_max that a box covers, and that it may shadow.
     """
 
     center: Tensor
@@ -62,7 +62,7 @@ class Geometry:
 
 @dataclass(frozen=True)
 class Hits:
-    """Where N rays end.
+    """First surfaces that N rays hit.
 
     Attributes:
         depth_m: (N,) planar depth.
@@ -78,7 +78,7 @@ class Hits:
 
 
 def pack_geometry(scenes: Sequence[Scene], device: torch.device) -> Geometry:
-    """Put the scenes' geometry on a device."""
+    """Pack the geometry of scenes into tensors on a device."""
     count, most = len(scenes), max(len(scene.solids) for scene in scenes)
     center, half = np.zeros((count, most, 3)), np.ones((count, most, 3))
     box_from_world = np.tile(np.eye(3), (count, most, 1, 1))
@@ -114,11 +114,11 @@ def pack_geometry(scenes: Sequence[Scene], device: torch.device) -> Geometry:
 
 
 def take(table: Tensor, b: Tensor) -> Tensor:
-    """Columns (K, N) of a table (K, B), for the scene (or box) b of each of N rays."""
+    """Gather columns (K, N) of a table (K, B), for the scene (or box) index b (N,) of each ray."""
     return table.index_select(1, b)
 
 
-def cast(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor) -> Hits:
+def cast_rays(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor) -> Hits:
     """Follow the rays through pixels (u, v) of scenes b, all (N,), to the first surface."""
     fx, fy, cx, cy = take(geometry.intrinsics, b)
     optical = torch.stack([(u - cx) / fx, (v - cy) / fy, torch.ones_like(u)])  # depth along it is planar
@@ -139,7 +139,7 @@ def cast(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor) -> Hits:
     point = take(offset, first) + near[first] * local
     outward = torch.where(
         axis == _CURVED,
-        rounded.normal(point, take(geometry.half, slot), geometry.form[slot]),
+        curved_shapes.outward_normals(point, take(geometry.half, slot), geometry.form[slot]),
         -local.sign() * (torch.arange(3, device=axis.device)[:, None] == axis),
     )
     normal[:, ray] = (take(geometry.box_from_world, slot).view(3, 3, -1) * outward[:, None]).sum(dim=0)
@@ -147,7 +147,7 @@ def cast(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor) -> Hits:
 
 
 def in_sun(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor, hits: Hits) -> Tensor:
-    """(N,) bool: whether nothing stands between a hit, seen at pixel (u, v) of scene b, and the sun."""
+    """Whether each hit (N,), seen at pixel (u, v) of scene b, is lit by the sun: bool (N,)."""
     ray, m = _inside(geometry.shaded, b, u, v)
     start = take(hits.point, ray) + 1e-4 * take(hits.normal, ray)
     near, far, *_ = _spans(geometry, b[ray] * geometry.most + m, start, take(geometry.to_sun, b[ray]))
@@ -160,7 +160,7 @@ _CORNERS = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1
 
 
 def _rectangle(scene: Scene, points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Pixel bounds of world points (N, 3); everything where a point is not in front of the camera."""
+    """Pixel bounds of world points (N, 3); unbounded if a point is not in front of the camera."""
     pose = scene.world_from_camera
     pixels = scene.camera.project((points - pose[:3, 3]) @ pose[:3, :3])
     if not np.isfinite(pixels).all():
@@ -182,8 +182,8 @@ def _inside(rectangles: Tensor, b: Tensor, u: Tensor, v: Tensor) -> tuple[Tensor
 def _spans(
     geometry: Geometry, slot: Tensor, origin: Tensor, direction: Tensor
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    """For P ray-box pairs entry and exit parameter (P,), the axis (P,) of the face of entry or _CURVED,
-    and in the box's frame direction and origin (3, P).
+    """Entry and exit parameters (P,) of P ray-box pairs, axis (P,) of the face of entry or _CURVED, and the ray's
+    direction and origin (3, P) in the box's frame.
     """
     rotation = take(geometry.box_from_world, slot)
     local = rotate(rotation, direction)
@@ -196,14 +196,14 @@ def _spans(
     curved = geometry.form[slot].nonzero().squeeze(1)
     if len(curved):
         half, form = take(geometry.half, slot[curved]), geometry.form[slot[curved]]
-        enter, leave = rounded.span(take(offset, curved), take(local, curved), half, form)
+        enter, leave = curved_shapes.intersect(take(offset, curved), take(local, curved), half, form)
         axis[curved] = torch.where(enter >= near[curved], _CURVED, axis[curved])
         near[curved], far[curved] = near[curved].maximum(enter), far[curved].minimum(leave)
     return near, far, axis, local, offset
 
 
 def _room_exit(room: Tensor, eye: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
-    """Where rays from inside leave the room: parameter (N,) and inward normal (3, N)."""
+    """Parameter (N,) at which rays from inside leave the room, and inward normals (3, N) there."""
     wall = torch.where(direction > 0, room[3:], room[:3])
     safe = torch.where(direction.abs() < 1e-12, torch.full_like(direction, 1e-12), direction)
     exit_at, axis = ((wall - eye) / safe).abs().min(dim=0)

@@ -1,4 +1,4 @@
-"""From scenes to images: shading, shadows and anti-aliasing, batched in torch; then the camera's `sensor`."""
+"""Rendering of scenes: shading, shadows, anti-aliasing and the sensor model, batched in torch."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import torch
 from torch import Tensor
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.synthetic.raycast import Geometry, Hits, cast, in_sun, pack_geometry, rotate, take
+from unity_depth_perception.synthetic.raycast import Geometry, Hits, cast_rays, in_sun, pack_geometry, rotate, take
 from unity_depth_perception.synthetic.scene import PLAIN_PAINT, Pattern, Scene
-from unity_depth_perception.synthetic.sensor import expose
+from unity_depth_perception.synthetic.sensor import apply_sensor
 from unity_depth_perception.synthetic.texture import mixing_weight, value_noise
 
 _SUBPIXELS = ((-0.375, -0.125), (0.125, -0.375), (0.375, 0.125), (-0.125, 0.375))  # rotated grid
@@ -35,8 +35,8 @@ class Rendering:
 
 
 @dataclass(frozen=True)
-class _Look:
-    """Colours and materials of B scenes (see `Scene`), on a device; scenes in the last dimension, as in `Geometry`."""
+class _Material:
+    """Colours, materials and lights of B scenes on a device; scenes in the last dimension, as in `Geometry`."""
 
     box_color: Tensor  # (3, B * M)
     box_pattern: Tensor  # (B * M,) int64
@@ -65,7 +65,7 @@ def render(scenes: Sequence[Scene], device: torch.device | str = "cpu") -> Rende
         raise InputError(f"expected one or more scenes of one image size, got sizes {sorted(sizes)}")
     ((width, height),) = sizes
     device = torch.device(device)
-    geometry, look = pack_geometry(scenes, device), _pack_look(scenes, device)
+    geometry, material = pack_geometry(scenes, device), _pack_material(scenes, device)
     count = len(scenes) * height * width
     color = torch.empty((3, count), device=device)
     depth = torch.empty(count, device=device)
@@ -74,99 +74,103 @@ def render(scenes: Sequence[Scene], device: torch.device | str = "cpu") -> Rende
     for start in range(0, count, _CHUNK):
         pixel = torch.arange(start, min(start + _CHUNK, count), device=device)
         part = slice(start, start + len(pixel))
-        color[:, part], hits, lit = _shoot(geometry, look, pixel, width, height, (0.0, 0.0))
+        color[:, part], hits, lit = _shoot(geometry, material, pixel, width, height, (0.0, 0.0))
         depth[part], box[part] = hits.depth_m, hits.box
         facing[part] = _face_label(hits, lit)
     shape = (len(scenes), height, width)
     edges = _edges(facing.view(shape)).view(-1).nonzero().squeeze(1)
     for start in range(0, len(edges), _CHUNK):
         pixel = edges[start : start + _CHUNK]
-        rays = [_shoot(geometry, look, pixel, width, height, offset)[0] for offset in _SUBPIXELS]
+        rays = [_shoot(geometry, material, pixel, width, height, offset)[0] for offset in _SUBPIXELS]
         color[:, pixel] = torch.stack([ray.clamp(0, 1.2) for ray in rays]).mean(dim=0)
-    image = expose(color.view(3, *shape).transpose(0, 1), scenes)
+    image = apply_sensor(color.view(3, *shape).transpose(0, 1), scenes)
     objects = torch.tensor([len(scene.boxes) for scene in scenes], device=device)[:, None, None]
     boxes = torch.where(box.view(shape) < objects, box.view(shape), -1)
     return Rendering(image, depth.view(shape), boxes.to(torch.int16))
 
 
 def _shoot(
-    geometry: Geometry, look: _Look, pixel: Tensor, width: int, height: int, offset: tuple[float, float]
+    geometry: Geometry, material: _Material, pixel: Tensor, width: int, height: int, offset: tuple[float, float]
 ) -> tuple[Tensor, Hits, Tensor]:
     """Linear colour (3, N), hits and sunlit flags (N,) of the rays through flat pixel indices (N,)."""
     b = pixel // (width * height)
     u = (pixel % width).to(torch.float32) + offset[0]
     v = (pixel // width % height).to(torch.float32) + offset[1]
-    hits = cast(geometry, b, u, v)
+    hits = cast_rays(geometry, b, u, v)
     facing_sun = (hits.normal * take(geometry.to_sun, b)).sum(dim=0).clamp(min=0)
     lit = in_sun(geometry, b, u, v, hits) & (facing_sun > 0)
-    return _shade(geometry, look, b, hits, facing_sun * lit), hits, lit
+    return _shade(geometry, material, b, hits, facing_sun * lit), hits, lit
 
 
-def _shade(geometry: Geometry, look: _Look, b: Tensor, hits: Hits, sunlight: Tensor) -> Tensor:
+def _shade(geometry: Geometry, material: _Material, b: Tensor, hits: Hits, sunlight: Tensor) -> Tensor:
     """Lambert's law under sun, fill light and sky-weighted ambient light, with a Blinn-Phong highlight on boxes."""
     slant = (hits.normal * _unit(hits.point - take(geometry.eye, b))).sum(dim=0).abs()
     footprint_m = hits.depth_m / geometry.intrinsics[0].index_select(0, b) / slant.clamp(min=0.05)
-    albedo = _room_albedo(look, b, hits, footprint_m)
+    albedo = _room_albedo(material, b, hits, footprint_m)
     boxed = (hits.box >= 0).nonzero().squeeze(1)
     scene, normal, point = b[boxed], take(hits.normal, boxed), take(hits.point, boxed)
-    albedo[:, boxed] = _box_albedo(geometry, look, scene, hits.box[boxed], point, footprint_m[boxed])
-    fill = (hits.normal * take(look.to_fill, b)).sum(dim=0).clamp(min=0)
+    albedo[:, boxed] = _box_albedo(geometry, material, scene, hits.box[boxed], point, footprint_m[boxed])
+    fill = (hits.normal * take(material.to_fill, b)).sum(dim=0).clamp(min=0)
     sky = 0.75 + 0.25 * hits.normal[2]
-    color = albedo * (take(look.ambient, b) * sky + take(look.fill, b) * fill + take(look.sun, b) * sunlight)
+    color = albedo * (
+        take(material.ambient, b) * sky + take(material.fill, b) * fill + take(material.sun, b) * sunlight
+    )
     to_eye = _unit(take(geometry.eye, scene) - point)
     halfway = _unit(to_eye + take(geometry.to_sun, scene))
-    highlight = (normal * halfway).sum(dim=0).clamp(min=0) ** 40 * look.gloss[scene] * (sunlight[boxed] > 0)
-    color[:, boxed] += highlight * take(look.sun, scene)
+    highlight = (normal * halfway).sum(dim=0).clamp(min=0) ** 40 * material.gloss[scene] * (sunlight[boxed] > 0)
+    color[:, boxed] += highlight * take(material.sun, scene)
     return color
 
 
-def _room_albedo(look: _Look, b: Tensor, hits: Hits, footprint_m: Tensor) -> Tensor:
+def _room_albedo(material: _Material, b: Tensor, hits: Hits, footprint_m: Tensor) -> Tensor:
     on_wall = hits.normal[2].abs() < 0.5
     surface = 2 * b + on_wall
     x, y, z = hits.point
     across = torch.where(hits.normal[0].abs() > 0.5, y, x)
-    period, angle = look.period.index_select(0, surface), look.angle.index_select(0, surface) * ~on_wall
+    period, angle = material.period.index_select(0, surface), material.angle.index_select(0, surface) * ~on_wall
     first, second = torch.where(on_wall, across, x) / period, torch.where(on_wall, z, y) / period
     cos, sin = angle.cos(), angle.sin()
     weight = mixing_weight(
-        look.pattern.index_select(0, surface),
+        material.pattern.index_select(0, surface),
         cos * first - sin * second,
         sin * first + cos * second,
         footprint_m / period,
-        look.seed.index_select(0, b) + on_wall,
+        material.seed.index_select(0, b) + on_wall,
     )
-    colors = take(look.surface_color, surface)
+    colors = take(material.surface_color, surface)
     return torch.lerp(colors[:3], colors[3:], weight)
 
 
-def _box_albedo(geometry: Geometry, look: _Look, b: Tensor, box: Tensor, point: Tensor, footprint_m: Tensor) -> Tensor:
+def _box_albedo(
+    geometry: Geometry, material: _Material, b: Tensor, box: Tensor, point: Tensor, footprint_m: Tensor
+) -> Tensor:
     slot = b * geometry.most + box
-    offset, seed = point - take(geometry.center, slot), look.seed.index_select(0, b) + 2 + box
+    offset, seed = point - take(geometry.center, slot), material.seed.index_select(0, b) + 2 + box
     x, y, z = offset
     noise = value_noise((x + 0.7 * z) * 120, (y - 0.7 * z) * 120, seed)
-    albedo = take(look.box_color, slot) * (1 + look.grain.index_select(0, b) * (noise - 0.5))
-    index = (look.box_pattern.index_select(0, slot) != Pattern.PLAIN).nonzero().squeeze(1)
+    albedo = take(material.box_color, slot) * (1 + material.grain.index_select(0, b) * (noise - 0.5))
+    index = (material.box_pattern.index_select(0, slot) != Pattern.PLAIN).nonzero().squeeze(1)
     if index.numel():
-        albedo[:, index] *= _painted(geometry, look, slot[index], offset[:, index], footprint_m[index], seed[index])
+        albedo[:, index] *= _painted(geometry, material, slot[index], offset[:, index], footprint_m[index], seed[index])
     return albedo
 
 
 def _painted(
-    geometry: Geometry, look: _Look, slot: Tensor, offset: Tensor, footprint_m: Tensor, seed: Tensor
+    geometry: Geometry, material: _Material, slot: Tensor, offset: Tensor, footprint_m: Tensor, seed: Tensor
 ) -> Tensor:
-    """Share (N,) of the light that the paint leaves, at offsets (3, N) [m] from the centres of their boxes."""
+    """Reflected share (N,) of the light after paint, at offsets (3, N) [m] from the centres of the boxes."""
     local = rotate(take(geometry.box_from_world, slot), offset)
     face = (local.abs() / take(geometry.half, slot)).argmax(dim=0)  # the axis that it is normal to
-    contrast, period = take(look.box_paint, slot)
+    contrast, period = take(material.box_paint, slot)
     first, second = torch.where(face == 0, local[1], local[0]), torch.where(face == 2, local[1], local[2])
-    pattern = look.box_pattern.index_select(0, slot)
+    pattern = material.box_pattern.index_select(0, slot)
     weight = mixing_weight(pattern, first / period, second / period, footprint_m / period, seed + face)
     left: Tensor = 1 - contrast * weight
     return left
 
 
 def _face_label(hits: Hits, lit: Tensor) -> Tensor:
-    """(N,) int64: the same for hits on one face of one box under the same light, else (nearly always) different."""
+    """Labels (N,) int64: equal for hits on one face of one box under the same light, else (nearly always) different."""
     x, y, z = hits.normal
     face: Tensor = (x * 1000 + y * 3000 + z * 7000).to(torch.int64)
     return hits.box * 100_000 + face * 2 + lit
@@ -179,7 +183,7 @@ def _unit(vector: Tensor) -> Tensor:
 
 
 def _edges(label: Tensor) -> Tensor:
-    """(B, H, W) bool: pixels whose surface differs from a neighbour's, where one sample is not enough."""
+    """(B, H, W) bool: pixels whose face label differs from a neighbour's, which need several samples."""
     edge = torch.zeros_like(label, dtype=torch.bool)
     vertical, horizontal = label[:, 1:] != label[:, :-1], label[:, :, 1:] != label[:, :, :-1]
     edge[:, 1:] |= vertical
@@ -189,7 +193,7 @@ def _edges(label: Tensor) -> Tensor:
     return edge
 
 
-def _pack_look(scenes: Sequence[Scene], device: torch.device) -> _Look:
+def _pack_material(scenes: Sequence[Scene], device: torch.device) -> _Material:
     most = max(len(scene.solids) for scene in scenes)
     box_color, paint = np.zeros((len(scenes), most, 3)), np.full((len(scenes), most), PLAIN_PAINT)
     for b, scene in enumerate(scenes):
@@ -201,7 +205,7 @@ def _pack_look(scenes: Sequence[Scene], device: torch.device) -> _Look:
 
     surfaces = [surface for scene in scenes for surface in (scene.floor, scene.walls)]
     lighting = [scene.lighting for scene in scenes]
-    return _Look(
+    return _Material(
         box_color=tensor(box_color.reshape(-1, 3).T),
         box_pattern=tensor([int(each.pattern) for each in paint.flat], torch.int64),
         box_paint=tensor(np.array([(each.contrast, each.period_m) for each in paint.flat]).T),

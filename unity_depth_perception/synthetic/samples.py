@@ -1,7 +1,7 @@
 """Virtual scenes as samples: image, camera, exact depth, instances, objects with true distances and parents.
 
-True distances are taken here from the ray caster's depth in the plainest way, apart from the product's own statistics
-(`ops.statistics`), so that an error there shows when the product is measured on virtual scenes.
+True distances are computed from the ray caster's depth in plain NumPy, independently of `ops.statistics`, so that an
+error there shows when the package is evaluated on virtual scenes.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ def render_samples(
     """Render the scenes of some seeds, each from a camera of width x height px.
 
     Args:
-        fov_rad: vertical field of view; None: drawn for each scene.
+        fov_rad: vertical field of view; drawn for each scene if None.
         edge_m: edge of the cubes.
     """
     return [render_sample(random_scene(seed, width, height, fov_rad, edge_m), device) for seed in seeds]
 
 
 def render_sample(scene: Scene, device: torch.device | str = "cpu") -> Sample:
-    """Render one scene with its ground truth. Objects that are hardly visible are left out, as in annotations."""
+    """Render one scene with its ground truth; objects below LEAST_VISIBLE_RATIO of the image are left out."""
     rendering = render([scene], device)
     depth_m, owner = rendering.depth_m[0].cpu().numpy(), rendering.boxes[0].cpu().numpy()  # owner: -1 = no object
     pixels = np.bincount(owner.ravel() + 1, minlength=len(scene.boxes) + 1)[1:]
@@ -64,7 +64,7 @@ def render_sample(scene: Scene, device: torch.device | str = "cpu") -> Sample:
 def _true_objects(
     scene: Scene, visible: list[int], depth_m: NDArray[np.float32], instances: NDArray[np.uint16]
 ) -> tuple[ObjectDistance, ...]:
-    """The visible objects; a parent that is not visible counts as none."""
+    """Measure the visible objects; the parent is None if it is not visible."""
     ids = {box: id_ for id_, box in enumerate(visible)}
     objects = []
     for box, id_ in ids.items():
@@ -82,12 +82,12 @@ def true_object(
     depth_m: NDArray[np.float32],
     camera: Camera,
 ) -> ObjectDistance:
-    """One object measured in exact depth, with the definitions of `DistanceStatistics` and `ObjectDistance`.
+    """Measure one object in exact depth, by the definitions of `DistanceStatistics` and `ObjectDistance`.
 
-    Mean, median, least and greatest depth are those of all pixels of the mask with a finite depth: exact depth bleeds
-    over no rim. `center` is the median over the object's pixels in a 5 x 5 window around that one of them which is
-    nearest to the mask's centroid; the position is its median column and row at the median depth. The median of an even
-    number of values is the lower of the two middle ones.
+    Mean, median, min and max are over all pixels of the mask with a finite depth, the rim included: exact depth does
+    not bleed there. `center` is the median over the object's pixels in a 5 x 5 window around its pixel nearest to the
+    mask's centroid; the position is the median column and row, back-projected at the median depth. The median of an
+    even number of values is the lower of the two middle ones.
 
     Args:
         mask: (H, W) bool, True somewhere.

@@ -1,4 +1,4 @@
-"""What a virtual scene consists of. World: metres, z up, floor at z = 0."""
+"""Description of a virtual scene. World frame: metres, z up, floor at z = 0."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from unity_depth_perception.core.camera import Camera
 
 CUBE_EDGE_M = 0.07
-"""Edge of the cube prefab: the one known size of every scene, hence the cube_scale of metric depth."""
+"""Edge of the cube prefab: the one known size of every scene, hence the reference length of metric depth."""
 
 LEAST_VISIBLE_RATIO = 0.0004
 """Share of the image (20 x 20 px of 1024 x 1024) below which an object is too small to be annotated."""
@@ -21,7 +21,7 @@ CATEGORIES = tuple(f"{colour}_{shape}" for shape in ("cube", "parallelepiped") f
 
 
 class Pattern(IntEnum):
-    """How a surface mixes its two colours."""
+    """Spatial pattern by which a surface mixes its two colours."""
 
     PLAIN = 0
     CHECKER = 1
@@ -46,7 +46,7 @@ class Surface:
 
 
 class Form(IntEnum):
-    """What fills a box; its axes are the box's, and it touches all six faces."""
+    """Shape that fills a box: aligned with its axes, touching all six faces."""
 
     BOX = 0
     ELLIPSOID = 1
@@ -55,10 +55,10 @@ class Form(IntEnum):
 
 @dataclass(frozen=True)
 class Paint:
-    """A pattern in a darker shade of a box's own colour, so that the hue stays what it is."""
+    """A pattern in a darker shade of a box's own colour, so that its hue stays the same."""
 
     pattern: Pattern
-    contrast: float  # share of the light that the darkest shade swallows, 0..1
+    contrast: float  # share of the light that the darkest shade absorbs, 0..1
     period_m: float
 
 
@@ -67,9 +67,9 @@ PLAIN_PAINT = Paint(Pattern.PLAIN, 0.0, 1.0)
 
 @dataclass(frozen=True)
 class Box:
-    """A cube or parallelepiped; `world_from_box` (3, 3) rotates its axes, `parent` is the box that carries it.
+    """A cube or parallelepiped; `world_from_box` (3, 3) rotates its axes, `parent` is the index of the box below it.
 
-    Clutter has another form, and no category.
+    Clutter is a box filled by another form, without a category.
     """
 
     center_m: NDArray[np.float64]  # (3,)
@@ -95,7 +95,7 @@ class Lighting:
 
 @dataclass(frozen=True)
 class Sensor:
-    """What the camera makes of light: exposure, blur, vignetting, noise (standard deviation, of full scale), JPEG."""
+    """Sensor model: exposure, blur, vignetting, noise (standard deviation, of full scale), JPEG compression."""
 
     exposure: float
     blur_ratio: float  # standard deviation of the blur over the image height
@@ -106,7 +106,7 @@ class Sensor:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that an image depends on. `room` is the (2, 3) lower and upper corner of the room's inside."""
+    """All that an image depends on. `room` is the (2, 3) lower and upper corner of the room's inside."""
 
     seed: int
     camera: Camera
@@ -121,9 +121,9 @@ class Scene:
     lighting: Lighting
     sensor: Sensor
     clutter: tuple[Box, ...] = ()
-    """Things of other forms, which are nobody's object: to the instances they are background."""
+    """Things of other forms, which are not annotated: background in the instance image."""
 
     @property
     def solids(self) -> tuple[Box, ...]:
-        """All that stands in the room, the objects first."""
+        """Boxes and clutter, the boxes first."""
         return self.boxes + self.clutter

@@ -1,4 +1,4 @@
-"""Who may use which scene seeds, so that nothing is measured on scenes that a network was trained on.
+"""Ranges of scene seeds, disjoint so that no accuracy is measured on scenes of a training.
 
 0 ..                          tests, demonstrations, benchmarks of speed
 FIRST_TRAINING_SEED ..        training pools (training/data/scene_pool.py)
@@ -12,5 +12,5 @@ LARGEST_SEED = 2**31 - 1  # of a dataset: scene seeds then fit 64 bits
 
 
 def scene_seed(seed: int, index: int) -> int:
-    """Seed of image `index` of a dataset of seed `seed` >= 0: no two share one, and no training uses any."""
+    """Seed of image `index` of a dataset of seed `seed` >= 0: unique, and never used in training."""
     return FIRST_DATASET_SEED + seed * IMAGES_PER_SEED + index

@@ -1,4 +1,4 @@
-"""What a camera makes of the light that falls into it."""
+"""Sensor model: from linear light to the 8-bit image of a camera."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch.nn import functional
 from unity_depth_perception.synthetic.scene import Scene
 
 
-def expose(color: Tensor, scenes: Sequence[Scene]) -> Tensor:
-    """(B, H, W, 3) uint8 of linear colour (B, 3, H, W): blur, vignetting, exposure, sRGB-like gamma, noise, JPEG."""
+def apply_sensor(color: Tensor, scenes: Sequence[Scene]) -> Tensor:
+    """Images (B, H, W, 3) uint8 of linear colour (B, 3, H, W): blur, vignetting, exposure, gamma, noise, JPEG."""
     height, width = color.shape[2:]
     y = torch.linspace(-1, 1, height, device=color.device)[:, None]
     x = torch.linspace(-1, 1, width, device=color.device)[None, :]
@@ -30,7 +30,7 @@ def expose(color: Tensor, scenes: Sequence[Scene]) -> Tensor:
 
 
 def _compressed(frame: Tensor, quality: int) -> Tensor:
-    """What JPEG leaves of a (3, H, W) uint8 image, as a camera with compressed transport sends it."""
+    """A (3, H, W) uint8 image after JPEG compression, as a camera with compressed transport sends it."""
     bgr = frame.flip(0).permute(1, 2, 0).cpu().numpy()
     _, data = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return torch.from_numpy(cv2.imdecode(data, cv2.IMREAD_COLOR)).permute(2, 0, 1).flip(0).to(frame.device)

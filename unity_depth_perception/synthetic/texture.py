@@ -1,4 +1,4 @@
-"""Procedural surface patterns, evaluated per point in torch. All patterns return a mixing weight in 0..1."""
+"""Procedural surface patterns, evaluated per point in torch; each returns a mixing weight in 0..1."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ _JOINTS = 1 - (1 - _JOINT) * (1 - 2 * _JOINT)  # their share of the area
 
 
 def _line(distance: Tensor, footprint: Tensor) -> Tensor:
-    """Share (N,) of a pixel that a joint covers whose middle is so far away."""
+    """Share (N,) of a pixel that is covered by a joint at this distance (N,) between their centres."""
     reach = footprint.clamp(min=0.01) / 2
     covered = (distance + reach).clamp(max=_JOINT / 2) - (distance - reach).clamp(min=-_JOINT / 2)
     return covered.clamp(min=0) / (2 * reach)

@@ -1,4 +1,4 @@
-"""`unity-depth benchmark`: how fast this machine is, and how accurate the embedded models are."""
+"""`unity-depth benchmark`: speed on this machine, accuracy of the embedded models."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _BUDGET_SIZE, _BUDGET_MS = Size(1024, 1024), 40.0  # of everything outside the networks
 _SCENES = 4
-_CONTENDERS = (
+_CONFIGURATIONS = (
     ("compact", "compact", "compact"),
     ("compact depth, true masks", "compact", None),
     ("floor-plane, true masks", "floor-plane", None),
@@ -67,10 +67,10 @@ def pipeline(
 @app.command()
 def models(
     count: Annotated[int, typer.Option(min=1, help="Scenes to measure on.")] = 200,
-    seed: Annotated[int, typer.Option(min=0, help="Of the scenes; no training uses any of them.")] = 0,
-    wide: Annotated[bool, typer.Option("--wide", help="Scenes of more variety than the models are for.")] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the scenes, which no training uses.")] = 0,
+    wide: Annotated[bool, typer.Option("--wide", help="Scenes of more variety than the models are made for.")] = False,
     camera_pose: Annotated[
-        bool, typer.Option(help="Let the pipeline know the camera's pose, as a live one may.")
+        bool, typer.Option(help="Give the camera poses to the pipeline, as a live system may.")
     ] = True,
     device: DeviceOption = "auto",
     output: Annotated[Path | None, typer.Option(help="JSON file for all numbers.")] = None,
@@ -89,7 +89,7 @@ def models(
         output.parent.mkdir(parents=True, exist_ok=True)
     chosen = resolve_device(device, torch.cuda.is_available())
     scenes, reports = HeldOutScenes(count, seed, WIDE if wide else USUAL), {}
-    for name, depth, masks in _CONTENDERS:
+    for name, depth, masks in _CONFIGURATIONS:
         evaluator = Evaluator(
             create_depth_estimator(depth, chosen) if depth else None,
             create_segmenter(masks, chosen) if masks else None,
@@ -147,8 +147,8 @@ def _print(timings: Timings, size: Size, title: str) -> None:
     console.print(table)
     console.print(f"{1e3 / timings.total_ms((*OUTSIDE, *NETWORKS), 50):.2f} frames per second")
     outside_ms = timings.total_ms(OUTSIDE, 50)
-    verdict = "within" if outside_ms <= _BUDGET_MS else "over"
-    budget = f", {verdict} the budget of {_BUDGET_MS:.0f} ms" if size == _BUDGET_SIZE else ""
+    relation = "within" if outside_ms <= _BUDGET_MS else "over"
+    budget = f", {relation} the budget of {_BUDGET_MS:.0f} ms" if size == _BUDGET_SIZE else ""
     console.print(f"outside the networks: {outside_ms:.1f} ms{budget}")
     load, cores = os.getloadavg()[0], os.cpu_count() or 1
     if load > 1.5 * cores:

@@ -1,4 +1,4 @@
-"""`unity-depth benchmark depth`: one depth back end beside its reference, in one run."""
+"""`unity-depth benchmark depth`: one depth model and its reference, timed in one run."""
 
 from __future__ import annotations
 
@@ -29,12 +29,13 @@ def depth(
     model: Annotated[str, typer.Option(help="Name of the depth model.")],
     size: SizeOption = Size(1024, 1024),
     weights: Annotated[
-        str | None, typer.Option(metavar="random|PATH", help="File or folder; else the published ones.")
+        str | None, typer.Option(metavar="random|PATH", help="File or folder; default: the published ones.")
     ] = None,
     frames: Annotated[
-        int, typer.Option(min=1, help="Calls of each to measure, after two to warm up. On a CPU 3 tell much already.")
+        int,
+        typer.Option(min=1, help="Calls of each to measure, after two to warm up; 3 suffice on a CPU."),
     ] = 20,
-    processing_size: Annotated[int, typer.Option(metavar="PX", help="Of the network; 0: its own.")] = 0,
+    processing_size: Annotated[int, typer.Option(metavar="PX", help="Of the network; 0: its default.")] = 0,
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
     acceleration: Annotated[str, typer.Option(help="none, compile or cuda_graph.")] = "none",
     device: DeviceOption = "auto",
@@ -73,7 +74,7 @@ def depth(
 
 @contextmanager
 def _weights(model: str, weights: str | None) -> Iterator[Path | None]:
-    """Where the weights are; random ones lie in a folder that is removed in the end."""
+    """Path of the weights; random ones are written to a temporary folder."""
     from unity_depth_perception.evaluation.speed.reference_models import write_random_weights
 
     if weights != _RANDOM:

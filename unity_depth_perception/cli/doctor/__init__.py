@@ -1,1 +1,1 @@
-"""Command `unity-depth doctor`: what is wrong with this machine, a dataset or a running ROS graph."""
+"""Command `unity-depth doctor`: checks of this machine, a dataset or a running ROS graph."""

@@ -1,4 +1,4 @@
-"""`unity-depth doctor`: what of this machine the package can use, and what is wrong in a running graph."""
+"""`unity-depth doctor`: checks of this machine, a dataset or a running ROS graph."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ _MESSAGES = ("sensor_msgs.msg", "geometry_msgs.msg", "vision_msgs.msg", "unity_d
 
 def doctor(
     dataset: Annotated[
-        Path | None, typer.Argument(help="Look at this dataset folder or COCO .json instead of the machine.")
+        Path | None, typer.Argument(help="Check this dataset folder or COCO .json instead of the machine.")
     ] = None,
-    images_dir: Annotated[Path | None, typer.Option(help="COCO JSON: folder of its images; else beside it.")] = None,
-    graph: Annotated[bool, typer.Option(help="Look at the running ROS graph too.")] = False,
-    seconds: Annotated[float, typer.Option(min=0.5, help="How long to look at the graph.")] = 6.0,
+    images_dir: Annotated[Path | None, typer.Option(help="Folder of a COCO .json's images, if another.")] = None,
+    graph: Annotated[bool, typer.Option(help="Check the running ROS graph too.")] = False,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Time to observe the graph.")] = 6.0,
 ) -> None:
-    """Check what of this machine the package can use, a running graph or a dataset; exit code 1 if it needs mending."""
+    """Check this machine, a running ROS graph or a dataset; exit code 1 if there is a problem."""
     findings = check_dataset(dataset, images_dir) if dataset else [finding for check in CHECKS for finding in check()]
     if graph:
         findings += check_graph(seconds)
@@ -49,7 +49,7 @@ def doctor(
 
 
 def check_dataset(path: Path, images_dir: Path | None = None) -> list[Finding]:
-    """Everything that is wrong with a dataset folder, or with a COCO file and its images."""
+    """Check a dataset folder, or a COCO file and its images."""
     from unity_depth_perception.dataset.coco import examine_coco
     from unity_depth_perception.dataset.examination import examine
 
@@ -60,12 +60,12 @@ def check_dataset(path: Path, images_dir: Path | None = None) -> list[Finding]:
 
 
 def check_python() -> list[Finding]:
-    """Its version; pip already refuses one that is too old."""
+    """Report the version of Python; pip already refuses one that is too old."""
     return [Finding("Python", OK, f"{platform.python_version()} at {sys.prefix}")]
 
 
 def check_torch() -> list[Finding]:
-    """torch imports; which device `auto` takes."""
+    """Check that torch imports, and report the device that `auto` selects."""
     try:
         import torch
         import torchvision
@@ -77,7 +77,7 @@ def check_torch() -> list[Finding]:
 
 
 def check_ros() -> list[Finding]:
-    """rclpy and the messages; without rclpy everything but the nodes works."""
+    """Check rclpy and the messages; without rclpy everything but the nodes works."""
     try:
         importlib.import_module("rclpy")
     except ImportError as error:
@@ -94,8 +94,8 @@ def check_ros() -> list[Finding]:
 
 
 def check_weights() -> list[Finding]:
-    """The weights that ship with the package."""
-    # Of the subpackage: the package itself may be spread over the sources and the generated messages.
+    """Check the weights that ship with the package."""
+    # Resources of the subpackage, since the top package may span the sources and the generated messages.
     folder = resources.files("unity_depth_perception.models") / "weights"
     files = sorted(folder.iterdir(), key=lambda item: item.name) if folder.is_dir() else []
     weights = [item for item in files if item.name.endswith(".safetensors")]
@@ -105,7 +105,7 @@ def check_weights() -> list[Finding]:
 
 
 def check_dds() -> list[Finding]:
-    """Whether DDS has the shared memory that large images want; the launch files see to it themselves."""
+    """Check shared memory and the Fast DDS profile for large images; launch files set the profile themselves."""
     from unity_depth_perception.ros import dds_profile
 
     free, required = dds_profile.free_shared_memory_bytes(), dds_profile.REQUIRED_BYTES
@@ -128,18 +128,18 @@ def check_dds() -> list[Finding]:
 
 
 def check_graph(seconds: float) -> list[Finding]:
-    """The running graph: nodes, topics that nobody publishes, QoS, images."""
+    """Check the running graph: nodes, topics without publisher, QoS, images."""
     try:
         from unity_depth_perception.ros.graph_snapshot import take_snapshot
     except ImportError as error:
         return [Finding("graph", PROBLEM, f"{error}; it takes ROS 2 to look at one")]
     snapshot = take_snapshot(seconds)
     checks = (graph_checks.check_nodes, graph_checks.check_silent_topics, graph_checks.check_qos)
-    return [f for check in checks for f in check(snapshot)] + graph_checks.check_images(snapshot, _found_in)
+    return [f for check in checks for f in check(snapshot)] + graph_checks.check_images(snapshot, _detection_score)
 
 
-def _found_in(image: NDArray[np.uint8]) -> float:
-    """How much the embedded segmentation finds in an image: the sum of its scores."""
+def _detection_score(image: NDArray[np.uint8]) -> float:
+    """Sum of the scores of the objects that the embedded segmentation finds in an image (H, W, 3) uint8."""
     import torch
 
     from unity_depth_perception.core.camera import Camera

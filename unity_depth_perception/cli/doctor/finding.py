@@ -1,4 +1,4 @@
-"""What the doctor finds."""
+"""Finding: one result of a check of the doctor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Findings of `unity-depth doctor --graph`: checks of a snapshot taken by `ros.graph_snapshot.take_snapshot`."""
+"""Checks of `unity-depth doctor --graph` on a snapshot of the running graph (`ros.graph_snapshot`)."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from unity_depth_perception.cli.doctor.finding import NOTE, OK, PROBLEM, Finding
 if TYPE_CHECKING:
     from unity_depth_perception.ros.graph_snapshot import GraphSnapshot, Topic, TopicEndpoint
 
-_NEEDED = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")  # without them nothing happens
+_NEEDED = ("sensor_msgs/msg/Image", "sensor_msgs/msg/CompressedImage")  # without one of these, a node has no input
 _STATES = (OK, NOTE, PROBLEM, PROBLEM)  # by level of DiagnosticStatus
 _BRIGHT, _DARK = 250, 5  # of 255
-_MOST_EXTREME = 0.5  # part of the pixels
-_FLIPPED_RATIO = 1.5  # how much more must be found in the image turned upside down
+_MAX_EXTREME_RATIO = 0.5  # share of the pixels
+_FLIPPED_RATIO = 1.5  # of the detection scores of the flipped to those of the upright image
 
-Seen = Callable[[NDArray[np.uint8]], float]
+DetectionScore = Callable[[NDArray[np.uint8]], float]
 
 
 def check_nodes(snapshot: GraphSnapshot) -> list[Finding]:
-    """Each node's own report, or that there is none."""
+    """Findings from the diagnostics of each node, or one that no node reports."""
     if not snapshot.nodes:
         detail = f"no node of this package reports in domain {snapshot.domain_id}: start one, or set ROS_DOMAIN_ID"
         return [Finding("nodes", PROBLEM, detail)]
@@ -38,7 +38,7 @@ def check_nodes(snapshot: GraphSnapshot) -> list[Finding]:
 
 
 def check_silent_topics(snapshot: GraphSnapshot) -> list[Finding]:
-    """Topics that a node of this package hears and nobody publishes, and what is published instead."""
+    """Find subscribed topics without a publisher, and name published topics of the same type."""
     findings = []
     for topic in snapshot.topics:
         heard = any(end.node in snapshot.nodes for end in topic.subscriptions)
@@ -52,7 +52,7 @@ def check_silent_topics(snapshot: GraphSnapshot) -> list[Finding]:
 
 
 def check_qos(snapshot: GraphSnapshot) -> list[Finding]:
-    """Publishers and subscriptions of a topic that cannot talk to each other."""
+    """Find publishers and subscriptions of a topic with incompatible QoS."""
     findings = []
     for topic in snapshot.topics:
         pairs = [(p, s, why) for p in topic.publishers for s in topic.subscriptions if (why := _mismatch(p, s))]
@@ -62,23 +62,23 @@ def check_qos(snapshot: GraphSnapshot) -> list[Finding]:
     return findings
 
 
-def check_images(snapshot: GraphSnapshot, seen: Seen) -> list[Finding]:
-    """Each input image's exposure and orientation; `seen` says how much the embedded models find in an image."""
+def check_images(snapshot: GraphSnapshot, detection_score: DetectionScore) -> list[Finding]:
+    """Check exposure and orientation of each input image; `detection_score` sums the scores of its detections."""
     findings = [Finding(name, PROBLEM, why) for name, why in snapshot.unreadable.items()]
     for name, image in snapshot.images.items():
-        findings.append(_judge_image(name, image, seen))
+        findings.append(_check_image(name, image, detection_score))
     return findings
 
 
-def _judge_image(name: str, image: NDArray[np.uint8], seen: Seen) -> Finding:
+def _check_image(name: str, image: NDArray[np.uint8], detection_score: DetectionScore) -> Finding:
     height, width = image.shape[:2]
     size = f"{width} x {height}"
     bright, dark = float((image >= _BRIGHT).all(2).mean()), float((image <= _DARK).all(2).mean())
-    if bright > _MOST_EXTREME:
+    if bright > _MAX_EXTREME_RATIO:
         return Finding(name, PROBLEM, f"{size}, over-exposed: {bright:.0%} of the pixels are white; dim the lights")
-    if dark > _MOST_EXTREME:
+    if dark > _MAX_EXTREME_RATIO:
         return Finding(name, PROBLEM, f"{size}, {dark:.0%} of the pixels are black: is the scene lit and rendered?")
-    upright, turned = seen(image), seen(np.ascontiguousarray(image[::-1]))
+    upright, turned = detection_score(image), detection_score(np.ascontiguousarray(image[::-1]))
     if turned > _FLIPPED_RATIO * upright:
         detail = f"{size}, seems to be upside down: more is found in it when it is turned; set flip_vertical"
         return Finding(name, NOTE, detail)
@@ -86,7 +86,7 @@ def _judge_image(name: str, image: NDArray[np.uint8], seen: Seen) -> Finding:
 
 
 def _published(snapshot: GraphSnapshot, types: tuple[str, ...], topic: Topic) -> bool:
-    """Whether a node that hears `topic` hears another topic of these types that is published."""
+    """Whether a subscriber of `topic` also subscribes to a published topic of these types."""
     nodes = {end.node for end in topic.subscriptions}
     return any(
         t.type in types and t.publishers and any(end.node in nodes for end in t.subscriptions) for t in snapshot.topics

@@ -1,4 +1,4 @@
-"""What one frame costs a depth back end: time beside its reference, memory, the arithmetic that cannot be avoided."""
+"""Cost of one frame of a depth back end: time beside a reference, memory, and a lower bound from its arithmetic."""
 
 from __future__ import annotations
 
@@ -30,29 +30,29 @@ Progress = Callable[[Sequence[int]], Iterable[int]]
 
 @dataclass
 class CallTimes:
-    """Seconds of each call: on the clock, and of this process on all its cores."""
+    """Seconds of each call: wall-clock time, and CPU time of this process over all cores."""
 
     wall_s: list[float] = field(default_factory=list)
     cpu_s: list[float] = field(default_factory=list)
 
     def measure(self, call: Call) -> None:
-        """One more call, which must leave its result in host memory, so that no GPU works on."""
+        """Time one call, which must return its result in host memory, so that no GPU work is pending."""
         wall_s, cpu_s = time.perf_counter(), time.process_time()
         call()
         self.wall_s.append(time.perf_counter() - wall_s)
         self.cpu_s.append(time.process_time() - cpu_s)
 
     def wall_ms(self, percent: float) -> float:
-        """A percentile on the clock [ms]."""
+        """A percentile of the wall-clock time [ms]."""
         return float(np.percentile(self.wall_s, percent)) * 1e3
 
     def cpu_ms(self, percent: float) -> float:
-        """A percentile of the processor's time [ms]; on a busy machine steadier than the clock."""
+        """A percentile of the CPU time [ms]; steadier than wall-clock time on a busy machine."""
         return float(np.percentile(self.cpu_s, percent)) * 1e3
 
 
 def whole_call(estimator: DepthEstimator, image: NDArray[np.uint8], camera: Camera) -> Call:
-    """From a decoded image in host memory to depth of its size in host memory."""
+    """A call that takes a decoded image in host memory to depth of its size in host memory."""
 
     @torch.inference_mode()
     def call() -> Tensor:
@@ -63,11 +63,11 @@ def whole_call(estimator: DepthEstimator, image: NDArray[np.uint8], camera: Came
 
 
 def time_calls(calls: Mapping[str, Call], count: int, progress: Progress = iter) -> dict[str, CallTimes]:
-    """Times of calls that take turns, so that whatever else the machine does meets them alike; the first warm up.
+    """Time calls in alternation, so that other load on the machine affects all alike, after warm-up calls.
 
     Args:
         count: how many calls of each are measured.
-        progress: yields the turns that it is given; a place for a progress bar.
+        progress: wraps the iteration over rounds, for a progress bar.
     """
     times = {name: CallTimes() for name in calls}
     for turn in progress(range(_WARM_UP_CALLS + count)):
@@ -80,7 +80,7 @@ def time_calls(calls: Mapping[str, Call], count: int, progress: Progress = iter)
 
 
 def peak_memory(call: Call, device: torch.device) -> int:
-    """Bytes: on a GPU the most that torch holds there during a call, else the most resident memory of this process."""
+    """Peak memory of a call in bytes: allocated by torch on a GPU, else resident memory of this process."""
     gc.collect()
     call()
     if device.type == "cuda":
@@ -118,7 +118,7 @@ class FlopCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
 
 def count_flops(estimator: DepthEstimator, image: NDArray[np.uint8], camera: Camera) -> dict[torch.dtype, int]:
-    """Operations of one frame by type."""
+    """Floating-point operations of one frame by type."""
     uploaded = torch.from_numpy(image).to(estimator.device)
     with torch.no_grad(), FlopCounter() as counter:  # inference_mode would hide linear layers from the counter
         estimator.infer(uploaded, camera)
@@ -126,7 +126,7 @@ def count_flops(estimator: DepthEstimator, image: NDArray[np.uint8], camera: Cam
 
 
 def matmul_flops_per_s(dtype: torch.dtype, device: torch.device) -> float:
-    """The most operations per second that this device reaches in a square matrix product; float32 on a GPU as TF32."""
+    """Operations per second that this device reaches in a square matrix product; float32 on a GPU as TF32."""
     allowed = torch.backends.cuda.matmul.allow_tf32
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32  # as the convolutions of the networks
     try:
@@ -137,7 +137,7 @@ def matmul_flops_per_s(dtype: torch.dtype, device: torch.device) -> float:
 
 
 def _matmul_s(a: Tensor) -> float:
-    """Seconds of the fastest of some products; the shorter they are, the likelier one is not interrupted."""
+    """Seconds of the fastest of several products; of short ones, one is likely not interrupted."""
     times_s = []
     for _ in range(_MATMUL_RUNS):
         start_s = time.perf_counter()

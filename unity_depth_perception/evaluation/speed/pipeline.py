@@ -1,4 +1,4 @@
-"""How long each stage of a frame takes, and what the same work costs when written plainly in NumPy."""
+"""Time of each pipeline stage, and of a plain NumPy version of the same work."""
 
 from __future__ import annotations
 
@@ -67,10 +67,10 @@ def time_pipeline(
     count: int,
     progress: Callable[[Sequence[Frame]], Iterator[Frame]] = iter,
 ) -> Timings:
-    """Process `count` frames, cycling through `frames`, from the uploaded image to the bytes of depth image and cloud.
+    """Time `count` frames, cycling through `frames`, from the image to the bytes of depth image and cloud.
 
     Args:
-        progress: yields the frames that it is given; a place for a progress bar.
+        progress: wraps the iteration over frames, for a progress bar.
     """
     for index in range(_WARM_UP_FRAMES):
         _time_frame(pipeline, frames[index % len(frames)], Timings())
@@ -102,7 +102,7 @@ def _time_frame(pipeline: PerceptionPipeline, frame: Frame, timings: Timings) ->
 
 
 def message_bytes(values: Tensor) -> array.array[int]:
-    """A tensor's bytes as rosidl takes them without looking at each: the content of Image.data and PointCloud2.data."""
+    """Bytes of a tensor as an array.array, which rosidl accepts as Image.data without checking each element."""
     data = array.array("B")
     data.frombytes(values.cpu().numpy().data.cast("B"))
     return data
@@ -111,9 +111,9 @@ def message_bytes(values: Tensor) -> array.array[int]:
 def plain_statistics(
     depth_m: NDArray[np.float32], instances: NDArray[np.integer[Any]], categories: Sequence[str], camera: Camera
 ) -> list[ObjectDistance]:
-    """Distance, box and position by one boolean mask per object over the whole image, as one writes it first.
+    """Distance, box and position by one boolean mask per object over the whole image: the straightforward version.
 
-    `center` is left out, and so are the points that parents are found from. Objects without a valid pixel are left out.
+    `center` and the points for support inference are left out, and so are objects without a valid pixel.
     """
     objects = []
     for index, category in enumerate(categories):
@@ -144,7 +144,7 @@ def plain_statistics(
 
 
 def plain_cloud(depth_m: NDArray[np.float32], image: NDArray[np.uint8], camera: Camera) -> bytes:
-    """The bytes of the same organised cloud by a structured NumPy array."""
+    """Bytes of the organised cloud of `pack_cloud`, by a structured NumPy array."""
     columns, rows = np.meshgrid(np.arange(camera.width), np.arange(camera.height))
     points = camera.unproject(np.stack([columns, rows], axis=-1), np.where(depth_m > 0, depth_m, np.nan))
     points[~np.isfinite(depth_m)] = np.nan

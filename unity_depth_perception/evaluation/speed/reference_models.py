@@ -1,4 +1,4 @@
-"""The networks as their authors' own front ends run them: what our back ends are compared with."""
+"""Reference implementations: the depth networks as run by their authors' own front ends."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from unity_depth_perception.models.depth_anything_2.weights import load_da2_weig
 from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS
 from unity_depth_perception.models.runtime.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 
-_DA2_PX, _DA3_PX = 518, 504  # what the front ends take by default
+_DA2_PX, _DA3_PX = 518, 504  # default processing sizes of the front ends
 
 
 class Reference(NamedTuple):
-    """A front end on its device.
+    """A reference front end on its device.
 
     Attributes:
         name: of its entry point.
@@ -37,12 +37,12 @@ class Reference(NamedTuple):
 
 
 def has_reference(model: str) -> bool:
-    """Whether there is another implementation to compare `model` with."""
+    """Whether `model` has a reference implementation to compare with."""
     return model in DA2_VARIANTS or model in DA3_VARIANTS
 
 
 def write_random_weights(model: str, folder: Path) -> None:
-    """Random weights of `model` in the layout of its repository on the hub.
+    """Write random weights of `model` in the layout of its repository on the hub.
 
     Raises:
         ModelError: the model's weights ship with the package, or it has none.
@@ -58,7 +58,7 @@ def write_random_weights(model: str, folder: Path) -> None:
 
 
 def load_reference(model: str, weights: Path | None, device: torch.device, size_px: int = 0) -> Reference:
-    """The reference of `model` with the same weights, at the same processing size.
+    """Load the reference of `model` with the same weights and processing size.
 
     Raises:
         ModelError: the weights cannot be had or used.
@@ -102,9 +102,9 @@ def _da3_front_end(model: str) -> Any:
     try:
         from depth_anything_3.utils.logger import logger
 
-        logger.level = 0  # errors alone: it warns of what is not used here, and prints two lines for each call
+        logger.level = 0  # errors only: it warns about unused features and prints two lines per call
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", UserWarning)  # of what it imports
+            warnings.simplefilter("ignore", UserWarning)  # raised by its imports
             from depth_anything_3.api import DepthAnything3
     except ImportError as error:
         raise ModelError(

@@ -13,8 +13,8 @@ from vision_msgs.msg import LabelInfo
 
 from unity_depth_perception.core.errors import ImageError
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
-from unity_depth_perception.ops.instance_images import numbered
-from unity_depth_perception.ops.validity import cleaned, from_millimetres
+from unity_depth_perception.ops.instance_images import relabel_sequential
+from unity_depth_perception.ops.validity import from_millimetres, invalid_to_nan
 from unity_depth_perception.pipeline import Frame
 from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.conversions.images import single_channel_of
@@ -108,12 +108,12 @@ def _depth_of(message: Image) -> torch.Tensor:
     pixels = single_channel_of(message)
     if pixels.dtype == np.uint16:
         return from_millimetres(torch.from_numpy(pixels.astype(np.int32)))
-    return cleaned(torch.from_numpy(np.require(pixels, requirements=["C", "W"])))
+    return invalid_to_nan(torch.from_numpy(np.require(pixels, requirements=["C", "W"])))
 
 
 def _segmentation_of(message: Image, labels: LabelInfo) -> Segmentation:
     """Instances renumbered 1, 2, 3, ...; the category of each is what label_info names its original value."""
-    instances, values = numbered(torch.from_numpy(_integers_of(message)))
+    instances, values = relabel_sequential(torch.from_numpy(_integers_of(message)))
     names = {item.class_id: item.class_name for item in labels.class_map}
     categories = tuple(names.get(value, _UNNAMED) for value in values)
     return Segmentation(instances, categories, (1.0,) * len(values))

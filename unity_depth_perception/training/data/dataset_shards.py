@@ -21,7 +21,7 @@ from unity_depth_perception.core.errors import DatasetError
 from unity_depth_perception.core.ground_plane import up_from_pose
 from unity_depth_perception.dataset.sample import Sample, SampleSource
 from unity_depth_perception.models.image_size import processing_size
-from unity_depth_perception.ops.instance_images import numbered
+from unity_depth_perception.ops.instance_images import relabel_sequential
 from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES
 from unity_depth_perception.training.data.shards import Shard, load_shard
 
@@ -160,7 +160,7 @@ class _ShardFiles:
             self._depth_m[k] = _nearest(torch.from_numpy(sample.depth_m), width, height).numpy()
         row: list[int] = []
         if sample.instances is not None:
-            instances, values = numbered(torch.from_numpy(sample.instances.astype(np.int32)))
+            instances, values = relabel_sequential(torch.from_numpy(sample.instances.astype(np.int32)))
             self._instances[k] = _nearest(instances.float(), width, height).numpy()
             category = {item.id + 1: self._index_of[item.category] for item in sample.objects}
             row = [category[value] for value in values]

@@ -18,8 +18,8 @@ from unity_depth_perception.dataset.sample import Sample, SampleSource
 from unity_depth_perception.evaluation.coco_ap import CocoEvaluation, CocoScores
 from unity_depth_perception.evaluation.ground_truth import TrueObjects, true_objects
 from unity_depth_perception.evaluation.objects import Matches, match_segmentations
-from unity_depth_perception.evaluation.worst_frames import remarks
-from unity_depth_perception.export.comparison import View, comparison_picture
+from unity_depth_perception.evaluation.worst_frames import error_notes
+from unity_depth_perception.export.comparison import FrameData, comparison_picture
 from unity_depth_perception.export.text import DARK, Picture
 from unity_depth_perception.models.protocols import Segmentation, Segmenter
 
@@ -56,7 +56,7 @@ def judge(
         found, truth = _seen(segmenter, samples[index])
         evaluation.add(found, truth.segmentation)
         matches = match_segmentations(found, truth.segmentation)
-        frames.append(_Frame(index, len(found.scores) + len(truth.objects) - 2 * len(matches.same)))
+        frames.append(_Frame(index, len(found.scores) + len(truth.objects) - 2 * len(matches.same_category)))
     worst = sorted(frames, key=lambda frame: -frame.errors)[:_SHOWN]
     drawn = np.random.default_rng(seed).permutation(len(frames))[:_SHOWN]
     for name, chosen in (("worst", worst), ("random", [frames[k] for k in sorted(drawn)])):
@@ -84,7 +84,7 @@ def _picture(segmenter: Segmenter, sample: Sample) -> Picture:
     matches = match_segmentations(found, truth.segmentation)
     times = math.ceil(_PANEL_PX / sample.image.shape[0])  # labels on a small image could not be read
     predicted, true = _view(found, times), _view(truth.segmentation, times)
-    notes, true_notes = remarks(predicted.objects, true.objects, Matches((), matches.any))
+    notes, true_notes = error_notes(predicted.objects, true.objects, Matches((), matches.any_category))
     return comparison_picture(
         _enlarged(sample.image, times),
         replace(predicted, notes=notes),
@@ -93,7 +93,7 @@ def _picture(segmenter: Segmenter, sample: Sample) -> Picture:
     )
 
 
-def _view(segmentation: Segmentation, times: int) -> View:
+def _view(segmentation: Segmentation, times: int) -> FrameData:
     """What is seen where, without distances, each pixel `times` times as wide and high."""
     instances = _enlarged(segmentation.instances.cpu().numpy(), times)
     objects = []
@@ -101,7 +101,7 @@ def _view(segmentation: Segmentation, times: int) -> View:
         rows, columns = np.nonzero(instances == k + 1)
         box = (int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1)
         objects.append(ObjectDistance(k, category, box, score=score))
-    return View(instances, objects, None)
+    return FrameData(instances, objects, None)
 
 
 def _enlarged(pixels: NDArray[Any], times: int) -> NDArray[Any]:
