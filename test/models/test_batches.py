@@ -1,4 +1,4 @@
-"""Batches keep images, depth, masks and cameras together, however they are cropped and mirrored."""
+"""Batches: images, depth, masks and cameras stay consistent under crops and flips; targets and losses of them."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from unity_depth_perception.models.compact.depth_network import CLASSES
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.compact.depth_network import classes, depth_losses
 from unity_depth_perception.training.data.batches import Batch, draw_batch, ray_channels
-from unity_depth_perception.training.data.detection_targets import target
+from unity_depth_perception.training.data.detection_targets import detection_targets
 from unity_depth_perception.training.data.shards import Shard
 
 CPU = torch.device("cpu")
@@ -19,8 +19,8 @@ def batch(shard: Shard) -> Batch:
     return draw_batch([shard], np.random.default_rng(4), 6, 192 * 192, CPU, least_crop=0.6)
 
 
-def test_a_batch_keeps_the_floor_flat(batch: Batch) -> None:
-    """Cropped, resized and mirrored, the floor is still a plane: only if depth and camera went through the same."""
+def test_batch_keeps_the_floor_flat(batch: Batch) -> None:
+    """Cropped, resized and flipped, the floor is still a plane only if depth and camera are transformed alike."""
     height, width = batch.depth_m.shape[1:]
     rays = ray_channels(batch.intrinsics, height, width)
     flat = 0
@@ -35,8 +35,8 @@ def test_a_batch_keeps_the_floor_flat(batch: Batch) -> None:
     assert flat >= 5  # a wall may reach down to the border
 
 
-def test_a_batch_knows_its_floor(batch: Batch) -> None:
-    """The lowest points of each image, cropped or mirrored, lie on the plane that the batch names."""
+def test_batch_floor_fits_its_lowest_points(batch: Batch) -> None:
+    """The lowest points of each image lie on the floor plane of the batch."""
     height, width = batch.depth_m.shape[1:]
     rays = ray_channels(batch.intrinsics, height, width)
     z = batch.depth_m
@@ -46,7 +46,7 @@ def test_a_batch_knows_its_floor(batch: Batch) -> None:
     assert torch.allclose(lowest, batch.floor[:, 3], rtol=5e-3)
 
 
-def test_classes_are_those_of_the_objects(batch: Batch) -> None:
+def test_classes_match_the_objects(batch: Batch) -> None:
     found = classes(batch)
     assert torch.equal(found > 1, batch.instances > 0)
     for index, k in ((0, 1), (1, 1), (2, 1)):
@@ -57,7 +57,7 @@ def test_classes_are_those_of_the_objects(batch: Batch) -> None:
             )
 
 
-def test_a_batch_draws_anew_from_another_seed(shard: Shard) -> None:
+def test_batch_depends_on_its_seed(shard: Shard) -> None:
     first, again, other = (
         draw_batch([shard], np.random.default_rng(seed), 4, 96 * 96, CPU, least_crop=0.6) for seed in (1, 1, 2)
     )
@@ -65,11 +65,11 @@ def test_a_batch_draws_anew_from_another_seed(shard: Shard) -> None:
     assert first.depth_m.shape != other.depth_m.shape or not torch.equal(first.depth_m, other.depth_m)
 
 
-def test_targets_name_boxes_labels_and_masks(batch: Batch) -> None:
+def test_detection_targets_match_the_instance_image(batch: Batch) -> None:
     for index in range(len(batch.image)):
-        found = target(batch, index)
-        assert len(found["boxes"]) == len(found["labels"]) == len(found["masks"]) > 0
-        for box, label, mask in zip(found["boxes"], found["labels"], found["masks"], strict=True):
+        targets = detection_targets(batch, index)
+        assert len(targets["boxes"]) == len(targets["labels"]) == len(targets["masks"]) > 0
+        for box, label, mask in zip(targets["boxes"], targets["labels"], targets["masks"], strict=True):
             ys, xs = mask.nonzero().T
             assert box.tolist() == [xs.min(), ys.min(), xs.max() + 1, ys.max() + 1]
             instance = batch.instances[index][mask.bool()].unique()
@@ -78,13 +78,13 @@ def test_targets_name_boxes_labels_and_masks(batch: Batch) -> None:
             assert 1 <= label <= len(CATEGORIES)
 
 
-def test_depth_losses_are_zero_for_the_truth_and_see_a_scale_error_everywhere() -> None:
+def test_depth_losses_are_zero_for_the_truth_and_weight_objects() -> None:
     mask = torch.zeros(1, 32, 32, dtype=torch.bool)
     mask[:, :8, :8] = True
     exact = depth_losses(torch.zeros(1, 32, 32), mask)
     assert all(value == 0 for value in exact.values())
     scaled = depth_losses(torch.full((1, 32, 32), 0.1), mask)
-    assert scaled["log_error"].item() == pytest.approx(0.1)
+    assert scaled["log depth"].item() == pytest.approx(0.1)
     assert scaled["gradient"] == 0
     on_object = depth_losses(torch.where(mask, 0.1, 0.0), mask)
-    assert on_object["log_error"].item() == pytest.approx(0.04)  # objects hold 40 % of the weight
+    assert on_object["log depth"].item() == pytest.approx(0.04)  # objects hold 40 % of the weight

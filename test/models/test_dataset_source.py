@@ -1,4 +1,4 @@
-"""A dataset as a source of batches: what is drawn from it is what its files say, made smaller."""
+"""Shards and split of a dataset: resized images agree with the files, the split with its seed."""
 
 import json
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from unity_depth_perception.dataset.writer import DatasetWriter
 from unity_depth_perception.synthetic.samples import render_samples
 from unity_depth_perception.training.data.batches import draw_batch, ray_channels
 from unity_depth_perception.training.data.dataset_shards import DatasetSource
-from unity_depth_perception.training.data.detection_targets import target
+from unity_depth_perception.training.data.detection_targets import detection_targets
 from unity_depth_perception.training.data.split import Split
 
 CPU = torch.device("cpu")
@@ -53,7 +53,7 @@ class InMemory:
         return self.samples[index].camera.width, self.samples[index].camera.height
 
 
-def test_images_at_their_own_size_come_back_as_they_are(dataset: UnityDataset, tmp_path: Path) -> None:
+def test_images_that_fit_are_stored_unchanged(dataset: UnityDataset, tmp_path: Path) -> None:
     source = DatasetSource(tmp_path / "data", dataset, range(4), 10**9)  # never enlarged
     (shard,) = source.available()
     for index, sample in enumerate(dataset):
@@ -67,10 +67,10 @@ def test_images_at_their_own_size_come_back_as_they_are(dataset: UnityDataset, t
         assert ((shard.instances[index] == 0) == (sample.instances == 0)).all()
 
 
-def test_a_smaller_image_with_its_camera_still_shows_a_flat_floor(dataset: UnityDataset, tmp_path: Path) -> None:
-    """Drawn, cropped and perhaps mirrored: points of the floor lie on the plane that pose and camera say.
+def test_resized_images_keep_camera_and_floor_plane_consistent(dataset: UnityDataset, tmp_path: Path) -> None:
+    """Points of the floor in a cropped and perhaps flipped batch lie on the floor plane of pose and camera.
 
-    Depth is that of the nearest pixel, so single points are off by half a pixel's slope: not so their median.
+    Depth is sampled by nearest neighbour, so single points are off by the slope over half a pixel, their median not.
     """
     source = DatasetSource(tmp_path / "data", dataset, range(4), 72 * 54)
     batch = draw_batch(source.available(), np.random.default_rng(1), 4, 64 * 48, CPU, least_crop=0.7)
@@ -84,7 +84,7 @@ def test_a_smaller_image_with_its_camera_still_shows_a_flat_floor(dataset: Unity
         assert on_floor.median().item() == pytest.approx(1, abs=5e-3)
 
 
-def test_what_is_not_known_is_nan_and_an_image_may_be_empty(samples: list[Sample], tmp_path: Path) -> None:
+def test_unknown_depth_and_floor_are_nan_and_an_image_may_have_no_object(samples: list[Sample], tmp_path: Path) -> None:
     bare = replace(samples[0], depth_m=None, instances=None, objects=(), world_from_camera=None)
     source = DatasetSource(tmp_path / "data", InMemory([bare], ("thing",)), [0], 64 * 48)
     (shard,) = source.available()
@@ -93,10 +93,10 @@ def test_what_is_not_known_is_nan_and_an_image_may_be_empty(samples: list[Sample
     assert not shard.instances.any()
     assert (shard.category == -1).all()
     batch = draw_batch([shard], np.random.default_rng(0), 4, 64 * 48, CPU, least_crop=1.0)
-    assert len(target(batch, 0)["labels"]) == 0
+    assert len(detection_targets(batch, 0)["labels"]) == 0
 
 
-def test_more_objects_than_a_byte_counts_keep_their_categories(samples: list[Sample], tmp_path: Path) -> None:
+def test_objects_beyond_255_keep_their_categories(samples: list[Sample], tmp_path: Path) -> None:
     camera = samples[0].camera
     instances = (np.arange(96 * 128, dtype=np.uint16).reshape(96, 128) // 32) + 1  # 384 objects of 32 px
     item = samples[0].objects[0]
@@ -107,11 +107,11 @@ def test_more_objects_than_a_byte_counts_keep_their_categories(samples: list[Sam
     categories = tuple(f"category {k}" for k in range(384))
     source = DatasetSource(tmp_path / "data", InMemory([crowded], categories), [0], 10**9)
     batch = draw_batch(source.available(), np.random.default_rng(0), 1, 96 * 128, CPU, least_crop=1.0)
-    found = target(batch, 0, 0.0)
-    assert found["labels"].tolist() == list(range(1, 385))
+    targets = detection_targets(batch, 0, 0.0)
+    assert targets["labels"].tolist() == list(range(1, 385))
 
 
-def test_sizes_that_are_nearly_alike_share_a_shard_and_a_larger_one_is_drawn_more_often(
+def test_similar_sizes_share_a_shard_that_is_listed_by_its_number_of_images(
     samples: list[Sample], tmp_path: Path
 ) -> None:
     other = render_samples([50], 96, 96, fov_rad=1.0)
@@ -126,7 +126,7 @@ def test_sizes_that_are_nearly_alike_share_a_shard_and_a_larger_one_is_drawn_mor
     assert sorted(len(shard.image) for shard in source.available()) == [1, 41, 41]
 
 
-def test_shards_are_made_once_and_anew_for_other_images(dataset: UnityDataset, tmp_path: Path) -> None:
+def test_shards_are_written_once_and_again_for_other_images(dataset: UnityDataset, tmp_path: Path) -> None:
     read = []
 
     def watched(indices: object) -> Iterator[int]:
@@ -142,12 +142,12 @@ def test_shards_are_made_once_and_anew_for_other_images(dataset: UnityDataset, t
     assert len(shard.image) == 1
 
 
-def test_no_image_is_refused(dataset: UnityDataset, tmp_path: Path) -> None:
+def test_dataset_source_refuses_an_empty_list_of_images(dataset: UnityDataset, tmp_path: Path) -> None:
     with pytest.raises(DatasetError, match="at least one image"):
         DatasetSource(tmp_path / "data", dataset, [], 64 * 48)
 
 
-def test_a_split_covers_every_image_once_and_follows_its_seed() -> None:
+def test_split_covers_every_image_once_and_follows_its_seed() -> None:
     names = [f"{k}.png" for k in range(20)]
     split, again, other = (Split.draw(names, ("a",), seed) for seed in (1, 1, 2))
     assert sorted(split.train + split.validation) == sorted(names)
@@ -156,16 +156,16 @@ def test_a_split_covers_every_image_once_and_follows_its_seed() -> None:
     assert split.validation != other.validation
 
 
-def test_a_split_is_written_down_and_another_one_refused(tmp_path: Path) -> None:
+def test_split_is_written_and_another_one_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "run" / "split.json"
     split = Split.draw(["a.png", "b.png", "c.png"], ("thing",), 0)
-    split.keep(path)
-    split.keep(path)
+    split.write_or_check(path)
+    split.write_or_check(path)
     assert set(json.loads(path.read_text())["train"]) == set(split.train)
     with pytest.raises(DatasetError, match=r"split\.json: a training was started here"):
-        Split.draw(["a.png", "b.png", "d.png"], ("thing",), 0).keep(path)
+        Split.draw(["a.png", "b.png", "d.png"], ("thing",), 0).write_or_check(path)
 
 
-def test_one_image_cannot_be_split() -> None:
+def test_split_refuses_a_single_image() -> None:
     with pytest.raises(DatasetError, match="at least 2 images"):
         Split.draw(["a.png"], ("thing",), 0)

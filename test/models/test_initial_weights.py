@@ -1,4 +1,4 @@
-"""What a segmentation starts from: categories that the file knows keep their rows, new ones are random."""
+"""Initial weights of a segmentation: rows of known categories are loaded, those of new ones stay random."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ from unity_depth_perception.models.compact.detector import compact_mask_rcnn
 from unity_depth_perception.models.compact.object_proposer import SEGMENTATION_WEIGHTS
 from unity_depth_perception.models.mask_rcnn.segmenter import torchvision_mask_rcnn
 from unity_depth_perception.synthetic.scene import CATEGORIES
-from unity_depth_perception.training.segmentation.initial_weights import given_start, load_matching, published_start
+from unity_depth_perception.training.segmentation.initial_weights import (
+    load_matching,
+    published_weights,
+    require_segmentation_weights,
+)
 
-WANTED = ("cup", "blue_cube", "red_cube")  # one that the embedded weights do not know, two in another order
+WANTED = ("cup", "blue_cube", "red_cube")  # one that the embedded weights lack, two in another order
 
 
-def test_the_same_categories_give_the_file_s_own_weights() -> None:
+def test_load_matching_keeps_all_weights_for_the_same_categories() -> None:
     network = compact_mask_rcnn(len(CATEGORIES))
     load_matching(network, "detector", SEGMENTATION_WEIGHTS, CATEGORIES)
     given, _ = load_weights(SEGMENTATION_WEIGHTS)
@@ -29,7 +33,7 @@ def test_the_same_categories_give_the_file_s_own_weights() -> None:
         assert torch.equal(value, given[f"detector.{name}"]), name
 
 
-def test_known_categories_move_to_their_rows_and_new_ones_stay_random() -> None:
+def test_load_matching_moves_rows_of_known_categories_and_keeps_new_ones_random() -> None:
     network = compact_mask_rcnn(len(WANTED))
     random = {name: value.clone() for name, value in network.state_dict().items()}
     load_matching(network, "detector", SEGMENTATION_WEIGHTS, WANTED)
@@ -50,7 +54,7 @@ def test_known_categories_move_to_their_rows_and_new_ones_stay_random() -> None:
     assert torch.equal(network.state_dict()[stem], given[f"detector.{stem}"])
 
 
-def test_the_second_look_keeps_its_row_of_what_is_nothing() -> None:
+def test_load_matching_keeps_the_background_row_of_the_crop_classifier() -> None:
     network = CropClassifier(len(WANTED))
     load_matching(network, "crop_classifier", SEGMENTATION_WEIGHTS, WANTED)
     given, description = load_weights(SEGMENTATION_WEIGHTS)
@@ -59,7 +63,7 @@ def test_the_second_look_keeps_its_row_of_what_is_nothing() -> None:
     assert torch.equal(network.head.weight[3], given["crop_classifier.head.weight"][1 + row])
 
 
-def test_a_classifier_of_torchvision_gives_its_backbone(tmp_path: Path) -> None:
+def test_load_matching_takes_the_backbone_of_a_torchvision_classifier(tmp_path: Path) -> None:
     torch.manual_seed(1)
     classifier = mobilenet_v3_large().state_dict()
     torch.save(classifier, tmp_path / "imagenet.pth")
@@ -72,7 +76,7 @@ def test_a_classifier_of_torchvision_gives_its_backbone(tmp_path: Path) -> None:
     assert torch.equal(network.state_dict()[last], classifier["features.16.0.weight"])
 
 
-def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
+def test_load_matching_refuses_weights_of_another_network(tmp_path: Path) -> None:
     network = torchvision_mask_rcnn("mobilenet_v3_large", 2)
     with pytest.raises(ModelError, match="another network"):
         load_matching(network, "detector", SEGMENTATION_WEIGHTS, ("cup", "plate"))
@@ -81,7 +85,7 @@ def test_weights_of_another_network_are_refused(tmp_path: Path) -> None:
         load_matching(network, "detector", tmp_path / "other.pth", ("cup", "plate"))
 
 
-def test_published_weights_come_from_the_cache_or_say_how_to_be_had(
+def test_published_weights_come_from_the_cache_or_name_their_download(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
@@ -89,15 +93,15 @@ def test_published_weights_come_from_the_cache_or_say_how_to_be_had(
     cached = tmp_path / "hub" / "checkpoints" / published.url.rpartition("/")[2]
     cached.parent.mkdir(parents=True)
     cached.write_bytes(b"here")
-    assert published_start("mobilenet_v3_large") == cached
-    assert published_start("compact") == SEGMENTATION_WEIGHTS
+    assert published_weights("mobilenet_v3_large") == cached
+    assert published_weights("compact") == SEGMENTATION_WEIGHTS
 
     def unreachable(*args: object, **kwargs: object) -> None:
         raise OSError("no route to host")
 
     monkeypatch.setattr(torch.hub, "download_url_to_file", unreachable)
     with pytest.raises(ModelError, match=r"no route to host.*maskrcnn_resnet50_fpn_v2.*--from"):
-        published_start("resnet50_fpn_v2")
+        published_weights("resnet50_fpn_v2")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +112,7 @@ def test_published_weights_come_from_the_cache_or_say_how_to_be_had(
     ],
     ids=["missing", "depth"],
 )
-def test_files_that_are_no_start(path: Path, message: str) -> None:
+def test_files_without_segmentation_weights_are_refused(path: Path, message: str) -> None:
     with pytest.raises(ModelError, match=f"{path.name}: .*{message}"):
-        given_start(path)
-    assert given_start(SEGMENTATION_WEIGHTS) == SEGMENTATION_WEIGHTS
+        require_segmentation_weights(path)
+    assert require_segmentation_weights(SEGMENTATION_WEIGHTS) == SEGMENTATION_WEIGHTS

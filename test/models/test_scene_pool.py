@@ -11,7 +11,7 @@ from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES, SceneP
 from unity_depth_perception.training.data.shards import Shard
 
 
-def test_pools_render_reserved_seeds_and_share_their_shards(pool: Path, shard: Shard) -> None:
+def test_pool_renders_reserved_seeds_and_reuses_shards(pool: Path, shard: Shard) -> None:
     before = shard.image.copy()
     fill(pool, 1)  # nothing is missing
     assert np.array_equal(ScenePool(pool, SHARD_IMAGES).available()[0].image, before)
@@ -19,7 +19,7 @@ def test_pools_render_reserved_seeds_and_share_their_shards(pool: Path, shard: S
 
 
 @pytest.mark.long
-def test_on_many_cores_several_processes_render(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pool_renders_with_several_processes_on_many_cores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 12)
     pool = ScenePool(tmp_path, 2 * SHARD_IMAGES)
     try:
@@ -32,6 +32,6 @@ def test_on_many_cores_several_processes_render(tmp_path: Path, monkeypatch: pyt
     assert ScenePool(tmp_path, 2 * SHARD_IMAGES)._workers == []
 
 
-def test_a_pool_that_is_too_small_is_refused(tmp_path: Path) -> None:
+def test_pool_refuses_fewer_images_than_a_shard(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="at least 32 images"):
         ScenePool(tmp_path, 3)

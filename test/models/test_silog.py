@@ -1,4 +1,4 @@
-"""The loss of train-depth: zero for the truth, a known price for a wrong scale, blind where nothing is known."""
+"""SILog loss: zero for the truth, a known value for a wrong scale, independent of pixels without true depth."""
 
 import math
 
@@ -12,7 +12,7 @@ def truth() -> torch.Tensor:
     return torch.linspace(0.5, 4.0, 2 * 6 * 8).view(2, 6, 8)
 
 
-def test_the_truth_costs_nothing_and_has_a_finite_slope() -> None:
+def test_silog_of_the_truth_is_zero_with_a_finite_gradient() -> None:
     log_depth = truth().log().requires_grad_()
     loss = silog(log_depth, truth())
     assert loss.item() == pytest.approx(0, abs=2e-4)
@@ -22,12 +22,12 @@ def test_the_truth_costs_nothing_and_has_a_finite_slope() -> None:
 
 
 @pytest.mark.parametrize("factor", [0.14, 0.9, 1.1, 7.0])
-def test_a_wrong_scale_costs_what_the_formula_says(factor: float) -> None:
+def test_silog_of_a_wrong_scale_follows_the_formula(factor: float) -> None:
     loss = silog((factor * truth()).log(), truth())
     assert loss.item() == pytest.approx(abs(math.log(factor)) * math.sqrt(1 - SCALE_SHARE), rel=1e-3)
 
 
-def test_a_wrong_scale_is_pulled_towards_the_truth() -> None:
+def test_silog_gradient_points_towards_the_true_scale() -> None:
     log_depth = (7 * truth()).log().requires_grad_()
     silog(log_depth, truth()).backward()
     assert log_depth.grad is not None
@@ -35,7 +35,7 @@ def test_a_wrong_scale_is_pulled_towards_the_truth() -> None:
 
 
 @pytest.mark.parametrize("unknown", [math.nan, math.inf, 0.0, -1.0])
-def test_what_has_no_true_depth_counts_for_nothing(unknown: float) -> None:
+def test_silog_ignores_pixels_without_true_depth(unknown: float) -> None:
     true = truth()
     true[:, :2] = unknown
     log_depth = (1.2 * truth()).log().requires_grad_()
@@ -47,7 +47,7 @@ def test_what_has_no_true_depth_counts_for_nothing(unknown: float) -> None:
     assert (log_depth.grad[:, 2:] != 0).all()
 
 
-def test_an_image_without_true_depth_leaves_the_others_as_they_are() -> None:
+def test_silog_ignores_images_without_true_depth() -> None:
     true = truth()
     alone = silog((1.3 * true[:1]).log(), true[:1])
     true[1] = math.nan
@@ -60,7 +60,7 @@ def test_an_image_without_true_depth_leaves_the_others_as_they_are() -> None:
     assert silog(log_depth, torch.full_like(true, math.inf)).item() == 0
 
 
-def test_log_ratios_are_what_each_scale_lacks() -> None:
+def test_log_ratios_are_the_log_scale_errors_of_the_images() -> None:
     true = truth()
     true[0, 0] = math.nan
     log_depth = torch.stack([true[0] / 3, true[1] * 2]).log()

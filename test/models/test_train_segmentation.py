@@ -1,4 +1,4 @@
-"""`train-segmentation` on small datasets: from start to checkpoint, cut off and resumed, refused."""
+"""`train-segmentation` on small datasets: complete training, interruption and resuming, bad datasets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ TOY = ("--size", "128", "--device", "cpu")
 
 
 def write(folder: Path, count: int) -> Path:
-    """A dataset of things that the embedded weights do not know by name: crates, and planks."""
+    """A dataset of categories that the embedded weights do not have: crates and planks."""
     names = {"cube": "crate", "parallelepiped": "plank"}
     samples = render_samples((scene_seed(5, k) for k in range(count)), 144, 108, fov_rad=0.6)
     with DatasetWriter(folder, samples[0].camera, categories=("crate", "plank")) as writer:
@@ -46,7 +46,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.long
-def test_a_dataset_of_sixty_images_trains_end_to_end_and_beats_its_start(dataset: Path, tmp_path: Path) -> None:
+def test_training_on_sixty_images_improves_on_its_initial_weights(dataset: Path, tmp_path: Path) -> None:
     output = tmp_path / "run"
     options = ("--from", "pretrained", "--steps", "48", "--patience", "0", *TOY)
     result = unity_depth("train-segmentation", dataset, "--output", output, *options)
@@ -70,16 +70,16 @@ def test_a_dataset_of_sixty_images_trains_end_to_end_and_beats_its_start(dataset
     segmenter = create_segmenter(str(path), CPU)
     with torch.inference_mode():
         sample = UnityDataset(dataset)[0]
-        found = segmenter.infer(torch.from_numpy(sample.image), sample.camera)
-    assert set(found.categories) <= {"crate", "plank"}
+        predicted = segmenter.infer(torch.from_numpy(sample.image), sample.camera)
+    assert set(predicted.categories) <= {"crate", "plank"}
     again = unity_depth("train-segmentation", dataset, "--output", output, "--seed", "1", *TOY)
     assert again.returncode == 2
     assert "a training was started here with --from pretrained, --seed 0; go on with that" in again.stderr
 
 
 @pytest.mark.long
-def test_a_training_that_is_killed_ends_where_another_does(tmp_path: Path) -> None:
-    """SIGKILL ends it at once, after the last judgement was written; SIGINT lets it write where it is."""
+def test_killed_training_ends_with_the_weights_of_an_uninterrupted_one(tmp_path: Path) -> None:
+    """SIGKILL leaves the checkpoint of the last validation; SIGINT lets the training write a checkpoint."""
     dataset = write(tmp_path / "data", 6)
     call = [sys.executable, "-m", "unity_depth_perception.cli.main", "train-segmentation", str(dataset), *TOY]
     call += ["--steps", "12", "--batch", "2", "--output"]
@@ -113,7 +113,7 @@ def _wait_for_steps(log: Path, steps: int) -> None:
     "network",
     ["compact", *(pytest.param(name, marks=pytest.mark.long) for name in ("mobilenet_v3_large", "resnet50_fpn_v2"))],
 )
-def test_a_coco_file_trains_a_network_from_random_weights(tmp_path: Path, network: str) -> None:
+def test_network_trains_on_a_coco_file_from_random_weights(tmp_path: Path, network: str) -> None:
     data = UnityDataset(write(tmp_path / "data", 3))
     entries = {"images": [], "annotations": [], "categories": [{"id": 1, "name": "crate"}, {"id": 2, "name": "plank"}]}
     for k, sample in enumerate(data):
@@ -138,7 +138,7 @@ def test_a_coco_file_trains_a_network_from_random_weights(tmp_path: Path, networ
     assert load_description(path)["training"]["steps"] == 1
 
 
-def test_every_problem_of_a_dataset_is_named_before_anything_is_written(tmp_path: Path) -> None:
+def test_train_segmentation_names_every_problem_of_a_dataset_and_writes_nothing(tmp_path: Path) -> None:
     folder = write(tmp_path / "data", 2)
     content = json.loads((folder / "annotations.json").read_text())
     first = content["images"][0]["objects"]

@@ -1,4 +1,4 @@
-"""Trainings: a run that was cut off goes on as if whole; each network learns, from given weights too."""
+"""Trainings: an interrupted one resumes as if uninterrupted; each network trains, from given weights too."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ class Tiny(nn.Module):
         self.layer = nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4))
 
 
-def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(pool: Path, tmp_path: Path) -> None:
+def test_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(pool: Path, tmp_path: Path) -> None:
     def train(output: str, stop_at: int | None = None) -> dict[str, Tensor]:
         torch.manual_seed(0)
         network = Tiny()
@@ -38,7 +38,7 @@ def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(pool: Path
         assert torch.equal(value, resumed[name]), name
 
 
-def test_a_few_steps_bring_the_depth_loss_down(pool: Path, tmp_path: Path) -> None:
+def test_depth_training_runs_a_few_steps(pool: Path, tmp_path: Path) -> None:
     state = train_depth(
         TrainingConfig(output=tmp_path, pool=pool, images=SHARD_IMAGES, steps=10, batch=4, learning_rate=2e-3)
     )
@@ -46,13 +46,13 @@ def test_a_few_steps_bring_the_depth_loss_down(pool: Path, tmp_path: Path) -> No
     assert (tmp_path / "dense" / "checkpoint.pt").exists()
 
 
-def test_a_few_steps_of_segmentation_run(pool: Path, tmp_path: Path) -> None:
+def test_segmentation_training_runs_a_few_steps(pool: Path, tmp_path: Path) -> None:
     state = train_segmentation(TrainingConfig(output=tmp_path, pool=pool, images=SHARD_IMAGES, steps=2, batch=2))
     assert all(torch.isfinite(value).all() for value in state.values() if value.is_floating_point())
 
 
-def test_training_starts_from_given_weights(pool: Path, tmp_path: Path) -> None:
-    """With a learning rate of nearly nothing the weights stay what they were given as."""
+def test_depth_training_starts_from_given_weights(pool: Path, tmp_path: Path) -> None:
+    """With a tiny learning rate the weights stay as given."""
     torch.manual_seed(5)
     given = nn.ModuleDict({"dense": CompactDepthNetwork(), "cube_scale": CubeScaleNetwork()}).state_dict()
     save_weights(tmp_path / "given.safetensors", given, {"kind": "compact-depth"})

@@ -1,4 +1,4 @@
-"""A training of milliseconds whose steps depend on both random number generators, and that can be interrupted."""
+"""A training of milliseconds that draws from both random number generators and can be interrupted."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from unity_depth_perception.training.engine.fit import StepLoss
 
 
 def noisy_steps(layer: nn.Module, stop_at: int | None = None) -> StepLoss:
-    """Losses of a layer of 4 to 4 numbers that learns the identity; Ctrl-C in the step number `stop_at`."""
+    """Step loss of a layer of 4 to 4 numbers that learns the identity; raises Ctrl-C in step `stop_at`."""
     calls = 0
 
     def step_loss(_: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, torch.Tensor]:

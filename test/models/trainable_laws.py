@@ -1,4 +1,4 @@
-"""What holds for every depth back end that train-depth starts from, and what its tests are made of."""
+"""Laws of every trainable depth back end, and helpers of their tests."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def configuration(tmp_path: Path, folder: Path, **options: Any) -> TrainingConfi
 
 
 def batch_of(folder: Path, indices: list[int]) -> Batch:
-    """Images of a dataset as they are."""
+    """Images of a dataset without augmentation."""
     samples = [UnityDataset(folder)[index] for index in indices]
     camera = samples[0].camera
     return Batch(
@@ -57,22 +57,22 @@ def rng() -> np.random.Generator:
     return np.random.default_rng(0)
 
 
-def looked_at(model: Trainable, batch: Batch) -> Tensor:
+def predicted_log_depth(model: Trainable, batch: Batch) -> Tensor:
     with torch.no_grad():
         return model.log_depth(batch, rng())
 
 
-def inferred(estimator: DepthEstimator, folder: Path, index: int = 0) -> Tensor:
+def inferred_m(estimator: DepthEstimator, folder: Path, index: int = 0) -> Tensor:
     sample = UnityDataset(folder)[index]
     with torch.no_grad():
         return estimator.infer(torch.from_numpy(sample.image), sample.camera).depth_m
 
 
-class TunableLaws(ABC):
-    """Subclasses stand in a module with a fixture `create`, which makes the back end, each time with the same weights.
+class TrainableLaws(ABC):
+    """Subclasses stand in a module with a fixture `create`, which makes the back end, always with the same weights.
 
     Attributes:
-        agreement: by how much the log depth of training and of use may differ.
+        agreement: tolerance between the log depth of training and of inference.
     """
 
     agreement = 0.01
@@ -81,23 +81,23 @@ class TunableLaws(ABC):
     def modules(self, estimator: Any) -> tuple[nn.Module, ...]:
         """All networks of the back end."""
 
-    def test_training_sees_what_use_sees(self, create: Create, folder: Path) -> None:
+    def test_training_and_inference_predict_the_same_depth(self, create: Create, folder: Path) -> None:
         estimator = create()
-        log_depth = looked_at(trainable(estimator), batch_of(folder, [0, 1]))
+        log_depth = predicted_log_depth(trainable(estimator), batch_of(folder, [0, 1]))
         for index in (0, 1):
-            ratio = (log_depth[index].exp() / inferred(estimator, folder, index)).log()
+            ratio = (log_depth[index].exp() / inferred_m(estimator, folder, index)).log()
             assert abs(float(ratio.median())) < self.agreement
 
-    def test_multiplying_is_exact(self, create: Create, folder: Path) -> None:
+    def test_scale_depth_is_exact(self, create: Create, folder: Path) -> None:
         estimator = create()
         model, batch = trainable(estimator), batch_of(folder, [0])
-        before, before_m = looked_at(model, batch), inferred(estimator, folder)
-        model.multiply(7.0)
-        torch.testing.assert_close(looked_at(model, batch), before + math.log(7.0), rtol=0, atol=1e-5)
-        torch.testing.assert_close(inferred(estimator, folder), 7 * before_m)
+        before, before_m = predicted_log_depth(model, batch), inferred_m(estimator, folder)
+        model.scale_depth(7.0)
+        torch.testing.assert_close(predicted_log_depth(model, batch), before + math.log(7.0), rtol=0, atol=1e-5)
+        torch.testing.assert_close(inferred_m(estimator, folder), 7 * before_m)
 
     @pytest.mark.parametrize("backbone", [False, True], ids=["frozen", "whole"])
-    def test_only_what_is_trained_gets_a_gradient(self, backbone: bool, create: Create, folder: Path) -> None:
+    def test_only_trained_parameters_get_a_gradient(self, backbone: bool, create: Create, folder: Path) -> None:
         estimator = create()
         model = trainable(estimator)
         parts = model.parts(backbone)
@@ -108,21 +108,21 @@ class TunableLaws(ABC):
         assert bool(others) is not backbone
         assert all(p.grad is None for p in others)
 
-    def test_the_result_is_one_file_that_loads_by_path(self, create: Create, folder: Path, tmp_path: Path) -> None:
+    def test_saved_weights_load_by_their_path(self, create: Create, folder: Path, tmp_path: Path) -> None:
         estimator = create()
         model = trainable(estimator)
-        model.multiply(3.0)
+        model.scale_depth(3.0)
         path = tmp_path / "out" / "depth.safetensors"
         save_weights(path, *model.weights())
         loaded = create_depth_estimator(str(path), CPU, options=EXACT)
         assert type(loaded) is type(estimator)
         assert loaded.name == str(path)
-        ratio = inferred(loaded, folder) / inferred(estimator, folder)
+        ratio = inferred_m(loaded, folder) / inferred_m(estimator, folder)
         assert float((ratio - 1).abs().max()) < 0.02  # matrices are stored in 16 bits
-        again = trainable(loaded).weights()[1]  # and may be trained on
+        again = trainable(loaded).weights()[1]  # and can be trained further
         assert again == model.weights()[1]
 
-    def test_an_interrupted_training_ends_where_an_uninterrupted_one_does(
+    def test_interrupted_training_ends_with_the_weights_of_an_uninterrupted_one(
         self, create: Create, folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         def train(output: str, stop_at: int = 0) -> dict[str, Tensor]:

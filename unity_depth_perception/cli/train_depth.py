@@ -1,8 +1,8 @@
-"""`unity-depth train-depth`: fine-tune a metric depth model on true depth, or train the embedded one from scratch."""
+"""`unity-depth train-depth`: fine-tune a metric depth model on true depth, or train the compact one from scratch."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from unity_depth_perception.cli.options import DeviceOption
-from unity_depth_perception.cli.progress import track
 from unity_depth_perception.cli.training_options import (
     VIRTUAL,
     Dataset,
@@ -21,8 +20,9 @@ from unity_depth_perception.cli.training_options import (
     Output,
     Pool,
     Seed,
-    keep_settings,
     open_dataset,
+    progress_bar,
+    write_or_check_settings,
 )
 from unity_depth_perception.core.errors import DatasetError
 
@@ -30,10 +30,10 @@ if TYPE_CHECKING:
     from unity_depth_perception.core.metrics import DepthMetrics
     from unity_depth_perception.training.data.shards import ShardSource
     from unity_depth_perception.training.engine.config import TrainingConfig
-    from unity_depth_perception.training.fine_tuning.fine_tune import Measured, ValidationImages
+    from unity_depth_perception.training.fine_tuning.fine_tune import Baseline, ValidationImages
 
 _COMPACT = "compact"
-_HELD_OUT = 32  # virtual scenes to judge by
+_HELD_OUT = 32  # virtual scenes for validation
 
 
 def train_depth(
@@ -45,11 +45,11 @@ def train_depth(
             "--from",
             metavar="NAME",
             help="Model to start from: compact, da2-metric-..., da3metric-large or the path of weights of train-depth. "
-            "Without it: compact; with the dataset virtual, random weights.",
+            "Default: compact; with the dataset virtual, random weights.",
         ),
     ] = None,
     weights: Annotated[
-        Path | None, typer.Option(help="File or folder of the published weights to start from, not the hub's.")
+        Path | None, typer.Option(help="File or folder of the published weights, instead of the hub's.")
     ] = None,
     backbone: Annotated[bool, typer.Option("--train-backbone", help="Train the backbone too.")] = False,
     steps: Annotated[
@@ -57,10 +57,10 @@ def train_depth(
     ] = None,
     minutes: Minutes = None,
     batch: Annotated[
-        int | None, typer.Option(min=2, help="Images a step.", show_default="8; from random weights 16")
+        int | None, typer.Option(min=2, help="Images per step.", show_default="8; from random weights 16")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=1e-9, help="Its peak.", show_default="what suits the model")
+        float | None, typer.Option(min=1e-9, help="Peak learning rate.", show_default="depends on the model")
     ] = None,
     seed: Seed = 0,
     pool: Pool = None,
@@ -69,7 +69,7 @@ def train_depth(
 ) -> None:
     """Fine-tune a metric depth model on a dataset's true depth; writes OUTPUT/depth.safetensors.
 
-    On virtual Unity, compact is trained as a whole, from random weights or on from given ones; this writes
+    On virtual Unity, both networks of compact are trained, from random or given weights; writes
     OUTPUT/compact_depth.safetensors.
     """
     import torch
@@ -105,7 +105,7 @@ def _is_compact(start: str | None) -> bool:
 
 
 def _settings(config: TrainingConfig, start: str | None, backbone: bool) -> dict[str, str | int | float | None]:
-    """What a training that goes on may not change."""
+    """Settings that a resumed training must not change."""
     return {
         "command": "train-depth",
         "--from": start and Path(start).name,
@@ -117,7 +117,7 @@ def _settings(config: TrainingConfig, start: str | None, backbone: bool) -> dict
 
 
 def _train_whole(config: TrainingConfig, start: str | None) -> None:
-    """Both networks of compact, with all that virtual Unity knows."""
+    """Train both networks of compact, with the complete ground truth of virtual Unity."""
     from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
     from unity_depth_perception.models.compact.depth import DEPTH_WEIGHTS
     from unity_depth_perception.models.fine_tuned import COMPACT_KIND
@@ -125,7 +125,7 @@ def _train_whole(config: TrainingConfig, start: str | None) -> None:
 
     if start is not None:
         config = replace(config, start=DEPTH_WEIGHTS if start == _COMPACT else Path(start))
-    keep_settings(config.output, _settings(config, start, backbone=True))
+    write_or_check_settings(config.output, _settings(config, start, backbone=True))
     path = config.output / "compact_depth.safetensors"
     training = {"images": config.images, "steps": config.steps, "batch": config.batch, "seed": config.seed}
     save_weights(path, depth.train_depth(config), {"kind": COMPACT_KIND, "training": training})
@@ -133,11 +133,11 @@ def _train_whole(config: TrainingConfig, start: str | None) -> None:
 
 
 def _fine_tune(config: TrainingConfig, dataset: str, start: str, weights: Path | None, backbone: bool) -> None:
-    """Any metric back end, on what every dataset with depth knows."""
+    """Train any metric back end, on true depth alone."""
     from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
     from unity_depth_perception.models.registry import create_depth_estimator, require_known_depth_model
     from unity_depth_perception.models.runtime.options import DepthOptions
-    from unity_depth_perception.training.fine_tuning.fine_tune import fine_tune, prepare, validate
+    from unity_depth_perception.training.fine_tuning.fine_tune import align_scale, fine_tune, validate
     from unity_depth_perception.training.fine_tuning.trainable import trainable
 
     require_known_depth_model(start)
@@ -146,57 +146,56 @@ def _fine_tune(config: TrainingConfig, dataset: str, start: str, weights: Path |
     estimator = create_depth_estimator(start, config.device, weights, exact)
     model = trainable(estimator)
     config = replace(config, learning_rate=config.learning_rate or model.learning_rate)
-    keep_settings(config.output, _settings(config, start, backbone))
+    write_or_check_settings(config.output, _settings(config, start, backbone))
     config = replace(config, source=source_of(model.area_px))
-    measured = prepare(estimator, model, config, validation_images, start, backbone)
+    baseline = align_scale(estimator, model, config, validation_images, start, backbone)
     fine_tune(model, config, backbone, lambda: validate(estimator, validation_images))
     state, description = model.weights()
     path = config.output / "depth.safetensors"
     training = {"start": Path(start).name, "steps": config.steps, "batch": config.batch, "seed": config.seed}
     save_weights(path, state, {**description, "training": {**training, "backbone": backbone}})
     after = validate(create_depth_estimator(str(path), config.device, None, exact), validation_images)
-    measured.write(config.output, after)
-    _print(measured, after)
+    baseline.write(config.output, after)
+    _print(baseline, after)
     typer.echo(f"weights: {path}")
 
 
 def _virtual(config: TrainingConfig) -> tuple[Callable[[int], ShardSource], ValidationImages]:
-    """The pool, whatever the size of the images, and scenes that no training uses."""
+    """The pool of scenes, whatever the image size of the model, and held-out scenes for validation."""
     from unity_depth_perception.evaluation.heldout import HeldOutScenes
     from unity_depth_perception.training.data.scene_pool import ScenePool
     from unity_depth_perception.training.fine_tuning.fine_tune import ValidationImages
 
-    validation_images = ValidationImages(HeldOutScenes(_HELD_OUT, config.seed), range(_HELD_OUT), _tracked("judging"))
-    return (lambda area_px: ScenePool(config.pool, config.images, config.device)), validation_images
+    held_out = HeldOutScenes(_HELD_OUT, config.seed)
+    return (
+        lambda area_px: ScenePool(config.pool, config.images, config.device),
+        ValidationImages(held_out, range(_HELD_OUT), progress_bar("validating")),
+    )
 
 
 def _dataset(path: Path, config: TrainingConfig) -> tuple[Callable[[int], ShardSource], ValidationImages]:
-    """The two sides of a dataset folder."""
+    """Training and validation images of a dataset folder."""
     from unity_depth_perception.training.data.dataset_shards import DatasetSource
     from unity_depth_perception.training.data.split import Split
     from unity_depth_perception.training.fine_tuning.fine_tune import ValidationImages
 
     if path.suffix == ".json":
-        raise DatasetError(f"{path}: expected a dataset folder with depth/; a COCO file knows no depth")
+        raise DatasetError(f"{path}: expected a dataset folder with depth/, got a COCO file, which has no depth")
     samples = open_dataset(path, needs_depth=True)
     split = Split.draw(samples.names, samples.categories, config.seed)
-    split.keep(config.output / "split.json")
+    split.write_or_check(config.output / "split.json")
     train = [index for index, name in enumerate(samples.names) if name in split.train]
-    validation_images = [index for index, name in enumerate(samples.names) if name in split.validation]
+    validation = [index for index, name in enumerate(samples.names) if name in split.validation]
     return (
-        lambda area_px: DatasetSource(config.output / "data", samples, train, area_px, _tracked("reading")),
-        ValidationImages(samples, validation_images, _tracked("judging")),
+        lambda area_px: DatasetSource(config.output / "data", samples, train, area_px, progress_bar("reading")),
+        ValidationImages(samples, validation, progress_bar("validating")),
     )
 
 
-def _tracked(what: str) -> Callable[[Sequence[int]], Iterator[int]]:
-    return lambda indices: track(indices, len(indices), what)
-
-
-def _print(measured: Measured, after: DepthMetrics) -> None:
+def _print(baseline: Baseline, after: DepthMetrics) -> None:
     table = Table("", "AbsRel", "RMSE, m", "delta1", box=None, title="on the validation images", title_justify="left")
-    scaled = f"scaled by {measured.factor:.4g}" if measured.factor != 1 else "no scale is better"
-    rows = {"before": measured.before, scaled: measured.scaled, "after": after}
+    scaled = f"scaled by {baseline.factor:.4g}" if baseline.factor != 1 else "not scaled"
+    rows = {"before": baseline.before, scaled: baseline.scaled, "after": after}
     for name, metrics in rows.items():
         table.add_row(name, *(f"{value:.4f}" for value in (metrics.abs_rel, metrics.rmse, metrics.delta1)))
     Console().print(table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from unity_depth_perception.cli.options import DeviceOption
-from unity_depth_perception.cli.progress import track
 from unity_depth_perception.cli.training_options import (
     VIRTUAL,
     Batch,
@@ -21,8 +20,9 @@ from unity_depth_perception.cli.training_options import (
     Output,
     Pool,
     Seed,
-    keep_settings,
     open_dataset,
+    progress_bar,
+    write_or_check_settings,
 )
 from unity_depth_perception.core.errors import ConfigurationError
 
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from unity_depth_perception.training.segmentation.mask_rcnn import Task
 
 _PRETRAINED = "pretrained"
-_INPUT_PX = {"compact": 640}  # the others: 800
+_INPUT_PX = {"compact": 640}  # of the other networks 800
 _VIRTUAL_STEPS, _STEPS = 20000, 4000
-_VIRTUAL_SCENES, _VIRTUAL_SEED = 50, 1  # that virtual Unity is judged by: never trained on
+_VIRTUAL_SCENES, _VIRTUAL_SEED = 50, 1  # of the validation on virtual Unity; never trained on
 
 
 class Network(StrEnum):
-    """What can be trained."""
+    """Network to train."""
 
     COMPACT = "compact"
     MOBILENET = "mobilenet_v3_large"
@@ -49,7 +49,7 @@ class Network(StrEnum):
 
 
 class _Data(NamedTuple):
-    """What to learn from (None: virtual Unity), and what to be judged by."""
+    """Training data (None: virtual Unity) and validation images."""
 
     source: DatasetSource | None
     samples: SampleSource
@@ -65,7 +65,9 @@ def train_segmentation(
         ),
     ],
     output: Output,
-    network: Annotated[Network, typer.Option(help="The larger, the better and the slower.")] = Network.COMPACT,
+    network: Annotated[
+        Network, typer.Option(help="Network to train; larger ones are better and slower.")
+    ] = Network.COMPACT,
     start: Annotated[
         str | None,
         typer.Option(
@@ -75,34 +77,40 @@ def train_segmentation(
             "torchvision).",
         ),
     ] = None,
-    epochs: Annotated[float | None, typer.Option(min=0.01, help="Passes over a dataset, instead of --steps.")] = None,
+    epochs: Annotated[float | None, typer.Option(min=0.01, help="Passes over the dataset, instead of --steps.")] = None,
     steps: Annotated[
         int | None,
-        typer.Option(min=1, help=f"Optimiser steps; {_STEPS}, of virtual Unity {_VIRTUAL_STEPS} if not given."),
+        typer.Option(min=1, help=f"Optimiser steps; default {_STEPS}, on virtual Unity {_VIRTUAL_STEPS}."),
     ] = None,
     minutes: Minutes = None,
     patience: Annotated[
-        int, typer.Option(min=0, help="End after so many of 20 judgements without a better one; 0: never early.")
+        int, typer.Option(min=0, help="Early stopping after this many of 20 validations without improvement; 0: never.")
     ] = 6,
     batch: Batch = 4,
     learning_rate: Annotated[
-        float | None, typer.Option(min=1e-9, help="Its peak; 8e-4 for compact, else 1e-4 if not given.")
+        float | None, typer.Option(min=1e-9, help="Peak learning rate; default 8e-4 for compact, else 1e-4.")
     ] = None,
     size: Annotated[
         int | None,
-        typer.Option(min=64, max=2048, help="Side of a square of as many pixels as the network looks at: 640 or 800."),
+        typer.Option(
+            min=64,
+            max=2048,
+            help="Side of a square with the area of the input images; default 640 for compact, else 800.",
+        ),
     ] = None,
     seed: Seed = 0,
-    images_dir: Annotated[Path | None, typer.Option(help="COCO JSON: folder of its images; else beside it.")] = None,
+    images_dir: Annotated[
+        Path | None, typer.Option(help="COCO JSON: folder of the images; default: that of the JSON.")
+    ] = None,
     pool: Pool = None,
     images: Images = 8192,
     device: DeviceOption = "auto",
 ) -> None:
-    """Train Mask R-CNN on your own objects; ends with its average precision, pictures and a checkpoint."""
+    """Train Mask R-CNN on your own objects; writes a checkpoint, its average precision and pictures."""
     import torch
 
     from unity_depth_perception.models.runtime.device import resolve_device
-    from unity_depth_perception.training import distributed as workers
+    from unity_depth_perception.training import distributed
     from unity_depth_perception.training.compact.segmentation import train_segmentation as train
     from unity_depth_perception.training.engine.config import TrainingConfig
     from unity_depth_perception.training.segmentation.mask_rcnn import Task
@@ -120,17 +128,17 @@ def train_segmentation(
         "--learning-rate": learning_rate,
         "--seed": seed,
     }
-    with workers.joined(resolve_device(device, torch.cuda.is_available())) as own_device:
-        with workers.rank_zero_first():
+    with distributed.process_group(resolve_device(device, torch.cuda.is_available())) as own_device:
+        with distributed.rank_zero_first():
             weights = _start(start, network)
             samples = None if dataset == VIRTUAL else open_dataset(Path(dataset), images_dir)
-            keep_settings(output, settings)
-            data = _virtual() if samples is None else _of_dataset(samples, output, seed, input_px)
+            write_or_check_settings(output, settings)
+            data = _virtual() if samples is None else _from_dataset(samples, output, seed, input_px)
         config = TrainingConfig(
             output=output,
             pool=pool or output / "pool",
             images=images,
-            steps=_steps(steps, epochs, data.source, batch * workers.count()),
+            steps=_steps(steps, epochs, data.source, batch * distributed.world_size()),
             minutes=minutes,
             batch=batch,
             learning_rate=learning_rate,
@@ -139,19 +147,22 @@ def train_segmentation(
             device=own_device,
             source=data.source,
         )
-        judged = None if data.source is None else data.samples
-        task = Task(str(network), input_px, judged, data.validation, patience)
+        validation_samples = None if data.source is None else data.samples
+        task = Task(str(network), input_px, validation_samples, data.validation, patience)
         state = train(config, task)
-        if not workers.rank():
+        if not distributed.rank():
             _finish(state, config, task, data)
 
 
 def _start(start: str | None, network: Network) -> Path | None:
-    from unity_depth_perception.training.segmentation.initial_weights import given_start, published_start
+    from unity_depth_perception.training.segmentation.initial_weights import (
+        published_weights,
+        require_segmentation_weights,
+    )
 
     if start is None:
         return None
-    return published_start(str(network)) if start == _PRETRAINED else given_start(Path(start))
+    return published_weights(str(network)) if start == _PRETRAINED else require_segmentation_weights(Path(start))
 
 
 def _virtual() -> _Data:
@@ -160,15 +171,15 @@ def _virtual() -> _Data:
     return _Data(None, HeldOutScenes(_VIRTUAL_SCENES, _VIRTUAL_SEED), range(_VIRTUAL_SCENES))
 
 
-def _of_dataset(samples: LabelledSamples, output: Path, seed: int, input_px: int) -> _Data:
+def _from_dataset(samples: LabelledSamples, output: Path, seed: int, input_px: int) -> _Data:
     from unity_depth_perception.training.data.dataset_shards import DatasetSource
     from unity_depth_perception.training.data.split import Split
 
     split = Split.draw(samples.names, samples.categories, seed)
-    split.keep(output / "split.json")
+    split.write_or_check(output / "split.json")
     index_of = {name: index for index, name in enumerate(samples.names)}
     train = [index_of[name] for name in split.train]
-    source = DatasetSource(output / "data", samples, train, input_px**2, _bar("reading"))
+    source = DatasetSource(output / "data", samples, train, input_px**2, progress_bar("reading"))
     return _Data(source, samples, [index_of[name] for name in split.validation])
 
 
@@ -178,26 +189,23 @@ def _steps(steps: int | None, epochs: float | None, source: DatasetSource | None
     return max(1, math.ceil(epochs * len(source) / images_per_step))
 
 
-def _bar(description: str) -> Callable[[Sequence[int]], Iterator[int]]:
-    return lambda indices: track(indices, len(indices), description)
-
-
 def _finish(state: dict[str, Tensor], config: TrainingConfig, task: Task, data: _Data) -> None:
-    """Write the checkpoint, and what it is worth on images that it has not seen."""
+    """Write the checkpoint, metrics.json and pictures of the validation images."""
     from unity_depth_perception.models.registry import create_segmenter
-    from unity_depth_perception.training.segmentation.checkpoint import described, save_segmentation
-    from unity_depth_perception.training.segmentation.report import judge
+    from unity_depth_perception.training.segmentation.checkpoint import json_scores, save_segmentation
+    from unity_depth_perception.training.segmentation.report import write_report
 
     path = config.output / f"{task.network}_segmentation.safetensors"
     training = {"steps": config.steps, "batch": config.batch, "seed": config.seed}
     save_segmentation(path, state, task, config.categories, training)
     segmenter = create_segmenter(str(path), config.device)
-    scores = judge(segmenter, data.samples, data.validation, config.output, config.seed, _bar("judging"))
+    progress = progress_bar("validating")
+    scores = write_report(segmenter, data.samples, data.validation, config.output, config.seed, progress)
     save_segmentation(path, state, task, config.categories, training, scores)
-    text = json.dumps(described(scores), indent=1)
+    text = json.dumps(json_scores(scores), indent=1)
     (config.output / "metrics.json").write_text(text + "\n", encoding="utf-8")
     typer.echo(
-        f"{len(data.validation)} images: mask AP {scores.mask_ap:.3f}, AP50 {scores.mask_ap50:.3f}; "
+        f"{len(data.validation)} validation images: mask AP {scores.mask_ap:.3f}, AP50 {scores.mask_ap50:.3f}; "
         f"box AP {scores.box_ap:.3f}, AP50 {scores.box_ap50:.3f}"
     )
     typer.echo(f"weights: {path}")

@@ -1,4 +1,4 @@
-"""What `train-segmentation` and `train-depth` share on the command line."""
+"""Options and checks that `train-segmentation` and `train-depth` share."""
 
 from __future__ import annotations
 
@@ -9,33 +9,36 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from unity_depth_perception.cli.progress import track
 from unity_depth_perception.core.errors import ConfigurationError, DatasetError
 
 if TYPE_CHECKING:
+    from unity_depth_perception.dataset.sample import Progress
     from unity_depth_perception.training.data.dataset_shards import LabelledSamples
 
 VIRTUAL = "virtual"
-"""The word that stands for virtual Unity where a dataset is asked for."""
+"""Argument that names virtual Unity instead of a dataset."""
 
 Dataset = Annotated[
     str,
     typer.Argument(metavar="DATASET", help="Dataset folder, or the word virtual: scenes rendered on the fly."),
 ]
 Output = Annotated[
-    Path, typer.Option("--output", help="Folder of weights, log and checkpoint; a started training goes on there.")
+    Path,
+    typer.Option("--output", help="Folder of weights, log and checkpoint; a training that was started there resumes."),
 ]
 Pool = Annotated[Path | None, typer.Option(help="virtual: folder of rendered scenes, to share between trainings.")]
 Images = Annotated[int, typer.Option(min=32, help="virtual: scenes in the pool.")]
-Minutes = Annotated[float | None, typer.Option(min=0.01, help="End earlier, the schedule compressed, after this time.")]
-Batch = Annotated[int, typer.Option(min=2, help="Images a step.")]
-Seed = Annotated[int, typer.Option(min=0, help="Of the initial weights, of the draws and of the split.")]
+Minutes = Annotated[float | None, typer.Option(min=0.01, help="Time limit; the schedule is compressed to fit.")]
+Batch = Annotated[int, typer.Option(min=2, help="Images per step.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of initial weights, training batches and split.")]
 
 
-def keep_settings(output: Path, settings: Mapping[str, str | int | float | None]) -> None:
-    """Write down how a training was asked for, or find it so where one goes on; what bounds its length may change.
+def write_or_check_settings(output: Path, settings: Mapping[str, str | int | float | None]) -> None:
+    """Write settings.json, or where a training resumes, check that its settings are the same.
 
     Raises:
-        ConfigurationError: the training that was started there was asked for differently.
+        ConfigurationError: the training was started with other settings.
     """
     path = output / "settings.json"
     if not path.is_file():
@@ -52,14 +55,14 @@ def keep_settings(output: Path, settings: Mapping[str, str | int | float | None]
 
 
 def open_dataset(path: Path, images_dir: Path | None = None, needs_depth: bool = False) -> LabelledSamples:
-    """A dataset folder or a COCO file, after a look at every file of it; what is odd but allowed is said on stderr.
+    """Examine every file of a dataset folder or of a COCO dataset, print notes to stderr, and open the dataset.
 
     Args:
         images_dir: folder of the images of a COCO file.
-        needs_depth: an image without true depth is a problem.
+        needs_depth: whether every image must have true depth.
 
     Raises:
-        DatasetError: something is wrong with it; names every problem with its file.
+        DatasetError: names every problem with its file.
     """
     from unity_depth_perception.dataset.annotations import raise_if_problems
     from unity_depth_perception.dataset.coco import CocoDataset, examine_coco
@@ -70,9 +73,14 @@ def open_dataset(path: Path, images_dir: Path | None = None, needs_depth: bool =
     found = examine_coco(path, images_dir) if is_coco else examine(path, needs_depth)
     raise_if_problems(str(path), found.problems)
     if not (found.objects or needs_depth):
-        raise DatasetError(f"{path}: expected objects to learn from, but no image has one")
+        raise DatasetError(f"{path}: expected objects to train on, but no image has one")
     if found.images < 2:
-        raise DatasetError(f"{path}: expected at least 2 images, some to train on and some to judge by, got 1")
+        raise DatasetError(f"{path}: expected at least 2 images, some for training and some for validation, got 1")
     for note in found.notes:
         typer.echo(f"note: {note}", err=True)
     return CocoDataset(path, images_dir) if is_coco else UnityDataset(path)
+
+
+def progress_bar(description: str) -> Progress:
+    """Progress on stderr."""
+    return lambda indices: track(indices, len(indices), description)

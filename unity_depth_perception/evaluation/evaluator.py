@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from unity_depth_perception.core.errors import DatasetError, InputError
 from unity_depth_perception.core.metrics import DepthMetrics, depth_metrics
-from unity_depth_perception.dataset.sample import Sample, SampleSource
+from unity_depth_perception.dataset.sample import Progress, Sample, SampleSource
 from unity_depth_perception.evaluation.coco_ap import CocoEvaluation
 from unity_depth_perception.evaluation.ground_truth import true_depth, true_objects
 from unity_depth_perception.evaluation.objects import ObjectScore, score_objects
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
 from unity_depth_perception.pipeline import Frame, PerceptionPipeline, PerceptionResult
-
-Progress = Callable[[Sequence[int]], Iterator[int]]
 
 
 @dataclass(frozen=True)

@@ -1,1 +1,1 @@
-"""Training of the embedded models on virtual Unity: `train-depth` and `train-segmentation`."""
+"""Training of depth and segmentation networks: `train-depth` and `train-segmentation`."""

@@ -1,9 +1,9 @@
-"""Several processes that train one network together, as torchrun starts them; one process is the plain case.
+"""Training of one network by several processes, as torchrun starts them; a single process needs no process group.
 
     torchrun --nproc-per-node 4 -m unity_depth_perception.cli.main train-segmentation scenes --output runs/mine
 
-Each draws batches of its own and DistributedDataParallel averages their gradients, so the weights stay the same in
-all. The first one alone validates, prints and writes; on several machines the output folder must be a shared one.
+Each process draws batches of its own and DistributedDataParallel averages their gradients, so the weights stay equal.
+Rank 0 alone validates, prints and writes; on several machines the output folder must be a shared one.
 """
 
 from __future__ import annotations
@@ -15,29 +15,30 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import torch
-from torch import distributed, nn
+import torch.distributed as dist
+from torch import nn
 
 from unity_depth_perception.core.errors import PerceptionError
 
-_PATIENCE = timedelta(hours=2)  # the others wait while the first reads a dataset or validation_images
+_TIMEOUT = timedelta(hours=2)  # the others wait while rank 0 reads a dataset or validates
 
 
 def rank() -> int:
-    """Number of this process, 0 for the first or only one."""
-    return distributed.get_rank() if distributed.is_initialized() else 0
+    """Rank of this process; 0 without a process group."""
+    return dist.get_rank() if dist.is_initialized() else 0
 
 
-def count() -> int:
-    """How many processes train together."""
-    return distributed.get_world_size() if distributed.is_initialized() else 1
+def world_size() -> int:
+    """Number of processes; 1 without a process group."""
+    return dist.get_world_size() if dist.is_initialized() else 1
 
 
 @contextlib.contextmanager
-def joined(device: torch.device) -> Iterator[torch.device]:
-    """Meet the other processes if torchrun started this one; gives the device of this process.
+def process_group(device: torch.device) -> Iterator[torch.device]:
+    """Join the process group if torchrun started this process; yields the device of this process.
 
     Args:
-        device: what all are to run on; of several GPUs each process takes the one of its local rank.
+        device: what all processes run on; of several GPUs each process takes that of its local rank.
     """
     if "TORCHELASTIC_RUN_ID" not in os.environ:
         yield device
@@ -45,42 +46,40 @@ def joined(device: torch.device) -> Iterator[torch.device]:
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
-    distributed.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_PATIENCE)
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=_TIMEOUT)
     try:
         yield device
     finally:
-        gc.collect()  # a trained module in a cycle of references would take its connections down after Python has ended
-        distributed.destroy_process_group()
+        gc.collect()  # a trained module in a reference cycle would close its connections after Python has ended
+        dist.destroy_process_group()
 
 
 @contextlib.contextmanager
 def rank_zero_first() -> Iterator[None]:
-    """The first process runs the block, then the others do, and find what it has left.
+    """Run the block in rank 0 first, then in the other processes, which find the files that it has written.
 
     Raises:
-        PerceptionError: in the others, where the first one has failed.
+        PerceptionError: in the other processes, if rank 0 has failed.
     """
     if rank():
         try:
-            distributed.barrier()
-        except RuntimeError:  # whatever the back end makes of a lost connection
-            raise PerceptionError(f"process {rank()} ends too: the first one has, and said why") from None
+            dist.barrier()
+        except RuntimeError:  # what the back ends raise when the connection is lost
+            raise PerceptionError(f"process {rank()} ends because process 0 failed; see its message") from None
     yield
-    if count() > 1 and not rank():
-        distributed.barrier()
+    if world_size() > 1 and not rank():
+        dist.barrier()
 
 
 def data_parallel(module: nn.Module) -> nn.Module:
-    """The module, its gradients averaged over the processes after each backward pass."""
-    if count() == 1:
-        return module
-    return nn.parallel.DistributedDataParallel(module, find_unused_parameters=True)
+    """The module in DistributedDataParallel, or the module itself without a process group."""
+    return nn.parallel.DistributedDataParallel(module, find_unused_parameters=True) if world_size() > 1 else module
 
 
 def broadcast(value: float, device: torch.device) -> float:
-    """The first process's value, in all of them."""
-    if count() == 1:
+    """Rank 0's value, in all processes."""
+    if world_size() == 1:
         return value
     shared = torch.tensor(value, dtype=torch.float64, device=device)
-    distributed.broadcast(shared, src=0)
+    dist.broadcast(shared, src=0)
     return float(shared)

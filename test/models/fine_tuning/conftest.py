@@ -1,4 +1,4 @@
-"""What the tests of train-depth from a trained back end share: the project whose scale is learnt."""
+"""Dataset for the tests of fine-tuning: cubes of another size than the embedded network knows."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _FOV_RAD = math.radians(60)
 
 @pytest.fixture(scope="session")
 def edge_m() -> float:
-    """Edge of the project's cubes [m]; the embedded network has learnt 0.07."""
+    """Edge of the dataset's cubes [m]; the embedded network was trained on 0.07."""
     return 0.5
 
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory: pytest.TempPathFactory, edge_m: float) -> Path:
-    """A dataset of ten images of that project."""
+    """A dataset of ten images."""
     path = tmp_path_factory.mktemp("dataset")
     camera = Camera.from_vertical_fov(_FOV_RAD, 96, 96)
     samples = render_samples(range(10), 96, 96, _FOV_RAD, edge_m=edge_m)

@@ -1,4 +1,4 @@
-"""The command train-depth --from: what it says, what it writes, what it refuses."""
+"""The command train-depth --from: output, files and errors."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def run(*arguments: str | Path) -> tuple[int, str]:
 
 
 @pytest.mark.long
-def test_the_command_adapts_the_scale_betters_it_and_says_so(folder: Path, tmp_path: Path) -> None:
+def test_train_depth_aligns_the_scale_and_reports_the_errors(folder: Path, tmp_path: Path) -> None:
     arguments = ["train-depth", folder, "--output", tmp_path, "--from", "compact", "--steps", "30", "--batch", "4"]
     code, output = run(*arguments, "--device", "cpu")
     assert code == 0, output
@@ -45,7 +45,7 @@ def test_the_command_adapts_the_scale_betters_it_and_says_so(folder: Path, tmp_p
     assert validate(estimator, ValidationImages(UnityDataset(folder), chosen)).abs_rel == record["after"]["abs_rel"]
 
 
-def test_images_without_depth_are_named_before_anything_starts(folder: Path, tmp_path: Path) -> None:
+def test_train_depth_names_images_without_depth_and_writes_nothing(folder: Path, tmp_path: Path) -> None:
     dataset = tmp_path / "dataset"
     shutil.copytree(folder, dataset)
     (dataset / "depth" / "00002.npy").unlink()
@@ -58,7 +58,7 @@ def test_images_without_depth_are_named_before_anything_starts(folder: Path, tmp
     assert not (tmp_path / "run").exists()
 
 
-def test_a_training_goes_on_only_as_it_was_asked_for(folder: Path, tmp_path: Path) -> None:
+def test_training_resumes_only_with_the_same_settings(folder: Path, tmp_path: Path) -> None:
     arguments = ["train-depth", folder, "--output", tmp_path, "--steps", "1", "--batch", "2", "--device", "cpu"]
     assert run(*arguments, "--learning-rate", "1e-5")[0] == 0
     code, message = run(*arguments, "--learning-rate", "1e-4")
@@ -78,7 +78,9 @@ def test_a_training_goes_on_only_as_it_was_asked_for(folder: Path, tmp_path: Pat
         ("nowhere.safetensors", "no such weights file"),
     ],
 )
-def test_models_that_cannot_be_trained(start: str, message: str, folder: Path, tmp_path: Path) -> None:
-    code, said = run("train-depth", folder, "--output", tmp_path, "--from", start)
+def test_train_depth_refuses_models_that_cannot_be_trained(
+    start: str, message: str, folder: Path, tmp_path: Path
+) -> None:
+    code, output = run("train-depth", folder, "--output", tmp_path, "--from", start)
     assert code == 2
-    assert re.search(message, said), said
+    assert re.search(message, output), output

@@ -1,4 +1,4 @@
-"""train-depth from Depth Anything V2, which takes no camera."""
+"""Fine-tuning of Depth Anything V2, which takes no camera."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from trainable_laws import CPU, EXACT, Create, TunableLaws, batch_of, configuration, looked_at
+from trainable_laws import CPU, EXACT, Create, TrainableLaws, batch_of, configuration, predicted_log_depth
 
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.core.metrics import DepthMetrics
@@ -44,34 +44,36 @@ def create(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Create:
     return make
 
 
-class TestDepthAnythingV2(TunableLaws):
+class TestDepthAnythingV2(TrainableLaws):
     def modules(self, estimator: Any) -> tuple[nn.Module, ...]:
         return (estimator.network,)
 
 
-def test_the_focal_length_changes_nothing(create: Create, folder: Path) -> None:
+def test_depth_does_not_depend_on_the_focal_length(create: Create, folder: Path) -> None:
     model, batch = trainable(create()), batch_of(folder, [0])
     longer = replace(batch, intrinsics=batch.intrinsics * batch.intrinsics.new_tensor([2.0, 2.0, 1.0, 1.0]))
-    change = looked_at(model, longer) - looked_at(model, batch)
+    change = predicted_log_depth(model, longer) - predicted_log_depth(model, batch)
     torch.testing.assert_close(change, torch.full_like(change, 0.0), rtol=0, atol=1e-5)
 
 
-def test_steps_bring_the_loss_down(create: Create, folder: Path, tmp_path: Path) -> None:
+def test_fine_tuning_lowers_the_loss(create: Create, folder: Path, tmp_path: Path) -> None:
     model, batch = trainable(create()), batch_of(folder, [0, 1, 2, 3])
-    before = silog(looked_at(model, batch), batch.depth_m)
+    before = silog(predicted_log_depth(model, batch), batch.depth_m)
     fine_tune(model, configuration(tmp_path, folder, steps=20, batch=4, learning_rate=1e-2), backbone=False)
-    assert silog(looked_at(model, batch), batch.depth_m) < 0.8 * before
+    assert silog(predicted_log_depth(model, batch), batch.depth_m) < 0.8 * before
 
 
-def test_what_betters_nothing_is_not_kept(create: Create, folder: Path, tmp_path: Path) -> None:
+def test_fine_tuning_keeps_initial_weights_when_validation_does_not_improve(
+    create: Create, folder: Path, tmp_path: Path
+) -> None:
     model = trainable(create())
     start = {key: value.clone() for key, value in model.weights()[0].items()}
     errors = iter(range(1, 100))
 
-    def judge() -> DepthMetrics:
+    def worsening() -> DepthMetrics:
         return DepthMetrics(float(next(errors)), *[1.0] * 8, pixel_count=1)
 
-    fine_tune(model, configuration(tmp_path, folder, steps=2), backbone=False, judge=judge)
+    fine_tune(model, configuration(tmp_path, folder, steps=2), backbone=False, measure=worsening)
     assert next(errors) > 2
     for key, value in model.weights()[0].items():
         assert torch.equal(value, start[key]), key
@@ -85,7 +87,7 @@ def test_what_betters_nothing_is_not_kept(create: Create, folder: Path, tmp_path
         ({"max_depth_m": "far"}, "do not describe"),
     ],
 )
-def test_files_whose_description_does_not_fit(
+def test_loading_refuses_a_file_with_a_wrong_description(
     change: dict[str, Any], message: str, create: Create, tmp_path: Path
 ) -> None:
     state, description = trainable(create()).weights()

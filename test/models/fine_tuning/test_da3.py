@@ -1,4 +1,4 @@
-"""train-depth from Depth Anything 3 metric, whose metres are proportional to the focal length."""
+"""Fine-tuning of Depth Anything 3 metric, whose depth is proportional to the focal length."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 from torch import nn
-from trainable_laws import CPU, EXACT, Create, TunableLaws, batch_of, looked_at, rng
+from trainable_laws import CPU, EXACT, Create, TrainableLaws, batch_of, predicted_log_depth, rng
 
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.depth_anything_3 import estimator as da3
@@ -35,7 +35,7 @@ def _small_da3(architecture: str) -> Any:
 
 @pytest.fixture
 def create(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Create:
-    """A network of the same kind that takes milliseconds, with random weights, to which nothing is sky."""
+    """A small network of the same kind with random weights, which predicts no sky."""
     monkeypatch.setattr(da3, "build_network", _small_da3)
     monkeypatch.setattr("unity_depth_perception.models.depth_anything_3.network.build_network", _small_da3)
     path = tmp_path / f"{NAME}.safetensors"
@@ -50,19 +50,19 @@ def create(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Create:
     return make
 
 
-class TestDepthAnything3Metric(TunableLaws):
+class TestDepthAnything3Metric(TrainableLaws):
     def modules(self, estimator: Any) -> tuple[nn.Module, ...]:
         return (estimator.branch,)
 
 
-def test_metres_grow_with_the_focal_length(create: Create, folder: Path) -> None:
+def test_depth_is_proportional_to_the_focal_length(create: Create, folder: Path) -> None:
     model, batch = trainable(create()), batch_of(folder, [0])
     longer = replace(batch, intrinsics=batch.intrinsics * batch.intrinsics.new_tensor([2.0, 2.0, 1.0, 1.0]))
-    change = looked_at(model, longer) - looked_at(model, batch)
+    change = predicted_log_depth(model, longer) - predicted_log_depth(model, batch)
     torch.testing.assert_close(change, torch.full_like(change, math.log(2)), rtol=0, atol=1e-5)
 
 
-def test_sky_is_learnt_where_the_truth_has_it(create: Create, folder: Path) -> None:
+def test_sky_loss_follows_the_infinite_true_depth(create: Create, folder: Path) -> None:
     model = trainable(create())
     batch = batch_of(folder, [0])
     depth_m = batch.depth_m.clone()
@@ -70,11 +70,11 @@ def test_sky_is_learnt_where_the_truth_has_it(create: Create, folder: Path) -> N
     without = model.losses(batch, rng())["sky"]
     half = model.losses(replace(batch, depth_m=depth_m), rng())["sky"]
     unknown = model.losses(replace(batch, depth_m=torch.full_like(depth_m, math.nan)), rng())["sky"]
-    assert without.item() == pytest.approx(0)  # the network says that there is none
+    assert without.item() == pytest.approx(0)  # predicted and true: no sky
     assert half.item() == pytest.approx(0.05)
     assert unknown == 0
 
 
-def test_relative_depth_is_not_fine_tuned() -> None:
+def test_trainable_refuses_a_relative_depth_model() -> None:
     with pytest.raises(ModelError, match=r"expected a metric model.*got da3-small"):
         trainable(da3.AnyViewDepth("da3-small", CPU, lambda image: image, EXACT))  # type: ignore[arg-type]

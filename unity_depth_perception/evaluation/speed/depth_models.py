@@ -6,7 +6,7 @@ import contextlib
 import gc
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,13 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.dataset.sample import Progress
 from unity_depth_perception.models.protocols import DepthEstimator
 
 _WARM_UP_CALLS = 2
 _MATMUL_SIDES = {"cuda": (4096, 8192), "cpu": (512, 1024)}
 _MATMUL_RUNS = 10
 Call = Callable[[], object]
-Progress = Callable[[Sequence[int]], Iterable[int]]
 
 
 @dataclass

@@ -1,4 +1,4 @@
-"""The second look's part of `train-segmentation`: what Mask R-CNN finds, and whether and what it is."""
+"""Training of the crop classifier, the second stage of the compact segmentation: category or false alarm."""
 
 from __future__ import annotations
 
@@ -19,28 +19,28 @@ from unity_depth_perception.training.segmentation.initial_weights import load_ma
 
 
 def train_crop_classifier(config: TrainingConfig, detector: MaskRCNN, area_px: int) -> dict[str, Tensor]:
-    """Train from scratch or from `config.start` (or resume) and return the averaged weights.
+    """Train from scratch or from `config.start` (or resume) and return the EMA weights.
 
     Args:
         detector: trained, in evaluation mode, on the training's device.
-        area_px: pixels of the images that it looks at.
+        area_px: size of the detector's input images.
     """
     torch.manual_seed(config.seed)
     network = CropClassifier(len(config.categories)).to(config.device).to(memory_format=torch.channels_last)
     if config.start is not None:
         load_matching(network, "crop_classifier", config.start, config.categories)
     network.train()
-    finder: CropMiner | None = None
+    miner: CropMiner | None = None
 
     def step_loss(source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
-        nonlocal finder
-        finder = finder or CropMiner(detector, area_px, source.least_visible_ratio, config.device)
-        while True:  # a small batch of a dataset may show nothing
-            seen = draw_crops(source.available(), finder, rng, config.batch)
-            if len(seen.labels) > 1:
+        nonlocal miner
+        miner = miner or CropMiner(detector, area_px, source.least_visible_ratio, config.device)
+        while True:  # a small batch of a dataset may have no crops
+            batch = draw_crops(source.available(), miner, rng, config.batch)
+            if len(batch.labels) > 1:
                 break
         with low_precision(config.device):
-            logits = network(seen.crops, seen.size, seen.intrinsics, draw_gravity(seen, config.batch))
-        return {"category": functional.cross_entropy(logits.float(), seen.labels)}
+            logits = network(batch.crops, batch.size, batch.intrinsics, draw_gravity(batch, config.batch))
+        return {"category": functional.cross_entropy(logits.float(), batch.labels)}
 
     return fit(replace(config, start=None), network, step_loss)

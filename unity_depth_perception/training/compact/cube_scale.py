@@ -1,4 +1,4 @@
-"""The cube_scale's part of `train-depth`: cubes cut out of virtual scenes, and what might be taken for one."""
+"""Training of the cube scale: ground-plane estimates from crops of cubes, and of objects mistaken for cubes."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from unity_depth_perception.training.engine.fit import fit, low_precision
 
 
 def train_cube_scale(config: TrainingConfig) -> dict[str, Tensor]:
-    """Train from scratch (or resume) and return the averaged weights."""
+    """Train from scratch (or resume) and return the EMA weights."""
     torch.manual_seed(config.seed)
     network = CubeScaleNetwork().to(config.device).to(memory_format=torch.channels_last)
     network.train()
     detector = embedded_proposer(config.device).detector
     cubes = torch.tensor([False, *(name.endswith("_cube") for name in CATEGORIES)], device=config.device)
-    finder: CropMiner | None = None
+    miner: CropMiner | None = None
 
     def step_loss(source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
-        nonlocal finder
-        finder = finder or CropMiner(detector, SEGMENTATION_AREA_PX, source.least_visible_ratio, config.device)
-        while True:  # a small batch may show no cube
-            seen = draw_crops(source.available(), finder, rng, config.batch)
-            is_cube = cubes[seen.labels] & torch.isfinite(seen.depth_m)
+        nonlocal miner
+        miner = miner or CropMiner(detector, SEGMENTATION_AREA_PX, source.least_visible_ratio, config.device)
+        while True:  # a small batch may have no cube
+            batch = draw_crops(source.available(), miner, rng, config.batch)
+            is_cube = cubes[batch.labels] & torch.isfinite(batch.depth_m)
             if is_cube.any():
                 break
         with low_precision(config.device):
-            sightings = network(seen.crops, seen.intrinsics, draw_gravity(seen, config.batch))
-        return cube_estimate_losses(sightings, seen.depth_m.log(), seen.floor, is_cube, seen.crops.image_of)
+            estimates = network(batch.crops, batch.intrinsics, draw_gravity(batch, config.batch))
+        return cube_estimate_losses(estimates, batch.depth_m.log(), batch.floor, is_cube, batch.crops.image_of)
 
     return fit(config, network, step_loss, part="cube_scale")

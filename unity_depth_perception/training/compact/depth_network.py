@@ -1,4 +1,4 @@
-"""`train-depth`: the compact depth network on virtual Unity."""
+"""Training of the compact depth model, dense network and cube scale, on virtual Unity."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from unity_depth_perception.training.engine.config import TrainingConfig, part_c
 from unity_depth_perception.training.engine.fit import fit, low_precision, named_parts
 
 _AREAS_PX = ((0.4, 192 * 192), (1.0, 256 * 256))
-"""Coarse images first: (until this progress, size of the images)."""
-_OBJECT_SHARE = 0.4
+"""Curriculum of image sizes: (until this progress, area of the images)."""
+_OBJECT_WEIGHT = 0.4  # share of the objects' pixels in the depth loss
 _GRADIENT_WEIGHT = 0.5
-_KNOWN_SHARE, _GUESSED_SHARE, _NORMAL_NOISE = 0.4, 0.05, 0.028
-_NORMAL_WEIGHT, _HEIGHT_WEIGHT, _DOUBT_WEIGHT, _CLASS_WEIGHT = 0.5, 0.25, 0.05, 0.4
-_FLOOR_RATIO, _FLOOR_PX = 0.002, 0.3  # of the camera's height, and in pixels: what rises less is floor
+_TRUE_SHARE, _ENCODER_SHARE, _NORMAL_NOISE = 0.4, 0.05, 0.028  # of the floor normals given to the decoder
+_NORMAL_WEIGHT, _HEIGHT_WEIGHT, _NLL_WEIGHT, _CLASS_WEIGHT = 0.5, 0.25, 0.05, 0.4
+_FLOOR_RATIO, _FLOOR_PX = 0.002, 0.3  # tolerance of the floor: share of the camera's height, and pixels
 
 
 def train_depth(config: TrainingConfig) -> dict[str, Tensor]:
-    """Train both networks of the compact depth back end, one after the other; the averaged weights of both.
+    """Train both networks of the compact depth back end, one after the other, and return their EMA weights.
 
-    The cube_scale learns faster: it gets a fourth of the steps and of the time.
+    The cube scale learns faster, with a quarter of the steps and of the time.
     """
     parts = {
         "cube_scale": train_cube_scale(part_config(config, "cube_scale", 0.25)),
@@ -41,7 +41,7 @@ def train_depth(config: TrainingConfig) -> dict[str, Tensor]:
 
 
 def train_dense(config: TrainingConfig) -> dict[str, Tensor]:
-    """Train the network that sees whole images, from scratch (or resume), and return the averaged weights."""
+    """Train the dense network from scratch (or resume) and return the EMA weights."""
     torch.manual_seed(config.seed)
     network = CompactDepthNetwork().to(config.device).to(memory_format=torch.channels_last)
     network.train()
@@ -57,52 +57,52 @@ def train_dense(config: TrainingConfig) -> dict[str, Tensor]:
             encoding = network.encode(batch.image, rays)
             given = _given_normal(encoding.floor.normal, normal)
             log_ratio, logits = network.decode(encoding, rays, given)
-        log_height_m = batch.floor[:, 3].log() + _turned(normal, given, rays, batch.instances > 0)
+        log_height_m = batch.floor[:, 3].log() + _height_error(normal, given, rays, batch.instances > 0)
         error = _upsampled(log_ratio, height, width) + log_height_m[:, None, None] - batch.depth_m.log()
         return {
             **depth_losses(error, batch.instances > 0),
             **floor_losses(encoding.floor, normal, log_height),
-            "class": _CLASS_WEIGHT * functional.cross_entropy(logits, _shares(classes(batch), logits.shape[2:])),
+            "class": _CLASS_WEIGHT * functional.cross_entropy(logits, _class_shares(classes(batch), logits.shape[2:])),
         }
 
     return fit(config, network, step_loss, part="dense")
 
 
-def depth_losses(log_error: Tensor, is_object: Tensor) -> dict[str, Tensor]:
-    """Mean absolute log error, the objects' pixels holding a fixed share of the weight, and the error of its gradients.
+def depth_losses(log_depth_error: Tensor, is_object: Tensor) -> dict[str, Tensor]:
+    """Mean absolute log depth error, in which the objects' pixels have a fixed share of the weight, and gradient loss.
 
     The gradient term is the scale-invariant gradient matching of MegaDepth (Li & Snavely, CVPR 2018), on log depth.
 
     Args:
-        log_error: (B, H, W) predicted minus true log depth.
+        log_depth_error: (B, H, W) predicted minus true log depth.
         is_object: (B, H, W) bool.
     """
     mask = is_object.float()
     share = mask.mean(dim=(1, 2), keepdim=True).clamp(min=0.02, max=0.98)
-    weight = mask * (_OBJECT_SHARE / share) + (1 - mask) * ((1 - _OBJECT_SHARE) / (1 - share))
-    gradient = torch.zeros((), device=log_error.device)
+    weight = mask * (_OBJECT_WEIGHT / share) + (1 - mask) * ((1 - _OBJECT_WEIGHT) / (1 - share))
+    gradient = torch.zeros((), device=log_depth_error.device)
     for step in (1, 2, 4):
-        coarse = log_error[:, ::step, ::step]
+        coarse = log_depth_error[:, ::step, ::step]
         gradient = gradient + coarse.diff(dim=1).abs().mean() + coarse.diff(dim=2).abs().mean()
-    return {"log_error": (weight * log_error.abs()).mean(), "gradient": _GRADIENT_WEIGHT * gradient}
+    return {"log depth": (weight * log_depth_error.abs()).mean(), "gradient": _GRADIENT_WEIGHT * gradient}
 
 
 def _given_normal(guess: Tensor, normal: Tensor) -> Tensor:
-    """The normal (B, 3) that the decoder is given: the truth, or as far off as the cube_scale's is, seldom the guess.
+    """Floor normal (B, 3) for the decoder: the true one, a noisy one as from the cube scale, or the encoder's guess.
 
-    Its errors follow Laplace's distribution (a normal one of exponentially distributed variance): most are small.
+    The noise is Laplacian, a normal distribution of exponentially distributed variance.
     """
     drawn = torch.rand(len(normal), 1, device=normal.device)
     deviation = (2 * torch.empty_like(drawn).exponential_()).sqrt()
     tilted = functional.normalize(normal + _NORMAL_NOISE * deviation * torch.randn_like(normal), dim=1)
-    known = torch.where(drawn < _KNOWN_SHARE, normal, tilted)
-    return torch.where(drawn > 1 - _GUESSED_SHARE, guess.detach().float(), known)
+    known = torch.where(drawn < _TRUE_SHARE, normal, tilted)
+    return torch.where(drawn > 1 - _ENCODER_SHARE, guess.detach().float(), known)
 
 
-def _turned(normal: Tensor, given: Tensor, rays: Tensor, is_object: Tensor) -> Tensor:
-    """(B,) how much the log height grows where the floor has another normal but the objects stay as far as they are.
+def _height_error(normal: Tensor, given: Tensor, rays: Tensor, is_object: Tensor) -> Tensor:
+    """Error of the log height (B,) that goes with the given normal if the depth of the objects stays the same.
 
-    The cube_scale reads heights from objects: one that takes a floor for too steep takes it for too far below.
+    The cube scale estimates the height from objects: where its normal is too steep, its height is too large.
     """
     weight = is_object.float() + 1e-4
     ray = (rays * weight[:, None]).sum(dim=(2, 3)) / weight.sum(dim=(1, 2))[:, None]  # (B, 2)
@@ -111,17 +111,17 @@ def _turned(normal: Tensor, given: Tensor, rays: Tensor, is_object: Tensor) -> T
 
 
 def floor_losses(guess: GroundPlaneEstimates, normal: Tensor, log_height: Tensor) -> dict[str, Tensor]:
-    """How far the floor's normal (B, 3) and the camera's log canonical height (B,) are off, and their doubt."""
+    """Errors of the floor's normal (B, 3) and the camera's log canonical height (B,), and their Laplace NLL."""
     tilt, height = errors(guess, normal, log_height)
     return {
         "normal": _NORMAL_WEIGHT * tilt.mean(),
         "height": _HEIGHT_WEIGHT * height.mean(),
-        "doubt": _DOUBT_WEIGHT * laplace_nll(tilt + height, guess.log_sigma),
+        "nll": _NLL_WEIGHT * laplace_nll(tilt + height, guess.log_sigma),
     }
 
 
 def classes(batch: Batch) -> Tensor:
-    """(B, H, W) int64 index into `CLASSES` of each pixel."""
+    """Index into `CLASSES` of each pixel, (B, H, W) int64."""
     shapes = torch.tensor(
         [0, *(CLASSES.index(name.rpartition("_")[2]) for name in CATEGORIES)], device=batch.image.device
     )
@@ -130,14 +130,14 @@ def classes(batch: Batch) -> Tensor:
     return torch.where((batch.instances == 0) & ~_is_floor(batch), CLASSES.index("wall"), objects)
 
 
-def _shares(of_pixels: Tensor, size: Sequence[int]) -> Tensor:
-    """(B, 4, h, w) share of each class in larger pixels: a border is learnt to a fraction of them."""
-    every = functional.one_hot(of_pixels, len(CLASSES)).permute(0, 3, 1, 2).float()
-    return functional.adaptive_avg_pool2d(every, (size[0], size[1]))
+def _class_shares(of_pixels: Tensor, size: Sequence[int]) -> Tensor:
+    """Soft class targets (B, 4, h, w): share of each class in the cells of a coarser grid."""
+    one_hot = functional.one_hot(of_pixels, len(CLASSES)).permute(0, 3, 1, 2).float()
+    return functional.adaptive_avg_pool2d(one_hot, (size[0], size[1]))
 
 
 def _is_floor(batch: Batch) -> Tensor:
-    """(B, H, W) bool, whatever the floor carries."""
+    """Whether each pixel shows a point on the floor plane, (B, H, W) bool."""
     rays = ray_channels(batch.intrinsics, *batch.depth_m.shape[1:])
     height_m, below_m = batch.floor[:, 3, None, None], along(batch.floor[:, :3], rays) * batch.depth_m
     pixel_m = batch.depth_m / batch.intrinsics[:, 0, None, None]

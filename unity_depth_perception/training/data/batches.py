@@ -20,12 +20,12 @@ class Batch:
 
     Attributes:
         image: (B, 3, H, W) float32 RGB 0..1.
-        depth_m: (B, H, W) float32; NaN where it is not known, +Inf beyond range.
+        depth_m: (B, H, W) float32; NaN where unknown, +Inf beyond range.
         instances: (B, H, W) uint8 or int32, 0 = background.
         category: (B, K) int64 category index of each object, -1 for none.
         intrinsics: (B, 4) float32 fx, fy, cx, cy [px].
-        floor: (B, 4) float32 unit normal of the floor in the optical frame, pointing down, and the camera's height [m];
-            NaN where the camera's pose is not known.
+        floor: (B, 4) float32 unit normal of the floor in the optical frame, pointing down, and height of the camera
+            above it [m]; NaN where the camera's pose is unknown.
     """
 
     image: Tensor
@@ -39,7 +39,7 @@ class Batch:
 def draw_batch(
     shards: list[Shard], rng: np.random.Generator, size: int, area_px: int, device: torch.device, least_crop: float
 ) -> Batch:
-    """`size` images of one shard, cropped to at least `least_crop` of each side and resized to about `area_px`."""
+    """Draw `size` images of one shard: a random crop of at least `least_crop` of each side, resized to `area_px`."""
     shard = shards[rng.integers(len(shards))]
     count = len(shard.image)
     index = np.sort(rng.choice(count, size=min(size, count), replace=False))
@@ -49,7 +49,7 @@ def draw_batch(
     x, y = int(rng.integers(width - w + 1)), int(rng.integers(height - h + 1))
     window = (index, slice(y, y + h), slice(x, x + w))
     target_w, target_h = processing_size(w, h, area_px)
-    image = torch.from_numpy(shard.image[window]).to(device).permute(0, 3, 1, 2)  # channels last, as resize likes it
+    image = torch.from_numpy(shard.image[window]).to(device).permute(0, 3, 1, 2)  # channels last: resizes faster
     image = transforms.resize(image, [target_h, target_w], antialias=True).float() / 255
     instances = torch.from_numpy(shard.instances[window]).to(device)
     scale = torch.tensor([target_w / w, target_h / h], device=device).repeat(2)
@@ -64,11 +64,11 @@ def draw_batch(
         intrinsics=(intrinsics - corner) * scale - half,
         floor=torch.from_numpy(shard.floor[index]).to(device),
     )
-    return _mirror(batch) if rng.random() < 0.5 else batch
+    return _flip(batch) if rng.random() < 0.5 else batch
 
 
 def ray_channels(intrinsics: Tensor, height: int, width: int) -> Tensor:
-    """(B, 2, H, W) viewing rays x / z, y / z of cameras (B, 4)."""
+    """Viewing rays x / z, y / z (B, 2, H, W) of cameras (B, 4) fx, fy, cx, cy [px]."""
     fx, fy, cx, cy = intrinsics[:, :, None, None].unbind(1)
     x = (torch.arange(width, device=intrinsics.device) - cx) / fx
     y = (torch.arange(height, device=intrinsics.device)[:, None] - cy) / fy
@@ -76,11 +76,11 @@ def ray_channels(intrinsics: Tensor, height: int, width: int) -> Tensor:
 
 
 def nearest(values: Tensor, height: int, width: int) -> Tensor:
-    """Images (B, H, W) float at another size, each pixel one of those that there were."""
+    """Resize images (B, H, W) float by nearest-neighbour sampling."""
     return functional.interpolate(values[:, None], size=(height, width), mode="nearest-exact")[:, 0]
 
 
-def _mirror(batch: Batch) -> Batch:
+def _flip(batch: Batch) -> Batch:
     intrinsics = batch.intrinsics.clone()
     intrinsics[:, 2] = batch.image.shape[3] - 1 - intrinsics[:, 2]
     floor = batch.floor * torch.tensor([-1.0, 1.0, 1.0, 1.0], device=batch.floor.device)
@@ -88,11 +88,11 @@ def _mirror(batch: Batch) -> Batch:
 
 
 def augment_colors(colour: Tensor, image_of: Tensor, rng: np.random.Generator) -> Tensor:
-    """Another exposure, white balance and gamma for each image, and noise.
+    """Photometric augmentation: random exposure, white balance and gamma of each image, and noise.
 
     Args:
-        colour: (N, 3, H, W) RGB 0..1, of images or of parts of them.
-        image_of: (N,) int64 which image each is of.
+        colour: (N, 3, H, W) RGB 0..1 of images or of crops.
+        image_of: (N,) int64 index of the image of each.
     """
     count = int(image_of.max()) + 1 if len(image_of) else 0
 

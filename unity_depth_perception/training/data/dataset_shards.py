@@ -1,4 +1,4 @@
-"""A dataset as what a training draws from: its images made smaller once, then memory-mapped."""
+"""Shards of a dataset's images: resized once, written to a folder and memory-mapped."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 import math
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -19,41 +19,40 @@ from torchvision.transforms.v2 import functional as transforms
 
 from unity_depth_perception.core.errors import DatasetError
 from unity_depth_perception.core.ground_plane import up_from_pose
-from unity_depth_perception.dataset.sample import Sample, SampleSource
+from unity_depth_perception.dataset.sample import Progress, Sample, SampleSource
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.ops.instance_images import relabel_sequential
 from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES
 from unity_depth_perception.training.data.shards import Shard, load_shard
 
-_SAME_SHAPE = 0.06  # sizes whose sides differ by no more than this part become one: photographs come in hundreds
+_SAME_SHAPE = 0.06  # largest relative difference of sides that share a shard: photographs come in hundreds of sizes
 _MANIFEST = "manifest.json"
 
 Size = tuple[int, int]
 """Width and height [px]."""
-Progress = Callable[[Sequence[int]], Iterable[int]]
 
 
 class LabelledSamples(SampleSource, Protocol):
-    """Images with their truth by index: a UnityDataset, a CocoDataset."""
+    """Samples with category names and image sizes: a UnityDataset or a CocoDataset."""
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Names of the categories; their order is the network's."""
+        """Category names, in the order of the network's classes."""
         ...
 
     def size(self, index: int) -> Size:
-        """Width and height [px] of an image, without reading it."""
+        """Width and height [px] of an image, without decoding it."""
         ...
 
 
 class DatasetSource:
-    """Some images of a dataset, each of about `area_px` pixels (never enlarged), in shards of one size each.
+    """Images of a dataset, resized to about `area_px` pixels (never enlarged), in shards of one size each.
 
-    They are written to a folder once; a training that is resumed finds them there.
+    The shards are written to a folder once; a resumed training reuses them.
 
     Attributes:
-        categories: those of the dataset.
-        least_visible_ratio: about 4 x 4 px of 384 x 384: unlike virtual scenes, a dataset names what is worth finding.
+        categories: of the dataset.
+        least_visible_ratio: about 4 x 4 px of 384 x 384; an annotated object counts however small it is.
     """
 
     least_visible_ratio = 1e-4
@@ -61,20 +60,17 @@ class DatasetSource:
     def __init__(
         self, folder: Path, samples: LabelledSamples, indices: Sequence[int], area_px: int, progress: Progress = iter
     ) -> None:
-        """Make the shards, unless the folder holds those of the same images.
-
-        Args:
-            progress: yields the indices that it is given; a place for a progress bar.
+        """Write the shards, unless the folder holds those of the same images.
 
         Raises:
             DatasetError: there are no images, or one cannot be read.
         """
         if not indices:
-            raise DatasetError("expected at least one image to draw from, got none")
+            raise DatasetError("expected at least one image to train on, got none")
         self.categories = samples.categories
         names = [samples.names[index] for index in indices]
         manifest = {"area_px": area_px, "categories": list(samples.categories), "images": names}
-        if not _holds(folder, manifest):
+        if not _has_manifest(folder, manifest):
             _write(folder, samples, progress(indices), _sizes(samples, indices, area_px))
             (folder / _MANIFEST).write_text(json.dumps(manifest) + "\n", encoding="utf-8")
         self._count = len(indices)
@@ -82,21 +78,21 @@ class DatasetSource:
         self._shards = [shard for shard in shards for _ in range(math.ceil(len(shard.image) / SHARD_IMAGES))]
 
     def __len__(self) -> int:
-        """How many images there are to draw from."""
+        """Number of images."""
         return self._count
 
     def wait(self) -> None:
-        """Everything is there already."""
+        """Return at once: all shards are available."""
 
     def available(self) -> list[Shard]:
-        """One shard for each size, listed the more often the more images it has."""
+        """One shard per size, listed in proportion to its number of images."""
         return self._shards
 
     def close(self) -> None:
         """Nothing is open."""
 
 
-def _holds(folder: Path, manifest: dict[str, Any]) -> bool:
+def _has_manifest(folder: Path, manifest: dict[str, Any]) -> bool:
     try:
         return bool(json.loads((folder / _MANIFEST).read_text(encoding="utf-8")) == manifest)
     except (OSError, ValueError):
@@ -104,26 +100,26 @@ def _holds(folder: Path, manifest: dict[str, Any]) -> bool:
 
 
 def _sizes(samples: LabelledSamples, indices: Sequence[int], area_px: int) -> dict[int, Size]:
-    """The size at which each image is stored: its own proportions, or those of a more frequent size close to it."""
-    own = {index: _within(samples.size(index), area_px) for index in indices}
+    """Stored size of each image: its own, or a more frequent one that is nearly the same."""
+    own = {index: _limited_size(samples.size(index), area_px) for index in indices}
     chosen: dict[Size, Size] = {}
     for size, _ in Counter(own.values()).most_common():
-        near = (host for host in chosen.values() if _alike(size, host))
-        chosen[size] = next(near, size)
+        similar = (other for other in chosen.values() if _is_similar(size, other))
+        chosen[size] = next(similar, size)
     return {index: chosen[size] for index, size in own.items()}
 
 
-def _alike(size: Size, other: Size) -> bool:
+def _is_similar(size: Size, other: Size) -> bool:
     return all(abs(a / b - 1) <= _SAME_SHAPE for a, b in zip(size, other, strict=True))
 
 
-def _within(size: Size, area_px: int) -> Size:
+def _limited_size(size: Size, area_px: int) -> Size:
     width, height = size
     return processing_size(width, height, min(area_px, width * height))
 
 
 def _write(folder: Path, samples: LabelledSamples, indices: Iterable[int], sizes: dict[int, Size]) -> None:
-    """Each image into the arrays of its size; the folder is complete when its manifest is there."""
+    """Write each image into the shard of its size; the folder is complete once it has a manifest."""
     shutil.rmtree(folder, ignore_errors=True)
     counts = Counter(sizes.values())
     arrays = {
@@ -136,7 +132,7 @@ def _write(folder: Path, samples: LabelledSamples, indices: Iterable[int], sizes
 
 
 class _ShardFiles:
-    """The arrays of a shard, filled image by image on disk: a dataset may be larger than the memory."""
+    """Writer of a shard, image by image as memory-mapped arrays: a dataset may be larger than the memory."""
 
     def __init__(self, folder: Path, size: Size, count: int, samples: LabelledSamples) -> None:
         folder.mkdir(parents=True)
@@ -151,7 +147,7 @@ class _ShardFiles:
         self._rows: list[list[int]] = []
 
     def add(self, sample: Sample) -> None:
-        """Store one image."""
+        """Write a sample, resized."""
         k, (width, height) = len(self._rows), self._size
         image = torch.from_numpy(sample.image).permute(2, 0, 1)
         self._image[k] = transforms.resize(image, [height, width], antialias=True).permute(1, 2, 0).numpy()
@@ -170,7 +166,7 @@ class _ShardFiles:
         self._rows.append(row)
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the categories and flush the arrays."""
         most = max(1, *(len(row) for row in self._rows), 1)
         category = np.array([row + [-1] * (most - len(row)) for row in self._rows], dtype=np.int16)
         np.save(self._folder / "category.npy", category, allow_pickle=False)
@@ -186,7 +182,7 @@ def _nearest(values: Tensor, width: int, height: int) -> Tensor:
 
 
 def _floor(world_from_camera: NDArray[np.float64] | None) -> NDArray[np.float32]:
-    """Normal and height of the floor z = 0 as the camera sees it; NaN where the pose is not known."""
+    """Normal of the floor z = 0 in the optical frame and height of the camera above it; NaN without a pose."""
     if world_from_camera is None:
         return np.full(4, np.nan, dtype=np.float32)
     return np.array([*-up_from_pose(world_from_camera), world_from_camera[2, 3]], dtype=np.float32)

@@ -1,8 +1,8 @@
-"""An endless supply of virtual scenes: workers render them into a pool of shards while the training draws from it.
+"""Pool of rendered virtual scenes: processes render shards into a folder while the training draws from them.
 
 A shard is a folder of arrays of one image size, written once and renamed into place, so several trainings may share a
-pool and an interrupted one goes on where it stopped. On a CPU, rendering an image costs about as much as a training
-step on it, hence the pool: each image is drawn several times, differently cropped, mirrored and coloured.
+pool and an interrupted rendering resumes. On a CPU, rendering an image costs about as much as a training step on it,
+hence the pool: each image is drawn several times with different augmentation.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from unity_depth_perception.synthetic.render import render
 from unity_depth_perception.synthetic.scene import CATEGORIES, LEAST_VISIBLE_RATIO, Scene
 from unity_depth_perception.synthetic.seeds import FIRST_TRAINING_SEED
 from unity_depth_perception.synthetic.variety import USUAL, WIDE
-from unity_depth_perception.training import distributed as workers
+from unity_depth_perception.training import distributed
 from unity_depth_perception.training.data.shards import Shard, load_shard, save_shard
 
 SHARD_IMAGES = 32
 _CPU = torch.device("cpu")
 _IMAGE_AREA = 540 * 540
 _USUAL_EVERY = 4
-_CORES_EACH = 4  # so many for each rendering process; processes that train together share them
+_CORES_PER_PROCESS = 4  # that renders; the processes of a distributed training share the cores
 _ASPECTS = ((1, 1), (4, 3), (16, 9), (1, 1), (4, 3), (3, 4))
 
 
 class ScenePool:
-    """Shards of `count` images or more in a folder, rendered in the background by one process for each four cores."""
+    """Shards of at least `count` images in a folder, rendered in the background by one process per four cores."""
 
     categories = CATEGORIES
     least_visible_ratio = LEAST_VISIBLE_RATIO
 
     def __init__(self, folder: Path, count: int, device: torch.device = _CPU) -> None:
-        """Starts rendering on `device` what the folder lacks."""
+        """Start rendering the missing shards on `device`."""
         if count < SHARD_IMAGES:
             raise ConfigurationError(f"expected a pool of at least {SHARD_IMAGES} images, got {count}")
         self.folder = folder
@@ -55,24 +55,28 @@ class ScenePool:
         missing = sum(not self._path(index).exists() for index in range(self.shards))
         self._workers = [
             context.Process(target=fill, args=(folder, self.shards, device), daemon=True)
-            for _ in range(min(missing, max(1, (os.cpu_count() or 1) // (_CORES_EACH * workers.count()))))
+            for _ in range(
+                min(missing, max(1, (os.cpu_count() or 1) // (_CORES_PER_PROCESS * distributed.world_size())))
+            )
         ]
         for worker in self._workers:
             worker.start()
 
     def wait(self, shards: int = 2) -> None:
-        """Return when at least so many shards (of those that the pool will have) can be drawn from.
+        """Block until `shards` shards, or all if the pool has fewer, are rendered.
 
         Raises:
-            ConfigurationError: the rendering processes died.
+            ConfigurationError: the rendering processes have ended without rendering them.
         """
         while len(self.available()) < min(shards, self.shards):
             if not any(worker.is_alive() for worker in self._workers):
-                raise ConfigurationError(f"what renders into {self.folder} ended; see its message above")
+                raise ConfigurationError(
+                    f"the processes that render into {self.folder} ended early; see their message above"
+                )
             time.sleep(0.5)
 
     def available(self) -> list[Shard]:
-        """All shards rendered so far, memory-mapped."""
+        """Shards rendered so far, memory-mapped."""
         for index in range(self.shards):
             if index not in self._loaded and self._path(index).exists():
                 self._loaded[index] = load_shard(self._path(index))
@@ -90,7 +94,7 @@ class ScenePool:
 
 
 def fill(folder: Path, shards: int, device: torch.device = _CPU) -> None:
-    """Render the missing ones of shards 0..shards-1, in an order of this process's own, so that two rarely meet."""
+    """Render the missing shards of 0..shards-1 in random order, so that two processes rarely render the same."""
     torch.set_num_threads(1)
     for index in np.random.default_rng(os.getpid()).permutation(shards):
         target = folder / f"{index:05d}"
@@ -100,14 +104,14 @@ def fill(folder: Path, shards: int, device: torch.device = _CPU) -> None:
         save_shard(render_shard(int(index), device), partial)
         try:
             partial.rename(target)
-        except OSError:  # the other filler was first
+        except OSError:  # another process was first
             shutil.rmtree(partial)
 
 
 def render_shard(index: int, device: torch.device = _CPU) -> Shard:
-    """The images of a shard; their seeds are FIRST_TRAINING_SEED + index * SHARD_IMAGES and following.
+    """Render a shard; the seeds of its scenes start at FIRST_TRAINING_SEED + index * SHARD_IMAGES.
 
-    Three of four shards show scenes of more variety than those that the models are for: that makes them robust.
+    Three of four shards show scenes of more variety than at inference, for robustness.
     """
     variety = USUAL if index % _USUAL_EVERY == 0 else WIDE
     width, height = processing_size(*_ASPECTS[index % len(_ASPECTS)], _IMAGE_AREA)

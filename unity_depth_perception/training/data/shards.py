@@ -1,4 +1,4 @@
-"""What a training draws from: shards of arrays, rendered (`pool`) or made from a dataset (`dataset_source`)."""
+"""Shards: arrays of images of one size, rendered (`scene_pool`) or made from a dataset (`dataset_shards`)."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True)
 class Shard:
-    """N images of one size, as a rule memory-mapped.
+    """N images of one size, usually memory-mapped.
 
     Attributes:
         image: (N, H, W, 3) uint8 RGB.
-        depth_m: (N, H, W) float16; NaN where it is not known, +Inf beyond range.
+        depth_m: (N, H, W) float16; NaN where unknown, +Inf beyond range.
         instances: (N, H, W) uint8 or int32, 0 = background, k = object k - 1.
         category: (N, K) integer index into the source's categories of each object, -1 for none.
         intrinsics: (N, 4) float32 fx, fy, cx, cy [px].
-        floor: (N, 4) float32 the floor in the optical frame: unit normal, pointing down, and the camera's height [m];
-            NaN where the camera's pose is not known.
+        floor: (N, 4) float32 unit normal of the floor in the optical frame, pointing down, and height of the camera
+            above it [m]; NaN where the camera's pose is unknown.
     """
 
     image: NDArray[np.uint8]
@@ -33,28 +33,28 @@ class Shard:
 
 
 class ShardSource(Protocol):
-    """What a training draws from."""
+    """Training data as shards."""
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Names that the shards' category indices mean."""
+        """Category names, in the order of the shards' category indices."""
         ...
 
     @property
     def least_visible_ratio(self) -> float:
-        """Share of an image below which an object is too small to be looked for."""
+        """Share of an image below which an object is too small to be detected."""
         ...
 
     def wait(self) -> None:
-        """Return when something can be drawn."""
+        """Block until a shard is available."""
         ...
 
     def available(self) -> list[Shard]:
-        """What can be drawn from now; each with equal odds, so one that is listed twice is drawn twice as often."""
+        """Available shards; each entry is drawn with equal probability, so a shard may be listed more than once."""
         ...
 
     def close(self) -> None:
-        """Nothing will be drawn any more."""
+        """Release what the source holds."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Which images of a dataset train and which ones judge: drawn by seed once, and written down."""
+"""Random split of a dataset into training and validation images, kept in a JSON file."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ VALIDATION_SHARE = 0.2
 
 @dataclass(frozen=True)
 class Split:
-    """File names of the images of each side.
+    """File names of the training and validation images.
 
     Attributes:
-        seed: that the sides were drawn with.
+        seed: of the random split.
         categories: of the dataset.
-        train, validation: names, in the dataset's order.
+        train, validation: file names, in the dataset's order.
     """
 
     seed: int
@@ -31,23 +31,25 @@ class Split:
 
     @classmethod
     def draw(cls, names: Sequence[str], categories: Sequence[str], seed: int) -> Split:
-        """A fifth of the images, at least one, for validation.
+        """Draw a fifth of the images, at least one, for validation.
 
         Raises:
             DatasetError: there are fewer than two images.
         """
         if len(names) < 2:
-            raise DatasetError(f"expected at least 2 images, some to train on and some to judge by, got {len(names)}")
+            raise DatasetError(
+                f"expected at least 2 images, some for training and some for validation, got {len(names)}"
+            )
         count = max(1, round(VALIDATION_SHARE * len(names)))
         chosen = set(np.random.default_rng(seed).permutation(len(names))[:count].tolist())
         train = tuple(name for index, name in enumerate(names) if index not in chosen)
         return cls(seed, tuple(categories), train, tuple(names[index] for index in sorted(chosen)))
 
-    def keep(self, path: Path) -> None:
-        """Write it to a JSON file, or find it there, where a training goes on.
+    def write_or_check(self, path: Path) -> None:
+        """Write the split to a JSON file, or where a training resumes, check that the file holds the same split.
 
         Raises:
-            DatasetError: the file holds another split: a training was started there with another dataset or seed.
+            DatasetError: the file holds another split.
         """
         content = json.loads(json.dumps(asdict(self)))
         if path.is_file():

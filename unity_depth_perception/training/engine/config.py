@@ -1,4 +1,4 @@
-"""How a training is configured."""
+"""Configuration of a training."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ from unity_depth_perception.training.data.shards import ShardSource
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """How to train a model.
+    """Configuration of a training.
 
     Attributes:
-        output: folder of checkpoints, log and final weights.
-        pool: folder of rendered scenes, shared between trainings.
-        images: how many scenes the pool holds.
-        steps: optimiser steps; the learning rate follows a cosine over them.
-        minutes: end earlier, with the same schedule compressed, when this wall time is over; None for no limit.
-        batch: images a step.
-        learning_rate: its peak.
-        seed: of initial weights and of the draws.
-        start: weights to start from instead of random ones.
-        source: what to draw from instead of virtual scenes: a dataset.
+        output: folder of checkpoint, log and final weights.
+        pool: folder of rendered scenes, which several trainings may share.
+        images: number of scenes in the pool.
+        steps: optimiser steps, over which the learning rate follows a cosine.
+        minutes: limit of the wall time, into which the same schedule is compressed; None for no limit.
+        batch: images per step.
+        learning_rate: peak.
+        seed: of initial weights and of everything drawn at random.
+        start: file of initial weights; None for random ones.
+        source: dataset to train on; None for the pool of virtual scenes.
     """
 
     output: Path
@@ -42,14 +42,11 @@ class TrainingConfig:
 
     @property
     def categories(self) -> tuple[str, ...]:
-        """Names of what the images show."""
+        """Category names of the training images."""
         return CATEGORIES if self.source is None else self.source.categories
 
 
 def part_config(config: TrainingConfig, part: str, share: float) -> TrainingConfig:
-    """How to train one network of a model of several: with its share (0..1) of the steps and of the time.
-
-    Its folder lies in the whole's.
-    """
+    """Configuration of one network of a model, with a share (0..1) of its steps and time and a folder of its own."""
     minutes = None if config.minutes is None else config.minutes * share
     return replace(config, output=config.output / part, steps=max(1, round(config.steps * share)), minutes=minutes)

@@ -1,4 +1,4 @@
-"""`train-depth` from a trained back end: its scale in closed form first, then gradient steps on true depth."""
+"""Fine-tuning of a depth back end by `train-depth`: scale alignment in closed form, then gradient descent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import functools
 import json
 import math
 import statistics
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from unity_depth_perception.core.errors import ConfigurationError, DatasetError
 from unity_depth_perception.core.metrics import DepthMetrics, depth_metrics, mean_metrics
-from unity_depth_perception.dataset.sample import SampleSource
+from unity_depth_perception.dataset.sample import Progress, SampleSource
 from unity_depth_perception.models.protocols import DepthEstimator
 from unity_depth_perception.training.data.batches import Batch, draw_batch
 from unity_depth_perception.training.data.shards import ShardSource
@@ -27,34 +27,33 @@ from unity_depth_perception.training.fine_tuning.silog import log_ratios
 from unity_depth_perception.training.fine_tuning.trainable import Trainable
 
 _RECORD = "fine_tuning.json"
-_JUDGEMENTS = 4  # in a training, beside that of its start
-_SCALE_DRAWS = 8  # batches that the scale is read from
+_VALIDATIONS = 4  # of a training, beside that of the initial weights
+_SCALE_BATCHES = 8  # from which the scale is solved
 
 
 @dataclass(frozen=True)
 class ValidationImages:
-    """Images that nothing is learnt from.
+    """Images that are not trained on.
 
     Attributes:
-        samples: where they are.
-        indices: which of them.
-        progress: yields the indices that it is given; a place for a progress bar.
+        samples: source of the images.
+        indices: of the images in the source.
     """
 
     samples: SampleSource
     indices: Sequence[int]
-    progress: Callable[[Sequence[int]], Iterable[int]] = iter
+    progress: Progress = iter
 
 
 @dataclass(frozen=True)
-class Measured:
-    """What is known before the first step; a training that goes on does not measure it again.
+class Baseline:
+    """Validation errors before the first training step; kept in a file, which a resumed training reads.
 
     Attributes:
         start: name of the model that the training starts from.
         backbone: whether the backbone is trained too.
-        factor: what its metres lacked; 1 where the factor solved for betters nothing on the validation images.
-        before, scaled: its errors on the validation images, as it came and with that factor.
+        factor: scale factor given to the model; 1 if the solved one does not improve the validation errors.
+        before, scaled: validation errors of the model as loaded, and with the factor.
     """
 
     start: str
@@ -64,14 +63,14 @@ class Measured:
     scaled: DepthMetrics
 
     def write(self, folder: Path, after: DepthMetrics | None = None) -> None:
-        """Write it, and the errors after the training where they are known."""
+        """Write fine_tuning.json, with the validation errors after the training if there are any yet."""
         folder.mkdir(parents=True, exist_ok=True)
         content = {**asdict(self), "after": None if after is None else asdict(after)}
         (folder / _RECORD).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> Measured | None:
-        """What an earlier call wrote to a folder, if there was one."""
+    def read(cls, folder: Path) -> Baseline | None:
+        """The baseline that an earlier call wrote to a folder, or None."""
         if not (folder / _RECORD).is_file():
             return None
         content = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
@@ -79,124 +78,126 @@ class Measured:
         return cls(content["start"], content["backbone"], content["factor"], before, scaled)
 
 
-def prepare(
+def align_scale(
     estimator: DepthEstimator,
     model: Trainable,
     config: TrainingConfig,
     validation_images: ValidationImages,
     start: str,
     backbone: bool,
-) -> Measured:
-    """Solve for the scale of `estimator`, give it to `model`, which was made of it, where it is better, measure both.
+) -> Baseline:
+    """Scale the model by the factor that aligns it with the true depth, if that improves the validation errors.
 
     Args:
-        config: of the training, with its source.
-        start: name that the estimator was created by.
+        estimator: back end that `model` wraps.
+        config: of the training, with a source.
+        start: name of the back end.
         backbone: whether the backbone will be trained.
 
     Raises:
         ConfigurationError: another training was started in this folder.
         DatasetError: there is no true depth.
     """
-    earlier = Measured.read(config.output)
+    earlier = Baseline.read(config.output)
     if earlier is not None:
         if (earlier.start, earlier.backbone) != (start, backbone):
             raise ConfigurationError(
                 f"{config.output}: a training was started here from {earlier.start} with its backbone "
                 f"{'trained' if earlier.backbone else 'frozen'}; go on with that, or choose another output folder"
             )
-        model.multiply(earlier.factor)
+        model.scale_depth(earlier.factor)
         return earlier
     before = validate(estimator, validation_images)
     factor = solve_scale(model, config)
     scaled = before
     if validate(estimator, validation_images, factor).abs_rel <= before.abs_rel:
-        model.multiply(factor)
-        scaled = validate(
-            estimator, validation_images
-        )  # of the model itself: metres times the factor are rounded otherwise
-    else:  # it was solved for on other images
+        model.scale_depth(factor)
+        scaled = validate(estimator, validation_images)  # again: the scaled model rounds differently
+    else:  # possible, as it is solved on the training images
         factor = 1.0
-    measured = Measured(start, backbone, factor, before, scaled)
-    measured.write(config.output)
-    return measured
+    baseline = Baseline(start, backbone, factor, before, scaled)
+    baseline.write(config.output)
+    return baseline
 
 
 def solve_scale(model: Trainable, config: TrainingConfig) -> float:
-    """The factor that the back end's metres lack: exp of the median over images of the median log ratio to the truth.
+    """Scale factor to the true depth: exp of the median over images of the median log ratio of truth to prediction.
 
-    Medians make the sum of absolute log errors least: rims, and images in which nothing is recognised, have no say.
-    Where the prefab is k times as large as the one learnt and all else alike, this is k.
+    Medians are robust to object borders and to images on which the model fails. If the cubes are k times as large as
+    those that the model was trained on and all else is equal, the factor is k.
 
     Raises:
-        DatasetError: no image that was looked at has true depth.
+        DatasetError: none of the drawn images has true depth.
     """
     ratios: list[float] = []
     source = _source(config)
     source.wait()
-    for draw in range(_SCALE_DRAWS):
+    for draw in range(_SCALE_BATCHES):
         torch.manual_seed(config.seed * 1_000_003 + draw)
         rng = np.random.default_rng([config.seed, draw])
         batch = _draw(model, source, rng, config, least_crop=1.0)
         with torch.no_grad():
             ratios += log_ratios(model.log_depth(batch, rng), batch.depth_m)
     if not ratios:
-        raise DatasetError("expected images with true depth to train on; of those looked at, none has a known pixel")
+        raise DatasetError("expected images with true depth to train on; none of those drawn has a valid pixel")
     return math.exp(statistics.median(ratios))
 
 
 def fine_tune(
-    model: Trainable, config: TrainingConfig, backbone: bool, judge: Callable[[], DepthMetrics] | None = None
+    model: Trainable, config: TrainingConfig, backbone: bool, measure: Callable[[], DepthMetrics] | None = None
 ) -> None:
-    """Minimise the model's losses on what the source gives; leaves it with the averaged weights.
-
-    Goes on from the checkpoint in the output folder where there is one.
+    """Train the model on the configured source and load its EMA weights into it; resumes from a checkpoint.
 
     Args:
-        backbone: train the backbone too.
-        judge: tells how good the model is now; the weights of its least AbsRel are kept, the start's included.
+        backbone: whether to train the backbone too.
+        measure: returns the validation errors of the model as it is; the weights of the least AbsRel, perhaps the
+            initial ones, are kept.
     """
     parts = model.parts(backbone)
 
     def step_loss(source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
-        with torch.autocast(config.device.type, enabled=False):  # 8 bits are too few for depth
+        with torch.autocast(config.device.type, enabled=False):  # the 8 bits of bfloat16 are too few for depth
             return model.losses(_draw(model, source, rng, config, model.least_crop), rng)
 
     validation = None
-    if judge is not None:
-        validation = Validation(functools.partial(_measure, parts, judge), _JUDGEMENTS, patience=0)
+    if measure is not None:
+        validation = Validation(functools.partial(_measure_weights, parts, measure), _VALIDATIONS, patience=0)
     parts.load_state_dict(fit(config, parts, step_loss, validation=validation))
 
 
-def _measure(parts: nn.Module, judge: Callable[[], DepthMetrics], state: Mapping[str, Tensor]) -> dict[str, float]:
-    """The judge's scores of other weights in these parts, the first one larger where it is better."""
+def _measure_weights(
+    parts: nn.Module, measure: Callable[[], DepthMetrics], state: Mapping[str, Tensor]
+) -> dict[str, float]:
+    """Scores of other weights in the same modules, the first one larger for better weights."""
     own = {name: value.clone() for name, value in parts.state_dict().items()}
     parts.load_state_dict(state)
-    metrics = judge()
+    metrics = measure()
     parts.load_state_dict(own)
     return {"1 - AbsRel": 1 - metrics.abs_rel, "RMSE [m]": metrics.rmse, "delta1": metrics.delta1}
 
 
 def validate(estimator: DepthEstimator, validation_images: ValidationImages, factor: float = 1.0) -> DepthMetrics:
-    """Mean depth errors over the validation_images' images at their own size; those without true depth are left out.
+    """Mean depth errors over the validation images, at full size; images without true depth are skipped.
 
     Args:
-        factor: what every depth is multiplied by first.
+        factor: multiplies the predicted depth.
 
     Raises:
-        DatasetError: none has true depth.
+        DatasetError: no image has true depth.
     """
     errors = []
     for index in validation_images.progress(validation_images.indices):
         sample = validation_images.samples[index]
         if sample.depth_m is None:
             continue
-        with torch.no_grad():  # not inference_mode: what the networks cache would be of no use in training
+        with torch.no_grad():  # not inference_mode: the networks cache tensors, which training could not use then
             image = torch.from_numpy(sample.image).to(estimator.device)
             depth_m = estimator.infer(image, sample.camera).depth_m * factor
         errors.append(depth_metrics(depth_m.cpu().numpy(), sample.depth_m))
     if not errors:
-        raise DatasetError(f"expected true depth to judge by; none of {len(validation_images.indices)} images has any")
+        raise DatasetError(
+            f"expected true depth to validate on; none of {len(validation_images.indices)} images has any"
+        )
     return mean_metrics(errors)
 
 
@@ -208,5 +209,5 @@ def _draw(
 
 def _source(config: TrainingConfig) -> ShardSource:
     if config.source is None:
-        raise ConfigurationError("expected a source to draw images from, got a configuration without one")
+        raise ConfigurationError("expected a configuration with a source of training images, got one without")
     return config.source

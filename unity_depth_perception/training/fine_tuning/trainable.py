@@ -1,4 +1,4 @@
-"""Metric depth back ends as `train-depth` sees them: what is trained, what they say of a batch, where scale sits."""
+"""Trainable depth back ends: trained modules, losses and log depth of a batch, exact rescaling, weights to save."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from unity_depth_perception.training.fine_tuning.trainable_depth_anything import
 
 
 class Trainable(Protocol):
-    """A back end whose networks can learn; what they learn changes the estimator that it was made of.
+    """Wrapper that trains a depth back end in place.
 
     Attributes:
-        area_px: size of the images that it learns from.
-        least_crop: share of an image's sides that it may be shown; 1 for a network that is not told the camera.
-        learning_rate: peak that suits it with a frozen backbone.
+        area_px: area of the training images.
+        least_crop: least side of random crops, relative to the image's; 1 for a network that does not know the camera.
+        learning_rate: default peak, with a frozen backbone.
     """
 
     area_px: int
@@ -32,31 +32,31 @@ class Trainable(Protocol):
     learning_rate: float
 
     def parts(self, backbone: bool) -> nn.Module:
-        """What is trained, unfrozen: everything, or all but the backbone; the rest is frozen."""
+        """Unfreeze and return the trained modules, with the backbone or without; freeze the others."""
         ...
 
     def losses(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
-        """What a batch teaches."""
+        """Named losses of a batch."""
         ...
 
     def log_depth(self, batch: Batch, rng: np.random.Generator) -> Tensor:
-        """(B, H, W) natural log of the metres that it sees, at the batch's size."""
+        """Natural log of the predicted depth in metres, (B, H, W) at the batch's size."""
         ...
 
-    def multiply(self, factor: float) -> None:
-        """From now on every depth is `factor` times as large: exactly, by the last layer alone."""
+    def scale_depth(self, factor: float) -> None:
+        """Multiply every later prediction by `factor`, exactly, in the last layer."""
         ...
 
     def weights(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
-        """Tensors and description from which `models.trained.load_trained` makes the back end."""
+        """Tensors and description from which `models.fine_tuned.load_trained` makes the back end."""
         ...
 
 
 def trainable(estimator: DepthEstimator) -> Trainable:
-    """The back end as one that can learn; it should compute in float32, without acceleration.
+    """Wrap a back end for training; it should run in float32, without acceleration.
 
     Raises:
-        ModelError: it is not one of the metric ones that can.
+        ModelError: it is not a metric model, or one that cannot be trained.
     """
     if isinstance(estimator, CompactDepth):
         return TrainableCompact(estimator)

@@ -1,8 +1,7 @@
-"""The compact depth back end, ready to learn from any dataset: no floor and no category need be known.
+"""Trainable compact depth back end; needs true depth and instances of a dataset, but neither pose nor categories.
 
-The floor that the decoder is given is what the cube_scale reads from the objects, as at use. Its unit stays that of the
-scenes that the network grew up with; its last step alone turns it into metres, so that another size of the prefab is
-one number there.
+The decoder gets the floor that the cube scale estimates from the objects, as at inference. The networks keep the unit
+of length of their first training; cubes of another size change one factor at the end.
 """
 
 from __future__ import annotations
@@ -25,24 +24,24 @@ from unity_depth_perception.models.compact.object_crops import MASK_PX, Crops, c
 from unity_depth_perception.models.fine_tuned import COMPACT_KIND
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.training.data.batches import Batch, ray_channels
-from unity_depth_perception.training.data.detection_targets import jitter_boxes, target
+from unity_depth_perception.training.data.detection_targets import detection_targets, jitter_boxes
 from unity_depth_perception.training.fine_tuning.silog import silog
 
 
 class TrainableCompact:
-    """See `Trainable`. Its backbone is the dense encoder and the cube_scale; batch statistics stay as they are."""
+    """See `Trainable`. The backbone is the dense encoder and the cube scale; batch normalisation is in eval mode."""
 
     area_px = 384 * 384
     least_crop = 0.7
     learning_rate = 1e-4
 
     def __init__(self, estimator: CompactDepth) -> None:
-        self._dense, self._yardstick = estimator.network, estimator.cube_scale
+        self._dense, self._cube_scale = estimator.network, estimator.cube_scale
 
     def parts(self, backbone: bool) -> nn.Module:
         """The decoder and its head, or both networks."""
         dense = self._dense
-        whole = nn.ModuleDict({"dense": dense, "cube_scale": self._yardstick}).requires_grad_(False)
+        whole = nn.ModuleDict({"dense": dense, "cube_scale": self._cube_scale}).requires_grad_(False)
         decoder = nn.ModuleDict(
             {"merge": dense.merge, "columns": dense.columns, "head": dense.head, "trust": dense.trust}
         )
@@ -53,7 +52,7 @@ class TrainableCompact:
         return {"silog": silog(self.log_depth(batch, rng), batch.depth_m)}
 
     def log_depth(self, batch: Batch, rng: np.random.Generator) -> Tensor:
-        """(B, H, W) log metres, upsampled from half of the network's size."""
+        """Log depth in metres (B, H, W), upsampled from half of the network's size."""
         height, width = batch.image.shape[2:]
         w, h = processing_size(width, height, DEPTH_AREA_PX)
         image = transforms.resize(batch.image, [h, w], antialias=True)
@@ -68,24 +67,24 @@ class TrainableCompact:
         full = functional.interpolate(log_ratio[:, None], (height, width), mode="bilinear", align_corners=False)
         return full[:, 0] + log_height[:, None, None]
 
-    def multiply(self, factor: float) -> None:
-        """The network adds `log_scale` to its log depth; its state holds it."""
+    def scale_depth(self, factor: float) -> None:
+        """Change the buffer `log_scale`, which the network adds to its log depth."""
         self._dense.log_scale += math.log(factor)
 
     def weights(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
-        """Both networks, as they are shipped."""
-        whole = nn.ModuleDict({"dense": self._dense, "cube_scale": self._yardstick})
+        """Both networks, named as in the embedded weights."""
+        whole = nn.ModuleDict({"dense": self._dense, "cube_scale": self._cube_scale})
         return whole.state_dict(), {"kind": COMPACT_KIND}
 
     def _floor(self, batch: Batch, guess: GroundPlaneEstimates, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Normal (B, 3) and log height (B,): what the objects in each image say, and the encoder's guess."""
-        crops = _true_objects(batch, rng)
+        """Normal (B, 3) and log height (B,), fused from the estimates of each image's objects and the encoder's."""
+        crops = _object_crops(batch, rng)
         intrinsics = batch.intrinsics[crops.image_of]
-        said = self._yardstick(crops, intrinsics, torch.zeros_like(intrinsics[:, :3])).floor
+        estimates = self._cube_scale(crops, intrinsics, torch.zeros_like(intrinsics[:, :3])).floor
         images = torch.arange(len(batch.image), device=batch.image.device)
         fused = [
             GroundPlaneEstimates.concatenate(
-                [guess.select(images == index), said.select(crops.image_of == index)]
+                [guess.select(images == index), estimates.select(crops.image_of == index)]
             ).fuse()
             for index in images
         ]
@@ -93,13 +92,13 @@ class TrainableCompact:
         return torch.stack(normals), torch.stack(log_heights)
 
 
-def _true_objects(batch: Batch, rng: np.random.Generator) -> Crops:
-    """The objects of a batch, their boxes a little wrong."""
+def _object_crops(batch: Batch, rng: np.random.Generator) -> Crops:
+    """Crops of the annotated objects of a batch, with box jitter."""
     boxes, masks = [], []
     for index in range(len(batch.image)):
-        found = target(batch, index)
-        wrong = jitter_boxes(found["boxes"], rng)
-        numbered = torch.cat([torch.arange(len(wrong), device=wrong.device)[:, None], wrong], dim=1)
-        masks.append(roi_align(found["masks"][:, None].float(), numbered, (MASK_PX, MASK_PX), sampling_ratio=2)[:, 0])
-        boxes.append(torch.cat([wrong.new_full((len(wrong), 1), index), wrong], dim=1))
+        targets = detection_targets(batch, index)
+        jittered = jitter_boxes(targets["boxes"], rng)
+        rois = torch.cat([torch.arange(len(jittered), device=jittered.device)[:, None], jittered], dim=1)
+        masks.append(roi_align(targets["masks"][:, None].float(), rois, (MASK_PX, MASK_PX), sampling_ratio=2)[:, 0])
+        boxes.append(functional.pad(jittered, (1, 0), value=index))
     return crop_objects(batch.image, torch.cat(boxes), torch.cat(masks))

@@ -1,4 +1,4 @@
-"""The metric Depth Anything networks, ready to learn. What is frozen by default is their DINOv2 encoder."""
+"""Trainable metric Depth Anything back ends; their backbone, frozen by default, is the DINOv2 encoder."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from unity_depth_perception.training.data.batches import Batch
 from unity_depth_perception.training.fine_tuning.silog import silog
 
 _LEARNING_RATE = 5e-5  # of the head in the metric training of Depth Anything V2 (metric_depth/train.py)
-_LEAST_UNIT = 1e-6  # of the sigmoid's output: below it there is no log to learn from
+_LEAST_UNIT = 1e-6  # of the sigmoid's output, before the log
 _SKY_WEIGHT = 0.1
 
 
 class TrainableDa2:
-    """See `Trainable`. The network is not told the camera: it sees whole images, and learns what metres look like."""
+    """See `Trainable`. The network does not know the camera, so it is trained on whole images."""
 
     area_px = 518 * 518
     least_crop = 1.0
@@ -49,25 +49,25 @@ class TrainableDa2:
         return {"silog": silog(self.log_depth(batch, rng), batch.depth_m)}
 
     def log_depth(self, batch: Batch, rng: np.random.Generator) -> Tensor:
-        """(B, H, W) log metres."""
+        """Log depth in metres (B, H, W)."""
         height, width = batch.image.shape[2:]
-        seen = _seen(batch.image, self._estimator.seen_size(width, height))
-        unit = self._estimator.network.of_batch(seen).clamp(min=_LEAST_UNIT)
-        return _resized(unit.log(), height, width) + math.log(self._estimator.variant.max_depth_m)
+        pixels = _network_input(batch.image, self._estimator.seen_size(width, height))
+        unit = self._estimator.network.of_batch(pixels).clamp(min=_LEAST_UNIT)
+        return _resize(unit.log(), height, width) + math.log(self._estimator.variant.max_depth_m)
 
-    def multiply(self, factor: float) -> None:
-        """The output is a share of the greatest depth: scale that."""
+    def scale_depth(self, factor: float) -> None:
+        """Scale the greatest depth, which the output is a share of."""
         variant = self._estimator.variant
         self._estimator.variant = replace(variant, max_depth_m=variant.max_depth_m * factor)
 
     def weights(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
-        """Under the hub's names, whichever version of transformers is installed."""
+        """Tensors named as on the hub, whichever version of transformers is installed."""
         variant = replace(self._estimator.variant, trained_focal=None)
         return hub_names(self._estimator.network.net.state_dict()), da2_description(variant)
 
 
 class TrainableDa3:
-    """See `Trainable`. Metres follow from the focal length at the size that the network sees; it learns the sky too."""
+    """See `Trainable`. Depth is proportional to the focal length at the network's input size; sky is trained too."""
 
     area_px = 504 * 504
     least_crop = 0.7
@@ -84,42 +84,42 @@ class TrainableDa3:
         return part.requires_grad_(True)
 
     def losses(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
-        """SILog, and the mean absolute error of the sky, 1 where the truth is +Inf: both come from one trunk."""
-        log_depth, sky = self._look(batch)
+        """SILog, and mean absolute error of the sky (true where depth is +Inf), whose head shares layers with depth."""
+        log_depth, sky = self._predict(batch)
         known = ~torch.isnan(batch.depth_m)
         error = torch.where(known, (sky - torch.isposinf(batch.depth_m).float()).abs(), 0.0)
         return {"silog": silog(log_depth, batch.depth_m), "sky": _SKY_WEIGHT * error.sum() / known.sum().clamp(min=1)}
 
     def log_depth(self, batch: Batch, rng: np.random.Generator) -> Tensor:
-        """(B, H, W) log metres, under the sky too."""
-        return self._look(batch)[0]
+        """Log depth in metres (B, H, W), in the sky too."""
+        return self._predict(batch)[0]
 
-    def multiply(self, factor: float) -> None:
-        """Depth is the exponential of the last layer's output: add to its bias."""
+    def scale_depth(self, factor: float) -> None:
+        """Change the bias of the last layer, whose output is the log depth."""
         with torch.no_grad():
             self._branch.net.head.scratch.output_conv2[-1].bias += math.log(factor)
 
     def weights(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
-        """As the reference's front end saves them."""
+        """Tensors named as by the reference implementation."""
         return nn.ModuleDict({"model": self._branch.net}).state_dict(), da3_description()
 
-    def _look(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Log metres and sky (B, H, W)."""
+    def _predict(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Log depth in metres and sky, (B, H, W) each."""
         height, width = batch.image.shape[2:]
         w, h = self._estimator.seen_size(width, height)
-        depth, sky = self._branch.of_batch(_seen(batch.image, (w, h)))
+        depth, sky = self._branch.of_batch(_network_input(batch.image, (w, h)))
         focal_px = (batch.intrinsics[:, :2] * batch.intrinsics.new_tensor([w / width, h / height])).mean(dim=1)
         log_depth = metres_from(depth, focal_px[:, None, None]).log()
-        return _resized(log_depth, height, width), _resized(sky, height, width)
+        return _resize(log_depth, height, width), _resize(sky, height, width)
 
 
-def _seen(image: Tensor, size: tuple[int, int]) -> Tensor:
-    """Images (B, 3, H, W) RGB 0..1 as the networks see them: (B, 3, h, w), normalised; `size` is w, h."""
+def _network_input(image: Tensor, size: tuple[int, int]) -> Tensor:
+    """Images (B, 3, H, W) RGB 0..1, resized to `size` (w, h) and normalised."""
     small = transforms.resize(image, [size[1], size[0]], antialias=True)
     mean, std = (small.new_tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
-    seen: Tensor = ((small - mean) / std).contiguous()
-    return seen
+    normalised: Tensor = ((small - mean) / std).contiguous()
+    return normalised
 
 
-def _resized(values: Tensor, height: int, width: int) -> Tensor:
+def _resize(values: Tensor, height: int, width: int) -> Tensor:
     return functional.interpolate(values[:, None], size=(height, width), mode="bilinear", align_corners=False)[:, 0]

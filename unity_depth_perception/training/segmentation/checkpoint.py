@@ -1,4 +1,4 @@
-"""The file that a training of a segmentation ends with: weights, and what they are."""
+"""Checkpoint of a trained segmentation: weights and description in one .safetensors file."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def save_segmentation(
     training: Mapping[str, Any],
     scores: CocoScores | None = None,
 ) -> None:
-    """Write a checkpoint that `create_segmenter` takes by its path.
+    """Write a checkpoint that `create_segmenter` loads by its path.
 
-    Its description holds kind, network, categories, their colours in pictures [RGB], input_size (side of a square of as
-    many pixels as the network looks at), how it was trained, and its scores on the validation images.
+    The description holds kind, network, categories, their colours in overlays [RGB], input_size (side of a square with
+    the area of the input images [px]), training settings, and scores on the validation images.
     """
     description = {
         "kind": "compact-segmentation" if task.network == "compact" else KIND,
@@ -40,12 +40,12 @@ def save_segmentation(
         "training": dict(training),
     }
     if scores is not None:
-        description["metrics"] = described(scores)
+        description["metrics"] = json_scores(scores)
     save_weights(path, state, description)
 
 
-def described(scores: CocoScores) -> dict[str, Any]:
-    """Scores as JSON; what is not defined is null."""
+def json_scores(scores: CocoScores) -> dict[str, Any]:
+    """Scores as a JSON object; an undefined one (NaN) is null."""
     return {name: _number(value) if isinstance(value, float) else value for name, value in asdict(scores).items()}
 
 

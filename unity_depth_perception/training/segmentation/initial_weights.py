@@ -1,10 +1,9 @@
-"""What a segmentation starts from: published weights, or a file of an earlier training, perhaps of other categories."""
+"""Initial weights of a segmentation: published ones, or of an earlier training with the same or other categories."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -22,28 +21,21 @@ from unity_depth_perception.models.checkpoints.safetensors_file import (
 from unity_depth_perception.models.compact.object_proposer import SEGMENTATION_WEIGHTS
 from unity_depth_perception.models.mask_rcnn.segmenter import KIND
 
-
-class _Rows(NamedTuple):
-    """Which rows of a tensor belong to a category: `each`, after those of the background where there is one."""
-
-    each: int
-    background: bool
-
-
-_OF_CATEGORIES = {
-    "roi_heads.box_predictor.cls_score": _Rows(1, True),
-    "roi_heads.box_predictor.bbox_pred": _Rows(4, True),
-    "roi_heads.mask_predictor.mask_fcn_logits": _Rows(1, True),
-    "head": _Rows(1, True),  # of the second look
+_ROWS_PER_CATEGORY = {
+    "roi_heads.box_predictor.cls_score": 1,
+    "roi_heads.box_predictor.bbox_pred": 4,
+    "roi_heads.mask_predictor.mask_fcn_logits": 1,
+    "head": 1,  # of the crop classifier
 }
+"""Rows of the last layers' tensors for each category; the first ones are the background's."""
 _PUBLISHED = {
     "mobilenet_v3_large": MobileNet_V3_Large_Weights.IMAGENET1K_V2,
     "resnet50_fpn_v2": MaskRCNN_ResNet50_FPN_V2_Weights.COCO_V1,
 }
 
 
-def published_start(network: str) -> Path:
-    """File of the published weights of a network: the embedded ones of `compact`, ImageNet's or COCO's of torchvision.
+def published_weights(network: str) -> Path:
+    """File of a network's published weights: the embedded ones for `compact`, else torchvision's of ImageNet or COCO.
 
     torchvision downloads them once into its cache (TORCH_HOME).
 
@@ -57,7 +49,7 @@ def published_start(network: str) -> Path:
     if not path.is_file():
         try:
             weights.get_state_dict(progress=True, check_hash=True)
-        except (OSError, RuntimeError) as error:  # RuntimeError: the hash does not fit
+        except (OSError, RuntimeError) as error:  # RuntimeError: the hash differs
             raise ModelError(
                 f"cannot download the published weights of {network} into {path} ({error}); fetch {weights.url} on "
                 "another machine and name the file with --from, or leave --from out to start from random weights"
@@ -65,11 +57,11 @@ def published_start(network: str) -> Path:
     return path
 
 
-def given_start(path: Path) -> Path:
-    """A file that is named to start from, after a look at what it is.
+def require_segmentation_weights(path: Path) -> Path:
+    """The path itself, if it is a file of segmentation weights.
 
     Raises:
-        ModelError: there is no such file, or it is of no segmentation.
+        ModelError: there is no such file, or it holds other weights.
     """
     if not path.is_file():
         raise ModelError(
@@ -83,15 +75,15 @@ def given_start(path: Path) -> Path:
 
 
 def load_matching(network: nn.Module, part: str, start: Path, categories: Sequence[str]) -> None:
-    """Fill a network from a file; what belongs to a category that the file does not know stays as it is.
+    """Load weights into a network; rows of categories that the file does not have keep their values.
 
     Args:
         part: the network's name within a model of several; its tensors are named `part.` in the file.
         start: .safetensors of train-segmentation, or .pth of torchvision's published weights.
-        categories: what the network is to tell apart, in its order.
+        categories: of the network, in the order of its classes.
 
     Raises:
-        ModelError: the file cannot be used, or is of another network.
+        ModelError: the file cannot be read, or is of another network.
     """
     expected = network.state_dict()
     known: tuple[str, ...] = ()
@@ -100,26 +92,25 @@ def load_matching(network: nn.Module, part: str, start: Path, categories: Sequen
         known = categories_of(description, start)
         given = {name.removeprefix(f"{part}."): v for name, v in state.items() if name.startswith(f"{part}.")} or state
     else:
-        given = _of_torchvision(read_tensors(start), expected, start)
+        given = _from_torchvision(read_tensors(start), expected, start)
     for name, value in given.items():
-        rows = _OF_CATEGORIES.get(name.rpartition(".")[0])
+        rows = _ROWS_PER_CATEGORY.get(name.rpartition(".")[0])
         if rows is not None and name in expected and value.shape[1:] == expected[name].shape[1:]:
-            given[name] = _rearranged(value, expected[name], rows, known, categories)
+            given[name] = _match_rows(value, expected[name], rows, known, categories)
     fill_network(network, given if start.suffix == ".safetensors" else {**expected, **given}, start)
 
 
-def _of_torchvision(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], start: Path) -> dict[str, Tensor]:
-    """All of Mask R-CNN, or from a classifier the backbone alone."""
+def _from_torchvision(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], start: Path) -> dict[str, Tensor]:
+    """Tensors of a whole Mask R-CNN, or of the backbone from an image classifier."""
     named = {name.replace("features.", "backbone.body.", 1): value for name, value in state.items()}
     found = {name: value for name, value in named.items() if name in expected}
     if not any(name.startswith("backbone.body.") for name in found):
-        raise ModelError(f"{start}: expected weights that torchvision publishes for this network, got another's")
+        raise ModelError(f"{start}: expected weights that torchvision publishes for this network, got those of another")
     return found
 
 
-def _rearranged(value: Tensor, own: Tensor, rows: _Rows, known: Sequence[str], wanted: Sequence[str]) -> Tensor:
-    """The file's rows of the background and of the wanted categories; the network's own where the file knows none."""
-    first = int(rows.background)
-    theirs, ours = (tensor.reshape(-1, rows.each, *tensor.shape[1:]) for tensor in (value, own.to(value)))
-    chosen = [theirs[known.index(name) + first] if name in known else ours[k + first] for k, name in enumerate(wanted)]
-    return torch.stack([*theirs[:first], *chosen]).flatten(0, 1)
+def _match_rows(value: Tensor, own: Tensor, rows: int, known: Sequence[str], categories: Sequence[str]) -> Tensor:
+    """The file's rows of the background and of the categories that it knows, the network's own of the others."""
+    theirs, ours = (tensor.reshape(-1, rows, *tensor.shape[1:]) for tensor in (value, own.to(value)))
+    chosen = [theirs[known.index(c) + 1] if c in known else ours[k] for k, c in enumerate(categories, start=1)]
+    return torch.stack([theirs[0], *chosen]).flatten(0, 1)

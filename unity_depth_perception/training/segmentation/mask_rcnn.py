@@ -15,7 +15,7 @@ from unity_depth_perception.evaluation.coco_ap import CocoEvaluation
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
 from unity_depth_perception.models.mask_rcnn.segmenter import MaskRcnnSegmenter, torchvision_mask_rcnn
 from unity_depth_perception.training.data.batches import draw_batch
-from unity_depth_perception.training.data.detection_targets import target
+from unity_depth_perception.training.data.detection_targets import detection_targets
 from unity_depth_perception.training.data.shards import ShardSource
 from unity_depth_perception.training.engine.config import TrainingConfig
 from unity_depth_perception.training.engine.fit import fit, low_precision
@@ -24,20 +24,20 @@ from unity_depth_perception.training.segmentation.initial_weights import load_ma
 from unity_depth_perception.training.segmentation.report import labelled_truth
 
 _SIDES = ((0.5, 0.75), (1.0, 1.0))
-"""Coarse images first: (until this progress, side of the images, of `Task.training_px`)."""
-_ZOOM = 384 / 560  # crops of 60 to 100 % of an image's sides, at this part of its size: objects as large as at use
-_JUDGED_IMAGES = 50  # at most, while a training goes on
+"""Curriculum of image sizes: (until this progress, side of the images relative to `Task.training_px`)."""
+_CROP_SCALE = 384 / 560  # of crops of 60 to 100 % of an image's sides: objects are as large as at inference
+_MAX_VALIDATION_IMAGES = 50  # of each validation during the training
 
 
 @dataclass(frozen=True)
 class Task:
-    """Which network learns, and what validation_images it.
+    """Network to train, and images to validate it on.
 
     Attributes:
         network: compact, mobilenet_v3_large or resnet50_fpn_v2.
-        input_px: side of a square of as many pixels as the network looks at.
-        samples: images to judge it by; None: it trains to the end unjudged.
-        validation: indices of those samples.
+        input_px: side of a square with the area of the input images [px].
+        samples: source of the validation images; None: no validation during the training.
+        validation: indices of those images.
         patience: see `Validation`.
     """
 
@@ -49,17 +49,17 @@ class Task:
 
     @property
     def training_px(self) -> int:
-        """Side of a square of as many pixels as the crops have that it learns from."""
-        return round(self.input_px * _ZOOM)
+        """Side of a square with the area of the training crops [px]."""
+        return round(self.input_px * _CROP_SCALE)
 
 
 VIRTUAL_TASK = Task()
 
 
 def train_detector(config: TrainingConfig, task: Task = VIRTUAL_TASK) -> dict[str, Tensor]:
-    """Train Mask R-CNN from scratch or from `config.start` (or resume) and return the averaged weights."""
+    """Train Mask R-CNN from scratch or from `config.start` (or resume) and return the EMA weights."""
     torch.manual_seed(config.seed)
-    network = _built(task.network, len(config.categories))
+    network = _build(task.network, len(config.categories))
     network = network.to(config.device, memory_format=torch.channels_last)
     if config.start is not None:
         load_matching(network, "detector", config.start, config.categories)
@@ -68,7 +68,7 @@ def train_detector(config: TrainingConfig, task: Task = VIRTUAL_TASK) -> dict[st
     def step_loss(source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         side = task.training_px * next(part for until, part in _SIDES if progress <= until)
         batch = draw_batch(source.available(), rng, config.batch, round(side**2), config.device, least_crop=0.6)
-        targets = [target(batch, index, source.least_visible_ratio) for index in range(len(batch.image))]
+        targets = [detection_targets(batch, index, source.least_visible_ratio) for index in range(len(batch.image))]
         with low_precision(config.device):
             losses: dict[str, Tensor] = network(list(batch.image), targets)
         return losses
@@ -76,31 +76,31 @@ def train_detector(config: TrainingConfig, task: Task = VIRTUAL_TASK) -> dict[st
     return fit(replace(config, start=None), network, step_loss, validation=_validation(config, task))
 
 
-def _built(network: str, class_count: int) -> MaskRCNN:
+def _build(network: str, class_count: int) -> MaskRCNN:
     return compact_mask_rcnn(class_count) if network == "compact" else torchvision_mask_rcnn(network, class_count)
 
 
 def load_trained_network(network: MaskRCNN, state: State, device: torch.device) -> MaskRCNN:
-    """The network with trained weights, ready for use."""
+    """Load trained weights into a network and return it on the device, in evaluation mode."""
     network.load_state_dict(state)
     return network.to(device, memory_format=torch.channels_last).eval()
 
 
 def _validation(config: TrainingConfig, task: Task) -> Validation | None:
-    """Average precision on the first validation images; the box head alone tells the category."""
+    """Average precision on the first validation images, with the categories of the box head."""
     samples = task.samples
     if samples is None:
         return None
 
     def measure(state: State) -> dict[str, float]:
-        network = load_trained_network(_built(task.network, len(config.categories)), state, config.device)
+        network = load_trained_network(_build(task.network, len(config.categories)), state, config.device)
         segmenter = MaskRcnnSegmenter("", network, config.categories, task.input_px**2)
         evaluation = CocoEvaluation()
-        for index in task.validation[:_JUDGED_IMAGES]:
+        for index in task.validation[:_MAX_VALIDATION_IMAGES]:
             sample = samples[index]
             with torch.inference_mode():
-                found = segmenter.infer(torch.from_numpy(sample.image).to(config.device), sample.camera)
-            evaluation.add(found, labelled_truth(sample, config.device).segmentation)
+                predicted = segmenter.infer(torch.from_numpy(sample.image).to(config.device), sample.camera)
+            evaluation.add(predicted, labelled_truth(sample, config.device).segmentation)
         scores = evaluation.scores()
         return {"mask AP": scores.mask_ap, "mask AP50": scores.mask_ap50, "box AP": scores.box_ap}
 

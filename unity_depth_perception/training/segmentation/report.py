@@ -1,9 +1,9 @@
-"""How well a segmentation does on images that it did not learn from: average precision, and pictures to look at."""
+"""Report on a trained segmentation: average precision on the validation images, pictures of the worst and of some."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.objects import ObjectDistance
-from unity_depth_perception.dataset.sample import Sample, SampleSource
+from unity_depth_perception.dataset.sample import Progress, Sample, SampleSource
 from unity_depth_perception.evaluation.coco_ap import CocoEvaluation, CocoScores
 from unity_depth_perception.evaluation.ground_truth import TrueObjects, true_objects
 from unity_depth_perception.evaluation.objects import Matches, match_segmentations
@@ -23,18 +23,16 @@ from unity_depth_perception.export.comparison import FrameData, comparison_pictu
 from unity_depth_perception.export.text import DARK, Picture
 from unity_depth_perception.models.protocols import Segmentation, Segmenter
 
-_SHOWN = 4  # frames in a picture
+_FRAMES = 4  # of a picture
 _PANEL_PX = 320
-
-Progress = Callable[[Sequence[int]], Iterable[int]]
 
 
 class _Frame(NamedTuple):
-    number: int  # of the sample
-    errors: int
+    sample: int  # its index
+    errors: int  # false alarms and missed objects
 
 
-def judge(
+def write_report(
     segmenter: Segmenter,
     samples: SampleSource,
     indices: Sequence[int],
@@ -42,60 +40,61 @@ def judge(
     seed: int,
     progress: Progress = iter,
 ) -> CocoScores:
-    """Score a segmentation and write worst.png and random.png: image, truth and what was found of some frames.
+    """Score a segmentation and write worst.png and random.png: image, ground truth and prediction of some frames.
 
     Args:
-        indices: of the images to judge by.
-        seed: of the random frames.
+        indices: of the validation images.
+        seed: of the choice of random frames.
 
     Raises:
         OSError: a picture cannot be written.
     """
     evaluation, frames = CocoEvaluation(), []
     for index in progress(indices):
-        found, truth = _seen(segmenter, samples[index])
-        evaluation.add(found, truth.segmentation)
-        matches = match_segmentations(found, truth.segmentation)
-        frames.append(_Frame(index, len(found.scores) + len(truth.objects) - 2 * len(matches.same_category)))
-    worst = sorted(frames, key=lambda frame: -frame.errors)[:_SHOWN]
-    drawn = np.random.default_rng(seed).permutation(len(frames))[:_SHOWN]
+        predicted, truth = _predict(segmenter, samples[index])
+        evaluation.add(predicted, truth.segmentation)
+        matches = match_segmentations(predicted, truth.segmentation)
+        frames.append(_Frame(index, len(predicted.scores) + len(truth.objects) - 2 * len(matches.same_category)))
+    worst = sorted(frames, key=lambda frame: -frame.errors)[:_FRAMES]
+    drawn = np.random.default_rng(seed).permutation(len(frames))[:_FRAMES]
     for name, chosen in (("worst", worst), ("random", [frames[k] for k in sorted(drawn)])):
-        pictures = [_picture(segmenter, samples[frame.number]) for frame in chosen]
-        if not cv2.imwrite(str(output / f"{name}.png"), np.ascontiguousarray(_stacked(pictures)[..., ::-1])):
+        pictures = [_picture(segmenter, samples[frame.sample]) for frame in chosen]
+        if not cv2.imwrite(str(output / f"{name}.png"), np.ascontiguousarray(_stack(pictures)[..., ::-1])):
             raise OSError(f"cannot write {output / name}.png")
     return evaluation.scores()
 
 
 def labelled_truth(sample: Sample, device: torch.device) -> TrueObjects:
-    """The true objects of an image, which may have none and then needs no mask."""
+    """Ground truth of a sample; one without objects needs no instance image."""
     if sample.instances is None and not sample.objects:
         sample = replace(sample, instances=np.zeros(sample.image.shape[:2], dtype=np.uint16))
     return true_objects(sample, device)
 
 
-def _seen(segmenter: Segmenter, sample: Sample) -> tuple[Segmentation, TrueObjects]:
+def _predict(segmenter: Segmenter, sample: Sample) -> tuple[Segmentation, TrueObjects]:
+    """Prediction and ground truth."""
     with torch.inference_mode():
-        found = segmenter.infer(torch.from_numpy(sample.image).to(segmenter.device), sample.camera)
-    return found, labelled_truth(sample, segmenter.device)
+        predicted = segmenter.infer(torch.from_numpy(sample.image).to(segmenter.device), sample.camera)
+    return predicted, labelled_truth(sample, segmenter.device)
 
 
 def _picture(segmenter: Segmenter, sample: Sample) -> Picture:
-    found, truth = _seen(segmenter, sample)
-    matches = match_segmentations(found, truth.segmentation)
-    times = math.ceil(_PANEL_PX / sample.image.shape[0])  # labels on a small image could not be read
-    predicted, true = _view(found, times), _view(truth.segmentation, times)
-    notes, true_notes = error_notes(predicted.objects, true.objects, Matches((), matches.any_category))
+    predicted, truth = _predict(segmenter, sample)
+    matches = match_segmentations(predicted, truth.segmentation)
+    factor = math.ceil(_PANEL_PX / sample.image.shape[0])  # labels on a small image would be unreadable
+    view, true = _view(predicted, factor), _view(truth.segmentation, factor)
+    notes, true_notes = error_notes(view.objects, true.objects, Matches((), matches.any_category))
     return comparison_picture(
-        _enlarged(sample.image, times),
-        replace(predicted, notes=notes),
+        _enlarge(sample.image, factor),
+        replace(view, notes=notes),
         replace(true, notes=true_notes),
         panel_height=_PANEL_PX,
     )
 
 
-def _view(segmentation: Segmentation, times: int) -> FrameData:
-    """What is seen where, without distances, each pixel `times` times as wide and high."""
-    instances = _enlarged(segmentation.instances.cpu().numpy(), times)
+def _view(segmentation: Segmentation, factor: int) -> FrameData:
+    """Instances and objects without distances, enlarged."""
+    instances = _enlarge(segmentation.instances.cpu().numpy(), factor)
     objects = []
     for k, (category, score) in enumerate(zip(segmentation.categories, segmentation.scores, strict=True)):
         rows, columns = np.nonzero(instances == k + 1)
@@ -104,11 +103,11 @@ def _view(segmentation: Segmentation, times: int) -> FrameData:
     return FrameData(instances, objects, None)
 
 
-def _enlarged(pixels: NDArray[Any], times: int) -> NDArray[Any]:
-    return pixels.repeat(times, axis=0).repeat(times, axis=1)
+def _enlarge(pixels: NDArray[Any], factor: int) -> NDArray[Any]:
+    return pixels.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
-def _stacked(pictures: Sequence[Picture]) -> Picture:
+def _stack(pictures: Sequence[Picture]) -> Picture:
     width = max(picture.shape[1] for picture in pictures)
     rows = []
     for picture in pictures:
