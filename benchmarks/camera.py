@@ -70,7 +70,9 @@ class Camera:
         while self.send(with_cloud, 2.0) is None:
             check()
             if time.monotonic() > end:
-                raise SystemExit(f"waited {deadline_s:g} s in vain for {'a cloud' if with_cloud else 'objects'}")
+                raise SystemExit(
+                    f"timed out after {deadline_s:g} s waiting for {'a cloud' if with_cloud else 'objects'}"
+                )
 
     def _spin_until(self, condition: Callable[[], bool], deadline_s: float) -> bool:
         end = time.monotonic() + deadline_s

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 SETUPS = {"perception_node": ("perception",), "a process per stage": ("depth", "segmentation", "distances", "cloud")}
 WARM_UP = 5
-DEADLINE_S = 600.0  # until the processes have started, on whatever machine
+DEADLINE_S = 600.0  # until the processes have started, on a slow machine
 FRAME_DEADLINE_S = 10.0
 GOAL_MS, GOAL_CLOUD_MS, GOAL_RATIO = 25.0, 80.0, 3.0
 

@@ -72,7 +72,7 @@ def _soak(scene: Path, seconds: float) -> tuple[list[FrameMeasurement], int]:
 def _compare(samples: np.ndarray) -> int:
     tenth = len(samples) // 10
     if tenth == 0:
-        print("too few frames for a judgement")
+        print("too few frames to compare")
         return 1
     early, late = samples[tenth : 2 * tenth], samples[-tenth:]
     code = 0

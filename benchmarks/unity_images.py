@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 sys.path.insert(0, str(ROOT / "test" / "wire"))
 
-DEADLINE_S = 600.0  # until the processes have started, on whatever machine
+DEADLINE_S = 600.0  # until the processes have started, on a slow machine
 QUIET_S = 5.0
 
 
@@ -115,7 +115,7 @@ def _wait_for_first(unity: UnityFrames, node: NodeCounts, stages: StageProcesses
     while not (unity.send() and node.received(1.0) > 0):
         stages.check()
         if time.monotonic() > end:
-            raise SystemExit(f"waited {DEADLINE_S:g} s in vain for the first image")
+            raise SystemExit(f"timed out after {DEADLINE_S:g} s waiting for the first image")
 
 
 if __name__ == "__main__":

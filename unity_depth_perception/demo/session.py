@@ -114,7 +114,7 @@ class Session:
             self._processes.check()
             self._check_reports()
             if time.monotonic() > end:
-                raise PerceptionError(f"waited {deadline_s:g} s in vain for {what}\n{self._logs()}")
+                raise PerceptionError(f"timed out after {deadline_s:g} s waiting for {what}\n{self._logs()}")
 
     def _check_reports(self) -> None:
         for name, report in self._follower.reports.items():

@@ -38,7 +38,7 @@ class DepthInstancesSource(FrameSource):
         """Reads the intrinsics file; subscribes to nothing before `listen`.
 
         Raises:
-            PerceptionError: the file is missing or wrong, or tf was asked for and is not installed.
+            PerceptionError: the file is missing or wrong, or world_frame is set and tf2_ros is not installed.
         """
         super().__init__(host)
         tolerance_ns = round(host.config.sync_tolerance_s * 1e9)

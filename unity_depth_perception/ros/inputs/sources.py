@@ -49,7 +49,7 @@ class FrameSource(ABC):
         """Reads the intrinsics file; subscribes to nothing before `listen`.
 
         Raises:
-            PerceptionError: the file is missing or wrong, or tf was asked for and is not installed.
+            PerceptionError: the file is missing or wrong, or world_frame is set and tf2_ros is not installed.
         """
         self.host = host
         config = host.config
