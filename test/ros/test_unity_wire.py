@@ -1,4 +1,4 @@
-"""End to end: Unity's TCP protocol -> the real ROS-TCP-Endpoint -> DDS -> perception_node, and back to Unity."""
+"""End to end: Unity's TCP protocol -> endpoint -> DDS -> perception_node, and back to Unity."""
 
 from __future__ import annotations
 
@@ -10,13 +10,10 @@ from typing import Any
 import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
-pytest.importorskip(
-    "ros_tcp_endpoint.server", reason="needs ros_tcp_endpoint (Unity's ROS-TCP-Endpoint, branch main-ros2)"
-)
 
 import numpy as np
 from conftest import Graph
-from endpoint import MENDED, STOCK, Endpoint
+from endpoint import MENDED, OURS, STOCK, Endpoint
 from geometry_msgs.msg import PoseStamped
 from rclpy.parameter import Parameter
 from rclpy.serialization import deserialize_message, serialize_message
@@ -99,7 +96,10 @@ class Unity:
 
 @pytest.fixture
 def endpoint(request: pytest.FixtureRequest, domain_id: int, tmp_path: Path) -> Iterator[Endpoint]:
-    endpoint = Endpoint(domain_id, tmp_path / "endpoint.log", getattr(request, "param", MENDED))
+    module = getattr(request, "param", OURS)
+    if module != OURS:
+        pytest.importorskip("ros_tcp_endpoint.server", reason="needs Unity's ros_tcp_endpoint, branch main-ros2")
+    endpoint = Endpoint(domain_id, tmp_path / "endpoint.log", module)
     endpoint.start()
     yield endpoint
     endpoint.stop()
@@ -153,7 +153,7 @@ def test_node_receives_poses_of_unity(make_unity: Callable[..., Unity], make_nod
 
     def known() -> list[np.ndarray]:
         stamps_ns = range(FRAME_NS, unity.stamp_ns + 1, FRAME_NS)
-        poses = [node._source.poses.at(Header(stamp=time_message(stamp_ns))) for stamp_ns in stamps_ns]
+        poses = [node._source.poses.lookup(Header(stamp=time_message(stamp_ns))) for stamp_ns in stamps_ns]
         return [pose for pose in poses if pose is not None]
 
     unity.play_until(lambda: bool(known()), "a pose of a frame")
@@ -200,7 +200,7 @@ def test_node_continues_after_the_endpoint_restarts(
     check(results[-1])
 
 
-@pytest.mark.parametrize("endpoint", [STOCK], indirect=True)
+@pytest.mark.parametrize("endpoint", [STOCK, MENDED], indirect=True)
 def test_unpatched_endpoint_works_too(make_unity: Callable[..., Unity], make_node: MakeNode) -> None:
     make_node()
     check(make_unity().play_until_results()[0])

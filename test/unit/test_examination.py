@@ -142,7 +142,7 @@ def test_missing_depth_is_a_problem_for_a_training_of_depth(folder: Path) -> Non
 @pytest.mark.parametrize(
     ("edit", "text"),
     [
-        (lambda data: [image.update(objects=[]) for image in data["images"]], "expected objects to learn from"),
+        (lambda data: [image.update(objects=[]) for image in data["images"]], "expected objects to train on"),
         (lambda data: data["images"].pop(), "expected at least 2 images"),
     ],
     ids=["no object", "one image"],

@@ -1,4 +1,4 @@
-"""The real ROS-TCP-Endpoint as a process of its own."""
+"""An endpoint as a process of its own: ours, or Unity's ROS-TCP-Endpoint where that is installed."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-# What unity.launch.py starts, and what Unity's own launch file starts.
-MENDED = "unity_depth_perception.nodes.unity_endpoint"
+# What unity.launch.py starts (endpoint:=ours, endpoint:=unity), and what Unity's own launch file starts.
+OURS = "unity_depth_perception.nodes.unity_endpoint"
+MENDED = "unity_depth_perception.nodes.unity_ros_tcp_endpoint"
 STOCK = "ros_tcp_endpoint.default_server_endpoint"
 
 
@@ -32,7 +33,7 @@ def free_port() -> int:
 class Endpoint:
     """ROS-TCP-Endpoint on 127.0.0.1 in one ROS domain; it can be stopped and started again on the same port."""
 
-    def __init__(self, domain_id: int, log: Path, module: str = MENDED) -> None:
+    def __init__(self, domain_id: int, log: Path, module: str = OURS) -> None:
         self._module = module
         self.port = free_port()
         self._environment = os.environ | {"ROS_DOMAIN_ID": str(domain_id)}

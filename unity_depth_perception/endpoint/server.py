@@ -66,6 +66,10 @@ class EndpointServer:
         """The port that it listens on."""
         return int(self._listener.getsockname()[1])
 
+    def close(self) -> None:
+        """Let go of the port; only while nobody serves."""
+        self._listener.close()
+
     @property
     def client_count(self) -> int:
         """How many clients are connected."""

@@ -30,7 +30,7 @@ _NO_SCALE = DepthScale()
 
 
 class PerceptionPipeline:
-    """RunLengths the stages of perception on each frame: proposals, segmentation, depth, objects, support.
+    """Runs the stages of perception on each frame: proposals, segmentation, depth, objects, support.
 
     A stage may be None where every frame brings its result along: ground truth, or another node's output.
     """

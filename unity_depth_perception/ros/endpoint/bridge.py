@@ -21,6 +21,7 @@ from unity_depth_perception.endpoint.bridge import Answer, Deliver, Serve
 from unity_depth_perception.endpoint.commands import Registration
 from unity_depth_perception.ros.endpoint.interfaces import deserialized, interface_of
 from unity_depth_perception.ros.endpoint.services import create_service
+from unity_depth_perception.ros.topics.qos import QosMatchingSubscription, QosMismatches
 
 _CALL_TIMEOUT_S = 10.0
 _SWEEP_PERIOD_S = 0.5
@@ -51,6 +52,7 @@ class RclpyBridge:
         self._lock = threading.RLock()
         self._shared: dict[tuple[str, str], _Shared] = {}
         self._calls: dict[Any, tuple[float, Answer]] = {}
+        self._mismatches = QosMismatches(node)
         node.create_timer(_SWEEP_PERIOD_S, self._sweep)
 
     def advertise(self, client: int, wanted: Registration) -> None:
@@ -71,15 +73,12 @@ class RclpyBridge:
 
     def subscribe(self, client: int, wanted: Registration, deliver: Deliver) -> None:
         """See `Bridge`."""
-        key = (commands.SUBSCRIBE, wanted.topic)
-        profile = _profile(wanted.queue_size, DurabilityPolicy.VOLATILE)
+        fan_out = functools.partial(self._fan_out, (commands.SUBSCRIBE, wanted.topic))
         self._share(
             client,
             wanted,
             deliver,
-            lambda kind: self._node.create_subscription(
-                kind, wanted.topic, functools.partial(self._fan_out, key), profile, raw=True
-            ),
+            lambda kind: QosMatchingSubscription(self._node, kind, wanted.topic, fan_out, self._mismatches, raw=True),
         )
 
     def use_service(self, client: int, wanted: Registration) -> None:
@@ -161,7 +160,7 @@ class RclpyBridge:
     def _destroyer(self, kind: str) -> Callable[[Any], object]:
         destroyers: dict[str, Callable[[Any], object]] = {
             commands.PUBLISH: self._node.destroy_publisher,
-            commands.SUBSCRIBE: self._node.destroy_subscription,
+            commands.SUBSCRIBE: QosMatchingSubscription.close,
             commands.ROS_SERVICE: self._node.destroy_client,
             commands.UNITY_SERVICE: self._node.destroy_service,
         }
@@ -192,9 +191,12 @@ class RclpyBridge:
         with self._lock:
             late = [future for future, (deadline, _) in self._calls.items() if deadline < now]
             answers = [self._calls.pop(future)[1] for future in late]
+            subscriptions = [s.entity for (kind, _), s in self._shared.items() if kind == commands.SUBSCRIBE]
         for future, answer in zip(late, answers, strict=True):
             future.cancel()
             answer(None)
+        for subscription in subscriptions:
+            subscription.match_publishers()
 
     def _in_executor(self, action: Callable[[], object]) -> None:
         executor = self._node.executor

@@ -87,6 +87,7 @@ class QosMatchingSubscription:
         callback: Callable[[Any], None],
         mismatches: QosMismatches,
         reliability: str = "auto",
+        raw: bool = False,
     ) -> None:
         """`reliability`: auto, reliable or best_effort; `qos_overrides.*` parameters set history and depth."""
         self._node = node
@@ -95,6 +96,7 @@ class QosMatchingSubscription:
         self._callback = callback
         self._mismatches = mismatches
         self._reliability = reliability
+        self._raw = raw
         self.qos = self._profile([])
         self._subscription = self._subscribe()
 
@@ -134,6 +136,7 @@ class QosMatchingSubscription:
             self.qos,
             qos_overriding_options=overrides,
             event_callbacks=self._mismatches.on_subscription(self._topic),
+            raw=self._raw,
         )
 
     def _profile(self, offers: list[QoSProfile]) -> QoSProfile:
