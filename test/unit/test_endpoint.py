@@ -83,7 +83,9 @@ class Running:
     def __init__(self, **settings: object) -> None:
         self.bridge, self.log = MemoryBridge(), list[str]()
         self.loop = asyncio.new_event_loop()
-        self.server = EndpointServer(self.bridge, EndpointSettings(port=0, **settings), self.log.append)  # type: ignore[arg-type]
+        self.server = EndpointServer(
+            self.bridge, EndpointSettings(port=0, **settings), self.log.append, self.log.append
+        )  # type: ignore[arg-type]
         self._thread = threading.Thread(target=self._run)
         self._thread.start()
 
@@ -367,7 +369,7 @@ def test_taken_port_is_told_at_once() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError, match=f"cannot listen on 127.0.0.1:{port}"):
-            EndpointServer(MemoryBridge(), EndpointSettings(port=port), print)
+            EndpointServer(MemoryBridge(), EndpointSettings(port=port), print, print)
 
 
 def test_reader_takes_frames_in_any_pieces() -> None:

@@ -27,15 +27,30 @@ class Connection:
     """State of one client; nothing of it outlives the client, and no other client sees it."""
 
     def __init__(
-        self, number: int, connection: socket.socket, reader: FrameReader, bridge: Bridge, counts: Counts, log: Log
+        self,
+        number: int,
+        connection: socket.socket,
+        reader: FrameReader,
+        bridge: Bridge,
+        counts: Counts,
+        log: Log,
+        refuse: Log,
     ) -> None:
-        """`number` tells clients apart; `log` takes sentences for the person who runs the endpoint."""
+        """Serve the client on `connection`.
+
+        Args:
+            number: tells clients apart.
+            reader: of `connection`.
+            log: takes sentences for the person who runs the endpoint.
+            refuse: takes those about what clients send that cannot be used: these may come often.
+        """
         self.number = number
         self._socket = connection
         self._reader = reader
         self._bridge = bridge
         self._counts = counts
         self._log = log
+        self._refuse = refuse
         self._loop = asyncio.get_running_loop()
         self._outgoing = OutgoingQueue(self._loop, lambda _: counts.count("dropped_to_slow_client"), self._give_up)
         self._is_given_up = False
@@ -88,7 +103,7 @@ class Connection:
                 self._counts.count("published")
         except InputError as error:
             self._counts.count("refused")
-            self._log(f"client {self.number}: {error}")
+            self._refuse(f"client {self.number}: {error}")
             self._outgoing.put_command(encode_command("__error", {"text": str(error)}))
 
     def _obey(self, command: str, payload: bytearray) -> None:

@@ -40,8 +40,10 @@ class EndpointSettings:
 class EndpointServer:
     """Serves ROS-TCP-Connector clients until it is cancelled."""
 
-    def __init__(self, bridge: Bridge, settings: EndpointSettings, log: Log) -> None:
+    def __init__(self, bridge: Bridge, settings: EndpointSettings, log: Log, refuse: Log) -> None:
         """Bind the port at once, so that a taken one is told before anything else starts.
+
+        `log` and `refuse` take sentences as those of `Connection`.
 
         Raises:
             ConfigurationError: the address cannot be listened on.
@@ -50,6 +52,7 @@ class EndpointServer:
         self._bridge = bridge
         self._settings = settings
         self._log = log
+        self._refuse = refuse
         self._partial_bytes: dict[int, int] = {}
         self._sockets: dict[int, socket.socket] = {}
         try:
@@ -115,7 +118,7 @@ class EndpointServer:
                 self._settings.frame_timeout_s,
                 lambda size: self._account(number, size),
             )
-            await Connection(number, connection, reader, self._bridge, self.counts, self._log).run()
+            await Connection(number, connection, reader, self._bridge, self.counts, self._log, self._refuse).run()
         except InputError as error:
             self.counts.count("refused")
             reason = f"disconnected: {error}"

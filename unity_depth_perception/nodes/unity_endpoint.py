@@ -30,7 +30,7 @@ class UnityEndpointNode(ConfiguredNode[EndpointConfig]):
         """`node_arguments` go to rclpy's Node."""
         super().__init__("unity_endpoint", EndpointConfig, **node_arguments)
         self.server: EndpointServer | None = None
-        self._bridge = RclpyBridge(self, self._log)
+        self._bridge = RclpyBridge(self, self._refuse)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._diagnostics = DiagnosticsPublisher(self)
@@ -38,7 +38,7 @@ class UnityEndpointNode(ConfiguredNode[EndpointConfig]):
 
     def set_up(self) -> None:
         """Bind the port."""
-        self.server = EndpointServer(self._bridge, self.config.settings, self._log)
+        self.server = EndpointServer(self._bridge, self.config.settings, self._log, self._refuse)
 
     def start(self) -> None:
         """Accept clients."""
@@ -75,7 +75,11 @@ class UnityEndpointNode(ConfiguredNode[EndpointConfig]):
 
     def _log(self, text: str) -> None:
         if self.context.ok():
-            self.get_logger().info(text, throttle_duration_sec=_LOG_PERIOD_S if ": expected" in text else 0.0)
+            self.get_logger().info(text)
+
+    def _refuse(self, text: str) -> None:
+        if self.context.ok():
+            self.get_logger().warning(text, throttle_duration_sec=_LOG_PERIOD_S)
 
     def _publish_diagnostics(self) -> None:
         level = DiagnosticStatus.ERROR if self.failure else DiagnosticStatus.OK
