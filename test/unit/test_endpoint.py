@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import random
 import socket
 import struct
@@ -12,6 +13,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,7 +21,7 @@ from unity_depth_perception.core.errors import ConfigurationError, InputError
 from unity_depth_perception.endpoint import commands
 from unity_depth_perception.endpoint.bridge import Answer, Deliver, Serve
 from unity_depth_perception.endpoint.commands import Registration, parse_parameters, parse_registration
-from unity_depth_perception.endpoint.frames import FrameReader, encode_command, encode_frame
+from unity_depth_perception.endpoint.frames import FrameReader, encode_command, encode_frame, frame_head
 from unity_depth_perception.endpoint.outgoing import OutgoingQueue
 from unity_depth_perception.endpoint.server import EndpointServer, EndpointSettings
 
@@ -41,7 +43,7 @@ class MemoryBridge:
             raise InputError("unknown type")
         self.registered[client].add((wanted.kind, wanted.topic))
 
-    def publish(self, client: int, topic: str, payload: bytearray) -> None:
+    def publish(self, client: int, topic: str, payload: memoryview) -> None:
         if (commands.PUBLISH, topic) not in self.registered[client]:
             raise InputError(f"{topic} is not registered")
         self.published[topic].append(bytes(payload))
@@ -55,10 +57,10 @@ class MemoryBridge:
     def use_service(self, client: int, wanted: Registration) -> None:
         self.advertise(client, wanted)
 
-    def call(self, client: int, service: str, request: bytearray, answer: Answer) -> None:
+    def call(self, client: int, service: str, request: memoryview, answer: Answer) -> None:
         if (commands.ROS_SERVICE, service) not in self.registered[client]:
             raise InputError(f"{service} is not registered")
-        threading.Thread(target=answer, args=(None if request == b"silent" else bytes(2 * request),)).start()
+        threading.Thread(target=answer, args=(None if request == b"silent" else 2 * bytes(request),)).start()
 
     def offer_service(self, client: int, wanted: Registration, serve: Serve) -> None:
         self.advertise(client, wanted)
@@ -396,8 +398,13 @@ def test_reader_takes_frames_in_any_pieces() -> None:
     assert asyncio.run(run()) == frames
 
 
+def resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def test_memory_grows_with_what_has_come_and_not_with_the_claim() -> None:
     sizes: list[int] = []
+    before_mb = resident_mb()
 
     async def run() -> None:
         stream = struct.pack("<I", 2) + b"/a" + struct.pack("<I", 50 << 20) + bytes(200_000)
@@ -411,10 +418,11 @@ def test_memory_grows_with_what_has_come_and_not_with_the_claim() -> None:
             return count
 
         with pytest.raises(InputError, match="the end of the connection in the middle"):
-            await FrameReader(receive_into, 64 << 20, 5.0, sizes.append).read()
+            await FrameReader(receive_into, 64 << 20, 5.0, lambda received, _: sizes.append(received)).read()
 
     asyncio.run(run())
-    assert max(sizes) <= 4 * 200_000
+    assert max(sizes) == 200_000
+    assert resident_mb() - before_mb < 10  # of 50 that were claimed
     assert sizes[-1] == 0
 
 
@@ -425,11 +433,11 @@ def test_commands_come_before_messages_and_topics_take_turns() -> None:
             queue.put_message("/a", bytes([index]))
             queue.put_message("/b", bytes([index]))
         queue.put_command(encode_command("__log", {}))
-        return [await queue.take() for _ in range(7)]
+        return [b"".join(await queue.take()) for _ in range(7)]
 
     first, *rest = asyncio.run(run())
     assert b"__log" in first
-    assert rest == [encode_frame(topic, bytes([index])) for index in range(3) for topic in ("/a", "/b")]
+    assert rest == [b"".join([frame_head(topic, 1), bytes([index])]) for index in range(3) for topic in ("/a", "/b")]
 
 
 def test_registration_is_parsed_as_unity_sends_it() -> None:

@@ -154,7 +154,7 @@ def test_allowed_import_is_left_alone(module: str, text: str) -> None:
     ("package", "blocked"),
     [
         ("core", {"rclpy", "torch", "torchvision", "cv2", "scipy"}),
-        ("endpoint", {"rclpy", "torch", "numpy", "cv2", "sensor_msgs"}),
+        ("endpoint", {"rclpy", "torch", "cv2", "sensor_msgs"}),
         ("dataset", {"rclpy", "torchvision", "transformers"}),
     ],
 )

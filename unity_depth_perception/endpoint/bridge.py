@@ -30,7 +30,7 @@ class Bridge(Protocol):
         """
         ...
 
-    def publish(self, client: int, topic: str, payload: bytearray) -> None:
+    def publish(self, client: int, topic: str, payload: memoryview) -> None:
         """Publish a serialized message.
 
         Raises:
@@ -46,7 +46,7 @@ class Bridge(Protocol):
         """Prepare to call a ROS service; raises as `advertise`."""
         ...
 
-    def call(self, client: int, service: str, request: bytearray, answer: Answer) -> None:
+    def call(self, client: int, service: str, request: memoryview, answer: Answer) -> None:
         """Call a ROS service.
 
         Raises:

@@ -50,7 +50,7 @@ class Registration:
     latch: bool = False
 
 
-def parse_parameters(command: str, payload: bytes | bytearray) -> dict[str, Any]:
+def parse_parameters(command: str, payload: bytes | memoryview) -> dict[str, Any]:
     """The parameters of a command.
 
     Raises:

@@ -77,7 +77,8 @@ class Connection:
     async def _send(self) -> None:
         with contextlib.suppress(OSError):  # the reader sees that the connection is lost, and says so
             while True:
-                await self._loop.sock_sendall(self._socket, await self._outgoing.take())
+                for part in await self._outgoing.take():
+                    await self._loop.sock_sendall(self._socket, part)
                 self._counts.count("sent")
 
     def _give_up(self) -> None:
@@ -106,7 +107,7 @@ class Connection:
             self._refuse(f"client {self.number}: {error}")
             self._outgoing.put_command(encode_command("__error", {"text": str(error)}))
 
-    def _obey(self, command: str, payload: bytearray) -> None:
+    def _obey(self, command: str, payload: memoryview) -> None:
         parameters = commands.parse_parameters(command, payload)
         if command in commands.SERVICE_CALLS:
             self._announced = command, commands.call_id_of(command, parameters)

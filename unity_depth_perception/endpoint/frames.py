@@ -13,19 +13,20 @@ import struct
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
+import numpy as np
+
 from unity_depth_perception.core.errors import InputError
 
 COMMAND_PREFIX = "__"
 MAX_DESTINATION_BYTES = 1024
 _LENGTH = struct.Struct("<I")
-_FIRST_CHUNK_BYTES = 1 << 16
 
 
 class Frame(NamedTuple):
     """One frame; both parts are empty in a keep-alive."""
 
     destination: str
-    payload: bytearray
+    payload: memoryview
 
     @property
     def is_keep_alive(self) -> bool:
@@ -33,10 +34,15 @@ class Frame(NamedTuple):
         return not self.destination and not self.payload
 
 
-def encode_frame(destination: str, payload: bytes | bytearray | memoryview) -> bytes:
-    """The bytes of a frame that an endpoint sends: without a NUL after the destination."""
+def frame_head(destination: str, payload_bytes: int) -> bytes:
+    """What comes before the payload of a frame that an endpoint sends: without a NUL after the destination."""
     name = destination.encode()
-    return b"".join([_LENGTH.pack(len(name)), name, _LENGTH.pack(len(payload)), payload])
+    return _LENGTH.pack(len(name)) + name + _LENGTH.pack(payload_bytes)
+
+
+def encode_frame(destination: str, payload: bytes) -> bytes:
+    """The bytes of a frame that an endpoint sends."""
+    return frame_head(destination, len(payload)) + payload
 
 
 def encode_command(command: str, parameters: Mapping[str, object]) -> bytes:
@@ -45,14 +51,17 @@ def encode_command(command: str, parameters: Mapping[str, object]) -> bytes:
 
 
 class FrameReader:
-    """Reads frames from a socket, taking memory only as bytes arrive: a claimed length costs nothing."""
+    """Reads frames from a socket.
+
+    Buffers are not initialised, so that the operating system gives memory only as bytes arrive: a claim costs nothing.
+    """
 
     def __init__(
         self,
         receive_into: Callable[[memoryview], Awaitable[int]],
         max_payload_bytes: int,
         frame_timeout_s: float,
-        resized: Callable[[int], None] = lambda _: None,
+        on_progress: Callable[[int, int], None] = lambda received, missing: None,
     ) -> None:
         """Read by `receive_into`, which fills a part of a buffer and returns how many bytes, 0 at the end.
 
@@ -60,12 +69,12 @@ class FrameReader:
             receive_into: as asyncio's `loop.sock_recv_into` of one socket.
             max_payload_bytes: longer payloads are refused.
             frame_timeout_s: seconds within which a frame that has begun must be complete.
-            resized: hears how many bytes the unfinished frame holds, each time that this changes.
+            on_progress: hears how many bytes of the unfinished payload have come, and how many are missing.
         """
         self._receive_into = receive_into
         self._max_payload_bytes = max_payload_bytes
         self._frame_timeout_s = frame_timeout_s
-        self._resized = resized
+        self._on_progress = on_progress
 
     async def read(self) -> Frame | None:
         """The next frame; None where the connection ends between two.
@@ -78,12 +87,12 @@ class FrameReader:
             return None
         try:
             async with asyncio.timeout(self._frame_timeout_s):
-                await self._fill(head, 1)
+                await self._fill(memoryview(head), 1)
                 return await self._read_rest(_LENGTH.unpack(head)[0])
         except TimeoutError:
             raise InputError(f"expected a whole frame within {self._frame_timeout_s:g} s, got a part of one") from None
         finally:
-            self._resized(0)
+            self._on_progress(0, 0)
 
     async def _read_rest(self, destination_bytes: int) -> Frame:
         if destination_bytes > MAX_DESTINATION_BYTES:
@@ -92,9 +101,9 @@ class FrameReader:
                 "this is no ROS-TCP-Connector"
             )
         name = bytearray(destination_bytes)
-        await self._fill(name, 0)
+        await self._fill(memoryview(name), 0)
         head = bytearray(_LENGTH.size)
-        await self._fill(head, 0)
+        await self._fill(memoryview(head), 0)
         length = _LENGTH.unpack(head)[0]
         if length > self._max_payload_bytes:
             raise InputError(
@@ -105,26 +114,21 @@ class FrameReader:
             destination = name.rstrip(b"\0").decode()
         except UnicodeDecodeError:
             raise InputError(f"expected a destination as UTF-8 text, got {bytes(name[:40])!r}") from None
-        return Frame(destination, await self._read_payload(length))
+        payload = np.empty(length, np.uint8)
+        await self._fill(payload.data, 0, self._on_progress)
+        return Frame(destination, payload.data)
 
-    async def _read_payload(self, length: int) -> bytearray:
-        payload = bytearray(min(length, _FIRST_CHUNK_BYTES))
-        filled = 0
-        while True:
-            self._resized(len(payload))
-            await self._fill(payload, filled)
-            if len(payload) == length:
-                return payload
-            filled = len(payload)
-            payload.extend(bytes(min(length - filled, filled)))  # twice as much as has really come
-
-    async def _fill(self, buffer: bytearray, start: int) -> None:
-        with memoryview(buffer) as view:
-            while start < len(view):
-                with view[start:] as rest:
-                    count = await self._receive_into(rest)
-                if not count:
-                    raise InputError("expected a whole frame, got the end of the connection in the middle of one")
-                start += count
-                if start < len(view):
-                    await asyncio.sleep(0)  # asyncio returns at once where bytes are there, and others wait
+    async def _fill(
+        self,
+        view: memoryview,
+        start: int,
+        on_progress: Callable[[int, int], None] = lambda received, missing: None,
+    ) -> None:
+        while start < len(view):
+            on_progress(start, len(view) - start)
+            count = await self._receive_into(view[start:])
+            if not count:
+                raise InputError("expected a whole frame, got the end of the connection in the middle of one")
+            start += count
+            if start < len(view):
+                await asyncio.sleep(0)  # asyncio returns at once where bytes are there, and others wait

@@ -8,7 +8,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from unity_depth_perception.endpoint.frames import encode_frame
+from unity_depth_perception.endpoint.frames import frame_head
 
 _LARGE_BYTES = 1 << 16
 _SMALL_DEPTH = 10
@@ -66,12 +66,12 @@ class OutgoingQueue:
             self._on_dropped(topic)
         self._signal()
 
-    async def take(self) -> bytes:
-        """The bytes to send next: commands first, then the topics in turn."""
+    async def take(self) -> tuple[bytes, ...]:
+        """The bytes to send next, in parts: commands first, then the topics in turn."""
         while True:
             with self._lock:
                 if self._commands:
-                    return self._commands.popleft()
+                    return (self._commands.popleft(),)
                 topic = next(iter(self._messages), None)
                 if topic is not None:
                     waiting = self._messages.pop(topic)
@@ -82,7 +82,7 @@ class OutgoingQueue:
                 self._is_signalled = False
                 self._ready.clear()
             await self._ready.wait()
-        return encode_frame(topic, payload)
+        return frame_head(topic, len(payload)), payload
 
     def _signal(self) -> None:
         with self._lock:

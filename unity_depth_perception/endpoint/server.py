@@ -13,7 +13,7 @@ from unity_depth_perception.endpoint.connection import Connection, Log
 from unity_depth_perception.endpoint.counts import Counts
 from unity_depth_perception.endpoint.frames import FrameReader
 
-_RECEIVE_BUFFER_BYTES = 1 << 22
+_WAKE_UP_BYTES = 1 << 18
 
 
 @dataclass(frozen=True)
@@ -111,12 +111,11 @@ class EndpointServer:
             connection.setblocking(False)
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
             reader = FrameReader(
                 lambda view: loop.sock_recv_into(connection, view),
                 self._settings.max_message_bytes,
                 self._settings.frame_timeout_s,
-                lambda size: self._account(number, size),
+                lambda received, missing: self._account(number, received, missing),
             )
             await Connection(number, connection, reader, self._bridge, self.counts, self._log, self._refuse).run()
         except InputError as error:
@@ -130,9 +129,11 @@ class EndpointServer:
             connection.close()
             self._log(f"client {number} {reason}")
 
-    def _account(self, number: int, size: int) -> None:
+    def _account(self, number: int, size: int, missing: int) -> None:
         """Note what a client's unfinished frame holds; over the bound, disconnect who holds most."""
         self._partial_bytes[number] = size
+        low_water = min(max(missing, 1), _WAKE_UP_BYTES)  # of a large frame, not each segment is worth a wake-up
+        self._sockets[number].setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, low_water)
         if size and sum(self._partial_bytes.values()) > self._settings.max_partial_bytes:
             largest = max(self._partial_bytes, key=lambda client: self._partial_bytes[client])
             self._partial_bytes[largest] = 0

@@ -61,12 +61,12 @@ class RclpyBridge:
         profile = _profile(wanted.queue_size, durability)
         self._share(client, wanted, None, lambda kind: self._node.create_publisher(kind, wanted.topic, profile))
 
-    def publish(self, client: int, topic: str, payload: bytearray) -> None:
+    def publish(self, client: int, topic: str, payload: memoryview) -> None:
         """See `Bridge`."""
         shared = self._of(client, commands.PUBLISH, topic)
-        if payload[:2] != _CDR_LITTLE_ENDIAN or len(payload) < 4:
-            raise InputError(f"{topic}: expected a message as little-endian CDR, got {bytes(payload[:4])!r}")
         data = bytes(payload)
+        if data[:2] != _CDR_LITTLE_ENDIAN or len(data) < 4:
+            raise InputError(f"{topic}: expected a message as little-endian CDR, got {data[:4]!r}")
         if len(data) <= _CHECKED_BYTES:
             deserialized(data, shared.interface, topic)
         shared.entity.publish(data)
@@ -85,7 +85,7 @@ class RclpyBridge:
         """See `Bridge`."""
         self._share(client, wanted, None, lambda kind: self._node.create_client(kind, wanted.topic))
 
-    def call(self, client: int, service: str, request: bytearray, answer: Answer) -> None:
+    def call(self, client: int, service: str, request: memoryview, answer: Answer) -> None:
         """See `Bridge`. A service that does not answer within 10 s counts as silent."""
         shared = self._of(client, commands.ROS_SERVICE, service)
         message = deserialized(bytes(request), shared.interface.Request, service)
