@@ -14,7 +14,7 @@ from unity_depth_perception.core.errors import PoseError
 from unity_depth_perception.models.compact import object_proposer
 from unity_depth_perception.models.compact.depth import DEPTH_AREA_PX, CompactDepth
 from unity_depth_perception.models.compact.depth_network import (
-    FAR,
+    MAX_FLOOR_DEPTH,
     ColumnAttention,
     CompactDepthNetwork,
     log_floor_depth,
@@ -23,7 +23,7 @@ from unity_depth_perception.models.compact.detector import compact_mask_rcnn
 from unity_depth_perception.models.compact.segmentation import SCORE_THRESHOLD, CompactSegmenter
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.models.mask_rcnn.detection import detect
-from unity_depth_perception.models.mask_rcnn.paste_masks import paste
+from unity_depth_perception.models.mask_rcnn.paste_masks import paste_masks
 from unity_depth_perception.models.null_models import NullSegmenter
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
 from unity_depth_perception.ops.geometry import pixel_rays
@@ -115,7 +115,7 @@ def test_metres_grow_with_the_focal_length_that_a_known_network_sees() -> None:
     for focal_px in (400.0, 800.0):
         with torch.inference_mode():
             depth_m = model.infer(image, Camera(512, 512, focal_px, focal_px, 255.5, 255.5)).depth_m
-        canonical_m = math.exp(-0.8) * (0.6**2 + FAR**-2) ** -0.5
+        canonical_m = math.exp(-0.8) * (0.6**2 + MAX_FLOOR_DEPTH**-2) ** -0.5
         seen_px = focal_px * DEPTH_AREA_PX**0.5 / 512  # the focal length at the network's resolution
         assert depth_m[255:257, 255:257].mean().item() == pytest.approx(canonical_m * seen_px / 256, rel=1e-3)
 
@@ -125,13 +125,13 @@ def test_the_floor_is_the_plane_that_its_normal_says() -> None:
     rays = torch.randn(1, 2, 9, 9) * 0.3
     depth = log_floor_depth(normal, rays).exp()
     points = torch.stack([rays[:, 0] * depth, rays[:, 1] * depth, depth], dim=-1)
-    unbent = (depth**-2 - FAR**-2).rsqrt()
+    unbent = (depth**-2 - MAX_FLOOR_DEPTH**-2).rsqrt()
     below = unbent < 10
     assert below.sum() > 20
     plane = points * (unbent / depth)[..., None]
     assert torch.allclose((plane @ normal[0])[below], torch.tensor(1.0), rtol=1e-3)
     upwards = log_floor_depth(normal, torch.tensor([0.0, -5.0]).view(1, 2, 1, 1))
-    assert upwards.exp().item() == pytest.approx(FAR)
+    assert upwards.exp().item() == pytest.approx(MAX_FLOOR_DEPTH)
 
 
 def test_a_column_hears_of_itself_alone_and_at_first_changes_nothing() -> None:
@@ -161,15 +161,15 @@ def test_the_network_predicts_at_half_the_size(height: int, width: int) -> None:
 
 
 def test_one_place_has_one_object_even_where_its_category_is_in_doubt() -> None:
-    """A box head with even odds for two categories: each is below one half, the object is sure."""
+    """A box head with even probabilities for two categories: each is below one half, the object is sure."""
     torch.manual_seed(0)
     network = compact_mask_rcnn(2).eval()
     torch.nn.init.zeros_(network.roi_heads.box_predictor.cls_score.weight)
     torch.nn.init.zeros_(network.roi_heads.box_predictor.bbox_pred.weight)
     network.roi_heads.box_predictor.cls_score.bias.data = torch.tensor([0.0, 3.0, 3.0])
     with torch.inference_mode():
-        found = detect(network, torch.rand(3, 96, 128), least_score=0.9)
-        assert not len(detect(network, torch.rand(3, 96, 128), least_score=0.99).boxes)
+        found = detect(network, torch.rand(3, 96, 128), min_score=0.9)
+        assert not len(detect(network, torch.rand(3, 96, 128), min_score=0.99).boxes)
     assert len(found.boxes) > 0
     assert found.scores.min() == pytest.approx(2 / (2 + math.exp(-3)), rel=1e-5)
     overlap = box_iou(found.boxes, found.boxes) - torch.eye(len(found.boxes))
@@ -232,7 +232,7 @@ def test_instances_are_the_likely_ones_of_the_candidates() -> None:
 def test_masks_are_pasted_where_their_boxes_lie_and_the_surer_wins() -> None:
     masks = torch.ones(3, 28, 28)
     boxes = torch.tensor([[-4.0, 2.0, 6.0, 8.0], [4.0, 2.0, 12.0, 8.0], [5.0, 2.0, 11.0, 8.0]])
-    instances, kept = paste(masks, boxes, (10, 20), 10, 20)
+    instances, kept = paste_masks(masks, boxes, (10, 20), 10, 20)
     assert kept == [0, 1]  # the third guesses at the second's object
     assert (instances == 1).nonzero().aminmax().max == 7
     assert (instances == 1).sum() == 6 * 6
@@ -246,7 +246,7 @@ def test_a_pixel_goes_to_the_mask_that_is_plainly_surer_of_it() -> None:
     boxes = torch.tensor([[0.0, 0.0, 20.0, 10.0], [12.0, 0.0, 20.0, 10.0]])
     for spill, columns in ((0.6, 12), (0.95, 20)):
         spilling[:, 16:] = spill
-        instances, kept = paste(torch.stack([spilling, other]), boxes, (10, 20), 10, 20)
+        instances, kept = paste_masks(torch.stack([spilling, other]), boxes, (10, 20), 10, 20)
         assert len(kept) == (2 if columns == 12 else 1)  # where both are sure it is one object, found twice
         assert (instances[5] == 1).sum() == pytest.approx(columns, abs=1)
 
@@ -254,7 +254,7 @@ def test_a_pixel_goes_to_the_mask_that_is_plainly_surer_of_it() -> None:
 def test_a_mask_is_cut_where_its_probability_is_one_half() -> None:
     mask = torch.zeros(1, 28, 28)
     mask[:, :, 14:] = 1
-    instances, _ = paste(mask, torch.tensor([[0.0, 0.0, 280.0, 280.0]]), (280, 280), 280, 280)
+    instances, _ = paste_masks(mask, torch.tensor([[0.0, 0.0, 280.0, 280.0]]), (280, 280), 280, 280)
     assert not instances[:, :139].any()
     assert instances[:, 142:].all()
 
@@ -266,7 +266,7 @@ def test_what_a_network_learns_of_an_object_is_pasted_where_that_is(larger: int)
     true = (row >= 10) & (column >= 12) & (row + column < 50)
     box = masks_to_boxes(true[None]) + torch.tensor([0, 0, 1, 1])
     shown = roi_align(true[None, None].float(), torch.cat([torch.zeros(1, 1), box], dim=1), (28, 28))[:, 0]
-    instances, _ = paste(shown, box, (40, 50), 40 * larger, 50 * larger)
+    instances, _ = paste_masks(shown, box, (40, 50), 40 * larger, 50 * larger)
     exact = functional.interpolate(true[None, None].float(), scale_factor=larger)[0, 0] > 0
     found = instances > 0
     assert (found & exact).sum() / (found | exact).sum() > 0.96

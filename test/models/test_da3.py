@@ -12,7 +12,7 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError
-from unity_depth_perception.models.depth_anything_3.estimator import AnyViewDepth, MetricDepth, MonoDepth, seen_image
+from unity_depth_perception.models.depth_anything_3.estimator import AnyViewDepth, MetricDepth, MonoDepth, network_image
 from unity_depth_perception.models.depth_anything_3.network import RawDepth
 from unity_depth_perception.models.runtime.options import DepthOptions
 from unity_depth_perception.ops.resize import resize_depth
@@ -28,7 +28,7 @@ def test_doubling_the_focal_length_doubles_metric_depth() -> None:
 def test_the_focal_length_is_that_of_the_image_as_the_network_sees_it() -> None:
     grey = torch.full((120, 160, 3), 128, dtype=torch.uint8)
     ground = metric(Known(0.0)).infer(grey, CAMERA).depth_m
-    seen = seen_image(grey, 126)
+    seen = network_image(grey, 126)
     expected = float(Known(0.0)(seen).depth[0, 0]) * CAMERA.focal_px * (126 / 160) / 300
     assert float(ground[60, 80]) == pytest.approx(expected, rel=0.02)  # 120 px become 98, not 94.5
 

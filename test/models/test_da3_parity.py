@@ -54,7 +54,7 @@ def balance_sky(network: Any) -> None:
         return
     last, logits = metric.head.scratch.sky_output_conv2[-1], []
     hook = last.register_forward_hook(lambda module, inputs, output: logits.append(output))
-    metric(da3.seen_image(torch.from_numpy(picture(200, 200)), SIDE_PX)[:, None])
+    metric(da3.network_image(torch.from_numpy(picture(200, 200)), SIDE_PX)[:, None])
     hook.remove()
     last.bias += 0.3 - logits[0].median()
 

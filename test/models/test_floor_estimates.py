@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, errors, laplace_nll
+from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, estimate_errors, laplace_nll
 
 
 def reading(log_height: float, normal: tuple[float, float, float], log_sigma: float) -> GroundPlaneEstimates:
@@ -51,7 +51,7 @@ def test_another_unit_changes_heights_alone() -> None:
 
 
 def test_doubt_costs_least_where_it_is_as_large_as_the_error() -> None:
-    tilt, height = errors(reading(0.1, (0.0, 1.0, 0.0), 0.0), torch.tensor([[0.0, 1.0, 0.0]]), torch.zeros(1))
+    tilt, height = estimate_errors(reading(0.1, (0.0, 1.0, 0.0), 0.0), torch.tensor([[0.0, 1.0, 0.0]]), torch.zeros(1))
     assert tilt.item() == 0
     assert height.item() == pytest.approx(0.1)
     doubts = torch.linspace(-4, 0, 81)

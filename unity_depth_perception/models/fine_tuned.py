@@ -25,7 +25,7 @@ _DA3_METRIC = "da3metric-large"
 _LOG = logging.getLogger(__name__)
 
 
-def load_trained(path: Path, device: torch.device, options: DepthOptions) -> DepthEstimator:
+def load_fine_tuned(path: Path, device: torch.device, options: DepthOptions) -> DepthEstimator:
     """The depth back end in a file of `train-depth`; nothing else is needed, no hub and no configuration.
 
     Raises:

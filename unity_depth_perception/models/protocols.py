@@ -77,14 +77,14 @@ class Candidates:
     Attributes:
         masks: (N, M, M) 0..1, each stretched over its box; they may overlap.
         boxes: (N, 4) x_min, y_min, x_max, y_max [px], max exclusive, in the image that the network saw.
-        seen: height and width of that image.
+        size: height and width of that image.
         scores: (N, C) 0..1 of each category.
         categories: C names.
     """
 
     masks: Tensor
     boxes: Tensor
-    seen: tuple[int, int]
+    size: tuple[int, int]
     scores: Tensor
     categories: tuple[str, ...]
 

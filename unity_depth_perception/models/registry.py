@@ -13,7 +13,7 @@ from unity_depth_perception.models.compact.depth import DEPTH_WEIGHTS, CompactDe
 from unity_depth_perception.models.compact.segmentation import CompactSegmenter
 from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS
 from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS
-from unity_depth_perception.models.fine_tuned import load_trained
+from unity_depth_perception.models.fine_tuned import load_fine_tuned
 from unity_depth_perception.models.metric_scale import DepthScale
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
 from unity_depth_perception.models.runtime.options import DepthOptions
@@ -91,7 +91,7 @@ def create_depth_estimator(
         return _DEPTH[name](name, device, weights, options)
     if weights is not None:
         raise ModelError(f"the depth model {name} is a file of weights itself; leave out {weights}")
-    return load_trained(Path(name), device, options)
+    return load_fine_tuned(Path(name), device, options)
 
 
 def create_segmenter(name: str, device: torch.device) -> Segmenter:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, errors, laplace_nll
+from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, estimate_errors, laplace_nll
 from unity_depth_perception.models.compact.object_crops import Crops, crop_rays
 from unity_depth_perception.models.compact.object_encoder import FEATURES, ObjectEncoder, is_known
 
@@ -86,7 +86,7 @@ def cube_estimate_losses(
         is_cube: (N,) bool; what is no cube teaches doubt alone: that nothing can be read from it.
         image_of: (N,) which image each is of.
     """
-    tilt, height = errors(estimates.floor, floor[:, :3], floor[:, 3].log())
+    tilt, height = estimate_errors(estimates.floor, floor[:, :3], floor[:, 3].log())
     depth = (estimates.log_depth - log_depth).abs()
     fuse = [_agreed_error(estimates.floor.select(here), floor[here][0]) for here in _with_cubes(is_cube, image_of)]
     return {

@@ -18,8 +18,7 @@ from unity_depth_perception.models.compact.cube_scale import CubeScaleNetwork
 from unity_depth_perception.models.compact.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, flip_direction
 from unity_depth_perception.models.compact.object_proposer import embedded_proposer
-from unity_depth_perception.models.image_size import processing_size
-from unity_depth_perception.models.mask_rcnn.paste_masks import resized
+from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.ops.geometry import pixel_rays
@@ -67,7 +66,7 @@ class CompactDepth:
         seen = camera.resized(width, height)
         x, y = pixel_rays(seen, self.device)
         rays = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
-        small = resized(image, width, height)
+        small = resize_image(image, width, height)
         rays = torch.cat([rays, rays.flip(3) * rays.new_tensor([-1.0, 1.0])[:, None, None]])
         encoding = self.network.encode(torch.cat([small, small.flip(3)]), rays)
         if gravity is not None:

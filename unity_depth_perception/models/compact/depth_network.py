@@ -22,11 +22,11 @@ from torch.nn import functional
 
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
 from unity_depth_perception.models.compact.layers import attention_layer, conv_block, encoder_stages
-from unity_depth_perception.models.compact.room_layout import along, log_room_depth
+from unity_depth_perception.models.compact.room_layout import component_along, log_room_depth
 
 CANONICAL_FOCAL_PX = 256.0
 WIDTHS = (16, 32, 64, 128, 192)
-FAR = 12.0
+MAX_FLOOR_DEPTH = 12.0
 """Heights of the camera: the depth that the floor tends to at the horizon, and has above it."""
 CLASSES = ("floor", "wall", "cube", "parallelepiped")
 """What the decoder tells apart beside depth; a wall is whatever else is seen."""
@@ -113,9 +113,9 @@ class CompactDepthNetwork(nn.Module):
         seen = functional.adaptive_avg_pool2d(rays, (height, width))
         free = log_floor_depth(normal, seen) + nearer[:, 0]
         logits = nearer[:, 1:]
-        odds = logits.detach().softmax(dim=1)
-        room = log_room_depth(odds[:, 0] - odds[:, 1], seen, normal)
-        depth = free + self.trust(x, odds, room - free) * (room - free)
+        probabilities = logits.detach().softmax(dim=1)
+        room = log_room_depth(probabilities[:, 0] - probabilities[:, 1], seen, normal)
+        depth = free + self.trust(x, probabilities, room - free) * (room - free)
         return depth + self.log_scale, logits
 
     def _attend(self, x: Tensor, rays: Tensor) -> Tensor:
@@ -143,20 +143,20 @@ class RoomTrust(nn.Module):
         nn.init.zeros_(last.weight)
         self.of_class = nn.Parameter(torch.tensor([4.0, 2.0, -4.0, -4.0]))
 
-    def forward(self, x: Tensor, odds: Tensor, farther: Tensor) -> Tensor:
+    def forward(self, x: Tensor, probabilities: Tensor, farther: Tensor) -> Tensor:
         """(B, H, W) 0..1.
 
         Args:
             x: (B, C, ceil(H / 2), ceil(W / 2)) the decoder's features.
-            odds: (B, 4, H, W) probabilities of `CLASSES`.
+            probabilities: (B, 4, H, W) probabilities of `CLASSES`.
             farther: (B, H, W) log depth of the room over what was predicted.
         """
         height, width = farther.shape[1:]
-        seen = torch.cat([odds, farther.clamp(-2, 2)[:, None]], dim=1)
+        seen = torch.cat([probabilities, farther.clamp(-2, 2)[:, None]], dim=1)
         seen = functional.pad(seen, (0, width % 2, 0, height % 2), mode="replicate")
         seen = functional.pixel_unshuffle(seen, 2).contiguous(memory_format=torch.channels_last)
         raw = functional.pixel_shuffle(self.layers(torch.cat([x, seen.to(x.dtype)], dim=1)), 2)
-        prior = torch.einsum("c,bchw->bhw", self.of_class, odds)
+        prior = torch.einsum("c,bchw->bhw", self.of_class, probabilities)
         return (raw[:, 0, :height, :width].float() + prior).sigmoid()
 
 
@@ -189,7 +189,8 @@ def log_floor_depth(normal: Tensor, rays: Tensor) -> Tensor:
     """Log depth (B, H, W), in heights of the camera, of a floor with normal (B, 3) on rays (B, 2, H, W).
 
     A floor point at depth z on the ray r = (x, y, 1) satisfies normal . r z = height. Towards the horizon this is bent
-    smoothly to FAR, (height / z)^2 = (normal . r)^2 + 1 / FAR^2: a jump there would be seen in the result.
+    smoothly to MAX_FLOOR_DEPTH: (height / z)^2 = (normal . r)^2 + 1 / MAX_FLOOR_DEPTH^2. A jump there would show in the
+    result.
     """
-    inverse = functional.relu(along(normal, rays))
-    return -0.5 * (inverse.square() + FAR**-2).log()
+    inverse = functional.relu(component_along(normal, rays))
+    return -0.5 * (inverse.square() + MAX_FLOOR_DEPTH**-2).log()

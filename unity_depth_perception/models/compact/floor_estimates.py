@@ -67,7 +67,7 @@ def flip_direction(normal: Tensor) -> Tensor:
     return normal * normal.new_tensor([-1.0, 1.0, 1.0])
 
 
-def errors(readings: GroundPlaneEstimates, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
+def estimate_errors(readings: GroundPlaneEstimates, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
     """(N,) distance of each normal from the truth (N, 3), and (N,) absolute error of each log height."""
     return (readings.normal - normal).norm(dim=1), (readings.log_height - log_height).abs()
 

@@ -41,7 +41,7 @@ def crop_objects(image: Tensor, boxes: Tensor, masks: Tensor) -> Crops:
     size = boxes[:, 3:5] - boxes[:, 1:3]
     center, side = (boxes[:, 1:3] + boxes[:, 3:5]) / 2, _MARGIN * size.amax(dim=1)
     square = torch.cat([boxes[:, :1], center - side[:, None] / 2, center + side[:, None] / 2], dim=1)
-    colour = normalised(roi_align(image, square, (CROP_PX, CROP_PX), sampling_ratio=2))
+    colour = normalize_colors(roi_align(image, square, (CROP_PX, CROP_PX), sampling_ratio=2))
     return Crops(torch.cat([colour, _placed(masks, side[:, None] / size)], dim=1), center, side, boxes[:, 0].long())
 
 
@@ -61,12 +61,12 @@ def crop_rays(crops: Crops, intrinsics: Tensor) -> Tensor:
     return torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], dim=1)
 
 
-def normalised(colour: Tensor) -> Tensor:
+def normalize_colors(colour: Tensor) -> Tensor:
     """RGB 0..1 as the networks see it."""
     return (colour - 0.5) / 0.25
 
 
-def coloured(pixels: Tensor) -> Tensor:
+def denormalize_colors(pixels: Tensor) -> Tensor:
     """RGB 0..1 of what the networks see."""
     return pixels * 0.25 + 0.5
 

@@ -47,12 +47,12 @@ def _directions(rays: Tensor, normal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """(B, H, W) azimuth 0.._AZIMUTHS of each ray, and how far it goes down and ahead per metre of depth."""
     right = functional.normalize(torch.eye(3, device=rays.device)[0] - normal[:, :1] * normal, dim=1)
     forward = torch.linalg.cross(right, normal)
-    x, down, z = (along(axis, rays) for axis in (right, normal, forward))
+    x, down, z = (component_along(axis, rays) for axis in (right, normal, forward))
     turn = (torch.atan2(x, z) / (2 * math.pi) + 0.5) * _AZIMUTHS
     return turn, down, torch.hypot(x, z).clamp(min=1e-4)
 
 
-def along(axis: Tensor, rays: Tensor) -> Tensor:
+def component_along(axis: Tensor, rays: Tensor) -> Tensor:
     """(B, H, W) component along axes (B, 3) of rays (x, y, 1), given as (B, 2, H, W)."""
     return (axis[:, :2, None, None] * rays).sum(dim=1) + axis[:, 2, None, None]
 

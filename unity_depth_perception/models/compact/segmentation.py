@@ -13,7 +13,7 @@ from unity_depth_perception.models.compact.object_proposer import (
     CompactProposer,
     embedded_proposer,
 )
-from unity_depth_perception.models.mask_rcnn.paste_masks import paste
+from unity_depth_perception.models.mask_rcnn.paste_masks import paste_masks
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import Candidates, Segmentation
 
@@ -50,7 +50,7 @@ class CompactSegmenter:
         order = scores.argsort(descending=True)
         order = order[scores[order] >= SCORE_THRESHOLD]
         boxes, size = found.detections.boxes, found.detections.size
-        instances, kept = paste(found.masks[order], boxes[order], size, height, width)
+        instances, kept = paste_masks(found.masks[order], boxes[order], size, height, width)
         chosen = order[kept]
         categories: list[int] = found.probabilities[chosen, 1:].argmax(dim=1).tolist()
         class_scores = found.probabilities[:, 1:] * (scores / is_object.clamp(min=1e-6))[:, None]

@@ -20,10 +20,10 @@ from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS
 from unity_depth_perception.models.depth_anything_2.weights import load_da2_weights
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction
-from unity_depth_perception.models.runtime.acceleration import accelerated, resolve_precision
-from unity_depth_perception.models.runtime.head_precision import head_precision, settle_head_precision
+from unity_depth_perception.models.runtime.acceleration import accelerate, resolve_precision
+from unity_depth_perception.models.runtime.head_precision import choose_head_precision, head_precision
 from unity_depth_perception.models.runtime.options import DepthOptions
-from unity_depth_perception.models.runtime.preprocessing import normalised, resized_bicubic
+from unity_depth_perception.models.runtime.preprocessing import normalize_imagenet, resize_bicubic
 from unity_depth_perception.ops.resize import resize_depth
 
 _SIDE_PX = 518
@@ -53,8 +53,8 @@ class DepthAnythingV2:
         self._options = options
         precision = resolve_precision(options.precision, device)
         network.to(device).set_precision(precision)
-        settle_head_precision(network, head_precision(precision, device), device)
-        self._run = accelerated(network, options.acceleration, device)
+        choose_head_precision(network, head_precision(precision, device), device)
+        self._run = accelerate(network, options.acceleration, device)
 
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
@@ -65,10 +65,12 @@ class DepthAnythingV2:
 
     def depth_at_network_size(self, image: Tensor) -> Tensor:
         """(h, w) float32 [m] as the network gives it, uncorrected, for an image (H, W, 3) uint8 RGB."""
-        unit: Tensor = self._run(normalised(resized_bicubic(image, *self.seen_size(image.shape[1], image.shape[0]))))
+        unit: Tensor = self._run(
+            normalize_imagenet(resize_bicubic(image, *self.network_size(image.shape[1], image.shape[0])))
+        )
         return unit * self.variant.max_depth_m
 
-    def seen_size(self, width: int, height: int) -> tuple[int, int]:
+    def network_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height at which the network sees an image of width x height px."""
         return network_size(width, height, self._options.size_px or _SIDE_PX)
 

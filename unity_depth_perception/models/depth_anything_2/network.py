@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.depth_anything_2.variants import Architecture
 from unity_depth_perception.models.runtime.acceleration import arithmetic
-from unity_depth_perception.models.runtime.head_precision import keep_exact
+from unity_depth_perception.models.runtime.head_precision import keep_float32
 
 PATCH_PX = 14
 
@@ -29,7 +29,7 @@ class DepthAnythingV2Network(nn.Module):
         super().__init__()
         self.net = _of_transformers(architecture)
         for last in (self.net.head.conv2, self.net.head.conv3):
-            keep_exact(last)
+            keep_float32(last)
         self.head_precision = torch.float32
         self._backbone_precision = torch.float32
 
@@ -44,7 +44,7 @@ class DepthAnythingV2Network(nn.Module):
                 module.to(dtype)
 
     def depth_of(self, image: Tensor) -> Tensor:
-        """As `forward`; see Headed."""
+        """As `forward`; see DepthNetwork."""
         depth: Tensor = self(image)
         return depth
 

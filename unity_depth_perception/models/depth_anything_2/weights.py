@@ -72,12 +72,12 @@ def hub_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The same tensors under the hub's names; what is unknown keeps its name."""
     renamed: dict[str, Tensor] = {}
     for name, value in state.items():
-        for part_name, part in _without_qkv(name, value):
+        for part_name, part in _split_qkv(name, value):
             renamed[_renamed(_renamed(part_name, _FROM_ORIGINAL), _FROM_MEMORY)] = part
     return renamed
 
 
-def _without_qkv(name: str, value: Tensor) -> Iterator[tuple[str, Tensor]]:
+def _split_qkv(name: str, value: Tensor) -> Iterator[tuple[str, Tensor]]:
     """Query, key and value, which the original stacks in one matrix; any other tensor as it is."""
     if _QKV not in name or len(value) % 3:
         yield _fusion_level(name), value

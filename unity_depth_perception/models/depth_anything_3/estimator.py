@@ -31,22 +31,22 @@ from unity_depth_perception.models.depth_anything_3.multi_view import (
 )
 from unity_depth_perception.models.depth_anything_3.network import (
     PATCH_PX,
-    Branch,
+    DepthAnything3Network,
     RawDepth,
     build_network,
-    without_gaussians,
+    drop_gaussian_head,
 )
 from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS, Kind, Variant
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthEstimator, DepthPrediction, ViewsPrediction
-from unity_depth_perception.models.runtime.acceleration import accelerated, resolve_precision
-from unity_depth_perception.models.runtime.head_precision import head_precision, settle_head_precision
+from unity_depth_perception.models.runtime.acceleration import accelerate, resolve_precision
+from unity_depth_perception.models.runtime.head_precision import choose_head_precision, head_precision
 from unity_depth_perception.models.runtime.options import DepthOptions
 from unity_depth_perception.models.runtime.preprocessing import (
     nearest_multiple,
-    normalised,
-    resized_cubic,
-    shrunk_by_area,
+    normalize_imagenet,
+    resize_area,
+    resize_cubic,
 )
 from unity_depth_perception.ops.geometry import require_size
 from unity_depth_perception.ops.resize import resize_depth, resize_map
@@ -75,11 +75,11 @@ def estimator_of(name: str, network: Any, device: torch.device, options: DepthOp
     """The estimator of the variant `name` around a network of the package depth_anything_3, which it changes."""
     kind = DA3_VARIANTS[name].kind
     nets = [network.da3, network.da3_metric] if kind is Kind.NESTED else [network]
-    branches = [Branch(net).to(device) for net in nets]
+    branches = [DepthAnything3Network(net).to(device) for net in nets]
     precision = resolve_precision(options.precision, device)
     for branch in branches:
         branch.set_precision(precision)
-        settle_head_precision(branch, head_precision(precision, device), device)
+        choose_head_precision(branch, head_precision(precision, device), device)
     if kind is Kind.NESTED:
         return NestedDepth(name, device, branches[0], branches[1], options)
     estimators: dict[Kind, type[MetricDepth | AnyViewDepth | MonoDepth]] = {
@@ -99,7 +99,7 @@ class _Da3Depth:
         self.name = name
         self.device = device
         self._branch = network
-        self._network = accelerated(network, options.acceleration, device)
+        self._network = accelerate(network, options.acceleration, device)
         self._longest_px = options.size_px or PROCESSING_PX
 
 
@@ -107,20 +107,20 @@ class MetricDepth(_Da3Depth):
     """DA3METRIC: metres from the focal length of the image as the network sees it; knows the sky."""
 
     @property
-    def branch(self) -> ViewNetwork:
+    def network(self) -> ViewNetwork:
         """Its network."""
         return self._branch
 
-    def seen_size(self, width: int, height: int) -> tuple[int, int]:
+    def network_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height at which the network sees an image of width x height px."""
-        return seen_size(width, height, self._longest_px)
+        return network_size(width, height, self._longest_px)
 
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
         """Depth [m] of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
         require_size(image, camera, "image")
-        seen = seen_image(image, self._longest_px)
+        seen = network_image(image, self._longest_px)
         raw: RawDepth = self._network(seen)
         return _prediction(image, metres_from(raw.depth, _focal_px(camera, seen)), raw, is_metric=True)
 
@@ -136,7 +136,7 @@ class MonoDepth(_Da3Depth):
         proposals: ObjectProposals | None = None,
     ) -> DepthPrediction:
         """Relative depth of `image` (H, W, 3) uint8 RGB on `device`; the camera changes nothing."""
-        raw: RawDepth = self._network(seen_image(image, self._longest_px))
+        raw: RawDepth = self._network(network_image(image, self._longest_px))
         return _prediction(image, raw.depth, raw, is_metric=False)
 
 
@@ -153,7 +153,7 @@ class AnyViewDepth(_Da3Depth):
         proposals: ObjectProposals | None = None,
     ) -> DepthPrediction:
         """Relative depth of `image` (H, W, 3) uint8 RGB on `device`; the camera changes nothing."""
-        raw: RawDepth = self._network(seen_image(image, self._longest_px))
+        raw: RawDepth = self._network(network_image(image, self._longest_px))
         return _prediction(image, raw.depth, raw, is_metric=False)
 
     @torch.inference_mode()
@@ -182,7 +182,7 @@ class AnyViewDepth(_Da3Depth):
             ConfigurationError: an unknown reference_view.
         """
         width, height = size_of(frames)
-        seen = torch.cat([seen_image(frame, self._longest_px) for frame in frames])
+        seen = torch.cat([network_image(frame, self._longest_px) for frame in frames])
         views = Views(seen, width, height, cameras, poses, use_ray_pose, reference_view, seed)
         return estimate_views(views, self._branch, self._metric_branch)
 
@@ -195,7 +195,7 @@ class NestedDepth(AnyViewDepth):
     ) -> None:
         super().__init__(name, device, network, options)
         self._metric_branch = metric
-        self._metric = accelerated(metric, options.acceleration, device)
+        self._metric = accelerate(metric, options.acceleration, device)
 
     def infer(
         self,
@@ -209,7 +209,7 @@ class NestedDepth(AnyViewDepth):
         With `camera` (same size) its focal length makes the metres, whatever the network takes the camera for; without
         it the predicted one does, and depth and predicted camera belong together.
         """
-        seen = seen_image(image, self._longest_px)
+        seen = network_image(image, self._longest_px)
         raw: RawDepth = self._network(seen)
         metric: RawDepth = self._metric(seen)
         assert raw.intrinsics is not None  # for mypy: this is an any-view network
@@ -223,17 +223,17 @@ class NestedDepth(AnyViewDepth):
         return _prediction(image, raw.depth * scale, raw._replace(sky=metric.sky), is_metric=True)
 
 
-def seen_image(image: Tensor, longest_px: int) -> Tensor:
+def network_image(image: Tensor, longest_px: int) -> Tensor:
     """(1, 3, h, w) normalised, h and w multiples of PATCH_PX, from (H, W, 3) uint8 RGB: resized as the reference does.
 
     depth_anything_3.utils.io.input_processor: the longest side to `longest_px`, then each side to the nearest multiple.
     """
     height, width = image.shape[:2]
     bounded = _resized(image, *_bounded_size(width, height, longest_px))
-    return normalised(_resized(bounded, *seen_size(width, height, longest_px)))
+    return normalize_imagenet(_resized(bounded, *network_size(width, height, longest_px)))
 
 
-def seen_size(width: int, height: int, longest_px: int) -> tuple[int, int]:
+def network_size(width: int, height: int, longest_px: int) -> tuple[int, int]:
     """Width and height at which a network sees an image of width x height px: multiples of PATCH_PX."""
     w, h = _bounded_size(width, height, longest_px)
     return nearest_multiple(w, PATCH_PX), nearest_multiple(h, PATCH_PX)
@@ -246,8 +246,8 @@ def _bounded_size(width: int, height: int, longest_px: int) -> tuple[int, int]:
 
 def _resized(image: Tensor, width: int, height: int) -> Tensor:
     if width > image.shape[1] or height > image.shape[0]:
-        return resized_cubic(image, width, height)
-    return shrunk_by_area(image, width, height)
+        return resize_cubic(image, width, height)
+    return resize_area(image, width, height)
 
 
 def _focal_px(camera: Camera, seen: Tensor) -> float:
@@ -282,7 +282,7 @@ def fill_da3_network(network: nn.Module, state: dict[str, Tensor], path: Path) -
         ModelError: it is of another network; names the first mismatch.
     """
     whole = nn.ModuleDict({"model": network})
-    state = without_gaussians(state)
+    state = drop_gaussian_head(state)
     unknown = sorted(state.keys() - whole.state_dict().keys())
     if unknown and len(unknown) < len(state):
         _LOG.warning("%s: leaving out %d tensors that the network has no use for, %s", path, len(unknown), unknown[0])

@@ -26,7 +26,7 @@ Matrices = NDArray[np.float64]
 
 
 class ViewNetwork(Protocol):
-    """Branch, as far as views need it."""
+    """DepthAnything3Network, as far as views need it."""
 
     def __call__(self, image: Tensor) -> RawDepth: ...
 

@@ -17,7 +17,7 @@ from torch.nn import functional
 
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.runtime.acceleration import arithmetic
-from unity_depth_perception.models.runtime.head_precision import keep_exact
+from unity_depth_perception.models.runtime.head_precision import keep_float32
 
 PATCH_PX = 14
 _POSITIONS = 1024  # patches a side that rotary tables are made for: more than 14000 px
@@ -40,7 +40,7 @@ class RawDepth(NamedTuple):
     intrinsics: Tensor | None = None
 
 
-class Branch(nn.Module):
+class DepthAnything3Network(nn.Module):
     """A DepthAnything3Net, for one view without its rays, and for several views as a whole."""
 
     net: Any
@@ -52,7 +52,7 @@ class Branch(nn.Module):
         self._backbone_precision = torch.float32
         for last in ("output_conv2", "sky_output_conv2"):
             if hasattr(net.head.scratch, last):
-                keep_exact(getattr(net.head.scratch, last))
+                keep_float32(getattr(net.head.scratch, last))
         net.head.to(memory_format=torch.channels_last)  # halves the head's time on a CPU
         _make_static(net)
 
@@ -80,7 +80,7 @@ class Branch(nn.Module):
         return RawDepth(depth.float(), confidence.float(), intrinsics=self._intrinsics(features[-1][1], height, width))
 
     def depth_of(self, image: Tensor) -> Tensor:
-        """(H, W) float32, as `forward`; see Headed."""
+        """(H, W) float32, as `forward`; see DepthNetwork."""
         raw: RawDepth = self(image)
         return raw.depth
 
@@ -142,7 +142,7 @@ def build_network(architecture: str) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def without_gaussians(state: dict[str, Tensor]) -> dict[str, Tensor]:
+def drop_gaussian_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """A checkpoint's tensors but those of the Gaussian head, which `build_network` leaves out."""
     return {name: value for name, value in state.items() if not any(f".{part}." in name for part in _GAUSSIANS)}
 

@@ -11,7 +11,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.ops import nms
 
 _NMS_IOU = 0.5
-LEAST_SCORE = 0.05
+MIN_SCORE = 0.05
 """Of candidates, as in torchvision's Mask R-CNN."""
 
 
@@ -42,7 +42,7 @@ class Detections:
         return 1 + self.probabilities[:, 1:].argmax(dim=1)
 
 
-def detect(network: MaskRCNN, image: Tensor, least_score: float) -> Detections:
+def detect(network: MaskRCNN, image: Tensor, min_score: float) -> Detections:
     """Objects in an image (3, H, W) float 0..1; each place has one object, whatever its category.
 
     Unlike torchvision's own, the selection is made across the categories: an object that is a cube or a parallelepiped
@@ -59,7 +59,7 @@ def detect(network: MaskRCNN, image: Tensor, least_score: float) -> Detections:
     boxes = torch.stack([of_label[:, k].clamp(0, size[1 - k % 2]) for k in range(4)], dim=1)
     probabilities = logits.softmax(dim=1)
     scores = 1 - probabilities[:, 0]
-    kept = (scores >= least_score).nonzero().squeeze(1)
+    kept = (scores >= min_score).nonzero().squeeze(1)
     kept = kept[nms(boxes[kept], scores[kept], _NMS_IOU)][: heads.detections_per_img]
     return Detections(boxes[kept], probabilities[kept], features, size)
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torchvision.transforms.v2 import functional as transforms
 
 _ROI_ALIGN_OFFSET_PX = 0.5
 """How far to the right of and below its box, in the image that it saw, a network's mask shows what is there.
@@ -16,17 +15,13 @@ torchvision's Mask R-CNN learns from masks that `roi_align` samples as if pixel 
 boxes that end at the last pixel's outer edge count from the outer edge of the first.
 """
 MASK_THRESHOLD = 0.5  # of a soft mask
-_LEAST_WON = 0.5  # of what a mask claims: else it is another guess at an object that a surer mask covers
+_MIN_WON_SHARE = 0.5  # of what a mask claims: else it is another guess at an object that a surer mask covers
 _OVERRIDE_MARGIN = 0.1  # how much higher than the owner's a mask is where it wins a pixel
 
 
-def resized(image: Tensor, width: int, height: int) -> Tensor:
-    """(1, 3, height, width) float 0..1 from (H, W, 3) uint8, antialiased; channels-last in memory, as `image` is."""
-    small: Tensor = transforms.resize(image.permute(2, 0, 1)[None], [height, width], antialias=True)
-    return small.float() / 255
-
-
-def paste(masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, width: int) -> tuple[Tensor, list[int]]:
+def paste_masks(
+    masks: Tensor, boxes: Tensor, size: tuple[int, int], height: int, width: int
+) -> tuple[Tensor, list[int]]:
     """Instance image (H, W) uint8 of soft masks, surest first, and the indices of those kept.
 
     A pixel belongs to the surest mask that claims it, unless a later one is plainly surer of the pixel: masks spill
@@ -35,11 +30,11 @@ def paste(masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, widt
     instances = torch.zeros((height, width), dtype=torch.uint8, device=masks.device)
     highest = torch.zeros((height, width), device=masks.device)
     kept: list[int] = []
-    for index, rows, columns, soft in windows(masks, boxes, seen, height, width):
+    for index, rows, columns, soft in mask_windows(masks, boxes, size, height, width):
         owner, best = instances[rows, columns], highest[rows, columns]
         claimed = soft > MASK_THRESHOLD
         won = claimed & ((owner == 0) | (soft > best + _OVERRIDE_MARGIN))
-        if len(kept) == 255 or int(won.sum()) <= _LEAST_WON * int(claimed.sum()):
+        if len(kept) == 255 or int(won.sum()) <= _MIN_WON_SHARE * int(claimed.sum()):
             continue
         kept.append(index)
         owner[won] = len(kept)
@@ -47,8 +42,8 @@ def paste(masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, widt
     return instances, kept
 
 
-def windows(
-    masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, width: int
+def mask_windows(
+    masks: Tensor, boxes: Tensor, size: tuple[int, int], height: int, width: int
 ) -> Iterator[tuple[int, slice, slice, Tensor]]:
     """Soft masks (N, M, M), stretched over their boxes, in an image of height x width px.
 
@@ -58,9 +53,9 @@ def windows(
 
     Args:
         boxes: (N, 4) x_min, y_min, x_max, y_max [px], max exclusive, in the image that the network saw.
-        seen: height and width of that image.
+        size: height and width of that image.
     """
-    scale = boxes.new_tensor([width / seen[1], height / seen[0]] * 2)
+    scale = boxes.new_tensor([width / size[1], height / size[0]] * 2)
     framed, shown = (((boxes + late_px) * scale).tolist() for late_px in (0.0, _ROI_ALIGN_OFFSET_PX))
     for index, (mask, box, shown_in) in enumerate(zip(masks, framed, shown, strict=True)):
         x_min, y_min = max(0, round(box[0])), max(0, round(box[1]))

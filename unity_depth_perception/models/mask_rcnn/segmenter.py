@@ -24,9 +24,9 @@ from unity_depth_perception.models.checkpoints.safetensors_file import (
     input_area_px,
     load_weights,
 )
-from unity_depth_perception.models.image_size import processing_size
-from unity_depth_perception.models.mask_rcnn.detection import LEAST_SCORE, detect, soft_masks
-from unity_depth_perception.models.mask_rcnn.paste_masks import paste, resized
+from unity_depth_perception.models.image_size import processing_size, resize_image
+from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, detect, soft_masks
+from unity_depth_perception.models.mask_rcnn.paste_masks import paste_masks
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import Candidates, Segmentation
 
@@ -79,12 +79,12 @@ class MaskRcnnSegmenter:
     ) -> Segmentation:
         """Instances of `image` (H, W, 3) uint8 RGB on `device`."""
         height, width = image.shape[:2]
-        small = resized(image, *processing_size(width, height, min(self._area_px, width * height)))
-        found = detect(self.network, small[0], LEAST_SCORE)
+        small = resize_image(image, *processing_size(width, height, min(self._area_px, width * height)))
+        found = detect(self.network, small[0], MIN_SCORE)
         soft = soft_masks(self.network, found)
         labels, scores = found.labels.tolist(), found.scores.tolist()
         sure = sum(score >= _SCORE_THRESHOLD for score in scores)  # the first ones
-        instances, kept = paste(soft[:sure], found.boxes[:sure], found.size, height, width)
+        instances, kept = paste_masks(soft[:sure], found.boxes[:sure], found.size, height, width)
         return Segmentation(
             instances,
             categories=tuple(self.categories[labels[index] - 1] for index in kept),

@@ -43,7 +43,7 @@ def arithmetic(dtype: torch.dtype, device: torch.device) -> AbstractContextManag
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
 
 
-def accelerated(network: Network, acceleration: str, device: torch.device) -> Network:
+def accelerate(network: Network, acceleration: str, device: torch.device) -> Network:
     """`network` as asked for (`none`, `compile` or `cuda_graph`), or as it is where that cannot be."""
     if acceleration == "compile":
         return _Fallback(torch.compile(network, dynamic=False), network, "torch.compile")

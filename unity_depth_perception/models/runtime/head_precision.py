@@ -27,7 +27,7 @@ _PART = 0.99
 _LOG = logging.getLogger(__name__)
 
 
-class ExactConv2d(nn.Conv2d):
+class Float32Conv2d(nn.Conv2d):
     """A convolution that stays in float32 where all around it is 16 bits: the last ones, which make the depth."""
 
     def forward(self, features: Tensor) -> Tensor:
@@ -36,14 +36,14 @@ class ExactConv2d(nn.Conv2d):
             return super().forward(features.float())
 
 
-def keep_exact(layers: nn.Module) -> None:
+def keep_float32(layers: nn.Module) -> None:
     """Let the convolutions of `layers` be of float32 whatever the region that they are called in."""
     for module in layers.modules():
         if isinstance(module, nn.Conv2d):
-            module.__class__ = ExactConv2d
+            module.__class__ = Float32Conv2d
 
 
-class Headed(Protocol):
+class DepthNetwork(Protocol):
     """A depth network whose head can be told its arithmetic."""
 
     head_precision: torch.dtype
@@ -59,7 +59,7 @@ def head_precision(backbone: torch.dtype, device: torch.device) -> torch.dtype:
 
 
 @torch.inference_mode()
-def settle_head_precision(network: Headed, wanted: torch.dtype, device: torch.device) -> None:
+def choose_head_precision(network: DepthNetwork, wanted: torch.dtype, device: torch.device) -> None:
     """Let the head of `network` compute in `wanted` if it keeps depth, else in float32.
 
     Args:
@@ -70,22 +70,22 @@ def settle_head_precision(network: Headed, wanted: torch.dtype, device: torch.de
     network.head_precision = torch.float32
     if wanted == torch.float32:
         return
-    picture = sample_picture(device)
+    picture = random_image(device)
     exact = network.depth_of(picture)
     network.head_precision = wanted
-    off = furthest_off(network.depth_of(picture), exact)
+    off = relative_change_p99(network.depth_of(picture), exact)
     if not off <= TOLERANCE:  # also where it is NaN
         network.head_precision = torch.float32
         _LOG.warning("the head in %s changes depth by %.2g %%: running it in float32", wanted, 100 * off)
 
 
-def furthest_off(depth: Tensor, exact: Tensor) -> float:
+def relative_change_p99(depth: Tensor, exact: Tensor) -> float:
     """How far off 99 of 100 pixels are at most, as a part of depth; NaN if any is lost. Waits for the device."""
     off = (depth / exact - 1).abs().flatten()
     return float(torch.where(off.isfinite().all(), off.quantile(_PART), torch.nan))
 
 
-def sample_picture(device: torch.device) -> Tensor:
+def random_image(device: torch.device) -> Tensor:
     """(1, 3, h, w) float32 of colours as an image normalised over ImageNet has them: large areas, small ones, edges."""
     random = torch.Generator().manual_seed(0)
     levels = [torch.rand(1, 3, side, side, generator=random) for side in (3, 12, 48)]

@@ -18,7 +18,7 @@ class DepthOptions:
         size_px: side of the image that the network sees (Depth Anything 3: the longest, V2: the shortest); 0: the one
             that the network was made for.
         precision: arithmetic of the network. auto: what the authors' code takes on a GPU, on a CPU what is faster;
-            the head is coarser than float32 only where depth changes by less than 0.5 % (see models.head_precision).
+            the head runs in 16 bits only where that changes depth by less than 0.5 % (see runtime/head_precision.py).
         acceleration: compile (torch.compile) or cuda_graph; a back end that cannot goes on without and says so.
         correct_focal: multiply the metres of Depth Anything V2 indoor by the camera's focal length over that of the one
             camera that it was trained with, both relative to the image's shorter side; first order, not verified.

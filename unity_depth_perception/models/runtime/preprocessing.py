@@ -20,14 +20,14 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def normalised(image: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+def normalize_imagenet(image: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
     """(1, 3, H, W) of zero mean and unit variance over ImageNet, from (H, W, 3) uint8 RGB."""
     scale, shift = _imagenet(image.device)
     planes = torch.addcmul(shift, image.permute(2, 0, 1)[None].to(torch.float32), scale)
     return planes.to(dtype).contiguous()
 
 
-def shrunk_by_area(image: Tensor, width: int, height: int) -> Tensor:
+def resize_area(image: Tensor, width: int, height: int) -> Tensor:
     """(height, width, 3) uint8: each pixel the mean of the area that it covers, as cv2's INTER_AREA; only smaller."""
     _require_rgb(image)
     values = image.to(torch.float32)
@@ -36,13 +36,13 @@ def shrunk_by_area(image: Tensor, width: int, height: int) -> Tensor:
     return _rounded(values)
 
 
-def resized_cubic(image: Tensor, width: int, height: int) -> Tensor:
+def resize_cubic(image: Tensor, width: int, height: int) -> Tensor:
     """(height, width, 3) uint8 as cv2's INTER_CUBIC: sharp, and not antialiased, so for enlarging."""
     _require_rgb(image)
     return _bicubic(image, width, height, antialias=False)
 
 
-def resized_bicubic(image: Tensor, width: int, height: int) -> Tensor:
+def resize_bicubic(image: Tensor, width: int, height: int) -> Tensor:
     """(height, width, 3) uint8 as Pillow's BICUBIC, antialiased: smaller or larger."""
     _require_rgb(image)
     wide = _bicubic(image, width, image.shape[0], antialias=True)  # Pillow rounds between the two directions
