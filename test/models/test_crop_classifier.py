@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from unity_depth_perception.models.compact.crop_classifier import CropClassifier
-from unity_depth_perception.models.compact.object_crops import _MARGIN, CROP_PX, MASK_PX, _placed, crop_objects
+from unity_depth_perception.models.compact.object_crops import _MARGIN, CROP_PX, MASK_PX, _masks_in_crops, crop_objects
 from unity_depth_perception.models.compact.object_proposer import CompactProposer
 from unity_depth_perception.models.compact.segmentation import CompactSegmenter
 from unity_depth_perception.synthetic.samples import render_samples
@@ -14,7 +14,7 @@ CPU = torch.device("cpu")
 
 def test_a_mask_fills_its_box_in_the_crop() -> None:
     """A box twice as wide as it is high, wholly covered: its share of the square crop, in the middle."""
-    placed = _placed(torch.ones(1, MASK_PX, MASK_PX), torch.tensor([[_MARGIN, 2 * _MARGIN]]))[0, 0]
+    placed = _masks_in_crops(torch.ones(1, MASK_PX, MASK_PX), torch.tensor([[_MARGIN, 2 * _MARGIN]]))[0, 0]
     assert placed.shape == (CROP_PX, CROP_PX)
     assert placed.mean().item() == pytest.approx(1 / (2 * _MARGIN**2), rel=0.05)
     rows, columns = (placed > 0.5).nonzero().T
@@ -26,7 +26,7 @@ def test_a_mask_fills_its_box_in_the_crop() -> None:
 def test_a_mask_is_not_mirrored_on_its_way_into_the_crop() -> None:
     mask = torch.zeros(1, MASK_PX, MASK_PX)
     mask[:, : MASK_PX // 2, : MASK_PX // 2] = 1  # upper left
-    placed = _placed(mask, torch.full((1, 2), _MARGIN))[0, 0]
+    placed = _masks_in_crops(mask, torch.full((1, 2), _MARGIN))[0, 0]
     rows, columns = (placed > 0.5).nonzero().T
     assert rows.max() <= CROP_PX // 2
     assert columns.max() <= CROP_PX // 2

@@ -31,10 +31,10 @@ def test_sightings_that_are_true_cost_nothing_but_their_doubt() -> None:
     assert all(value.item() == pytest.approx(0, abs=1e-6) for value in exact.values())
     off = losses_of(sightings([0.1, 0.1], torch.zeros(2)), [True, True])
     assert off["cube height"].item() == pytest.approx(0.2)
-    assert off["fuse floor"].item() == pytest.approx(0.2)
+    assert off["fused floor"].item() == pytest.approx(0.2)
     assert off["cube depth"] == 0
     doubtful, sure = (losses_of(sightings([0.1, 0.1], torch.full((2,), doubt)), [True, True]) for doubt in (-2.3, -4.0))
-    assert doubtful["doubt"] < sure["doubt"]  # exp(-2.3) = 0.1
+    assert doubtful["uncertainty"] < sure["uncertainty"]  # exp(-2.3) = 0.1
 
 
 def test_what_is_no_cube_teaches_nothing_but_doubt() -> None:
@@ -43,7 +43,7 @@ def test_what_is_no_cube_teaches_nothing_but_doubt() -> None:
     floor = replace(said.floor, log_height=said.floor.log_height + off)
     losses = losses_of(replace(said, floor=floor), [True, False])
     assert losses["cube depth"] == losses["cube height"] == 0
-    (losses["cube height"] + losses["doubt"]).backward()
+    (losses["cube height"] + losses["uncertainty"]).backward()
     assert off.grad is not None
     assert off.grad[1] == 0
     assert log_sigma.grad is not None
@@ -55,4 +55,4 @@ def test_of_images_without_a_cube_nothing_is_agreed_on() -> None:
     losses = cube_estimate_losses(
         said, torch.zeros(2), FLOOR.expand(2, 4), torch.tensor([True, False]), torch.tensor([0.0, 1.0])
     )
-    assert losses["fuse floor"].item() == pytest.approx(0, abs=1e-6)
+    assert losses["fused floor"].item() == pytest.approx(0, abs=1e-6)

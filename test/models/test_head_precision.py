@@ -27,7 +27,7 @@ from unity_depth_perception.models.runtime.head_precision import (
 @pytest.fixture(autouse=True)
 def _small_picture(monkeypatch: pytest.MonkeyPatch) -> None:
     """This processor may have no float16 of its own, and then takes its time."""
-    monkeypatch.setattr(head_precision_module, "_PICTURE_PX", 56)
+    monkeypatch.setattr(head_precision_module, "_IMAGE_PX", 56)
 
 
 def any_view() -> tuple[DepthAnything3Network, nn.Module]:

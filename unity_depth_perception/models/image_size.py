@@ -9,7 +9,7 @@ from torchvision.transforms.v2 import functional as transforms
 
 
 def processing_size(width: int, height: int, area_px: int) -> tuple[int, int]:
-    """Width and height of about `area_px` pixels in the image's own proportions, at least 32 px a side."""
+    """Width and height [px] with about `area_px` pixels and the image's aspect ratio; each side at least 32 px."""
     scale = math.sqrt(area_px / (width * height))
     return max(32, round(width * scale)), max(32, round(height * scale))
 

@@ -1,4 +1,4 @@
-"""The embedded object proposer: Mask R-CNN detects, and the crop classifier re-scores what it detects."""
+"""The embedded object proposer: detection by Mask R-CNN, re-scored by the crop classifier."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The embedded instance segmentation: small networks trained on virtual Unity, shipped with the package."""
+"""The `compact` instance segmentation: object proposals, thresholded and pasted into one instance image."""
 
 from __future__ import annotations
 
@@ -42,7 +42,10 @@ class CompactSegmenter:
         gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> Segmentation:
-        """Segment one image; see `Segmenter.infer`. A score is the geometric mean of both networks' object scores."""
+        """Segment one image; see `Segmenter.infer`.
+
+        A score is the geometric mean of the object probabilities of Mask R-CNN and of the crop classifier.
+        """
         height, width = image.shape[:2]
         found = proposals or self.proposer.propose(image, camera, gravity)
         is_object = 1 - found.probabilities[:, 0]

@@ -1,4 +1,4 @@
-"""Mask R-CNN over torchvision's own backbones: heavier than `compact`, for objects and scenes that are less simple.
+"""Mask R-CNN with torchvision's backbones: larger than `compact`, for objects and scenes beyond cubes on a floor.
 
 resnet50_fpn_v2: torchvision's maskrcnn_resnet50_fpn_v2 (Li et al., "Benchmarking Detection Transfer Learning with
 Vision Transformers", 2021), 46 M parameters. mobilenet_v3_large: the same heads as torchvision's plain Mask R-CNN over
@@ -32,14 +32,14 @@ from unity_depth_perception.models.protocols import Candidates, Segmentation
 
 KIND = "mask-rcnn"
 INPUT_PX = 800
-"""Side of a square of as many pixels as these networks look at; their COCO weights are of 800 px for the short side."""
+"""Square root of the input area. The COCO weights were trained with 800 px for the shorter side."""
 _SCORE_THRESHOLD = 0.5
 _STAGES = (1, 2, 3, 5)  # of MobileNetV3: 1/4, 1/8, 1/16, 1/32; the last convolution stands for stage 4
 _ANCHOR_PX = ((16,), (32,), (64,), (128,), (256,))
 
 
 def torchvision_mask_rcnn(network: str, class_count: int) -> MaskRCNN:
-    """Mask R-CNN for `class_count` categories (background not counted), random weights; images keep their size.
+    """Mask R-CNN for `class_count` categories (background not counted), random weights; inputs are not resized.
 
     Raises:
         ModelError: there is no network of that name.
@@ -63,7 +63,7 @@ def torchvision_mask_rcnn(network: str, class_count: int) -> MaskRCNN:
 
 
 class MaskRcnnSegmenter:
-    """A Mask R-CNN of train-segmentation: a segmenter whose box head alone tells the category."""
+    """Segmenter with a Mask R-CNN of train-segmentation. Its box head alone gives the category; no crop classifier."""
 
     proposer = None
 
@@ -83,8 +83,8 @@ class MaskRcnnSegmenter:
         found = detect(self.network, small[0], MIN_SCORE)
         soft = soft_masks(self.network, found)
         labels, scores = found.labels.tolist(), found.scores.tolist()
-        sure = sum(score >= _SCORE_THRESHOLD for score in scores)  # the first ones
-        instances, kept = paste_masks(soft[:sure], found.boxes[:sure], found.size, height, width)
+        count = sum(score >= _SCORE_THRESHOLD for score in scores)  # they are sorted
+        instances, kept = paste_masks(soft[:count], found.boxes[:count], found.size, height, width)
         return Segmentation(
             instances,
             categories=tuple(self.categories[labels[index] - 1] for index in kept),
@@ -94,7 +94,7 @@ class MaskRcnnSegmenter:
 
 
 def load_mask_rcnn(path: Path, device: torch.device) -> MaskRcnnSegmenter:
-    """The segmentation in a file of `train-segmentation`.
+    """Load the segmenter of a weights file of `train-segmentation`.
 
     Raises:
         ModelError: the file cannot be used; it says why.
