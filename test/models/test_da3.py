@@ -112,7 +112,7 @@ def test_no_image_kills_anything(image: Tensor, sky_part: float) -> None:
 
 def test_where_hardly_anything_is_not_sky_nested_depth_is_unknown() -> None:
     network = nested()
-    network._metric = lambda seen: Known()(seen)._replace(sky=_all_but_ten(seen))
+    network._run_metric = lambda seen: Known()(seen)._replace(sky=_all_but_ten(seen))
     depth_m = network.infer(torch.full((126, 126, 3), 9, dtype=torch.uint8)).depth_m
     assert int(torch.isnan(depth_m).sum()) == 10
     assert int(torch.isinf(depth_m).sum()) == 126 * 126 - 10
