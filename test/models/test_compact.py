@@ -21,7 +21,7 @@ from unity_depth_perception.models.compact.depth_network import (
 )
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
 from unity_depth_perception.models.compact.segmentation import SCORE_THRESHOLD, CompactSegmenter
-from unity_depth_perception.models.image_size import processing_size
+from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.mask_rcnn.detection import detect
 from unity_depth_perception.models.mask_rcnn.paste_masks import paste_masks
 from unity_depth_perception.models.null_models import NullSegmenter
@@ -283,3 +283,11 @@ def test_processing_keeps_area_and_proportions(width: int, height: int) -> None:
     if min(width, height) > 100:
         assert w * h == pytest.approx(256 * 256, rel=0.01)
         assert w / h == pytest.approx(width / height, rel=0.01)
+
+
+def test_a_network_s_input_image_is_antialiased() -> None:
+    """A checkerboard of single pixels becomes grey, not black or white."""
+    board = ((torch.arange(64)[:, None] + torch.arange(64)) % 2 * 255).to(torch.uint8)
+    small = resize_image(board[..., None].expand(-1, -1, 3).contiguous(), 16, 16)
+    assert (small.shape, small.dtype) == ((1, 3, 16, 16), torch.float32)
+    assert (small[..., 2:-2, 2:-2] - 0.5).abs().max() <= 2 / 255

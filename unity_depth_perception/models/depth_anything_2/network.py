@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.depth_anything_2.variants import Architecture
-from unity_depth_perception.models.runtime.acceleration import arithmetic
+from unity_depth_perception.models.runtime.acceleration import arithmetic, cast_matrices
 from unity_depth_perception.models.runtime.head_precision import keep_float32
 
 PATCH_PX = 14
@@ -39,9 +39,7 @@ class DepthAnythingV2Network(nn.Module):
         Matrices are stored in `dtype`; normalisation layers and the residual stream stay float32, as under autocast.
         """
         self._backbone_precision = dtype
-        for module in self.net.backbone.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                module.to(dtype)
+        cast_matrices(self.net.backbone, dtype)
 
     def depth_of(self, image: Tensor) -> Tensor:
         """As `forward`; see DepthNetwork."""

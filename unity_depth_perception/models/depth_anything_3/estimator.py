@@ -120,8 +120,8 @@ class MetricDepth(_Da3Depth):
         return _prediction(image, metres_from(raw.depth, _focal_px(camera, network_input)), raw, is_metric=True)
 
 
-class MonoDepth(_Da3Depth):
-    """DA3MONO: relative depth, in another unit for each image, and sky."""
+class _RelativeDepth(_Da3Depth):
+    """Base of the estimators of relative depth."""
 
     def infer(
         self,
@@ -135,21 +135,14 @@ class MonoDepth(_Da3Depth):
         return _prediction(image, raw.depth, raw, is_metric=False)
 
 
-class AnyViewDepth(_Da3Depth):
+class MonoDepth(_RelativeDepth):
+    """DA3MONO: relative depth, in another unit for each image, and sky."""
+
+
+class AnyViewDepth(_RelativeDepth):
     """DA3 SMALL to GIANT: relative depth, confidence and camera of one view; depth and cameras of several views."""
 
     _metric_network: ViewNetwork | None = None
-
-    def infer(
-        self,
-        image: Tensor,
-        camera: Camera | None = None,
-        gravity: Gravity | None = None,
-        proposals: ObjectProposals | None = None,
-    ) -> DepthPrediction:
-        """Predict relative depth; see `DepthEstimator.infer`. The camera is not used."""
-        raw: RawDepth = self._run(network_image(image, self._longest_px))
-        return _prediction(image, raw.depth, raw, is_metric=False)
 
     @torch.inference_mode()
     def infer_views(

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models.runtime.acceleration import arithmetic
+from unity_depth_perception.models.runtime.acceleration import arithmetic, cast_matrices
 from unity_depth_perception.models.runtime.head_precision import keep_float32
 
 PATCH_PX = 14
@@ -61,12 +61,8 @@ class DepthAnything3Network(nn.Module):
 
         Matrices are stored in `dtype`; normalisation layers and the residual stream stay float32, as under autocast.
         """
-        if dtype == torch.float32:
-            return
         self._backbone_precision = dtype
-        for module in self.net.backbone.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                module.to(dtype)
+        cast_matrices(self.net.backbone, dtype)
 
     def forward(self, image: Tensor) -> RawDepth:
         """Raw depth of one normalised image (1, 3, H, W) float32, H and W multiples of PATCH_PX."""

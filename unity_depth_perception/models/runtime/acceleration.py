@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 _LOG = logging.getLogger(__name__)
@@ -42,6 +42,13 @@ def resolve_precision(requested: str, device: torch.device) -> torch.dtype:
 def arithmetic(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[Any]:
     """Context manager in which matrix products and convolutions run in `dtype` (autocast); float32 changes nothing."""
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
+
+
+def cast_matrices(layers: nn.Module, dtype: torch.dtype) -> None:
+    """Store the weights of linear layers and convolutions in `dtype`, those of other layers (norms) unchanged."""
+    for module in layers.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            module.to(dtype)
 
 
 def accelerate(network: Network, acceleration: str, device: torch.device) -> Network:
