@@ -16,7 +16,7 @@ from unity_depth_perception.models.runtime.options import DepthOptions
 CPU = torch.device("cpu")
 
 
-def test_arithmetic_is_chosen_by_device() -> None:
+def test_precision_is_chosen_by_device() -> None:
     assert resolve_precision("float16", CPU) == torch.float16
     assert resolve_precision("auto", CPU) in (torch.float32, torch.bfloat16)
     with pytest.raises(ConfigurationError, match=r"precision one of auto, float32.*'int8'"):
@@ -27,7 +27,7 @@ def test_arithmetic_is_chosen_by_device() -> None:
         DepthOptions(size_px=5)
 
 
-def test_what_cannot_be_accelerated_runs_without_and_says_so(
+def test_unavailable_acceleration_is_skipped_with_a_warning(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(network: Any, **options: Any) -> Any:

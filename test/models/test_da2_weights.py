@@ -133,7 +133,7 @@ def _not_finite(path: Path, state: dict[str, torch.Tensor]) -> None:
         (_not_finite, "NaN or infinity"),
     ],
 )
-def test_weights_that_cannot_be_used(folder: Path, tmp_path: Path, spoil: object, message: str) -> None:
+def test_weights_that_cannot_be_used_are_refused(folder: Path, tmp_path: Path, spoil: object, message: str) -> None:
     path = tmp_path / "weights.pth"
     spoil(path, original_state(folder))  # type: ignore[operator]
     with pytest.raises(ModelError, match=message) as error:

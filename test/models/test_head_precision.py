@@ -1,4 +1,4 @@
-"""The head in 16 bits: depth stays what it is in float32, or float32 it is."""
+"""Precision of the head: float16 where depth stays within the tolerance, else float32."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def test_a_head_in_float16_keeps_depth_from_30_cm_to_10_m(make: Any, inverse: An
 
 
 @torch.no_grad()
-def test_a_head_that_float16_cannot_hold_runs_in_float32_and_says_so(caplog: pytest.LogCaptureFixture) -> None:
+def test_head_that_overflows_in_float16_runs_in_float32_with_a_warning(caplog: pytest.LogCaptureFixture) -> None:
     network, _ = metric()
     exact = network.depth_of(random_image(CPU))
     head = network.net.head
@@ -94,7 +94,7 @@ def test_a_head_that_float16_cannot_hold_runs_in_float32_and_says_so(caplog: pyt
     assert caplog.messages == ["the head in torch.float16 changes depth by nan %: running it in float32"]
 
 
-def test_only_a_gpu_has_a_head_in_float16() -> None:
+def test_head_in_float16_is_tried_only_on_a_gpu() -> None:
     gpu = torch.device("cuda")
     assert head_precision(torch.bfloat16, gpu) == head_precision(torch.float16, gpu) == torch.float16
     assert head_precision(torch.float32, gpu) == torch.float32
@@ -103,7 +103,7 @@ def test_only_a_gpu_has_a_head_in_float16() -> None:
 
 @pytest.mark.gpu
 @torch.inference_mode()
-def test_a_gpu_takes_float16_for_the_head() -> None:
+def test_head_runs_in_float16_on_a_gpu() -> None:
     network, _ = metric()
     device = torch.device("cuda")
     network.to(device).set_precision(torch.bfloat16)

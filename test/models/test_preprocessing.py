@@ -56,7 +56,7 @@ def test_bicubic_is_pillow_s(target: tuple[int, int]) -> None:
     assert steps_apart(preprocessing.resize_bicubic(torch.from_numpy(image), *target), expected) <= 1
 
 
-def test_one_colour_stays_one_colour() -> None:
+def test_uniform_colour_is_kept() -> None:
     image = torch.full((77, 130, 3), 201, dtype=torch.uint8)
     for resize in (preprocessing.resize_area, preprocessing.resize_cubic, preprocessing.resize_bicubic):
         assert (resize(image, 42, 28) == 201).all()
@@ -78,7 +78,7 @@ def test_nearest_multiple(length: int, expected: int) -> None:
     assert preprocessing.nearest_multiple(length, 14) == expected
 
 
-def test_what_is_no_image_or_larger_is_refused() -> None:
+def test_other_arrays_and_larger_sizes_are_refused() -> None:
     with pytest.raises(ImageError, match=r"\(H, W, 3\) uint8.*float32"):
         preprocessing.resize_area(torch.zeros(8, 8, 3), 4, 4)
     with pytest.raises(ImageError, match=r"at most 8 px.*got 9"):

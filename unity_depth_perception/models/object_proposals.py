@@ -23,7 +23,6 @@ class ObjectProposals:
         detections: boxes of Mask R-CNN, in the image at the network's input size.
         masks: (N, 28, 28) soft masks 0..1, each stretched over its box.
         probabilities: (N, 1 + C) of the crop classifier: background (no object), then each category.
-        categories: C names.
         crops: 2 N crops: N of the image, then N of its mirror image.
         intrinsics: (2 N, 4) fx, fy, cx, cy [px] of the image that each crop is of.
         gravity: (2 N, 3) unit vector of gravity in the optical frame of each crop's image; zeros where it is unknown.
@@ -32,7 +31,6 @@ class ObjectProposals:
     detections: Detections
     masks: Tensor
     probabilities: Tensor
-    categories: tuple[str, ...]
     crops: Crops
     intrinsics: Tensor
     gravity: Tensor

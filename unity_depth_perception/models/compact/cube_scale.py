@@ -14,7 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, estimate_errors, laplace_nll
+from unity_depth_perception.models.compact.floor_estimates import (
+    GroundPlaneEstimates,
+    decode_normal,
+    estimate_errors,
+    laplace_nll,
+)
 from unity_depth_perception.models.compact.object_crops import Crops, crop_rays
 from unity_depth_perception.models.compact.object_encoder import FEATURES, ObjectEncoder, is_known
 
@@ -65,8 +70,7 @@ class CubeScaleNetwork(nn.Module):
         known = is_known(gravity)
         hint = self.embed_down(torch.cat([gravity, known.to(gravity.dtype)], dim=1))
         raw = self.head(self.encoder(torch.cat([crops.pixels, rays], dim=1), place, crops.image_of, hint)).float()
-        mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)
-        normal = torch.where(known, gravity, functional.normalize(raw[:, 2:5] + mean_normal, dim=1))
+        normal = torch.where(known, gravity, decode_normal(raw[:, 2:5]))
         log_depth = 0.2 * raw[:, 0] + _MEAN_LOG_DEPTH_TIMES_SIZE - log_size
         drop = (_MEAN_DROP + 0.1 * raw[:, 1]) * log_size.exp()  # from the crop's centre, per metre of depth
         slope = (functional.pad(center, (0, 1), value=1.0) * normal).sum(dim=1) + drop

@@ -46,8 +46,6 @@ class CompactDepth:
         fill_network(networks, state, weights)
         networks.to(device).to(memory_format=torch.channels_last).eval()
         self.proposer = embedded_proposer(device)
-        cubes = [1 + index for index, name in enumerate(self.proposer.categories) if name.endswith("_cube")]
-        self._cubes = torch.tensor(cubes, device=device)  # columns of ObjectProposals.probabilities
         self.name = "compact" if weights == DEPTH_WEIGHTS else str(weights)
         self.device = device
 
@@ -86,13 +84,11 @@ class CompactDepth:
     ) -> tuple[Tensor, Tensor]:
         """Normal (3,) and log height () of the ground plane, fused from the proposals and the dense network's estimate.
 
-        The dense network's estimate decides where there is no proposal; beside cubes its weight is small.
+        Objects that are not cubes have a high expected error. Without proposals the dense network's estimate decides.
         """
         estimates = self.cube_scale(proposals.crops, proposals.intrinsics, proposals.gravity).floor
-        is_cube = proposals.probabilities[:, self._cubes].sum(dim=1).repeat(2)
         is_flipped = torch.cat([torch.arange(2, device=self.device), proposals.crops.image_of]) == 1
-        both = GroundPlaneEstimates.concatenate([dense, estimates]).unflip(is_flipped)
-        normal, log_height = both.fuse(torch.cat([torch.ones_like(dense.log_sigma), is_cube]))
+        normal, log_height = GroundPlaneEstimates.concatenate([dense, estimates]).unflip(is_flipped).fuse()
         return normal if gravity is None else torch.tensor(gravity, dtype=torch.float32, device=self.device), log_height
 
 

@@ -21,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
+from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, decode_normal
 from unity_depth_perception.models.compact.layers import attention_layer, conv_block, encoder_stages
 from unity_depth_perception.models.compact.room_layout import component_along, log_room_depth
 
@@ -129,9 +129,8 @@ class CompactDepthNetwork(nn.Module):
 
     def _floor(self, tokens: Tensor) -> GroundPlaneEstimates:
         raw = self.floor(tokens.mean(dim=1)).float()
-        mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)  # 37 degrees down
-        normal = functional.normalize(raw[:, :3] + mean_normal, dim=1)
-        return GroundPlaneEstimates(normal, log_height=raw[:, 3] - 0.8, log_sigma=raw[:, 4].clamp(-4, 4))
+        log_height, log_sigma = raw[:, 3] - 0.8, raw[:, 4].clamp(-4, 4)
+        return GroundPlaneEstimates(decode_normal(raw[:, :3]), log_height, log_sigma)
 
 
 class LayoutTrust(nn.Module):

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 _ERROR_EXPONENT = 6.0  # weight = error^-6. Inverse variance would be -2: errors of poor estimates do not average out
-_MIN_ERROR_OF_NON_CUBE = 0.35  # an estimate from something other than a cube is off by at least that
+_MEAN_NORMAL = (0.0, 0.8, 0.6)
 
 
 @dataclass(frozen=True)
@@ -48,18 +48,16 @@ class GroundPlaneEstimates:
         """Undo the horizontal flip of the estimates where a mask (N,) bool is true: those made in a mirror image."""
         return replace(self, normal=torch.where(is_flipped[:, None], flip_direction(self.normal), self.normal))
 
-    def fuse(self, probabilities: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
-        """Normal (3,) and log height () of one plane: the mean of the estimates, weighted by their expected errors.
-
-        Args:
-            probabilities: (N,) probability that each estimate was made from a cube, as it assumes.
-        """
-        is_cube = torch.as_tensor(probabilities, device=self.log_sigma.device)
-        error = self.log_sigma.exp()
-        expected = is_cube * error + (1 - is_cube) * error.clamp(min=_MIN_ERROR_OF_NON_CUBE)
-        weight = functional.softmax(-_ERROR_EXPONENT * expected.log(), dim=0)
+    def fuse(self) -> tuple[Tensor, Tensor]:
+        """Normal (3,) and log height () of one plane: the mean of the estimates, weighted by their expected errors."""
+        weight = functional.softmax(-_ERROR_EXPONENT * self.log_sigma, dim=0)
         normal = functional.normalize((weight[:, None] * self.normal).sum(dim=0), dim=0)
         return normal, (weight * self.log_height).sum()
+
+
+def decode_normal(raw: Tensor) -> Tensor:
+    """Unit normals (N, 3) from network outputs (N, 3); zeros give that of a camera looking 37 degrees down."""
+    return functional.normalize(raw + raw.new_tensor(_MEAN_NORMAL), dim=1)
 
 
 def flip_direction(direction: Tensor) -> Tensor:

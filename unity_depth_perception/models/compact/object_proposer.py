@@ -78,7 +78,7 @@ class CompactProposer:
         intrinsics, directions = cameras[image_of], directions[image_of]
         both = self.crop_classifier(crops, small.shape[2:], intrinsics, directions).softmax(dim=1)
         probabilities = (both[:count] + both[count:]) / 2
-        return ObjectProposals(detections, masks, probabilities, self.categories, crops, intrinsics, directions)
+        return ObjectProposals(detections, masks, probabilities, crops, intrinsics, directions)
 
 
 @functools.cache
