@@ -12,8 +12,9 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError
-from unity_depth_perception.models.depth_anything_3.estimator import AnyViewDepth, MetricDepth, MonoDepth, network_image
+from unity_depth_perception.models.depth_anything_3.estimator import AnyViewDepth, MetricDepth, MonoDepth
 from unity_depth_perception.models.depth_anything_3.network import RawDepth
+from unity_depth_perception.models.depth_anything_3.network_input import network_image
 from unity_depth_perception.models.runtime.options import DepthOptions
 from unity_depth_perception.ops.resize import resize_depth
 

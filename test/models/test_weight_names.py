@@ -18,7 +18,7 @@ from unity_depth_perception.models.compact.depth_network import CompactDepthNetw
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
 from unity_depth_perception.models.compact.segmentation import CompactSegmenter
 from unity_depth_perception.models.registry import create_depth_estimator
-from unity_depth_perception.training.segmentation.initial_weights import given_start, load_matching
+from unity_depth_perception.training.segmentation.initial_weights import load_matching, require_segmentation_weights
 
 CPU = torch.device("cpu")
 CATEGORIES = ("red_cube", "red_parallelepiped")
@@ -89,6 +89,6 @@ def test_compact_models_load_old_files(tmp_path: Path) -> None:
 def test_train_segmentation_starts_from_old_files(tmp_path: Path, part: str) -> None:
     path, state = old_file(tmp_path, SEGMENTATION)
     network = compact_mask_rcnn(len(CATEGORIES)) if part == "detector" else CropClassifier(len(CATEGORIES))
-    load_matching(network, part, given_start(path), CATEGORIES)
+    load_matching(network, part, require_segmentation_weights(path), CATEGORIES)
     for name, value in network.state_dict().items():
         assert torch.equal(value, state[f"{part}.{name}"]), name

@@ -82,8 +82,9 @@ def _da2(
 def _da3(
     path: Path, state: dict[str, Tensor], description: dict[str, Any], device: torch.device, options: DepthOptions
 ) -> DepthEstimator:
-    from unity_depth_perception.models.depth_anything_3.estimator import estimator_of, fill_da3_network
+    from unity_depth_perception.models.depth_anything_3.estimator import estimator_of
     from unity_depth_perception.models.depth_anything_3.network import build_network
+    from unity_depth_perception.models.depth_anything_3.weights import fill_da3_network
 
     if description.get("network") != _DA3_METRIC:
         raise ModelError(f"{path}: expected weights of {_DA3_METRIC}, its metadata says {description.get('network')!r}")

@@ -37,7 +37,7 @@ class CompactDepth:
         """Load the networks.
 
         Raises:
-            ModelError: the file cannot be used; it says why.
+            ModelError: the file cannot be read, or is of another kind; the message says why.
         """
         state, description = load_weights(weights)
         check_kind(description, "compact-depth", weights)
@@ -92,7 +92,7 @@ class CompactDepth:
         return normal if gravity is None else torch.tensor(gravity, dtype=torch.float32, device=self.device), log_height
 
 
-def _require_plausible(gravity: NDArray[np.float64], dense: GroundPlaneEstimates) -> None:
+def _require_plausible(gravity: Gravity, dense: GroundPlaneEstimates) -> None:
     """Raise PoseError if the dense network's ground plane is confident and far from a given direction of gravity."""
     normal, _ = dense.unflip(torch.arange(2, device=dense.normal.device) == 1).fuse()
     estimate = normal.double().cpu().numpy()

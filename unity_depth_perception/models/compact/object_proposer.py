@@ -36,7 +36,7 @@ class CompactProposer:
         """Load the networks.
 
         Raises:
-            ModelError: the file cannot be used; it says why.
+            ModelError: the file cannot be read, or is of another kind; the message says why.
         """
         state, description = load_weights(weights)
         check_kind(description, "compact-segmentation", weights)

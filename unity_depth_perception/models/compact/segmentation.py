@@ -27,7 +27,7 @@ class CompactSegmenter:
         """Load the networks.
 
         Raises:
-            ModelError: the file cannot be used; it says why.
+            ModelError: the file cannot be read, or is of another kind; the message says why.
         """
         is_embedded = weights == SEGMENTATION_WEIGHTS
         self.proposer = embedded_proposer(device) if is_embedded else CompactProposer(device, weights)

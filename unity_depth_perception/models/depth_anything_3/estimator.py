@@ -7,19 +7,15 @@ between an object and its background.
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.checkpoints.hub import locate_weights, read_tensors
-from unity_depth_perception.models.checkpoints.safetensors_file import fill_network
 from unity_depth_perception.models.depth_anything_3.alignment import metres_from, metric_scale, with_sky
 from unity_depth_perception.models.depth_anything_3.multi_view import (
     REFERENCE_VIEWS,
@@ -30,30 +26,23 @@ from unity_depth_perception.models.depth_anything_3.multi_view import (
     size_of,
 )
 from unity_depth_perception.models.depth_anything_3.network import (
-    PATCH_PX,
     DepthAnything3Network,
     RawDepth,
     build_network,
-    drop_gaussian_head,
 )
-from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS, Kind, Variant
+from unity_depth_perception.models.depth_anything_3.network_input import network_image, network_size
+from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS, Kind
+from unity_depth_perception.models.depth_anything_3.weights import fill_da3_network, require_same_architecture
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthEstimator, DepthPrediction, ViewsPrediction
 from unity_depth_perception.models.runtime.acceleration import accelerate, resolve_precision
 from unity_depth_perception.models.runtime.head_precision import choose_head_precision, head_precision
 from unity_depth_perception.models.runtime.options import DepthOptions
-from unity_depth_perception.models.runtime.preprocessing import (
-    nearest_multiple,
-    normalize_imagenet,
-    resize_area,
-    resize_cubic,
-)
 from unity_depth_perception.ops.geometry import require_size
 from unity_depth_perception.ops.resize import resize_depth, resize_map
 
 PROCESSING_PX = 504
 """Longest side of the network's input by default, as in the authors' code."""
-_LOG = logging.getLogger(__name__)
 
 
 def create_da3(name: str, device: torch.device, weights: Path | None, options: DepthOptions) -> DepthEstimator:
@@ -64,7 +53,7 @@ def create_da3(name: str, device: torch.device, weights: Path | None, options: D
     """
     variant = DA3_VARIANTS[name]
     path = locate_weights(variant.published, weights)
-    _require_named(path.with_name("config.json"), variant)
+    require_same_architecture(path.with_name("config.json"), variant)
     state = read_tensors(path)
     network = build_network(variant.architecture)
     fill_da3_network(network, state, path)
@@ -212,34 +201,6 @@ class NestedDepth(AnyViewDepth):
         return _prediction(image, raw.depth * scale, raw._replace(sky=metric.sky), is_metric=True)
 
 
-def network_image(image: Tensor, longest_px: int) -> Tensor:
-    """Network input (1, 3, h, w), h and w multiples of PATCH_PX, from an image (H, W, 3) uint8 RGB.
-
-    Resized as by depth_anything_3.utils.io.input_processor: the longest side to `longest_px`, then each side to the
-    nearest multiple; then normalised over ImageNet.
-    """
-    height, width = image.shape[:2]
-    bounded = _resized(image, *_bounded_size(width, height, longest_px))
-    return normalize_imagenet(_resized(bounded, *network_size(width, height, longest_px)))
-
-
-def network_size(width: int, height: int, longest_px: int) -> tuple[int, int]:
-    """Width and height [px] of the network's input for an image of width x height px: multiples of PATCH_PX."""
-    w, h = _bounded_size(width, height, longest_px)
-    return nearest_multiple(w, PATCH_PX), nearest_multiple(h, PATCH_PX)
-
-
-def _bounded_size(width: int, height: int, longest_px: int) -> tuple[int, int]:
-    ratio = longest_px / max(width, height)
-    return max(1, round(width * ratio)), max(1, round(height * ratio))
-
-
-def _resized(image: Tensor, width: int, height: int) -> Tensor:
-    if width > image.shape[1] or height > image.shape[0]:
-        return resize_cubic(image, width, height)
-    return resize_area(image, width, height)
-
-
 def _focal_px(camera: Camera, network_input: Tensor) -> float:
     return camera.resized(network_input.shape[3], network_input.shape[2]).focal_px
 
@@ -263,32 +224,3 @@ def _rescaled(intrinsics: Tensor, x_ratio: float, y_ratio: float) -> Tensor:
     scaled[1] *= y_ratio
     scaled[:2, 2] -= 0.5
     return scaled
-
-
-def fill_da3_network(network: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    """Load a checkpoint of the reference's front end, which holds the network as its attribute `model`.
-
-    Raises:
-        ModelError: it is of another network; the message names the first mismatch.
-    """
-    whole = nn.ModuleDict({"model": network})
-    state = drop_gaussian_head(state)
-    unknown = sorted(state.keys() - whole.state_dict().keys())
-    if unknown and len(unknown) < len(state):
-        _LOG.warning("%s: ignoring %d tensors that this network does not have: %s, ...", path, len(unknown), unknown[0])
-        state = {name: value for name, value in state.items() if name not in unknown}
-    fill_network(whole, state, path)
-
-
-def _require_named(config: Path, variant: Variant) -> None:
-    """Raise ModelError if config.json beside the weights names another architecture.
-
-    The metric and the mono network have the same tensors; only that file distinguishes them.
-    """
-    try:
-        stated = json.loads(config.read_text(encoding="utf-8")).get("model_name", variant.architecture)
-    except (OSError, ValueError, AttributeError):
-        return  # no config.json, or one of another kind: the tensors are checked later
-    known = {other.architecture for other in DA3_VARIANTS.values()}
-    if stated in known and stated != variant.architecture:
-        raise ModelError(f"{config}: expected weights of {variant.architecture}, but it says model_name {stated!r}")

@@ -97,7 +97,7 @@ def load_mask_rcnn(path: Path, device: torch.device) -> MaskRcnnSegmenter:
     """Load the segmenter of a weights file of `train-segmentation`.
 
     Raises:
-        ModelError: the file cannot be used; it says why.
+        ModelError: the file cannot be read, or is of another kind; the message says why.
     """
     state, description = load_weights(path)
     check_kind(description, KIND, path)
