@@ -84,12 +84,12 @@ def test_false_detection_lowers_ap_more_the_higher_its_score() -> None:
     assert scores_of([(sure, true)]).mask_ap == pytest.approx(0.5)
 
 
-def candidates(*places: tuple[tuple[int, int, int, int], tuple[float, float]], seen: int = 100) -> Candidates:
+def candidates(*places: tuple[tuple[int, int, int, int], tuple[float, float]], side: int = 100) -> Candidates:
     """Full rectangles x_min, y_min, x_max, y_max with the scores of a cube and of a parallelepiped."""
     return Candidates(
         torch.ones(len(places), 28, 28),
         torch.tensor([box for box, _ in places], dtype=torch.float32),
-        (seen, seen),
+        (side, side),
         torch.tensor([scores for _, scores in places]),
         ("red_cube", "red_parallelepiped"),
     )
@@ -109,7 +109,7 @@ def test_candidates_are_ranked_in_every_category() -> None:
 
 def test_candidates_are_placed_in_the_image_for_any_network_size() -> None:
     true = frame(((0, 0, 40, 40), "red_cube", 1.0))
-    found = candidates(((0, 0, 200, 200), (0.9, 0.0)), seen=500)
+    found = candidates(((0, 0, 200, 200), (0.9, 0.0)), side=500)
     scores = scores_of([(replace(NOTHING, candidates=found), true)])
     assert scores.mask_ap50 == scores.box_ap50 == pytest.approx(1)
 

@@ -1,4 +1,4 @@
-"""The embedded back ends: what they say of images and what their networks are made of."""
+"""The compact models: metric depth, segmentation, their networks and the pasting of masks."""
 
 import math
 from dataclasses import replace
@@ -14,16 +14,16 @@ from unity_depth_perception.core.errors import PoseError
 from unity_depth_perception.models.compact import object_proposer
 from unity_depth_perception.models.compact.depth import DEPTH_AREA_PX, CompactDepth
 from unity_depth_perception.models.compact.depth_network import (
-    FAR,
+    MAX_FLOOR_DEPTH,
     ColumnAttention,
     CompactDepthNetwork,
     log_floor_depth,
 )
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
 from unity_depth_perception.models.compact.segmentation import SCORE_THRESHOLD, CompactSegmenter
-from unity_depth_perception.models.image_size import processing_size
+from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.mask_rcnn.detection import detect
-from unity_depth_perception.models.mask_rcnn.paste_masks import paste
+from unity_depth_perception.models.mask_rcnn.paste_masks import paste_masks
 from unity_depth_perception.models.null_models import NullSegmenter
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
 from unity_depth_perception.ops.geometry import pixel_rays
@@ -57,7 +57,7 @@ def test_an_image_at_half_size_with_its_camera_keeps_its_metres() -> None:
 
 
 def test_a_mirror_image_has_the_mirrored_depth() -> None:
-    """With a camera off its middle; the objects found differ a little, being looked for in one of the two alone."""
+    """With an off-centre principal point; the proposals differ a little, as they are detected in one image alone."""
     (sample,) = render_samples([21], 512, 384)
     image, camera = torch.from_numpy(sample.image), replace(sample.camera, cx=240.0)
     mirrored = replace(camera, cx=camera.width - 1 - camera.cx)
@@ -68,8 +68,8 @@ def test_a_mirror_image_has_the_mirrored_depth() -> None:
     assert (seen_m / depth_m - 1).abs().mean() < 0.02
 
 
-def test_the_floor_lies_as_gravity_says_where_that_is_known() -> None:
-    """Whatever the network believes: the lowest points of the image lie on a plane that is square to `down`."""
+def test_known_gravity_is_the_normal_of_the_floor() -> None:
+    """Whatever the networks estimate: the points at the bottom of the image lie on a plane orthogonal to gravity."""
     (sample,) = render_samples([21], 512, 384)
     assert sample.world_from_camera is not None
     true = -sample.world_from_camera[2, :3]
@@ -84,7 +84,7 @@ def test_the_floor_lies_as_gravity_says_where_that_is_known() -> None:
         assert row.std() / row.mean() < 0.01
 
 
-def test_a_pose_of_the_cameras_body_instead_of_its_optical_frame_is_refused() -> None:
+def test_pose_of_the_camera_body_instead_of_the_optical_frame_is_refused() -> None:
     """ROS' body axes are x forward, y left, z up: the usual mistake."""
     model = CompactDepth(CPU)
     for sample in render_samples([21, 22, 23], 512, 384):
@@ -105,36 +105,36 @@ def test_a_blank_image_contradicts_no_pose(level: int) -> None:
             CompactDepth(CPU).infer(image, Camera.from_vertical_fov(1.0, 512, 384), down)
 
 
-def test_metres_grow_with_the_focal_length_that_a_known_network_sees() -> None:
+def test_metres_are_proportional_to_the_focal_length_at_the_network_size() -> None:
     """A network that always sees the same canonical floor: at the principal point, metres = constant * focal length."""
     model = CompactDepth(CPU)
     for parameter in [*model.network.head.parameters(), *model.network.floor[2].parameters()]:
         torch.nn.init.zeros_(parameter)
-    torch.nn.init.constant_(model.network.trust.layers[-1].bias, -1e4)  # no room
+    torch.nn.init.constant_(model.network.trust.layers[-1].bias, -1e4)  # no room layout
     image = torch.zeros(512, 512, 3, dtype=torch.uint8)
     for focal_px in (400.0, 800.0):
         with torch.inference_mode():
             depth_m = model.infer(image, Camera(512, 512, focal_px, focal_px, 255.5, 255.5)).depth_m
-        canonical_m = math.exp(-0.8) * (0.6**2 + FAR**-2) ** -0.5
+        canonical_m = math.exp(-0.8) * (0.6**2 + MAX_FLOOR_DEPTH**-2) ** -0.5
         seen_px = focal_px * DEPTH_AREA_PX**0.5 / 512  # the focal length at the network's resolution
         assert depth_m[255:257, 255:257].mean().item() == pytest.approx(canonical_m * seen_px / 256, rel=1e-3)
 
 
-def test_the_floor_is_the_plane_that_its_normal_says() -> None:
+def test_floor_points_lie_on_the_plane_of_the_normal() -> None:
     normal = torch.tensor([[0.1, 0.8, 0.6]]) / math.sqrt(1.01)
     rays = torch.randn(1, 2, 9, 9) * 0.3
     depth = log_floor_depth(normal, rays).exp()
     points = torch.stack([rays[:, 0] * depth, rays[:, 1] * depth, depth], dim=-1)
-    unbent = (depth**-2 - FAR**-2).rsqrt()
+    unbent = (depth**-2 - MAX_FLOOR_DEPTH**-2).rsqrt()
     below = unbent < 10
     assert below.sum() > 20
     plane = points * (unbent / depth)[..., None]
     assert torch.allclose((plane @ normal[0])[below], torch.tensor(1.0), rtol=1e-3)
     upwards = log_floor_depth(normal, torch.tensor([0.0, -5.0]).view(1, 2, 1, 1))
-    assert upwards.exp().item() == pytest.approx(FAR)
+    assert upwards.exp().item() == pytest.approx(MAX_FLOOR_DEPTH)
 
 
-def test_a_column_hears_of_itself_alone_and_at_first_changes_nothing() -> None:
+def test_column_attention_stays_within_columns_and_starts_as_the_identity() -> None:
     torch.manual_seed(0)
     columns = ColumnAttention(32).eval()
     x, hints = torch.randn(1, 32, 6, 5), torch.randn(1, 2, 6, 5)
@@ -160,16 +160,16 @@ def test_the_network_predicts_at_half_the_size(height: int, width: int) -> None:
     assert classes.shape == (2, 4, *half)
 
 
-def test_one_place_has_one_object_even_where_its_category_is_in_doubt() -> None:
-    """A box head with even odds for two categories: each is below one half, the object is sure."""
+def test_object_of_two_equally_probable_categories_is_detected_once() -> None:
+    """A box head with even probabilities for two categories: each is below one half, the object is certain."""
     torch.manual_seed(0)
     network = compact_mask_rcnn(2).eval()
     torch.nn.init.zeros_(network.roi_heads.box_predictor.cls_score.weight)
     torch.nn.init.zeros_(network.roi_heads.box_predictor.bbox_pred.weight)
     network.roi_heads.box_predictor.cls_score.bias.data = torch.tensor([0.0, 3.0, 3.0])
     with torch.inference_mode():
-        found = detect(network, torch.rand(3, 96, 128), least_score=0.9)
-        assert not len(detect(network, torch.rand(3, 96, 128), least_score=0.99).boxes)
+        found = detect(network, torch.rand(3, 96, 128), min_score=0.9)
+        assert not len(detect(network, torch.rand(3, 96, 128), min_score=0.99).boxes)
     assert len(found.boxes) > 0
     assert found.scores.min() == pytest.approx(2 / (2 + math.exp(-3)), rel=1e-5)
     overlap = box_iou(found.boxes, found.boxes) - torch.eye(len(found.boxes))
@@ -201,7 +201,7 @@ def test_compact_depth_beside_another_segmenter_makes_its_own_proposals(monkeypa
     assert torch.equal(alone.depth.depth_m, both.process(Frame(sample.image, sample.camera)).depth.depth_m)
 
 
-def test_the_segmenter_finds_only_what_is_there() -> None:
+def test_segmenter_detects_nothing_in_a_blank_image() -> None:
     segmenter = CompactSegmenter(CPU)
     assert len(segmenter.categories) == 12
     with torch.inference_mode():
@@ -213,7 +213,7 @@ def test_the_segmenter_finds_only_what_is_there() -> None:
     assert not empty.instances.any()
 
 
-def test_instances_are_the_likely_ones_of_the_candidates() -> None:
+def test_instances_are_the_candidates_above_the_score_threshold() -> None:
     segmenter, (sample,) = CompactSegmenter(CPU), render_samples([21], 480, 360)
     with torch.inference_mode():
         found = segmenter.infer(torch.from_numpy(sample.image), sample.camera)
@@ -221,7 +221,7 @@ def test_instances_are_the_likely_ones_of_the_candidates() -> None:
     category, scores = found.candidates.scores.argmax(dim=1), found.candidates.scores.sum(dim=1)
     names = [segmenter.categories[k] for k in category.tolist()]
     assert found.categories
-    for reported, score in zip(found.categories, found.scores, strict=True):  # what a surer one covers is left out
+    for reported, score in zip(found.categories, found.scores, strict=True):  # some are covered by others
         assert score >= SCORE_THRESHOLD
         of_name = scores[torch.tensor([name == reported for name in names])]
         assert (of_name - score).abs().min() < 1e-5
@@ -229,44 +229,44 @@ def test_instances_are_the_likely_ones_of_the_candidates() -> None:
     assert (scores <= 1).all()
 
 
-def test_masks_are_pasted_where_their_boxes_lie_and_the_surer_wins() -> None:
+def test_overlaps_go_to_the_mask_of_higher_score() -> None:
     masks = torch.ones(3, 28, 28)
     boxes = torch.tensor([[-4.0, 2.0, 6.0, 8.0], [4.0, 2.0, 12.0, 8.0], [5.0, 2.0, 11.0, 8.0]])
-    instances, kept = paste(masks, boxes, (10, 20), 10, 20)
-    assert kept == [0, 1]  # the third guesses at the second's object
+    instances, kept = paste_masks(masks, boxes, (10, 20), 10, 20)
+    assert kept == [0, 1]  # the third duplicates the second
     assert (instances == 1).nonzero().aminmax().max == 7
     assert (instances == 1).sum() == 6 * 6
-    assert (instances == 2).sum() == 6 * 6  # columns 6..11: the first two are the surer object's
+    assert (instances == 2).sum() == 6 * 6  # columns 6..11: the first two belong to the object of higher score
     assert not instances[:2].any()
 
 
-def test_a_pixel_goes_to_the_mask_that_is_plainly_surer_of_it() -> None:
-    """A surer object's mask spills over another object."""
+def test_overlaps_go_to_the_mask_that_is_higher_by_the_override_margin() -> None:
+    """The mask of the object of higher score spills over another object."""
     spilling, other = torch.full((28, 28), 0.9), torch.ones(28, 28)
     boxes = torch.tensor([[0.0, 0.0, 20.0, 10.0], [12.0, 0.0, 20.0, 10.0]])
     for spill, columns in ((0.6, 12), (0.95, 20)):
         spilling[:, 16:] = spill
-        instances, kept = paste(torch.stack([spilling, other]), boxes, (10, 20), 10, 20)
-        assert len(kept) == (2 if columns == 12 else 1)  # where both are sure it is one object, found twice
+        instances, kept = paste_masks(torch.stack([spilling, other]), boxes, (10, 20), 10, 20)
+        assert len(kept) == (2 if columns == 12 else 1)  # where both are high it is one object, detected twice
         assert (instances[5] == 1).sum() == pytest.approx(columns, abs=1)
 
 
-def test_a_mask_is_cut_where_its_probability_is_one_half() -> None:
+def test_mask_ends_where_its_value_is_one_half() -> None:
     mask = torch.zeros(1, 28, 28)
     mask[:, :, 14:] = 1
-    instances, _ = paste(mask, torch.tensor([[0.0, 0.0, 280.0, 280.0]]), (280, 280), 280, 280)
+    instances, _ = paste_masks(mask, torch.tensor([[0.0, 0.0, 280.0, 280.0]]), (280, 280), 280, 280)
     assert not instances[:, :139].any()
     assert instances[:, 142:].all()
 
 
 @pytest.mark.parametrize("larger", [1, 2, 3])
-def test_what_a_network_learns_of_an_object_is_pasted_where_that_is(larger: int) -> None:
-    """A triangle as torchvision shows it to a network that it trains, looked at in an image `larger` times as large."""
+def test_mask_as_trained_by_torchvision_is_pasted_without_offset(larger: int) -> None:
+    """A triangle as torchvision's training samples it, pasted into an image `larger` times as large."""
     row, column = torch.meshgrid(torch.arange(40), torch.arange(50), indexing="ij")
     true = (row >= 10) & (column >= 12) & (row + column < 50)
     box = masks_to_boxes(true[None]) + torch.tensor([0, 0, 1, 1])
     shown = roi_align(true[None, None].float(), torch.cat([torch.zeros(1, 1), box], dim=1), (28, 28))[:, 0]
-    instances, _ = paste(shown, box, (40, 50), 40 * larger, 50 * larger)
+    instances, _ = paste_masks(shown, box, (40, 50), 40 * larger, 50 * larger)
     exact = functional.interpolate(true[None, None].float(), scale_factor=larger)[0, 0] > 0
     found = instances > 0
     assert (found & exact).sum() / (found | exact).sum() > 0.96
@@ -277,9 +277,17 @@ def test_what_a_network_learns_of_an_object_is_pasted_where_that_is(larger: int)
 @pytest.mark.parametrize(
     ("width", "height"), [(1024, 1024), (1920, 1080), (480, 640), (8000, 10)], ids=["square", "wide", "tall", "strip"]
 )
-def test_processing_keeps_area_and_proportions(width: int, height: int) -> None:
+def test_processing_size_keeps_area_and_proportions(width: int, height: int) -> None:
     w, h = processing_size(width, height, 256 * 256)
     assert min(w, h) >= 32
     if min(width, height) > 100:
         assert w * h == pytest.approx(256 * 256, rel=0.01)
         assert w / h == pytest.approx(width / height, rel=0.01)
+
+
+def test_a_network_s_input_image_is_antialiased() -> None:
+    """A checkerboard of single pixels becomes grey, not black or white."""
+    board = ((torch.arange(64)[:, None] + torch.arange(64)) % 2 * 255).to(torch.uint8)
+    small = resize_image(board[..., None].expand(-1, -1, 3).contiguous(), 16, 16)
+    assert (small.shape, small.dtype) == ((1, 3, 16, 16), torch.float32)
+    assert (small[..., 2:-2, 2:-2] - 0.5).abs().max() <= 2 / 255

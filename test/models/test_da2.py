@@ -104,7 +104,7 @@ def test_depth_has_the_images_size_and_is_metric(folder: Path, width: int, heigh
         assert ((prediction.depth_m > 0) & (prediction.depth_m < 20)).all()
 
 
-def test_the_greatest_depth_is_the_models(folder: Path, tmp_path: Path) -> None:
+def test_maximum_depth_is_that_of_the_variant(folder: Path, tmp_path: Path) -> None:
     weights = load_file(folder / "model.safetensors") | {"head.conv3.bias": torch.full((1,), 50.0)}
     save_file(weights, tmp_path / "far.safetensors")
     image, camera = picture(80, 60), Camera.from_vertical_fov(1.0, 80, 60)
@@ -135,7 +135,7 @@ def test_bfloat16_stays_close_to_float32(folder: Path) -> None:
     assert (coarse_m / exact_m - 1).abs().mean() < 0.005
 
 
-def test_the_focal_length_counts_only_where_asked_for(folder: Path) -> None:
+def test_focal_length_is_corrected_only_on_request(folder: Path) -> None:
     image = picture(256, 192)
     trained = Camera(256, 192, 886.81 / 4, 886.81 / 4, 127.5, 95.5)  # that of Hypersim, 1024 x 768, at a quarter
     narrow = replace(trained, fx=2 * trained.fx, fy=2 * trained.fy)

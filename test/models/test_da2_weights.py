@@ -109,7 +109,7 @@ def _deeper(path: Path, state: dict[str, torch.Tensor]) -> None:
     torch.save(state | {"pretrained.blocks.4.norm1.weight": torch.ones(32)}, path)
 
 
-def _without_qkv(path: Path, state: dict[str, torch.Tensor]) -> None:
+def _drop_qkv(path: Path, state: dict[str, torch.Tensor]) -> None:
     torch.save({name: value for name, value in state.items() if "blocks.2.attn.qkv.weight" not in name}, path)
 
 
@@ -128,12 +128,12 @@ def _not_finite(path: Path, state: dict[str, torch.Tensor]) -> None:
         (_foreign, "expected a tensor backbone.embeddings.cls_token"),
         (_wider, r"expected backbone.layernorm.weight of shape \(32,\), got \(48,\)"),
         (_deeper, r"unexpected tensor backbone.encoder.layer.4.norm1.weight"),
-        (_without_qkv, r"expected a tensor backbone.encoder.layer.2.attention"),
+        (_drop_qkv, r"expected a tensor backbone.encoder.layer.2.attention"),
         (_training_state, "expected tensors by name"),
         (_not_finite, "NaN or infinity"),
     ],
 )
-def test_weights_that_cannot_be_used(folder: Path, tmp_path: Path, spoil: object, message: str) -> None:
+def test_weights_that_cannot_be_used_are_refused(folder: Path, tmp_path: Path, spoil: object, message: str) -> None:
     path = tmp_path / "weights.pth"
     spoil(path, original_state(folder))  # type: ignore[operator]
     with pytest.raises(ModelError, match=message) as error:

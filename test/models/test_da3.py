@@ -12,8 +12,9 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError
-from unity_depth_perception.models.depth_anything_3.estimator import AnyViewDepth, MetricDepth, MonoDepth, seen_image
+from unity_depth_perception.models.depth_anything_3.estimator import AnyViewDepth, MetricDepth, MonoDepth
 from unity_depth_perception.models.depth_anything_3.network import RawDepth
+from unity_depth_perception.models.depth_anything_3.network_input import network_image
 from unity_depth_perception.models.runtime.options import DepthOptions
 from unity_depth_perception.ops.resize import resize_depth
 
@@ -25,10 +26,10 @@ def test_doubling_the_focal_length_doubles_metric_depth() -> None:
     torch.testing.assert_close(far, 2 * near)
 
 
-def test_the_focal_length_is_that_of_the_image_as_the_network_sees_it() -> None:
+def test_focal_length_is_that_of_the_network_input() -> None:
     grey = torch.full((120, 160, 3), 128, dtype=torch.uint8)
     ground = metric(Known(0.0)).infer(grey, CAMERA).depth_m
-    seen = seen_image(grey, 126)
+    seen = network_image(grey, 126)
     expected = float(Known(0.0)(seen).depth[0, 0]) * CAMERA.focal_px * (126 / 160) / 300
     assert float(ground[60, 80]) == pytest.approx(expected, rel=0.02)  # 120 px become 98, not 94.5
 
@@ -66,17 +67,17 @@ def test_the_processing_size_does_not_change_a_wall_s_metres(size_px: int) -> No
     torch.testing.assert_close(depth_m, torch.full((120, 160), 3.0), rtol=0.02, atol=0)  # sides round to patches
 
 
-def test_nested_does_not_care_for_the_focal_length_that_it_predicts_when_the_camera_is_known() -> None:
+def test_nested_ignores_its_predicted_focal_length_if_the_camera_is_known() -> None:
     results = [nested(focal_px).infer(smooth(), CAMERA).depth_m for focal_px in (80.0, 300.0)]
     torch.testing.assert_close(*results)
     torch.testing.assert_close(results[0], metric().infer(smooth(), CAMERA).depth_m)
 
 
-def test_nested_does_not_care_for_the_unit_of_its_any_view_network() -> None:
+def test_nested_depth_does_not_depend_on_the_unit_of_its_any_view_network() -> None:
     torch.testing.assert_close(*[nested(unit=unit).infer(smooth(), CAMERA).depth_m for unit in (0.2, 30.0)])
 
 
-def test_nested_without_a_camera_keeps_its_own_and_returns_it() -> None:
+def test_nested_without_a_camera_uses_and_returns_the_predicted_one() -> None:
     near, far = nested(80.0).infer(smooth()), nested(160.0).infer(smooth())
     torch.testing.assert_close(far.depth_m, 2 * near.depth_m)
     camera = far.predicted_camera()
@@ -87,7 +88,7 @@ def test_nested_without_a_camera_keeps_its_own_and_returns_it() -> None:
 
 
 @pytest.mark.parametrize("estimator", [metric(), nested(), MonoDepth("mono", CPU, Known(), SMALL)])
-def test_sky_is_infinite_and_nothing_else_is(estimator: Any) -> None:
+def test_only_sky_is_infinite(estimator: Any) -> None:
     depth_m = estimator.infer(smooth(), CAMERA).depth_m
     assert depth_m.shape == (120, 160)
     assert torch.isinf(depth_m[:29]).all()
@@ -101,7 +102,7 @@ def test_sky_is_infinite_and_nothing_else_is(estimator: Any) -> None:
     ids=["pixel", "strip", "one colour"],
 )
 @pytest.mark.parametrize("sky_part", [0.0, 1.0], ids=["no sky", "all sky"])
-def test_no_image_kills_anything(image: Tensor, sky_part: float) -> None:
+def test_blank_images_raise_no_error(image: Tensor, sky_part: float) -> None:
     image = image.to(torch.uint8)
     camera = Camera.from_vertical_fov(1.0, image.shape[1], image.shape[0])
     for estimator in (metric(Known(sky_part)), nested(sky_part=sky_part)):
@@ -110,9 +111,9 @@ def test_no_image_kills_anything(image: Tensor, sky_part: float) -> None:
         assert torch.isinf(depth_m).all() if sky_part else torch.isfinite(depth_m).all()
 
 
-def test_where_hardly_anything_is_not_sky_nested_depth_is_unknown() -> None:
+def test_nested_depth_is_nan_if_almost_all_is_sky() -> None:
     network = nested()
-    network._metric = lambda seen: Known()(seen)._replace(sky=_all_but_ten(seen))
+    network._run_metric = lambda seen: Known()(seen)._replace(sky=_all_but_ten(seen))
     depth_m = network.infer(torch.full((126, 126, 3), 9, dtype=torch.uint8)).depth_m
     assert int(torch.isnan(depth_m).sum()) == 10
     assert int(torch.isinf(depth_m).sum()) == 126 * 126 - 10
@@ -124,7 +125,7 @@ def _all_but_ten(seen: Tensor) -> Tensor:
     return sky
 
 
-def test_what_is_relative_says_so() -> None:
+def test_relative_depth_is_marked_as_not_metric() -> None:
     for estimator in (MonoDepth("mono", CPU, Known(), SMALL), AnyViewDepth("any", CPU, Known(0, 90.0), SMALL)):
         assert not estimator.infer(smooth()).is_metric
     assert metric().infer(smooth(), CAMERA).is_metric
@@ -137,7 +138,7 @@ def test_a_camera_of_another_size_is_refused() -> None:
             estimator.infer(smooth(), CAMERA.resized(80, 60))
 
 
-def test_nothing_waits_for_the_device() -> None:
+def test_inference_does_not_synchronise_with_the_device() -> None:
     """On torch's meta device, which has no values, reading one fails."""
     image = smooth().to("meta")
     with pytest.raises(RuntimeError):
@@ -147,7 +148,7 @@ def test_nothing_waits_for_the_device() -> None:
 
 
 @pytest.mark.gpu
-def test_a_frame_on_the_gpu_waits_for_nothing() -> None:
+def test_inference_on_the_gpu_does_not_synchronise() -> None:
     device = torch.device("cuda")
     image = smooth().to(device)
     estimators = [MetricDepth("metric", device, Known(), SMALL), MonoDepth("mono", device, Known(), SMALL)]

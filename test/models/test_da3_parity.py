@@ -28,6 +28,7 @@ from unity_depth_perception.models.depth_anything_3.estimator import (
     NestedDepth,
     estimator_of,
 )
+from unity_depth_perception.models.depth_anything_3.network_input import network_image
 from unity_depth_perception.models.registry import create_depth_estimator
 from unity_depth_perception.models.runtime.options import DepthOptions
 
@@ -54,7 +55,7 @@ def balance_sky(network: Any) -> None:
         return
     last, logits = metric.head.scratch.sky_output_conv2[-1], []
     hook = last.register_forward_hook(lambda module, inputs, output: logits.append(output))
-    metric(da3.seen_image(torch.from_numpy(picture(200, 200)), SIDE_PX)[:, None])
+    metric(network_image(torch.from_numpy(picture(200, 200)), SIDE_PX)[:, None])
     hook.remove()
     last.bias += 0.3 - logits[0].median()
 

@@ -78,13 +78,15 @@ POSES = np.tile(np.eye(4), (2, 1, 1))
         ({"reference_view": "best"}, ConfigurationError, "saddle_balanced.*got 'best'"),
     ],
 )
-def test_views_that_cannot_be_related(arguments: dict[str, Any], error: type[Exception], message: str) -> None:
+def test_views_without_a_common_scale_are_refused(
+    arguments: dict[str, Any], error: type[Exception], message: str
+) -> None:
     estimator = AnyViewDepth("any", CPU, Known(0.0, 90.0), SMALL)
     with pytest.raises(error, match=message):
         estimator.infer_views(**{"frames": [smooth()] * 2, **arguments})
 
 
-def test_pose_scale_is_found_whatever_the_rotation() -> None:
+def test_pose_scale_does_not_depend_on_the_rotation() -> None:
     rng = np.random.default_rng(0)
     given = rng.normal(size=(5, 3))
     turn, _ = np.linalg.qr(rng.normal(size=(3, 3)))
@@ -95,7 +97,7 @@ def test_pose_scale_is_found_whatever_the_rotation() -> None:
 
 
 @pytest.mark.parametrize("count", [11, 12])
-def test_the_scale_is_that_of_the_surer_half(count: int) -> None:
+def test_scale_is_that_of_the_half_of_higher_confidence(count: int) -> None:
     confidence = torch.arange(count, dtype=torch.float32)
     median = np.median(confidence.numpy())
     metres = torch.where(confidence >= median, 3.0, 100.0).repeat(5)

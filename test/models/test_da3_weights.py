@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models.depth_anything_3.network import build_network, without_gaussians
+from unity_depth_perception.models.depth_anything_3.network import build_network, drop_gaussian_head
 from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS
 from unity_depth_perception.models.registry import create_depth_estimator, depth_model_names
 
@@ -36,7 +36,7 @@ def test_the_gaussian_heads_are_left_out(architecture: str, monkeypatch: pytest.
     assert {"net", "head", "cam_enc", "cam_dec"} <= set(any_view)
     assert not {"gs_head", "gs_adapter"} & set(any_view)
     state = {"model.da3.gs_head.a": torch.ones(1), "model.da3.head.a": torch.ones(1)}
-    assert list(without_gaussians(state)) == ["model.da3.head.a"]
+    assert list(drop_gaussian_head(state)) == ["model.da3.head.a"]
 
 
 def test_weights_that_do_not_fit_are_named_with_the_first_mismatch(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from unity_depth_perception.evaluation.baseline import measure_floor_plane
 from unity_depth_perception.models.floor_plane_baseline import VIRTUAL_UNITY_FLOOR, FloorPlane, FloorPlaneEstimator
 
 
-def test_the_floor_plane_is_the_plane_that_it_says() -> None:
+def test_baseline_depth_is_that_of_its_plane() -> None:
     floor = FloorPlane(height_m=0.5, pitch_rad=math.radians(30), far_m=2.0)
     depth_m = FloorPlaneEstimator(CPU, floor).infer(torch.zeros(48, 64, 3, dtype=torch.uint8), CAMERA).depth_m.numpy()
     columns, rows = np.meshgrid(np.arange(64), np.arange(48))
@@ -27,7 +27,7 @@ def test_the_floor_plane_is_the_plane_that_it_says() -> None:
     assert (below[~near] < floor.height_m + 1e-5).all()
 
 
-def test_measuring_gives_the_plane_that_was_seen() -> None:
+def test_measured_plane_is_the_plane_of_the_samples() -> None:
     floor = FloorPlane(0.5, math.radians(25), 3.0)
     image = torch.zeros(48, 64, 3, dtype=torch.uint8)
     depth_m = FloorPlaneEstimator(CPU, floor).infer(image, CAMERA).depth_m.numpy()

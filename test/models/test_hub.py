@@ -88,7 +88,7 @@ class _Trap:
         return exec, ("raise SystemExit('unpickled')",)
 
 
-def test_what_cannot_be_read_is_named_and_nothing_is_unpickled(tmp_path: Path) -> None:
+def test_unreadable_files_are_named_and_nothing_is_unpickled(tmp_path: Path) -> None:
     torch.save({"a": torch.ones(100)}, tmp_path / "whole.pth")
     whole = (tmp_path / "whole.pth").read_bytes()
     spoilt = {

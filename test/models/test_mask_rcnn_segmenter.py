@@ -1,4 +1,4 @@
-"""Mask R-CNN over torchvision's backbones: random weights, saved and loaded by path."""
+"""Mask R-CNN with torchvision's backbones: random weights, saved and loaded by path."""
 
 from pathlib import Path
 
@@ -44,11 +44,11 @@ def test_a_checkpoint_is_loaded_by_its_path(tmp_path: Path, state: dict[str, tor
     scores = found.candidates.scores
     assert len(scores) >= len(found.categories) > 0
     assert found.candidates.categories == ("cup", "plate")
-    assert (scores.sum(dim=1).diff() < 1e-6).all()  # surest first
+    assert (scores.sum(dim=1).diff() < 1e-6).all()  # in descending order
     assert found.scores[0] == pytest.approx(scores[0].sum().item(), abs=1e-6)
 
 
-def test_the_network_looks_at_the_size_that_it_was_trained_at(state: dict[str, torch.Tensor]) -> None:
+def test_network_input_has_the_size_of_training(state: dict[str, torch.Tensor]) -> None:
     network = torchvision_mask_rcnn("mobilenet_v3_large", 2)
     network.load_state_dict(state)
     seen: list[tuple[int, ...]] = []
@@ -70,7 +70,7 @@ def test_the_network_looks_at_the_size_that_it_was_trained_at(state: dict[str, t
         ({"kind": "something"}, "kind"),
     ],
 )
-def test_a_description_that_does_not_fit(
+def test_description_that_does_not_fit_is_refused(
     tmp_path: Path, state: dict[str, torch.Tensor], change: dict[str, object], message: str
 ) -> None:
     path = tmp_path / "spoilt.safetensors"

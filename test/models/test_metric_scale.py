@@ -39,7 +39,7 @@ def relative(unit_m: float) -> DepthPrediction:
     return DepthPrediction(floor_m() / unit_m, is_metric=False)
 
 
-def test_metric_depth_is_left_alone() -> None:
+def test_metric_depth_is_not_scaled() -> None:
     depth = DepthPrediction(floor_m(), is_metric=True)
     for scale in (DepthScale(), DepthScale("fixed", 3.0), DepthScale("median_to_pose")):
         assert scale.in_metres(depth, NOTHING, CAMERA, None) is depth
@@ -57,7 +57,7 @@ def test_a_fixed_scale_multiplies() -> None:
 
 
 @pytest.mark.parametrize("unit_m", [0.02, 1.0, 30.0])
-def test_the_floor_is_put_as_far_below_the_camera_as_its_pose_says(unit_m: float) -> None:
+def test_floor_is_scaled_to_the_height_of_the_pose(unit_m: float) -> None:
     depth = relative(unit_m)
     depth.depth_m[30:50, 20:40] *= 0.7  # an object on the floor
     instances = NOTHING.clone()
@@ -76,7 +76,7 @@ def test_the_floor_is_put_as_far_below_the_camera_as_its_pose_says(unit_m: float
     ],
     ids=["no pose", "below the floor", "all sky"],
 )
-def test_a_frame_that_tells_no_scale_is_refused(
+def test_frame_without_scale_is_refused(
     depth: DepthPrediction, world_from_camera: np.ndarray | None, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -84,7 +84,7 @@ def test_a_frame_that_tells_no_scale_is_refused(
 
 
 @pytest.mark.parametrize("arguments", [("guess",), ("fixed", 0.0), ("fixed", math.nan), ("fixed", math.inf)])
-def test_a_scale_that_cannot_be_is_refused(arguments: tuple[str, float]) -> None:
+def test_invalid_scale_is_refused(arguments: tuple[str, float]) -> None:
     with pytest.raises(ConfigurationError, match="expected"):
         DepthScale(*arguments)
 

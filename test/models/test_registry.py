@@ -36,7 +36,7 @@ def test_device(requested: str, cuda: bool, expected: str) -> None:
 
 
 @pytest.mark.parametrize(("requested", "cuda"), [("gpu", True), ("cuda", False), ("cuda:x", True), ("", True)])
-def test_a_device_that_cannot_be_is_refused(requested: str, cuda: bool) -> None:
+def test_unavailable_device_is_refused(requested: str, cuda: bool) -> None:
     with pytest.raises(ConfigurationError, match="device"):
         resolve_device(requested, cuda)
 
@@ -93,7 +93,7 @@ def _not_finite(path: Path) -> None:
         (lambda path: path.mkdir(), "got a folder"),
     ],
 )
-def test_weights_that_cannot_be_used(tmp_path: Path, spoil: object, message: str) -> None:
+def test_weights_that_cannot_be_used_are_refused(tmp_path: Path, spoil: object, message: str) -> None:
     path = tmp_path / "weights.safetensors"
     spoil(path)  # type: ignore[operator]
     with pytest.raises(ModelError, match=message) as error:
@@ -101,7 +101,7 @@ def test_weights_that_cannot_be_used(tmp_path: Path, spoil: object, message: str
     assert str(path) in str(error.value)
 
 
-def test_weights_have_no_weights() -> None:
+def test_models_named_by_a_weights_file_take_no_other_weights() -> None:
     with pytest.raises(ModelError, match=r"compact_depth\.safetensors is a file of weights itself; leave out other"):
         create_depth_estimator(str(DEPTH_WEIGHTS), CPU, Path("other"))
 

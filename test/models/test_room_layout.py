@@ -1,4 +1,4 @@
-"""Walls stand where the floor is seen to end, however the camera looks at it."""
+"""Room layout: walls stand where the floor ends, for any tilt and roll of the camera."""
 
 import math
 
@@ -13,7 +13,7 @@ SIDE = 96  # px, of a view of 90 degrees
 
 
 def camera(down_rad: float, roll_rad: float) -> tuple[Tensor, Tensor]:
-    """Rays (1, 2, H, W) and the floor's normal (1, 3) of a camera that looks down by an angle, and rolled."""
+    """Rays (1, 2, H, W) and the floor's normal (1, 3) of a camera that looks down by an angle and is rolled."""
     x = torch.linspace(-1, 1, SIDE)
     rays = torch.stack([x.expand(SIDE, SIDE), x[:, None].expand(SIDE, SIDE)])[None]
     up = math.cos(down_rad)
@@ -46,7 +46,7 @@ def test_walls_stand_where_the_floor_ends(down_deg: float, roll_deg: float) -> N
     assert seen_foot.median() < 0.02
 
 
-def test_lone_mistakes_and_what_hides_the_floor_change_little() -> None:
+def test_isolated_errors_and_occlusion_of_the_floor_change_little() -> None:
     rays, normal = camera(math.radians(35), 0.0)
     truth, is_floor = room_depth(rays, normal, [(0.0, 1.5)])
     evidence = torch.where(is_floor, 1.0, -1.0)
@@ -57,7 +57,7 @@ def test_lone_mistakes_and_what_hides_the_floor_change_little() -> None:
     assert (depth / truth - 1).abs().mean() < 0.03
 
 
-def test_without_evidence_there_is_the_floor_alone() -> None:
+def test_without_evidence_the_layout_is_the_floor_alone() -> None:
     rays, normal = camera(math.radians(35), 0.0)
     floor = room_depth(rays, normal, [(0.0, 1e9)])[0]
     depth = log_room_depth(torch.zeros(1, SIDE, SIDE), rays, normal).exp() * HEIGHT

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
-from unity_depth_perception.models.compact.object_crops import CROP_PX, MASK_PX, coloured, crop_objects
+from unity_depth_perception.models.compact.object_crops import CROP_PX, MASK_PX, crop_objects, denormalize_colors
 from unity_depth_perception.synthetic.scene import LEAST_VISIBLE_RATIO
 from unity_depth_perception.training.compact.proposals import CropMiner, draw_crops, random_crop
 from unity_depth_perception.training.data.shards import Shard
@@ -67,7 +67,7 @@ def test_random_crops_show_the_image_at_their_centre_and_side() -> None:
     crops = random_crop(crop_objects(image, boxes, torch.ones(40, MASK_PX, MASK_PX)), np.random.default_rng(0))
     cell = (torch.arange(CROP_PX) + 0.5) / CROP_PX - 0.5
     x, y = (crops.center[:, k, None] + cell * crops.side[:, None] for k in range(2))
-    colour = coloured(crops.pixels)
+    colour = denormalize_colors(crops.pixels)
     torch.testing.assert_close(colour[:, 0] * 400, x[:, None].expand(-1, CROP_PX, -1), atol=0.05, rtol=0)
     torch.testing.assert_close(colour[:, 1] * 300, y[:, :, None].expand(-1, -1, CROP_PX), atol=0.05, rtol=0)
     part = crops.side / crop_objects(image, boxes, torch.ones(40, MASK_PX, MASK_PX)).side

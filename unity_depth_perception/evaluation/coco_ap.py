@@ -21,7 +21,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.models.mask_rcnn.paste_masks import MASK_THRESHOLD, windows
+from unity_depth_perception.models.mask_rcnn.paste_masks import MASK_THRESHOLD, mask_windows
 from unity_depth_perception.models.protocols import Candidates, Segmentation
 
 _LEAST_SCORE = 0.005  # of a candidate in a category; lower scores would rank last and change AP little
@@ -90,7 +90,7 @@ class CocoEvaluation:
         """COCO annotations of all candidates of one frame, one for each category of sufficient score."""
         entries = []
         scores = found.scores.tolist()
-        for index, rows, columns, soft in windows(found.masks, found.boxes, found.seen, height, width):
+        for index, rows, columns, soft in mask_windows(found.masks, found.boxes, found.size, height, width):
             mask = np.zeros((height, width), dtype=np.uint8)
             mask[rows, columns] = (soft > MASK_THRESHOLD).cpu().numpy()
             code = _encoded(mask)

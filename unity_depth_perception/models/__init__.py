@@ -1,1 +1,1 @@
-"""Depth and segmentation back ends. Protocols: `models.protocols`; make models with `models.registry`."""
+"""Depth and segmentation models. Protocols: `models.protocols`; creation by name: `models.registry`."""

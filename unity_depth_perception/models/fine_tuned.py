@@ -1,4 +1,4 @@
-"""Depth back ends that `train-depth` wrote: one .safetensors file each, which says by itself what it holds."""
+"""Depth models fine-tuned by `train-depth`: one .safetensors file each, whose description names its network."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _DA3_METRIC = "da3metric-large"
 _LOG = logging.getLogger(__name__)
 
 
-def load_trained(path: Path, device: torch.device, options: DepthOptions) -> DepthEstimator:
-    """The depth back end in a file of `train-depth`; nothing else is needed, no hub and no configuration.
+def load_fine_tuned(path: Path, device: torch.device, options: DepthOptions) -> DepthEstimator:
+    """Load the depth model of a weights file of `train-depth`; it needs neither the hub nor a configuration.
 
     Raises:
-        ModelError: the file cannot be used; it says why.
+        ModelError: the file cannot be read, or is not of a depth model.
     """
     kind = load_description(path).get("kind")
     if kind not in _LOADERS:
@@ -41,7 +41,7 @@ def load_trained(path: Path, device: torch.device, options: DepthOptions) -> Dep
 
 
 def da2_description(variant: Variant) -> dict[str, Any]:
-    """What a file says of a network of Depth Anything V2, so that it can be built from the file alone."""
+    """Description of a Depth Anything V2 network for a weights file, enough to build the network from it."""
     return {
         "kind": DA2_KIND,
         "architecture": asdict(variant.architecture),
@@ -52,7 +52,7 @@ def da2_description(variant: Variant) -> dict[str, Any]:
 
 
 def da3_description() -> dict[str, Any]:
-    """What a file says of the metric network of Depth Anything 3; there is one."""
+    """Description of the metric network of Depth Anything 3 for a weights file; there is only one such network."""
     return {"kind": DA3_KIND, "network": _DA3_METRIC, **_origin(DA3_VARIANTS[_DA3_METRIC].published)}
 
 
@@ -82,8 +82,9 @@ def _da2(
 def _da3(
     path: Path, state: dict[str, Tensor], description: dict[str, Any], device: torch.device, options: DepthOptions
 ) -> DepthEstimator:
-    from unity_depth_perception.models.depth_anything_3.estimator import estimator_of, fill_da3_network
+    from unity_depth_perception.models.depth_anything_3.estimator import estimator_of
     from unity_depth_perception.models.depth_anything_3.network import build_network
+    from unity_depth_perception.models.depth_anything_3.weights import fill_da3_network
 
     if description.get("network") != _DA3_METRIC:
         raise ModelError(f"{path}: expected weights of {_DA3_METRIC}, its metadata says {description.get('network')!r}")

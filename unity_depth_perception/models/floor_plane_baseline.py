@@ -1,6 +1,6 @@
-"""A depth estimator that looks at no pixel: the floor as the mean camera sees it.
+"""Baseline depth that ignores the image: a flat floor below a camera of median height and pitch.
 
-What it scores is what a network would score that learned nothing but the cameras' usual height and pitch.
+Its accuracy is that of a network which learned nothing but the usual height and pitch of the cameras.
 """
 
 from __future__ import annotations
@@ -19,12 +19,12 @@ from unity_depth_perception.models.protocols import DepthPrediction
 
 @dataclass(frozen=True)
 class FloorPlane:
-    """A level camera above a floor, looking down; no roll.
+    """Flat floor seen by a camera without roll.
 
     Attributes:
         height_m: of the camera above the floor.
         pitch_rad: of the optical axis below the horizon.
-        far_m: planar depth of everything at or above the horizon, and the most that the floor can have (walls).
+        far_m: upper bound of the planar depth, also used at and above the horizon (where walls are).
     """
 
     height_m: float
@@ -41,7 +41,7 @@ VIRTUAL_UNITY_FLOOR = FloorPlane(height_m=0.410, pitch_rad=0.664, far_m=1.24)
 
 
 class FloorPlaneEstimator:
-    """The floor-plane baseline behind the DepthEstimator protocol."""
+    """Depth estimator of the floor-plane baseline."""
 
     name = "floor-plane"
     proposer = None
@@ -53,12 +53,12 @@ class FloorPlaneEstimator:
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
-        """The same floor for every image of this camera.
+        """Depth of the floor; the same for every image of this camera.
 
-        A pixel's ray (x, y, 1) of the optical frame sinks by y cos(pitch) + sin(pitch) per metre of planar depth,
-        and meets the floor after sinking by the camera's height.
+        The ray (x, y, 1) of a pixel descends by y cos(pitch) + sin(pitch) per metre of planar depth; it meets the floor
+        where it has descended by the camera's height.
         """
         y = (torch.arange(camera.height, dtype=torch.float32, device=self.device) - camera.cy) / camera.fy
-        sinking = y * math.cos(self._floor.pitch_rad) + math.sin(self._floor.pitch_rad)
-        depth_m = self._floor.height_m / sinking.clamp(min=self._floor.height_m / self._floor.far_m)
+        descent = y * math.cos(self._floor.pitch_rad) + math.sin(self._floor.pitch_rad)
+        depth_m = self._floor.height_m / descent.clamp(min=self._floor.height_m / self._floor.far_m)
         return DepthPrediction(depth_m[:, None].expand(camera.height, camera.width).contiguous(), is_metric=True)

@@ -1,11 +1,11 @@
-"""Where relative depth gets its metres from; metric depth is left alone.
+"""Scale of relative depth: one factor from the network's unit to metres. Metric depth is not changed.
 
-none            nowhere: relative depth is refused, so that it never leaves under a metric name
-fixed           a known number of metres per unit: for a model, a camera and a scene that were calibrated together
-median_to_pose  the floor: the median of its points is put as far below the camera as the camera's pose says, the floor
-                being the plane z = 0 of the pose's world. A new factor for each frame, as the unit differs in each
+none            no scale: relative depth is refused, so that it is never published as metres
+fixed           a known number of metres per unit, for a model, camera and scene that were calibrated together
+median_to_pose  from the camera's height: the floor's points are scaled so that their plane lies as far below the camera
+                as the plane z = 0 does according to the camera's pose; a new factor in each frame, as the unit changes
 
-One factor makes metres of depth that is right but for its unit, which is what the any-view models promise for one view.
+One factor suffices for depth that is correct up to scale, as that of the any-view models is for a single view.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ SCALES = ("none", "median_to_pose", "fixed")
 
 @dataclass(frozen=True)
 class DepthScale:
-    """A source of scale, one of SCALES, and the metres per unit of `fixed`."""
+    """Source of scale, one of SCALES, and the metres per unit if it is `fixed`."""
 
     source: str = "none"
     metres_per_unit: float = 1.0
@@ -39,7 +39,7 @@ class DepthScale:
             raise ConfigurationError(f"expected metres per unit > 0, got {self.metres_per_unit}")
 
     def require_metres(self, is_metric: bool) -> None:
-        """Raise ModelError where depth is relative and gets no metres here either."""
+        """Raise ModelError if depth is relative and there is no source of scale."""
         if not is_metric and self.source == "none":
             raise ModelError(
                 "expected metric depth for distances, got relative depth; choose a metric model (da3metric-large), or "
@@ -53,11 +53,11 @@ class DepthScale:
         camera: Camera,
         world_from_camera: NDArray[np.float64] | None,
     ) -> DepthPrediction:
-        """Depth in metres: as it is where it is metric, else scaled.
+        """Depth in metres: unchanged if it is metric, else scaled.
 
         Args:
             depth: of one frame.
-            instances: (H, W) instance image, so that objects are not taken for the floor.
+            instances: (H, W) instance image; its objects are excluded from the fit of the floor.
             camera: intrinsics of the frame.
             world_from_camera: (4, 4) pose of the frame in a world with z up, if known.
 
@@ -77,7 +77,7 @@ class DepthScale:
 def _from_pose(
     depth: Tensor, instances: Tensor, camera: Camera, world_from_camera: NDArray[np.float64] | None
 ) -> float:
-    """Metres per unit: the camera's height over z = 0 by its height over the floor in the depth."""
+    """Metres per unit: the camera's height above z = 0 over its height above the floor in the relative depth."""
     if world_from_camera is None:
         raise InputError("scale median_to_pose: this frame has no camera pose; publish camera_pose, or choose fixed")
     height_m = float(world_from_camera[2, 3])

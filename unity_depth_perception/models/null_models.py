@@ -1,4 +1,4 @@
-"""Null models, for a node that has only one of the two stages: no depth anywhere, no object anywhere."""
+"""Null models, for a pipeline with only one of the two stages: depth NaN everywhere, or no objects."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unity_depth_perception.models.protocols import DepthPrediction, Segmentatio
 
 
 class NullDepth:
-    """A depth estimator that knows no depth."""
+    """Depth estimator whose depth is NaN everywhere."""
 
     name = "none"
     proposer = None
@@ -29,7 +29,7 @@ class NullDepth:
 
 
 class NullSegmenter:
-    """A segmenter that finds no object."""
+    """Segmenter that finds no objects."""
 
     name = "none"
     proposer = None

@@ -1,4 +1,4 @@
-"""Object proposals: where objects may be in an image, as segmentation and metric depth read them."""
+"""Object proposals: candidate objects in an image, an input of both compact segmentation and compact depth."""
 
 from __future__ import annotations
 
@@ -17,14 +17,13 @@ Gravity = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ObjectProposals:
-    """N places in an image where an object may be. Crops come twice: of the image, then of its mirror image.
+    """N candidate objects of one image. Crops come twice: from the image, then from its mirror image.
 
     Attributes:
-        detections: boxes of Mask R-CNN, in the image at the size that the network sees.
+        detections: boxes of Mask R-CNN, in the image at the network's input size.
         masks: (N, 28, 28) soft masks 0..1, each stretched over its box.
-        probabilities: (N, 1 + C) that the place holds no object, and of each category.
-        categories: C names.
-        crops: the 2 N places cut out, N of the image and then N of its mirror image.
+        probabilities: (N, 1 + C) of the crop classifier: background (no object), then each category.
+        crops: 2 N crops: N of the image, then N of its mirror image.
         intrinsics: (2 N, 4) fx, fy, cx, cy [px] of the image that each crop is of.
         gravity: (2 N, 3) unit vector of gravity in the optical frame of each crop's image; zeros where it is unknown.
     """
@@ -32,7 +31,6 @@ class ObjectProposals:
     detections: Detections
     masks: Tensor
     probabilities: Tensor
-    categories: tuple[str, ...]
     crops: Crops
     intrinsics: Tensor
     gravity: Tensor

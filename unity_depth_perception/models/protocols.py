@@ -17,16 +17,16 @@ from unity_depth_perception.models.object_proposals import Gravity, ObjectPropos
 
 @dataclass(frozen=True)
 class DepthPrediction:
-    """Depth of one frame, on the model's device. What a back end does not give is None.
+    """Depth of one frame, on the model's device. What a model does not predict is None.
 
     Attributes:
         depth_m: (H, W) float32 planar depth at the image's size; NaN invalid, +Inf sky. Metres if `is_metric`.
         is_metric: whether `depth_m` is in metres.
-        confidence: (H, W) float32, larger is surer.
-        intrinsics: (3, 3) float32 [px] that the back end predicted, for the image's size and with pixel centres at
-            integers; still on the device, so that it costs nothing where nobody looks.
-        scatter_ratio: how far depths of objects are expected to scatter, over their distance, where the floor's do not
-            show it: one that is a plane by construction shows nothing.
+        confidence: (H, W) float32, higher is more confident.
+        intrinsics: (3, 3) float32 [px] predicted by the model, for the image's size, pixel centres at integers; on the
+            device, so that it is not downloaded unless used.
+        scatter_ratio: expected error of an object's depth over its distance, for models whose depth of the floor is a
+            plane by construction, so that its residuals do not show the error.
     """
 
     depth_m: Tensor
@@ -53,10 +53,10 @@ class ViewsPrediction:
 
     Attributes:
         depth_m: (N, H, W) float32 planar depth on the model's device; NaN invalid, +Inf sky. Metres if `is_metric`.
-        confidence: (N, H, W) float32, larger is surer.
-        cameras: N intrinsics for the images' size: those that were given, or predicted ones.
-        world_from_camera: (N, 4, 4) float64 poses of the optical frames: those that were given, or predicted ones, in
-            the unit of `depth_m` and in a world of the network's own; positions are NaN where that unit is unknown.
+        confidence: (N, H, W) float32, higher is more confident.
+        cameras: N intrinsics for the images' size, given or predicted.
+        world_from_camera: (N, 4, 4) float64 poses of the optical frames, given or predicted; predicted ones are in the
+            unit of `depth_m` and in an arbitrary world frame, their positions NaN where that unit is unknown.
         is_metric: whether depth and poses are in metres.
     """
 
@@ -69,22 +69,22 @@ class ViewsPrediction:
 
 @dataclass(frozen=True)
 class Candidates:
-    """All N places where a segmentation network took an object into account, on its device.
+    """All N detections of a segmentation network, low scores included, on its device.
 
-    An instance image shows what is likely enough, once, and of its likeliest category. How well a network ranks what it
-    finds (average precision) these tell, down to the unlikely, and of every category.
+    An instance image holds only detections above a threshold, without overlaps and with one category each. Average
+    precision needs all detections, with a score for every category.
 
     Attributes:
         masks: (N, M, M) 0..1, each stretched over its box; they may overlap.
-        boxes: (N, 4) x_min, y_min, x_max, y_max [px], max exclusive, in the image that the network saw.
-        seen: height and width of that image.
+        boxes: (N, 4) x_min, y_min, x_max, y_max [px], max exclusive, in the network's input image.
+        size: height and width of the network's input image [px].
         scores: (N, C) 0..1 of each category.
         categories: C names.
     """
 
     masks: Tensor
     boxes: Tensor
-    seen: tuple[int, int]
+    size: tuple[int, int]
     scores: Tensor
     categories: tuple[str, ...]
 
@@ -94,10 +94,10 @@ class Segmentation:
     """Instances of one frame, on the model's device; object k has value k + 1 in the instance image.
 
     Attributes:
-        instances: (H, W) uint8 or int32 instance image, 0 = background; a pixel is of one of them at most.
+        instances: (H, W) uint8 or int32 instance image, 0 = background.
         categories: N category names.
         scores: N scores, 0..1.
-        candidates: what else was taken into account, where the back end tells.
+        candidates: all detections of the network, if the model provides them.
     """
 
     instances: Tensor
@@ -115,7 +115,7 @@ class Segmentation:
             raise InputError(f"expected one score per category, got {len(self.categories)} and {len(self.scores)}")
 
     def only(self, kept: Tensor) -> Segmentation:
-        """The instances with indices `kept` (K,) int64, numbered anew in this order; the candidates stay."""
+        """The instances with indices `kept` (K,) int64, renumbered in this order; `candidates` is unchanged."""
         numbers = torch.zeros(len(self.categories) + 1, dtype=self.instances.dtype, device=self.instances.device)
         numbers[kept + 1] = torch.arange(1, len(kept) + 1, dtype=numbers.dtype, device=numbers.device)
         order = kept.tolist()
@@ -128,7 +128,7 @@ class Segmentation:
 
 
 class ObjectProposer(Protocol):
-    """A network that proposes objects, loaded and on its device."""
+    """A network that proposes candidate objects; loaded, on its device."""
 
     device: torch.device
 
@@ -138,10 +138,10 @@ class ObjectProposer(Protocol):
 
 
 class DepthEstimator(Protocol):
-    """A monocular depth network, loaded and on its device.
+    """A monocular depth network; loaded, on its device.
 
     Attributes:
-        proposer: the network whose proposals `infer` reads; None if it reads none.
+        proposer: the network whose proposals `infer` uses; None if it uses none.
     """
 
     name: str
@@ -153,13 +153,13 @@ class DepthEstimator(Protocol):
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
-        """Predict depth. A network makes use of what it can and ignores the rest.
+        """Predict depth of one image. A model ignores the optional arguments that it has no use for.
 
         Args:
             image: (H, W, 3) uint8 RGB on `device`.
             camera: intrinsics of the image, same size.
             gravity: (3,) float64 unit vector of gravity in the optical frame, if known.
-            proposals: what `proposer` proposed for this image; None: the estimator asks its proposer itself.
+            proposals: of `proposer` for this image; None: the estimator calls its proposer itself.
 
         Raises:
             PoseError: the image contradicts `gravity`.
@@ -168,11 +168,11 @@ class DepthEstimator(Protocol):
 
 
 class Segmenter(Protocol):
-    """An instance segmentation network, loaded and on its device.
+    """An instance segmentation network; loaded, on its device.
 
     Attributes:
-        categories: names of what it tells apart.
-        proposer: the network whose proposals `infer` reads; None if it reads none.
+        categories: names of the categories that it predicts.
+        proposer: the network whose proposals `infer` uses; None if it uses none.
     """
 
     name: str
@@ -185,12 +185,12 @@ class Segmenter(Protocol):
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> Segmentation:
-        """Segment objects. A network makes use of what it can and ignores the rest.
+        """Segment objects of one image. A model ignores the optional arguments that it has no use for.
 
         Args:
             image: (H, W, 3) uint8 RGB on `device`.
             camera: intrinsics of the image, same size.
             gravity: (3,) float64 unit vector of gravity in the optical frame, if known.
-            proposals: what `proposer` proposed for this image; None: the segmenter asks its proposer itself.
+            proposals: of `proposer` for this image; None: the segmenter calls its proposer itself.
         """
         ...

@@ -1,4 +1,4 @@
-"""Models by name. A new back end is one line here; its module is imported when it is asked for."""
+"""Depth and segmentation models by name. A new model is one line here; its module is imported on first use."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from unity_depth_perception.models.compact.depth import DEPTH_WEIGHTS, CompactDe
 from unity_depth_perception.models.compact.segmentation import CompactSegmenter
 from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS
 from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS
-from unity_depth_perception.models.fine_tuned import load_trained
+from unity_depth_perception.models.fine_tuned import load_fine_tuned
 from unity_depth_perception.models.metric_scale import DepthScale
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
 from unity_depth_perception.models.runtime.options import DepthOptions
 
 
 class DepthFactory(Protocol):
-    """Loads a depth back end of a family by its name."""
+    """Function that loads a depth model of one family by its name."""
 
     def __call__(
         self, name: str, device: torch.device, weights: Path | None, options: DepthOptions
@@ -63,42 +63,42 @@ _NO_SCALE = DepthScale()
 
 
 def depth_model_names() -> tuple[str, ...]:
-    """Names that `create_depth_estimator` takes."""
+    """Names that `create_depth_estimator` accepts."""
     return tuple(_DEPTH)
 
 
 def segmentation_model_names() -> tuple[str, ...]:
-    """Names that `create_segmenter` takes."""
+    """Names that `create_segmenter` accepts."""
     return _SEGMENTATION
 
 
 def create_depth_estimator(
     name: str, device: torch.device, weights: Path | None = None, options: DepthOptions = _DEFAULTS
 ) -> DepthEstimator:
-    """Load a depth back end by name, or weights of `train-depth` by path.
+    """Load a depth model by name, or from a weights file of `train-depth` by its path.
 
     Args:
         name: one of `depth_model_names`, or the path of a .safetensors file of `train-depth`.
         device: where it runs.
-        weights: file or folder of the weights; else the embedded or the published ones are taken.
-        options: how it runs.
+        weights: file or folder of weights that replace the embedded or published ones.
+        options: input size, precision and acceleration.
 
     Raises:
-        ModelError: unknown name, or weights that cannot be had or used.
+        ModelError: the name is unknown, or the weights cannot be obtained or loaded.
     """
     require_known_depth_model(name)
     if name in _DEPTH:
         return _DEPTH[name](name, device, weights, options)
     if weights is not None:
         raise ModelError(f"the depth model {name} is a file of weights itself; leave out {weights}")
-    return load_trained(Path(name), device, options)
+    return load_fine_tuned(Path(name), device, options)
 
 
 def create_segmenter(name: str, device: torch.device) -> Segmenter:
-    """Load a segmentation back end by name, or a checkpoint of `train-segmentation` by path.
+    """Load a segmenter by name, or from a weights file of `train-segmentation` by its path.
 
     Raises:
-        ModelError: unknown name, or weights that cannot be used.
+        ModelError: the name is unknown, or the weights cannot be loaded.
     """
     _require_known(name, "segmentation", segmentation_model_names())
     if name in _SEGMENTATION:
@@ -111,10 +111,10 @@ def create_segmenter(name: str, device: torch.device) -> Segmenter:
 
 
 def require_usable(depth_model: str | None, segmentation_model: str | None, scale: DepthScale = _NO_SCALE) -> None:
-    """Look at the models of a pipeline before anything loads; None: that stage has no model.
+    """Check the names of a pipeline's models before anything is loaded; None: that stage has no model.
 
     Raises:
-        ModelError: a name is unknown, or depth would be relative and gets no scale.
+        ModelError: a name is unknown, or depth would be relative and there is no source of scale.
     """
     if depth_model is not None:
         require_known_depth_model(depth_model)
@@ -124,12 +124,12 @@ def require_usable(depth_model: str | None, segmentation_model: str | None, scal
 
 
 def is_metric(depth_model: str) -> bool:
-    """Whether a depth model, by its name or path, gives metres by itself."""
+    """Whether a depth model, given by name or path, predicts metres for a single view."""
     return depth_model not in DA3_VARIANTS or DA3_VARIANTS[depth_model].kind.is_metric
 
 
 def require_known_depth_model(name: str) -> None:
-    """Raise ModelError unless `name` is a depth model or the path of one; for a check before anything loads."""
+    """Raise ModelError unless `name` is that of a depth model or ends in .safetensors; nothing is loaded."""
     _require_known(name, "depth", depth_model_names())
 
 

@@ -52,7 +52,7 @@ def create(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Create:
 
 class TestDepthAnything3Metric(TrainableLaws):
     def modules(self, estimator: Any) -> tuple[nn.Module, ...]:
-        return (estimator.branch,)
+        return (estimator.network,)
 
 
 def test_depth_is_proportional_to_the_focal_length(create: Create, folder: Path) -> None:

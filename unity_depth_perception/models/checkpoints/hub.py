@@ -1,4 +1,4 @@
-"""Published weights: from a local file or folder, the Hugging Face cache, or the hub. Nothing is ever unpickled."""
+"""Published weights, from a local file or folder, the Hugging Face cache or the hub. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from torch import Tensor
 from unity_depth_perception.core.errors import ModelError
 
 WEIGHTS_FILE = "model.safetensors"
-"""The name of the weights in a repository of the hub, and so in a local folder."""
+"""File name of the weights in a repository of the hub, and in a local folder."""
 _LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Published:
-    """Where weights are published, and on what terms."""
+    """Weights published on the Hugging Face hub: repository and licence."""
 
     hub_id: str
     licence: str = "Apache-2.0"
@@ -35,12 +35,12 @@ class Published:
 
 
 def locate_weights(published: Published, local: Path | None = None) -> Path:
-    """The weights file: `local`, or the one in the folder `local`, or from the cache of the hub, or downloaded.
+    """Path of the weights file: `local` (a file, or a folder with it), else from the hub's cache, else downloaded.
 
-    HF_HUB_OFFLINE=1 keeps off the network; HF_HOME moves the cache. Says so where the licence is non-commercial.
+    HF_HUB_OFFLINE=1 forbids the download; HF_HOME moves the cache. A non-commercial licence is logged as a warning.
 
     Raises:
-        ModelError: there are no weights; it names the hub id, where it was looked for, and what to do.
+        ModelError: there are no weights; the message names the hub id, the places searched and what to do.
     """
     path = _from_hub(published) if local is None else _on_disk(published, local)
     if published.is_non_commercial:
@@ -49,10 +49,10 @@ def locate_weights(published: Published, local: Path | None = None) -> Path:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """The tensors of a .safetensors file, or of a .pth file, which is read with weights_only=True.
+    """Tensors by name of a .safetensors file, or of a .pth file, which is read with weights_only=True.
 
     Raises:
-        ModelError: the file is truncated, of another kind, or holds anything but tensors by name.
+        ModelError: the file is truncated, of another kind, or holds anything else than tensors by name.
     """
     try:
         state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
@@ -60,10 +60,10 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         raise _unreadable(path, error) from None
     except zipfile.BadZipFile as error:
         raise _unreadable(path, error) from None
-    except pickle.UnpicklingError:  # torch's own message advises to unpickle it nevertheless
+    except pickle.UnpicklingError:  # torch's own message advises unpickling, which is unsafe
         raise ModelError(
-            f"{path}: expected a checkpoint of nothing but tensors; this file is none, or holds what would have to be "
-            "unpickled, which could run anything; fetch it again, as .safetensors where there is one"
+            f"{path}: expected a checkpoint that holds tensors alone; this file is none, or holds objects that would "
+            "have to be unpickled, which can run any code; fetch it again, as .safetensors where there is one"
         ) from None
     if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
         raise ModelError(f"{path}: expected tensors by name (a state dict), got something else")
@@ -81,7 +81,7 @@ def _from_hub(published: Published) -> Path:
     from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
-    try:  # the cache first: a start without a network waits for nothing
+    try:  # the cache first: without a network, no wait for a timeout
         return Path(hf_hub_download(published.hub_id, WEIGHTS_FILE, local_files_only=True))
     except (EntryNotFoundError, OSError):
         pass

@@ -1,4 +1,4 @@
-"""Weights files: safetensors with their description in the metadata. Nothing is ever unpickled."""
+"""Weights files of this package: safetensors with a JSON description in the metadata. Nothing is ever unpickled."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from unity_depth_perception.core.errors import ModelError
 EMBEDDED = Path(__file__).parents[1] / "weights"
 """Folder of the weights that ship with the package."""
 _KEY = "unity_depth_perception"
-_RENAMED = (  # tensors of files that version 0.1 wrote
+_RENAMED = (  # names of tensors in files of version 0.1, and today's
     (re.compile(r"^second_look\."), "crop_classifier."),
     (re.compile(r"^yardstick\."), "cube_scale."),
     (re.compile(r"^(crop_classifier|cube_scale)\.encoder\.look\."), r"\1.encoder.convolutions."),
@@ -28,18 +28,18 @@ _RENAMED = (  # tensors of files that version 0.1 wrote
 
 
 def save_weights(path: Path, state: Mapping[str, Tensor], description: Mapping[str, Any]) -> None:
-    """Write a state dict, filters and matrices as float16, with a JSON description."""
+    """Write a state dict with a JSON description; tensors of two or more dimensions are stored as float16."""
     tensors = {
         name: (value.half() if value.is_floating_point() and value.ndim > 1 else value).contiguous().cpu()
         for name, value in state.items()  # vectors stay float32: a running variance may exceed float16's range
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(tensors, path, metadata={_KEY: json.dumps(dict(description))})
-    path.chmod(0o644)  # safetensors leaves it to its owner alone
+    path.chmod(0o644)  # safetensors creates files that only their owner can read
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The state dict, floats as float32, and the description.
+    """State dict, floats as float32 and under today's names, and description of a weights file.
 
     Raises:
         ModelError: the file is missing, truncated, not safetensors, or not written by `save_weights`.
@@ -51,14 +51,14 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _current_name(name: str) -> str:
-    """The name that a tensor of a weights file has in today's networks."""
+    """Name in today's networks of a tensor in a weights file, which may be of version 0.1."""
     for pattern, replacement in _RENAMED:
         name = pattern.sub(replacement, name)
     return name
 
 
 def load_description(path: Path) -> dict[str, Any]:
-    """The description alone, without reading the tensors.
+    """Description of a weights file, without reading the tensors.
 
     Raises:
         ModelError: as `load_weights`.
@@ -97,18 +97,18 @@ def _opened(path: Path) -> Iterator[Any]:
 
 
 def fill_network(network: nn.Module, state: Mapping[str, Tensor], source: Path) -> None:
-    """Load a state dict; every name and shape must fit.
+    """Load a state dict strictly: every name and shape must match.
 
-    Of a tensor that the network holds under several names, safetensors keeps one: any of them will do.
+    safetensors stores a tensor that a network holds under several names once; any one of the names is accepted.
 
     Raises:
-        ModelError: names the file and the first mismatch.
+        ModelError: a tensor is missing, unexpected, of another shape or not finite; the message names file and tensor.
     """
     expected = network.state_dict(keep_vars=True)
-    held_as = {id(value): name for name, value in expected.items() if name in state}
+    stored_name = {id(value): name for name, value in expected.items() if name in state}
     complete = dict(state)
     for name, value in expected.items():
-        given = state.get(held_as.get(id(value), name))
+        given = state.get(stored_name.get(id(value), name))
         if given is None:
             raise ModelError(
                 f"{source}: expected a tensor {name} of shape {tuple(value.shape)}, but the file has none: "
@@ -120,25 +120,25 @@ def fill_network(network: nn.Module, state: Mapping[str, Tensor], source: Path) 
                 "these weights are of another network"
             )
         complete[name] = given
-    foreign = [name for name in state if name not in expected]
-    if foreign:
-        raise ModelError(f"{source}: unexpected tensor {foreign[0]}: these weights are of another network")
+    unexpected = [name for name in state if name not in expected]
+    if unexpected:
+        raise ModelError(f"{source}: unexpected tensor {unexpected[0]}: these weights are of another network")
     if not all(torch.isfinite(value).all() for value in state.values() if value.is_floating_point()):
         raise ModelError(f"{source}: the weights hold NaN or infinity; fetch or train them again")
     network.load_state_dict(complete)
 
 
 def check_kind(description: Mapping[str, Any], kind: str, source: Path) -> None:
-    """Raise ModelError unless a description is of weights of a kind."""
+    """Raise ModelError unless a description names this kind of weights, such as compact-depth."""
     if description.get("kind") != kind:
         raise ModelError(f"{source}: expected weights of kind {kind}, got {description.get('kind')!r}")
 
 
 def categories_of(description: Mapping[str, Any], source: Path) -> tuple[str, ...]:
-    """Names of the categories that a segmentation tells apart.
+    """Category names in the description of segmentation weights.
 
     Raises:
-        ModelError: the description has none.
+        ModelError: it has none, or something else in their place.
     """
     categories = description.get("categories")
     if not (isinstance(categories, list) and categories and all(isinstance(name, str) for name in categories)):
@@ -146,15 +146,15 @@ def categories_of(description: Mapping[str, Any], source: Path) -> tuple[str, ..
     return tuple(categories)
 
 
-def input_area_px(description: Mapping[str, Any], source: Path, otherwise: int) -> int:
-    """Pixels of the image that a segmentation looks at: `input_size` squared, where the description has it.
+def input_area_px(description: Mapping[str, Any], source: Path, default: int) -> int:
+    """Area [px] of a segmentation network's input: the square of the description's `input_size`, else `default`.
 
     Raises:
-        ModelError: it has one that cannot be.
+        ModelError: `input_size` is not a whole number from 32 to 4096.
     """
     side = description.get("input_size")
     if side is None:
-        return otherwise
+        return default
     if not isinstance(side, int) or not 32 <= side <= 4096:
         raise ModelError(f"{source}: expected an input_size of 32 to 4096 px in the metadata, got {side!r}")
     return side * side

@@ -1,1 +1,1 @@
-"""The embedded models: small networks trained on virtual Unity, shipped with the package."""
+"""The embedded depth and segmentation models: small networks trained on virtual Unity, shipped with the package."""

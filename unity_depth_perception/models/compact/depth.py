@@ -1,4 +1,4 @@
-"""The embedded metric depth: small networks trained on virtual Unity, shipped with the package."""
+"""The `compact` metric depth: a dense network scaled by the ground plane that the cubes in sight give."""
 
 from __future__ import annotations
 
@@ -18,17 +18,16 @@ from unity_depth_perception.models.compact.cube_scale import CubeScaleNetwork
 from unity_depth_perception.models.compact.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, flip_direction
 from unity_depth_perception.models.compact.object_proposer import embedded_proposer
-from unity_depth_perception.models.image_size import processing_size
-from unity_depth_perception.models.mask_rcnn.paste_masks import resized
+from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.ops.geometry import pixel_rays
 
 DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
 DEPTH_AREA_PX = 256 * 256
-_SCATTER_RATIO = 0.02  # median relative error of the objects' median depths, where the ground plane is right
-_MAX_TILT_RAD = math.radians(60)  # the network's ground-plane guess is off by at most 35 degrees, even straight down
-_CONFIDENT_LOG_SIGMA = -0.8  # a guess with less may contradict a pose; a blank image's guess has more
+_SCATTER_RATIO = 0.02  # median relative error of the objects' median depths where the ground plane is right
+_MAX_TILT_RAD = math.radians(60)  # the dense network's estimate is off by 35 degrees at most, even straight down
+_CONFIDENT_LOG_SIGMA = -0.8  # only estimates below may contradict a pose; that of a blank image is above
 
 
 class CompactDepth:
@@ -38,7 +37,7 @@ class CompactDepth:
         """Load the networks.
 
         Raises:
-            ModelError: the file cannot be used; it says why.
+            ModelError: the file cannot be read, or is of another kind; the message says why.
         """
         state, description = load_weights(weights)
         check_kind(description, "compact-depth", weights)
@@ -47,8 +46,6 @@ class CompactDepth:
         fill_network(networks, state, weights)
         networks.to(device).to(memory_format=torch.channels_last).eval()
         self.proposer = embedded_proposer(device)
-        cubes = [1 + index for index, name in enumerate(self.proposer.categories) if name.endswith("_cube")]
-        self._cubes = torch.tensor(cubes, device=device)  # columns of `ObjectProposals.probabilities`
         self.name = "compact" if weights == DEPTH_WEIGHTS else str(weights)
         self.device = device
 
@@ -64,16 +61,16 @@ class CompactDepth:
         Flip test-time augmentation: the geometric mean of the depths in the image and in its mirror image.
         """
         width, height = processing_size(camera.width, camera.height, DEPTH_AREA_PX)
-        seen = camera.resized(width, height)
-        x, y = pixel_rays(seen, self.device)
+        network_camera = camera.resized(width, height)
+        x, y = pixel_rays(network_camera, self.device)
         rays = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
-        small = resized(image, width, height)
+        small = resize_image(image, width, height)
         rays = torch.cat([rays, rays.flip(3) * rays.new_tensor([-1.0, 1.0])[:, None, None]])
         encoding = self.network.encode(torch.cat([small, small.flip(3)]), rays)
         if gravity is not None:
             _require_plausible(gravity, encoding.floor)
         found = proposals or self.proposer.propose(image, camera, gravity)
-        log_unit = math.log(seen.focal_px / CANONICAL_FOCAL_PX)
+        log_unit = math.log(network_camera.focal_px / CANONICAL_FOCAL_PX)
         normal, log_height = self._ground_plane(encoding.floor.scaled(log_unit), found, gravity)
         normals = torch.stack([normal, flip_direction(normal)])
         log_ratio, _ = self.network.decode(encoding, rays, normals)
@@ -83,30 +80,29 @@ class CompactDepth:
         return DepthPrediction(depth_m, is_metric=True, scatter_ratio=_SCATTER_RATIO)
 
     def _ground_plane(
-        self, guess: GroundPlaneEstimates, proposals: ObjectProposals, gravity: Gravity | None
+        self, dense: GroundPlaneEstimates, proposals: ObjectProposals, gravity: Gravity | None
     ) -> tuple[Tensor, Tensor]:
-        """Normal (3,) and log height () of the ground plane, fused from the proposals' cubes and the network's guess.
+        """Normal (3,) and log height () of the ground plane, fused from the proposals and the dense network's estimate.
 
-        Each cube's estimate is weighted by the probability that the proposal is a cube.
+        Objects that are not cubes have a high expected error. Without proposals the dense network's estimate decides.
         """
         estimates = self.cube_scale(proposals.crops, proposals.intrinsics, proposals.gravity).floor
-        is_cube = proposals.probabilities[:, self._cubes].sum(dim=1).repeat(2)
         is_flipped = torch.cat([torch.arange(2, device=self.device), proposals.crops.image_of]) == 1
-        both = GroundPlaneEstimates.concatenate([guess, estimates]).unflip(is_flipped)
-        normal, log_height = both.fuse(torch.cat([torch.ones_like(guess.log_sigma), is_cube]))
+        normal, log_height = GroundPlaneEstimates.concatenate([dense, estimates]).unflip(is_flipped).fuse()
         return normal if gravity is None else torch.tensor(gravity, dtype=torch.float32, device=self.device), log_height
 
 
-def _require_plausible(gravity: NDArray[np.float64], guesses: GroundPlaneEstimates) -> None:
-    """Refuse a direction of gravity that the network's confident ground-plane guesses contradict."""
-    normal, _ = guesses.unflip(torch.arange(2, device=guesses.normal.device) == 1).fuse()
-    guess = normal.double().cpu().numpy()
-    tilt_rad = math.acos(min(1.0, max(-1.0, float(guess @ gravity))))
-    if tilt_rad > _MAX_TILT_RAD and float(guesses.log_sigma.mean()) < _CONFIDENT_LOG_SIGMA:
+def _require_plausible(gravity: Gravity, dense: GroundPlaneEstimates) -> None:
+    """Raise PoseError if the dense network's ground plane is confident and far from a given direction of gravity."""
+    normal, _ = dense.unflip(torch.arange(2, device=dense.normal.device) == 1).fuse()
+    estimate = normal.double().cpu().numpy()
+    tilt_rad = math.acos(min(1.0, max(-1.0, float(estimate @ gravity))))
+    if tilt_rad > _MAX_TILT_RAD and float(dense.log_sigma.mean()) < _CONFIDENT_LOG_SIGMA:
         raise PoseError(
             f"the camera's pose says that down is {_listed(gravity)} in the image's optical frame (x right, y down, "
             f"z forward), but the floor seems to be {math.degrees(tilt_rad):.0f} degrees off that, down being "
-            f"{_listed(guess)}: expected the pose of the optical frame, not of the camera's body, in a world with z up"
+            f"{_listed(estimate)}: expected the pose of the optical frame, not of the camera's body, in a world with z "
+            "up"
         )
 
 

@@ -1,14 +1,15 @@
 """The dense network of the `compact` depth model: a convolutional encoder-decoder with attention at its coarsest level
 and, in the decoder, within each column of pixels.
 
-Inputs are colour and, as two more channels, each pixel's viewing ray. The decoder is given the direction of gravity and
-predicts depth as a multiple of the camera's height above the ground plane, and which pixels show the floor. Where the
-floor ends, walls begin (room_layout.py): a pixel's depth is a mean of the predicted depth and that of the room layout,
-weighted by a last layer's trust in the layout. No length in metres enters or leaves the decoder. Gravity and height
-come from the proposed cubes (cube_scale.py) and from the encoder's own guess, which counts as one more estimate. That
-guess alone is in metres, for a canonical focal length: metres = guess * f / CANONICAL_FOCAL_PX, f being the focal
-length at the network's resolution. What covers n pixels then has one canonical distance, whatever the lens (Metric3D,
-Yin et al., ICCV 2023: "label transformation").
+Inputs are the colours and, as two more channels, the viewing ray of each pixel. Given the direction of gravity, the
+decoder predicts depth in units of the camera's height above the ground plane, and class probabilities, among them the
+floor's. From these follows a room layout, vertical walls around the floor (room_layout.py); the log depth of a pixel is
+the mean of the directly predicted one and the layout's, weighted by the layout's trust, a last layer's output. The
+decoder knows no metres: gravity and height come from the proposed cubes (cube_scale.py) and from the encoder's own
+ground-plane estimate, which is one more estimate beside the cubes'. Its heights are canonical, those of a camera whose
+focal length is CANONICAL_FOCAL_PX: metres = height * f / CANONICAL_FOCAL_PX, with f [px] at the network's input size.
+An object that covers n pixels then has the same canonical distance through every lens (Metric3D, Yin et al., ICCV 2023:
+"label transformation").
 """
 
 from __future__ import annotations
@@ -20,28 +21,28 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
+from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, decode_normal
 from unity_depth_perception.models.compact.layers import attention_layer, conv_block, encoder_stages
-from unity_depth_perception.models.compact.room_layout import along, log_room_depth
+from unity_depth_perception.models.compact.room_layout import component_along, log_room_depth
 
 CANONICAL_FOCAL_PX = 256.0
 WIDTHS = (16, 32, 64, 128, 192)
-FAR = 12.0
-"""Heights of the camera: the depth that the floor tends to at the horizon, and has above it."""
+MAX_FLOOR_DEPTH = 12.0
+"""Depth of the floor at and above the horizon, in units of the camera's height."""
 CLASSES = ("floor", "wall", "cube", "parallelepiped")
-"""What the decoder tells apart beside depth; a wall is whatever else is seen."""
+"""Pixel classes that the decoder predicts beside depth; "wall" is everything else."""
 _MERGED = (96, 64, 32)
 """Channels of the decoder at 1/16, 1/8 and 1/4 of the resolution."""
 
 
 @dataclass(frozen=True)
 class Encoding:
-    """What the encoder makes of B images.
+    """Features of B images.
 
     Attributes:
-        skips: features (B, C, h, w) of each level but the coarsest, finest first.
-        coarsest: (B, C, h, w) features that have seen the whole image.
-        floor: guess at each image's floor; heights are canonical.
+        skips: features (B, C, h, w) of every level but the coarsest, finest first.
+        coarsest: (B, C, h, w) features after attention over the whole image.
+        floor: ground-plane estimate of each image; heights are canonical.
     """
 
     skips: tuple[Tensor, ...]
@@ -50,7 +51,7 @@ class Encoding:
 
 
 class CompactDepthNetwork(nn.Module):
-    """Log depth over the camera's height, from colour and rays; any image size from 32 x 32 px."""
+    """Log depth in units of the camera's height, from colours and viewing rays; any image size from 32 x 32 px."""
 
     def __init__(self, widths: Sequence[int] = WIDTHS, attention_layers: int = 3) -> None:
         super().__init__()
@@ -74,12 +75,12 @@ class CompactDepthNetwork(nn.Module):
         self.head = nn.Conv2d(_MERGED[-1], outputs, 3, padding=1)
         nn.init.zeros_(self.head.weight)
         self.head.bias = nn.Parameter(torch.zeros(outputs))
-        self.trust = RoomTrust(_MERGED[-1])
+        self.trust = LayoutTrust(_MERGED[-1])
         self.log_scale: Tensor
-        self.register_buffer("log_scale", torch.zeros(()))  # of the metres given over those of the scenes learnt from
+        self.register_buffer("log_scale", torch.zeros(()))  # set by fine-tuning: metres over those of virtual scenes
 
     def encode(self, image: Tensor, rays: Tensor) -> Encoding:
-        """What does not depend on the floor, and a guess at it.
+        """Features, which do not depend on gravity, and a ground-plane estimate of each image.
 
         Args:
             image: (B, 3, H, W) float, RGB 0..1.
@@ -95,45 +96,45 @@ class CompactDepthNetwork(nn.Module):
         return Encoding(tuple(skips), coarsest, self._floor(tokens))
 
     def decode(self, encoding: Encoding, rays: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
-        """Log depth over height (B, ceil(H / 2), ceil(W / 2)) and logits (B, 4, ...) of `CLASSES`, given where down is.
+        """Log depth (B, ceil(H / 2), ceil(W / 2)), in camera heights, and logits (B, 4, same size) of `CLASSES`.
 
         Args:
-            encoding: what `encode` made of the images.
+            encoding: result of `encode` for these images.
             rays: (B, 2, H, W) as for `encode`.
-            normal: (B, 3) unit normal of the floor in the optical frame, pointing down.
+            normal: (B, 3) unit normal of the ground plane in the optical frame, pointing down.
         """
         x = encoding.coarsest
         for merge, columns, skip in zip(self.merge, self.columns, encoding.skips[:0:-1], strict=True):
             x = functional.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
-            seen = functional.adaptive_avg_pool2d(rays, (skip.shape[2], skip.shape[3]))
-            floor = log_floor_depth(normal, seen)[:, None].to(x.dtype)
-            x = columns(merge(torch.cat([x, skip, floor], dim=1)), torch.cat([seen[:, 1:], floor], dim=1))
+            level_rays = functional.adaptive_avg_pool2d(rays, (skip.shape[2], skip.shape[3]))
+            floor = log_floor_depth(normal, level_rays)[:, None].to(x.dtype)
+            x = columns(merge(torch.cat([x, skip, floor], dim=1)), torch.cat([level_rays[:, 1:], floor], dim=1))
         height, width = encoding.skips[0].shape[2:]
-        nearer = functional.pixel_shuffle(self.head(x), 2)[:, :, :height, :width].float()
-        seen = functional.adaptive_avg_pool2d(rays, (height, width))
-        free = log_floor_depth(normal, seen) + nearer[:, 0]
-        logits = nearer[:, 1:]
-        odds = logits.detach().softmax(dim=1)
-        room = log_room_depth(odds[:, 0] - odds[:, 1], seen, normal)
-        depth = free + self.trust(x, odds, room - free) * (room - free)
+        raw = functional.pixel_shuffle(self.head(x), 2)[:, :, :height, :width].float()
+        half_rays = functional.adaptive_avg_pool2d(rays, (height, width))
+        direct = log_floor_depth(normal, half_rays) + raw[:, 0]  # the network predicts the difference from the floor
+        logits = raw[:, 1:]
+        probabilities = logits.detach().softmax(dim=1)
+        layout = log_room_depth(probabilities[:, 0] - probabilities[:, 1], half_rays, normal)
+        depth = direct + self.trust(x, probabilities, layout - direct) * (layout - direct)
         return depth + self.log_scale, logits
 
     def _attend(self, x: Tensor, rays: Tensor) -> Tensor:
-        """Tokens (B, h w, C) of the coarsest level, each aware of all others."""
-        where = functional.adaptive_avg_pool2d(rays, (x.shape[2], x.shape[3])).flatten(2).transpose(1, 2)  # (B, hw, 2)
-        with torch.autocast("cpu", enabled=False):  # as in ColumnAttention
-            mixed: Tensor = self.attention(x.flatten(2).transpose(1, 2).float() + self.embed_rays(where))
+        """Tokens (B, h w, C) of the coarsest level after attention between all of them."""
+        coarse_rays = functional.adaptive_avg_pool2d(rays, (x.shape[2], x.shape[3]))
+        coarse_rays = coarse_rays.flatten(2).transpose(1, 2)  # (B, h w, 2)
+        with torch.autocast("cpu", enabled=False):  # see ColumnAttention
+            mixed: Tensor = self.attention(x.flatten(2).transpose(1, 2).float() + self.embed_rays(coarse_rays))
         return mixed
 
     def _floor(self, tokens: Tensor) -> GroundPlaneEstimates:
         raw = self.floor(tokens.mean(dim=1)).float()
-        mean_normal = torch.tensor([0.0, 0.8, 0.6], device=raw.device)  # 37 degrees down
-        normal = functional.normalize(raw[:, :3] + mean_normal, dim=1)
-        return GroundPlaneEstimates(normal, log_height=raw[:, 3] - 0.8, log_sigma=raw[:, 4].clamp(-4, 4))
+        log_height, log_sigma = raw[:, 3] - 0.8, raw[:, 4].clamp(-4, 4)
+        return GroundPlaneEstimates(decode_normal(raw[:, :3]), log_height, log_sigma)
 
 
-class RoomTrust(nn.Module):
-    """How far to trust the room instead of what was predicted: at first where floor or wall is seen."""
+class LayoutTrust(nn.Module):
+    """Weight of the room layout against the directly predicted depth; untrained, high on floor and wall pixels."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
@@ -143,27 +144,27 @@ class RoomTrust(nn.Module):
         nn.init.zeros_(last.weight)
         self.of_class = nn.Parameter(torch.tensor([4.0, 2.0, -4.0, -4.0]))
 
-    def forward(self, x: Tensor, odds: Tensor, farther: Tensor) -> Tensor:
-        """(B, H, W) 0..1.
+    def forward(self, x: Tensor, probabilities: Tensor, difference: Tensor) -> Tensor:
+        """Weights (B, H, W) 0..1 of the room layout.
 
         Args:
             x: (B, C, ceil(H / 2), ceil(W / 2)) the decoder's features.
-            odds: (B, 4, H, W) probabilities of `CLASSES`.
-            farther: (B, H, W) log depth of the room over what was predicted.
+            probabilities: (B, 4, H, W) of `CLASSES`.
+            difference: (B, H, W) log depth of the room layout minus the directly predicted one.
         """
-        height, width = farther.shape[1:]
-        seen = torch.cat([odds, farther.clamp(-2, 2)[:, None]], dim=1)
-        seen = functional.pad(seen, (0, width % 2, 0, height % 2), mode="replicate")
-        seen = functional.pixel_unshuffle(seen, 2).contiguous(memory_format=torch.channels_last)
-        raw = functional.pixel_shuffle(self.layers(torch.cat([x, seen.to(x.dtype)], dim=1)), 2)
-        prior = torch.einsum("c,bchw->bhw", self.of_class, odds)
+        height, width = difference.shape[1:]
+        inputs = torch.cat([probabilities, difference.clamp(-2, 2)[:, None]], dim=1)
+        inputs = functional.pad(inputs, (0, width % 2, 0, height % 2), mode="replicate")
+        inputs = functional.pixel_unshuffle(inputs, 2).contiguous(memory_format=torch.channels_last)
+        raw = functional.pixel_shuffle(self.layers(torch.cat([x, inputs.to(x.dtype)], dim=1)), 2)
+        prior = torch.einsum("c,bchw->bhw", self.of_class, probabilities)
         return (raw[:, 0, :height, :width].float() + prior).sigmoid()
 
 
 class ColumnAttention(nn.Module):
-    """Lets each pixel see its whole column: where a wall meets the floor tells how far all of it is.
+    """Attention within each column of pixels: the foot of a wall gives the distance of all of the wall above it.
 
-    The axial attention of Wang et al., "Axial-DeepLab", ECCV 2020, along the axis that gravity singles out. Starts as
+    Axial attention (Wang et al., "Axial-DeepLab", ECCV 2020) along the image axis nearest to gravity. Initialised to
     the identity.
     """
 
@@ -176,9 +177,9 @@ class ColumnAttention(nn.Module):
         nn.init.zeros_(self.layer.linear2.bias)
 
     def forward(self, x: Tensor, hints: Tensor) -> Tensor:
-        """(B, C, H, W) from features (B, C, H, W) and hints (B, 2, H, W): ray y / z and log depth of the floor."""
+        """Features (B, C, H, W) from features (B, C, H, W) and hints (B, 2, H, W): ray y / z and log floor depth."""
         batch, channels, height, width = x.shape
-        with torch.autocast("cpu", enabled=False):  # there, attention is learnt six times as slowly in bfloat16
+        with torch.autocast("cpu", enabled=False):  # in bfloat16 attention trains six times as slowly there
             tokens = x.permute(0, 3, 2, 1).float() + self.embed(hints.permute(0, 3, 2, 1))  # (B, W, H, C)
             mixed: Tensor = self.layer(tokens.reshape(batch * width, height, channels))
         mixed = mixed.view(batch, width, height, channels).permute(0, 3, 2, 1)
@@ -186,10 +187,11 @@ class ColumnAttention(nn.Module):
 
 
 def log_floor_depth(normal: Tensor, rays: Tensor) -> Tensor:
-    """Log depth (B, H, W), in heights of the camera, of a floor with normal (B, 3) on rays (B, 2, H, W).
+    """Log depth (B, H, W) of the floor on rays (B, 2, H, W), in units of the camera's height, given its normal (B, 3).
 
-    A floor point at depth z on the ray r = (x, y, 1) satisfies normal . r z = height. Towards the horizon this is bent
-    smoothly to FAR, (height / z)^2 = (normal . r)^2 + 1 / FAR^2: a jump there would be seen in the result.
+    A floor point at depth z on the ray r = (x, y, 1) satisfies normal . r z = height. Towards the horizon the depth
+    tends smoothly to MAX_FLOOR_DEPTH: (height / z)^2 = (normal . r)^2 + 1 / MAX_FLOOR_DEPTH^2; a jump there would show
+    in the prediction.
     """
-    inverse = functional.relu(along(normal, rays))
-    return -0.5 * (inverse.square() + FAR**-2).log()
+    inverse = functional.relu(component_along(normal, rays))
+    return -0.5 * (inverse.square() + MAX_FLOOR_DEPTH**-2).log()

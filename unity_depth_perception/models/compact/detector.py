@@ -1,8 +1,8 @@
-"""The network of the `compact` segmentation back end: torchvision's Mask R-CNN, trimmed for simple scenes.
+"""The detector of the `compact` segmentation model: torchvision's Mask R-CNN, reduced for simple scenes.
 
-Untrimmed, its proposals and its box head cost far more than the backbone. Here: a small residual encoder, a feature
-pyramid of four levels and 64 channels, 50 proposals at inference, 48 sampled boxes in training, a box head of 256
-channels, two mask layers.
+At full size its region proposals and box head cost far more than a small backbone. Reduced to: a small residual
+encoder, a feature pyramid of four levels and 64 channels, 50 proposals at inference, 48 sampled boxes in training, a
+box head of 256 channels and two mask layers.
 He et al., "Mask R-CNN", ICCV 2017; Lin et al., "Feature Pyramid Networks", CVPR 2017.
 """
 
@@ -46,7 +46,7 @@ class CompactBackbone(nn.Module):
 
 
 def compact_mask_rcnn(class_count: int) -> MaskRCNN:
-    """Mask R-CNN for `class_count` categories (background not counted), with random weights; images keep their size."""
+    """Mask R-CNN for `class_count` categories (background not counted), with random weights; inputs are not resized."""
     options: dict[str, Any] = {
         "min_size": 1,
         "max_size": 1,

@@ -1,4 +1,4 @@
-"""What several sources say of one floor: how it lies, how far below the camera it is, and how sure each of them is."""
+"""Ground-plane estimates with predicted errors (aleatoric uncertainty), and their fusion into one plane."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-_SHARPNESS = 6.0  # of the weights: the surest readings decide, as the errors of the doubtful ones do not average out
-_ASTRAY = 0.35  # how far off at least a reading counts that is of what it should not be of, however sure of itself
+_ERROR_EXPONENT = 6.0  # weight = error^-6. Inverse variance would be -2: errors of poor estimates do not average out
+_MEAN_NORMAL = (0.0, 0.8, 0.6)
 
 
 @dataclass(frozen=True)
 class GroundPlaneEstimates:
-    """N readings of floors.
+    """N estimates of ground planes, relative to the camera.
 
     Attributes:
-        normal: (N, 3) unit normal of the floor in the optical frame, pointing down.
-        log_height: (N,) log of the camera's height above the floor.
-        log_sigma: (N,) log of how far off normal and log height together are expected to be.
+        normal: (N, 3) unit normal of the plane in the optical frame, pointing down.
+        log_height: (N,) natural log of the camera's height above the plane.
+        log_sigma: (N,) natural log of the expected error: distance between the normals plus error of `log_height`.
     """
 
     normal: Tensor
@@ -28,54 +28,53 @@ class GroundPlaneEstimates:
     log_sigma: Tensor
 
     @classmethod
-    def concatenate(cls, readings: Sequence[GroundPlaneEstimates]) -> GroundPlaneEstimates:
-        """All of them, one after the other."""
+    def concatenate(cls, parts: Sequence[GroundPlaneEstimates]) -> GroundPlaneEstimates:
+        """Join several sets of estimates, in order."""
         return cls(
-            torch.cat([of.normal for of in readings]),
-            torch.cat([of.log_height for of in readings]),
-            torch.cat([of.log_sigma for of in readings]),
+            torch.cat([part.normal for part in parts]),
+            torch.cat([part.log_height for part in parts]),
+            torch.cat([part.log_sigma for part in parts]),
         )
 
     def select(self, chosen: Tensor) -> GroundPlaneEstimates:
-        """Those of a mask (N,) bool."""
+        """The estimates where a mask (N,) bool is true."""
         return GroundPlaneEstimates(self.normal[chosen], self.log_height[chosen], self.log_sigma[chosen])
 
     def scaled(self, log_factor: float | Tensor) -> GroundPlaneEstimates:
-        """In another unit of length: all heights times the factor."""
+        """The estimates in another unit of length: every height times exp(log_factor)."""
         return replace(self, log_height=self.log_height + log_factor)
 
-    def unflip(self, mirrored: Tensor) -> GroundPlaneEstimates:
-        """As the camera sees it, those of a mask (N,) bool having been read in the flip_direction image."""
-        return replace(self, normal=torch.where(mirrored[:, None], flip_direction(self.normal), self.normal))
+    def unflip(self, is_flipped: Tensor) -> GroundPlaneEstimates:
+        """Undo the horizontal flip of the estimates where a mask (N,) bool is true: those made in a mirror image."""
+        return replace(self, normal=torch.where(is_flipped[:, None], flip_direction(self.normal), self.normal))
 
-    def fuse(self, probabilities: Tensor | float = 1.0) -> tuple[Tensor, Tensor]:
-        """Normal (3,) and log height (), the mean weighted by the error that is to be expected of each.
-
-        Args:
-            probabilities: (N,) probability that each reading is of what it should be of.
-        """
-        known = torch.as_tensor(probabilities, device=self.log_sigma.device)
-        error = self.log_sigma.exp()
-        expected = known * error + (1 - known) * error.clamp(min=_ASTRAY)
-        weight = functional.softmax(-_SHARPNESS * expected.log(), dim=0)
+    def fuse(self) -> tuple[Tensor, Tensor]:
+        """Normal (3,) and log height () of one plane: the mean of the estimates, weighted by their expected errors."""
+        weight = functional.softmax(-_ERROR_EXPONENT * self.log_sigma, dim=0)
         normal = functional.normalize((weight[:, None] * self.normal).sum(dim=0), dim=0)
         return normal, (weight * self.log_height).sum()
 
 
-def flip_direction(normal: Tensor) -> Tensor:
-    """Normals (..., 3) as the flip_direction image shows them."""
-    return normal * normal.new_tensor([-1.0, 1.0, 1.0])
+def decode_normal(raw: Tensor) -> Tensor:
+    """Unit normals (N, 3) from network outputs (N, 3); zeros give that of a camera looking 37 degrees down."""
+    return functional.normalize(raw + raw.new_tensor(_MEAN_NORMAL), dim=1)
 
 
-def errors(readings: GroundPlaneEstimates, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
-    """(N,) distance of each normal from the truth (N, 3), and (N,) absolute error of each log height."""
-    return (readings.normal - normal).norm(dim=1), (readings.log_height - log_height).abs()
+def flip_direction(direction: Tensor) -> Tensor:
+    """Directions (..., 3) of the optical frame as they appear in the horizontally flipped image."""
+    return direction * direction.new_tensor([-1.0, 1.0, 1.0])
+
+
+def estimate_errors(estimates: GroundPlaneEstimates, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:
+    """Errors of N estimates: (N,) distance of each normal from the true one (N, 3), (N,) |error| of the log height."""
+    return (estimates.normal - normal).norm(dim=1), (estimates.log_height - log_height).abs()
 
 
 def laplace_nll(error: Tensor, log_sigma: Tensor) -> Tensor:
-    """The likelihood of errors (N,) under Laplace distributions that N readings expect, negative and logarithmic.
+    """Mean negative log-likelihood of errors (N,) under Laplace distributions of predicted scale exp(log_sigma) (N,).
 
-    That of Kendall & Gal, "What Uncertainties Do We Need ...", NeurIPS 2017; the error is held fixed, so that a reading
-    learns how sure it is without ceasing to learn where it is unsure.
+    Heteroscedastic (aleatoric) uncertainty of Kendall & Gal, "What Uncertainties Do We Need ...", NeurIPS 2017. The
+    error is detached: this loss trains the predicted uncertainty alone, and an estimate of high uncertainty keeps the
+    full gradient of its other losses.
     """
     return (error.detach() * (-log_sigma).exp() + log_sigma).mean()

@@ -1,4 +1,4 @@
-"""What the embedded networks are built of: a convolutional encoder, and attention."""
+"""Building blocks of the embedded networks: convolution, residual and attention layers."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def conv_block(inputs: int, outputs: int, stride: int = 1) -> nn.Sequential:
 
 
 def encoder_stages(widths: Sequence[int]) -> nn.ModuleList:
-    """Stages that each halve the resolution: one residual block in the first, two in the others."""
+    """Encoder stages that each halve the resolution: one residual block in the first stage, two in the others."""
     return nn.ModuleList(
         nn.Sequential(
             conv_block(inputs, outputs, stride=2), *(ResidualBlock(outputs) for _ in range(1 if index == 0 else 2))
@@ -29,14 +29,14 @@ def encoder_stages(widths: Sequence[int]) -> nn.ModuleList:
 
 
 def attention_layer(width: int, heads: int) -> nn.TransformerEncoderLayer:
-    """Self-attention and two linear layers, each normalised before, on tokens (B, N, width)."""
+    """Transformer layer on tokens (B, N, width): self-attention and two linear layers, with pre-normalisation."""
     return nn.TransformerEncoderLayer(
         width, heads, dim_feedforward=2 * width, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
     )
 
 
 class ResidualBlock(nn.Module):
-    """Two 3 x 3 convolutions around which the input is added (He et al., CVPR 2016)."""
+    """Two 3 x 3 convolutions with a skip connection (He et al., CVPR 2016)."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -1,7 +1,7 @@
-"""The encoder of the networks that look at objects singly, and then at those of one image together.
+"""Encoder of object crops: a convolutional network per crop, then attention between the crops of one image.
 
-What an object is, its own pixels tell only in part: of objects that look alike, what stands upon another is hardly a
-cube, and neither is what differs in size from those that are.
+The attention gives context that a crop alone lacks: an object that stands on another is rarely a cube, and neither is
+one that differs in size from the cubes around it.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from unity_depth_perception.models.compact.layers import ResidualBlock, attentio
 from unity_depth_perception.models.compact.object_crops import CROP_PX
 
 FEATURES = 128
-_LAYERS = 2  # of attention between the objects of an image
+_ATTENTION_LAYERS = 2
 
 
 class ObjectEncoder(nn.Module):
-    """Features of objects cut out of images."""
+    """Feature vectors of object crops."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -38,27 +38,27 @@ class ObjectEncoder(nn.Module):
         )
         self.embed_place = nn.Linear(3, FEATURES)
         self.context = nn.TransformerEncoder(
-            attention_layer(FEATURES, heads=4), num_layers=_LAYERS, enable_nested_tensor=False
+            attention_layer(FEATURES, heads=4), num_layers=_ATTENTION_LAYERS, enable_nested_tensor=False
         )
 
     def forward(self, crops: Tensor, place: Tensor, image_of: Tensor, hint: Tensor | float = 0.0) -> Tensor:
-        """(N, FEATURES) of N objects.
+        """Feature vectors (N, FEATURES) of N crops.
 
         Args:
             crops: (N, channels, CROP_PX, CROP_PX).
-            place: (N, 3) where in its image each is, and the logarithm of its size.
-            image_of: (N,) which image each is of.
-            hint: (N, FEATURES) what else is known.
+            place: (N, 3) position of each crop in its image, and the logarithm of its size.
+            image_of: (N,) index of each crop's image; crops attend to those of the same image.
+            hint: (N, FEATURES) embedding of what else is known (camera, gravity), added to each crop's features.
         """
         if not len(crops):
             return crops.new_zeros(0, FEATURES)
         tokens = self.convolutions(crops) + self.embed_place(place) + hint
-        apart = image_of[:, None] != image_of
-        with torch.autocast("cpu", enabled=False):  # as in the dense network
-            together: Tensor = self.context(tokens.float()[None], mask=apart)[0]
-        return together
+        other_image = image_of[:, None] != image_of
+        with torch.autocast("cpu", enabled=False):  # see ColumnAttention.forward
+            mixed: Tensor = self.context(tokens.float()[None], mask=other_image)[0]
+        return mixed
 
 
-def is_known(down: Tensor) -> Tensor:
-    """(N, 1) bool: which of N directions (N, 3) are unit vectors, and not the zeros of an unknown one."""
-    return down.square().sum(dim=1, keepdim=True) > 0.5
+def is_known(gravity: Tensor) -> Tensor:
+    """(N, 1) bool: which of N directions (N, 3) are unit vectors; an unknown direction is given as zeros."""
+    return gravity.square().sum(dim=1, keepdim=True) > 0.5

@@ -1,4 +1,4 @@
-"""The embedded object proposer: Mask R-CNN detects, and the crop classifier re-scores what it detects."""
+"""The embedded object proposer: detection by Mask R-CNN, re-scored by the crop classifier."""
 
 from __future__ import annotations
 
@@ -21,9 +21,8 @@ from unity_depth_perception.models.compact.crop_classifier import CropClassifier
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
 from unity_depth_perception.models.compact.floor_estimates import flip_direction
 from unity_depth_perception.models.compact.object_crops import crop_objects
-from unity_depth_perception.models.image_size import processing_size
-from unity_depth_perception.models.mask_rcnn.detection import LEAST_SCORE, Detections, detect, soft_masks
-from unity_depth_perception.models.mask_rcnn.paste_masks import resized
+from unity_depth_perception.models.image_size import processing_size, resize_image
+from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, Detections, detect, soft_masks
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
@@ -37,7 +36,7 @@ class CompactProposer:
         """Load the networks.
 
         Raises:
-            ModelError: the file cannot be used; it says why.
+            ModelError: the file cannot be read, or is of another kind; the message says why.
         """
         state, description = load_weights(weights)
         check_kind(description, "compact-segmentation", weights)
@@ -58,8 +57,8 @@ class CompactProposer:
             camera: intrinsics of the image, same size.
             gravity: (3,) unit vector of gravity in the optical frame, if known.
         """
-        small = resized(image, *processing_size(image.shape[1], image.shape[0], self._area_px))
-        detections = detect(self.detector, small[0], LEAST_SCORE)
+        small = resize_image(image, *processing_size(image.shape[1], image.shape[0], self._area_px))
+        detections = detect(self.detector, small[0], MIN_SCORE)
         return self._classify(small, detections, camera.resized(detections.size[1], detections.size[0]), gravity)
 
     def _classify(
@@ -79,7 +78,7 @@ class CompactProposer:
         intrinsics, directions = cameras[image_of], directions[image_of]
         both = self.crop_classifier(crops, small.shape[2:], intrinsics, directions).softmax(dim=1)
         probabilities = (both[:count] + both[count:]) / 2
-        return ObjectProposals(detections, masks, probabilities, self.categories, crops, intrinsics, directions)
+        return ObjectProposals(detections, masks, probabilities, crops, intrinsics, directions)
 
 
 @functools.cache

@@ -1,11 +1,10 @@
-"""The room that stands on a floor, from where the floor is seen to end.
+"""Room layout: depth of the floor and of the vertical walls around it, from which pixels show the floor.
 
-Looked at from the camera, every pixel has an azimuth about the vertical and a slope: how far its ray goes down per
-metre that it goes ahead. In one azimuth the floor is seen at all slopes down to some least one; what is seen above is a
-wall, standing where the floor ends. With the camera `height` above the floor, a ray that goes `down` and `ahead` per
-metre of depth therefore meets something at
+Each pixel's ray has an azimuth about the vertical and a slope: its descent over its horizontal distance. At one azimuth
+the floor fills all slopes above a minimum, where the wall's foot is; everything less steep is the wall. With the camera
+`height` above the floor, a ray that descends `down` and advances `ahead` per metre of depth meets floor or wall at
 
-    height / depth = max(down, least_slope * ahead)
+    height / depth = max(down, min_slope * ahead)
 
 This holds for vertical walls around a convex floor, whatever the camera's tilt and field of view.
 """
@@ -19,66 +18,66 @@ from torch import Tensor
 from torch.nn import functional
 
 _AZIMUTHS = 256
-_FINER = 2  # pixels are divided, so that the floor ends where the evidence changes its sign between two
+_UPSAMPLING = 2  # of the evidence: the wall's foot lies where the evidence changes its sign between two pixels
 _SLOPES = 192
 _LOG_SLOPE_MIN, _LOG_SLOPE_MAX = math.log(0.02), math.log(8.0)  # 1.1 to 83 degrees down
-_FARTHEST = 40.0  # heights of the camera
+_MAX_DEPTH = 40.0  # heights of the camera
 
 
 def log_room_depth(evidence: Tensor, rays: Tensor, normal: Tensor) -> Tensor:
-    """Log depth (B, H, W) of floor and walls, in heights of the camera.
+    """Log depth (B, H, W) of floor and walls, in units of the camera's height above the floor.
 
     Args:
-        evidence: (B, H, W) from -1 (a wall) over 0 (neither, or unknown) to 1 (the floor).
+        evidence: (B, H, W) -1 where a pixel shows a wall, 1 the floor, 0 neither or unknown; anything between.
         rays: (B, 2, H, W) x / z and y / z of each pixel.
         normal: (B, 3) unit normal of the floor in the optical frame, pointing down.
     """
-    finer = functional.interpolate(
-        torch.cat([evidence[:, None], rays], dim=1), scale_factor=_FINER, mode="bilinear", align_corners=False
+    upsampled = functional.interpolate(
+        torch.cat([evidence[:, None], rays], dim=1), scale_factor=_UPSAMPLING, mode="bilinear", align_corners=False
     )
-    turn, down, ahead = _directions(finer[:, 1:], normal)
-    slopes = _least_slopes(finer[:, 0], turn, down / ahead)
-    turn, down, ahead = _directions(rays, normal)
-    slope = _at(slopes, turn)
-    return -torch.maximum(down, slope * ahead).clamp(min=1 / _FARTHEST).log()
+    azimuth, down, ahead = _directions(upsampled[:, 1:], normal)
+    slopes = _min_floor_slopes(upsampled[:, 0], azimuth, down / ahead)
+    azimuth, down, ahead = _directions(rays, normal)
+    slope = _interpolate(slopes, azimuth)
+    return -torch.maximum(down, slope * ahead).clamp(min=1 / _MAX_DEPTH).log()
 
 
 def _directions(rays: Tensor, normal: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """(B, H, W) azimuth 0.._AZIMUTHS of each ray, and how far it goes down and ahead per metre of depth."""
+    """Azimuth (0 to _AZIMUTHS), descent and horizontal distance per metre of depth (B, H, W each) of every ray."""
     right = functional.normalize(torch.eye(3, device=rays.device)[0] - normal[:, :1] * normal, dim=1)
     forward = torch.linalg.cross(right, normal)
-    x, down, z = (along(axis, rays) for axis in (right, normal, forward))
-    turn = (torch.atan2(x, z) / (2 * math.pi) + 0.5) * _AZIMUTHS
-    return turn, down, torch.hypot(x, z).clamp(min=1e-4)
+    x, down, z = (component_along(axis, rays) for axis in (right, normal, forward))
+    azimuth = (torch.atan2(x, z) / (2 * math.pi) + 0.5) * _AZIMUTHS
+    return azimuth, down, torch.hypot(x, z).clamp(min=1e-4)
 
 
-def along(axis: Tensor, rays: Tensor) -> Tensor:
-    """(B, H, W) component along axes (B, 3) of rays (x, y, 1), given as (B, 2, H, W)."""
+def component_along(axis: Tensor, rays: Tensor) -> Tensor:
+    """Component (B, H, W) along axes (B, 3) of the rays (x, y, 1), given as (B, 2, H, W)."""
     return (axis[:, :2, None, None] * rays).sum(dim=1) + axis[:, 2, None, None]
 
 
-def _least_slopes(evidence: Tensor, turn: Tensor, slope: Tensor) -> Tensor:
-    """(B, _AZIMUTHS) slope at which the floor ends: that which most of the evidence agrees with; 0 where it does not.
+def _min_floor_slopes(evidence: Tensor, azimuth: Tensor, slope: Tensor) -> Tensor:
+    """Slope (B, _AZIMUTHS) of the wall's foot at each azimuth: the one that contradicts the least evidence.
 
-    Three neighbouring azimuths are taken together.
+    Evidence of three neighbouring azimuths is added up. 0 where the evidence shows no wall.
     """
-    azimuth = turn.long().clamp(0, _AZIMUTHS - 1)
+    column = azimuth.long().clamp(0, _AZIMUTHS - 1)
     per_bin = (_LOG_SLOPE_MAX - _LOG_SLOPE_MIN) / _SLOPES
-    rank = ((slope.clamp(min=1e-3).log() - _LOG_SLOPE_MIN) / per_bin).long().clamp(0, _SLOPES - 1)
+    row = ((slope.clamp(min=1e-3).log() - _LOG_SLOPE_MIN) / per_bin).long().clamp(0, _SLOPES - 1)
     votes = evidence.new_zeros(len(evidence), _AZIMUTHS * _SLOPES)
-    votes.scatter_add_(1, (azimuth * _SLOPES + rank).flatten(1), evidence.flatten(1))
+    votes.scatter_add_(1, (column * _SLOPES + row).flatten(1), evidence.flatten(1))
     votes = votes.view(-1, _AZIMUTHS, _SLOPES)
     votes = votes + votes.roll(1, dims=1) + votes.roll(-1, dims=1)
-    below = functional.pad(votes.cumsum(dim=2), (1, 0))  # of the slopes less than each bin's lower end
-    end = (below[:, :, -1:] - 2 * below).argmax(dim=2)  # floor from there on, wall before
-    return torch.where(end == 0, 0.0, (_LOG_SLOPE_MIN + per_bin * end).exp())
+    below = functional.pad(votes.cumsum(dim=2), (1, 0))  # evidence at slopes less than each bin's lower end
+    foot = (below[:, :, -1:] - 2 * below).argmax(dim=2)  # floor at steeper slopes, wall at lesser ones
+    return torch.where(foot == 0, 0.0, (_LOG_SLOPE_MIN + per_bin * foot).exp())
 
 
-def _at(slopes: Tensor, turn: Tensor) -> Tensor:
-    """(B, H, W) least slopes between those (B, _AZIMUTHS) of the azimuths on both sides; of one side if that is 0."""
-    place = turn - 0.5
-    left = place.floor()
-    share = place - left
-    first, second = (slopes.gather(1, ((left.long() + k) % _AZIMUTHS).flatten(1)).view_as(turn) for k in (0, 1))
+def _interpolate(slopes: Tensor, azimuth: Tensor) -> Tensor:
+    """Slopes (B, H, W) at any azimuth, linear between those of the two nearest bins; the nearest one if either is 0."""
+    position = azimuth - 0.5
+    left = position.floor()
+    share = position - left
+    first, second = (slopes.gather(1, ((left.long() + k) % _AZIMUTHS).flatten(1)).view_as(azimuth) for k in (0, 1))
     mixed = torch.lerp(first, second, share)
     return torch.where((first > 0) & (second > 0), mixed, torch.where(share < 0.5, first, second))

@@ -1,4 +1,4 @@
-"""The embedded instance segmentation: small networks trained on virtual Unity, shipped with the package."""
+"""The `compact` instance segmentation: object proposals, thresholded and pasted into one instance image."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from unity_depth_perception.models.compact.object_proposer import (
     CompactProposer,
     embedded_proposer,
 )
-from unity_depth_perception.models.mask_rcnn.paste_masks import paste
+from unity_depth_perception.models.mask_rcnn.paste_masks import paste_masks
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import Candidates, Segmentation
 
@@ -27,7 +27,7 @@ class CompactSegmenter:
         """Load the networks.
 
         Raises:
-            ModelError: the file cannot be used; it says why.
+            ModelError: the file cannot be read, or is of another kind; the message says why.
         """
         is_embedded = weights == SEGMENTATION_WEIGHTS
         self.proposer = embedded_proposer(device) if is_embedded else CompactProposer(device, weights)
@@ -42,7 +42,10 @@ class CompactSegmenter:
         gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> Segmentation:
-        """Segment one image; see `Segmenter.infer`. A score is the geometric mean of both networks' object scores."""
+        """Segment one image; see `Segmenter.infer`.
+
+        A score is the geometric mean of the object probabilities of Mask R-CNN and of the crop classifier.
+        """
         height, width = image.shape[:2]
         found = proposals or self.proposer.propose(image, camera, gravity)
         is_object = 1 - found.probabilities[:, 0]
@@ -50,7 +53,7 @@ class CompactSegmenter:
         order = scores.argsort(descending=True)
         order = order[scores[order] >= SCORE_THRESHOLD]
         boxes, size = found.detections.boxes, found.detections.size
-        instances, kept = paste(found.masks[order], boxes[order], size, height, width)
+        instances, kept = paste_masks(found.masks[order], boxes[order], size, height, width)
         chosen = order[kept]
         categories: list[int] = found.probabilities[chosen, 1:].argmax(dim=1).tolist()
         class_scores = found.probabilities[:, 1:] * (scores / is_object.clamp(min=1e-6))[:, None]

@@ -1,7 +1,7 @@
 """Depth Anything V2, metric: planar depth in metres from one image.
 
-It has learnt what metres look like through the cameras of its training images and is not told the camera at hand, so
-with another field of view its metres are off by about the ratio of the focal lengths; see DepthOptions.correct_focal.
+The network learnt metres from images of its training cameras and does not know the camera in use: with another field of
+view its depth is wrong by about the ratio of the focal lengths; see DepthOptions.correct_focal.
 Reference: Yang et al., "Depth Anything V2", NeurIPS 2024.
 """
 
@@ -20,27 +20,27 @@ from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS
 from unity_depth_perception.models.depth_anything_2.weights import load_da2_weights
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction
-from unity_depth_perception.models.runtime.acceleration import accelerated, resolve_precision
-from unity_depth_perception.models.runtime.head_precision import head_precision, settle_head_precision
+from unity_depth_perception.models.runtime.acceleration import accelerate, resolve_precision
+from unity_depth_perception.models.runtime.head_precision import choose_head_precision, head_precision
 from unity_depth_perception.models.runtime.options import DepthOptions
-from unity_depth_perception.models.runtime.preprocessing import normalised, resized_bicubic
+from unity_depth_perception.models.runtime.preprocessing import normalize_imagenet, resize_bicubic
 from unity_depth_perception.ops.resize import resize_depth
 
 _SIDE_PX = 518
 
 
 class DepthAnythingV2:
-    """A metric model of Depth Anything V2: a depth estimator without sky and confidence."""
+    """Depth estimator with a metric model of Depth Anything V2; it predicts neither sky nor confidence."""
 
     proposer = None
 
     def __init__(
         self, name: str, network: DepthAnythingV2Network, variant: Variant, device: torch.device, options: DepthOptions
     ) -> None:
-        """Takes over `network`: moves it to `device` and sets its precision.
+        """Move `network` to `device` and set its precision, in place.
 
         Raises:
-            ConfigurationError: the focal length is to be corrected for, but the model has none of its own.
+            ConfigurationError: correct_focal is set, but the model was trained with several cameras.
         """
         if options.correct_focal and variant.trained_focal is None:
             raise ConfigurationError(
@@ -53,30 +53,32 @@ class DepthAnythingV2:
         self._options = options
         precision = resolve_precision(options.precision, device)
         network.to(device).set_precision(precision)
-        settle_head_precision(network, head_precision(precision, device), device)
-        self._run = accelerated(network, options.acceleration, device)
+        choose_head_precision(network, head_precision(precision, device), device)
+        self._run = accelerate(network, options.acceleration, device)
 
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
-        """Depth of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
+        """Predict metric depth; see `DepthEstimator.infer`."""
         depth_m = resize_depth(self.depth_at_network_size(image), camera.width, camera.height)
         return DepthPrediction(depth_m * self._focal_factor(camera), is_metric=True)
 
     def depth_at_network_size(self, image: Tensor) -> Tensor:
-        """(h, w) float32 [m] as the network gives it, uncorrected, for an image (H, W, 3) uint8 RGB."""
-        unit: Tensor = self._run(normalised(resized_bicubic(image, *self.seen_size(image.shape[1], image.shape[0]))))
+        """Depth (h, w) float32 [m] at the network's size, without focal correction, of an image (H, W, 3) uint8 RGB."""
+        unit: Tensor = self._run(
+            normalize_imagenet(resize_bicubic(image, *self.network_size(image.shape[1], image.shape[0])))
+        )
         return unit * self.variant.max_depth_m
 
-    def seen_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height at which the network sees an image of width x height px."""
+    def network_size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height [px] of the network's input for an image of width x height px."""
         return network_size(width, height, self._options.size_px or _SIDE_PX)
 
     def _focal_factor(self, camera: Camera) -> float:
-        """How much farther a thing is that this camera shows as large as the training camera shows it.
+        """Focal length of this camera over that of the training camera, both relative to the image's shorter side.
 
-        First order: depth is proportional to the focal length for the same pixels; the network sees each image with
-        its shorter side brought to the same length.
+        First order: an object of the same size in pixels is farther away in proportion to the focal length. The network
+        gets every image with its shorter side at the same length.
         """
         if not self._options.correct_focal or self.variant.trained_focal is None:
             return 1.0
@@ -87,22 +89,22 @@ def create_da2(name: str, device: torch.device, weights: Path | None, options: D
     """Load a model of DA2_VARIANTS from a file or folder, else from the hub or its cache.
 
     Raises:
-        ModelError: transformers is missing, or the weights cannot be had or used.
-        ConfigurationError: an option that the model cannot follow.
+        ModelError: transformers is missing, or the weights cannot be obtained or loaded.
+        ConfigurationError: correct_focal is set, but the model was trained with several cameras.
     """
     variant = DA2_VARIANTS[name]
     path = locate_weights(variant.published, weights)
-    with torch.device("meta"):  # no time for random weights that the file replaces
+    with torch.device("meta"):  # saves the time to draw random weights, which the file replaces
         network = DepthAnythingV2Network(variant.architecture)
     load_da2_weights(network.to_empty(device="cpu").net, path, variant)
     return DepthAnythingV2(name, network, variant, device, options)
 
 
 def network_size(width: int, height: int, side_px: int) -> tuple[int, int]:
-    """Width and height at which the network sees an image of width x height px: multiples of PATCH_PX.
+    """Width and height [px] of the network's input for an image of width x height px: multiples of PATCH_PX.
 
-    The side that needs the lesser change becomes about `side_px` (when shrinking, the shorter one); the other follows.
-    As transformers' DPTImageProcessor with keep_aspect_ratio, its rounding included; at least one patch.
+    Of the two scales that bring a side to `side_px`, the one nearer to 1 is used (when shrinking, that of the shorter
+    side), as by transformers' DPTImageProcessor with keep_aspect_ratio, rounding included; at least one patch.
     """
     by_width, by_height = side_px / width, side_px / height
     scale = by_width if abs(1 - by_width) < abs(1 - by_height) else by_height

@@ -9,19 +9,19 @@ from torch import Tensor, nn
 
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.depth_anything_2.variants import Architecture
-from unity_depth_perception.models.runtime.acceleration import arithmetic
-from unity_depth_perception.models.runtime.head_precision import keep_exact
+from unity_depth_perception.models.runtime.acceleration import arithmetic, cast_matrices
+from unity_depth_perception.models.runtime.head_precision import keep_float32
 
 PATCH_PX = 14
 
 
 class DepthAnythingV2Network(nn.Module):
-    """A DINOv2 encoder and a DPT head: an image in, depth in (0, 1) of the greatest depth out."""
+    """DINOv2 encoder and DPT head; the output is depth as a fraction (0, 1) of the model's maximum depth."""
 
     net: Any  # DepthAnythingForDepthEstimation
 
     def __init__(self, architecture: Architecture) -> None:
-        """With random weights.
+        """Create the network with random weights.
 
         Raises:
             ModelError: transformers is not installed.
@@ -29,31 +29,29 @@ class DepthAnythingV2Network(nn.Module):
         super().__init__()
         self.net = _of_transformers(architecture)
         for last in (self.net.head.conv2, self.net.head.conv3):
-            keep_exact(last)
+            keep_float32(last)
         self.head_precision = torch.float32
         self._backbone_precision = torch.float32
 
     def set_precision(self, dtype: torch.dtype) -> None:
-        """Arithmetic of the encoder; the head's is `head_precision`: float32 (on a GPU: TF32), or settled by depth.
+        """Set the precision of the encoder; that of the head is `head_precision`, see runtime/head_precision.py.
 
-        Matrices are stored in `dtype`; norms and the sum that runs through the blocks stay float32, as under autocast.
+        Matrices are stored in `dtype`; normalisation layers and the residual stream stay float32, as under autocast.
         """
         self._backbone_precision = dtype
-        for module in self.net.backbone.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                module.to(dtype)
+        cast_matrices(self.net.backbone, dtype)
 
     def depth_of(self, image: Tensor) -> Tensor:
-        """As `forward`; see Headed."""
+        """As `forward`; see DepthNetwork."""
         depth: Tensor = self(image)
         return depth
 
     def forward(self, image: Tensor) -> Tensor:
-        """(H, W) float32 of a normalised image (1, 3, H, W), H and W multiples of PATCH_PX."""
+        """Depth fraction (H, W) float32 of a normalised image (1, 3, H, W), H and W multiples of PATCH_PX."""
         return self.of_batch(image)[0]
 
     def of_batch(self, images: Tensor) -> Tensor:
-        """(B, H, W) float32 of normalised images (B, 3, H, W), H and W multiples of PATCH_PX."""
+        """Depth fractions (B, H, W) float32 of normalised images (B, 3, H, W), H and W multiples of PATCH_PX."""
         rows, columns = images.shape[2] // PATCH_PX, images.shape[3] // PATCH_PX
         with arithmetic(self._backbone_precision, images.device):
             tokens = self.net.backbone(images).feature_maps

@@ -1,6 +1,6 @@
 """The published metric models of Depth Anything V2: names, sizes, weights, licences.
 
-Sizes and the greatest depth are those of github.com/DepthAnything/Depth-Anything-V2, metric_depth/README.md.
+Sizes and maximum depths are those of github.com/DepthAnything/Depth-Anything-V2, metric_depth/README.md.
 """
 
 from __future__ import annotations
@@ -12,16 +12,16 @@ from unity_depth_perception.models.checkpoints.hub import Published
 
 @dataclass(frozen=True)
 class Architecture:
-    """A DINOv2 encoder and the DPT head on it.
+    """Sizes of a DINOv2 encoder and its DPT head.
 
     Attributes:
         hidden_size: width of a token.
         layers: transformer blocks.
         heads: attention heads.
-        taps: the blocks (counted from 1) whose tokens the head reads.
-        neck: channels of the four levels read.
-        fusion: channels of the fused levels.
-        positions_px: side of the image that the position embeddings are made for; others are interpolated.
+        taps: transformer blocks (counted from 1) whose tokens the head uses.
+        neck: channels of these four levels.
+        fusion: channels of the fused feature maps.
+        positions_px: image side of the position embeddings, which are interpolated for other sizes.
     """
 
     hidden_size: int
@@ -38,10 +38,9 @@ class Variant:
     """One published model.
 
     Attributes:
-        architecture: its network.
-        max_depth_m: the depth that a full output means.
-        trained_focal: focal length over the image's shorter side of the one camera that the training images have;
-            None if they have several.
+        architecture: sizes of its network.
+        max_depth_m: depth of a network output of 1.
+        trained_focal: focal length over the image's shorter side of the training camera; None if there were several.
         published: where its weights are.
     """
 

@@ -1,4 +1,4 @@
-"""Weights of Depth Anything V2 in each of the three namings that they come in.
+"""Weights of Depth Anything V2, with tensor names in any of three conventions.
 
 the hub's          backbone.encoder.layer.0.attention.attention.query.weight   .safetensors of the ...-hf repositories
 transformers 5's   backbone.encoder.layer.0.attention.q_proj.weight            its modules in memory
@@ -47,21 +47,21 @@ _FROM_MEMORY = (
 
 
 def load_da2_weights(network: nn.Module, path: Path, variant: Variant) -> None:
-    """Fill a network of transformers with the weights of a file in any of the three namings.
+    """Load a weights file in any of the three naming conventions into a network of transformers.
 
     Raises:
-        ModelError: the file cannot be read, is of another network (names the first mismatch), or its config.json says
-            that its output means other metres.
+        ModelError: the file cannot be read, is of another network, or the config.json beside it states another maximum
+            depth.
     """
     _require_same_scale(path.with_name("config.json"), variant)
     fill_da2_network(network, read_tensors(path), path)
 
 
 def fill_da2_network(network: nn.Module, state: Mapping[str, Tensor], path: Path) -> None:
-    """Fill a network of transformers with tensors in any of the three namings, which came from `path`.
+    """Load tensors in any of the three naming conventions, read from `path`, into a network of transformers.
 
     Raises:
-        ModelError: they are of another network; names the first mismatch.
+        ModelError: they are of another network; the message names the first mismatch.
     """
     published = hub_names(state)
     in_memory = {_renamed(name, _FROM_MEMORY): name for name in network.state_dict()}
@@ -69,16 +69,16 @@ def fill_da2_network(network: nn.Module, state: Mapping[str, Tensor], path: Path
 
 
 def hub_names(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The same tensors under the hub's names; what is unknown keeps its name."""
+    """Rename tensors to the hub's convention; unknown names are kept."""
     renamed: dict[str, Tensor] = {}
     for name, value in state.items():
-        for part_name, part in _without_qkv(name, value):
+        for part_name, part in _split_qkv(name, value):
             renamed[_renamed(_renamed(part_name, _FROM_ORIGINAL), _FROM_MEMORY)] = part
     return renamed
 
 
-def _without_qkv(name: str, value: Tensor) -> Iterator[tuple[str, Tensor]]:
-    """Query, key and value, which the original stacks in one matrix; any other tensor as it is."""
+def _split_qkv(name: str, value: Tensor) -> Iterator[tuple[str, Tensor]]:
+    """Split the original's stacked query-key-value matrix into three tensors; yield any other tensor unchanged."""
     if _QKV not in name or len(value) % 3:
         yield _fusion_level(name), value
         return
@@ -87,7 +87,7 @@ def _without_qkv(name: str, value: Tensor) -> Iterator[tuple[str, Tensor]]:
 
 
 def _fusion_level(name: str) -> str:
-    """The original counts the levels from the finest, the hub counts fusion from the coarsest."""
+    """Rename a fusion level: the original counts from the finest level, the hub's fusion from the coarsest."""
     name = re.sub(
         r"^depth_head\.scratch\.refinenet(\d)\.", lambda m: f"neck.fusion_stage.layers.{4 - int(m[1])}.", name
     )
@@ -101,7 +101,10 @@ def _renamed(name: str, rules: tuple[tuple[str, str], ...]) -> str:
 
 
 def _require_same_scale(config: Path, variant: Variant) -> None:
-    """Indoor, outdoor and relative weights have the same shapes: only their config.json tells them apart."""
+    """Raise ModelError unless config.json, if there is one, states the variant's maximum depth.
+
+    Indoor, outdoor and relative weights have the same shapes; only that file distinguishes them.
+    """
     if not config.is_file():
         return
     try:

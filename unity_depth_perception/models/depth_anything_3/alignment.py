@@ -1,4 +1,7 @@
-"""What makes metres of the numbers of Depth Anything 3. Formulas: depth_anything_3.utils.alignment and .api (0.1.1)."""
+"""Conversion of the raw outputs of Depth Anything 3 to metres and sky.
+
+Formulas: depth_anything_3.utils.alignment and .api (0.1.1).
+"""
 
 from __future__ import annotations
 
@@ -19,20 +22,26 @@ _MIN_METRES = 1e-2
 
 
 def metres_from(depth: Tensor, focal_px: float | Tensor) -> Tensor:
-    """Metric network's output to metres; `focal_px` [px] belongs to the image as the network saw it."""
+    """Metres from the metric network's output; `focal_px` [px] is that of the network's input image."""
     return depth * (focal_px / _FOCAL_UNIT_PX)
 
 
 def with_sky(depth: Tensor, sky: Tensor) -> Tensor:
-    """Depth with +Inf where `sky` says so; the networks were not trained to mean anything there."""
+    """Depth with +Inf where `sky` reaches SKY_THRESHOLD; the networks' depth is meaningless there."""
     return torch.where(sky >= SKY_THRESHOLD, math.inf, depth)
 
 
 def metric_scale(depth: Tensor, confidence: Tensor, metres: Tensor, sky: Tensor) -> Tensor:
-    """Metres per unit of `depth`: least squares over the surer half of what is not sky. A scalar on the device.
+    """Metres per unit of `depth`, a scalar on the device: least squares over the non-sky pixels of higher confidence.
 
-    NaN where at most ten pixels remain, as in an image of nothing but sky: such depth is unknown, which is no error.
-    All arguments (...), float32, of one shape.
+    Pixels count from the median confidence up. NaN if at most ten pixels remain, as in an image of sky alone: then
+    depth is unknown, which is not an error.
+
+    Args:
+        depth: (...) float32 of the any-view network, in its own unit.
+        confidence: (...) float32 of the any-view network.
+        metres: (...) float32 depth [m] of the metric network.
+        sky: (...) float32 of the metric network.
     """
     ground = sky < SKY_THRESHOLD
     median = _nanmedian(torch.where(ground, confidence, math.nan))
@@ -43,7 +52,7 @@ def metric_scale(depth: Tensor, confidence: Tensor, metres: Tensor, sky: Tensor)
 
 
 def _nanmedian(values: Tensor) -> Tensor:
-    """The median of what is not NaN, the mean of the two middle values where it is even; NaN without any.
+    """Median of the values that are not NaN (the mean of the two middle ones if their number is even); else NaN.
 
     torch.nanquantile does the same, but in older torch for at most 2**24 values, which 67 views exceed
     (https://github.com/pytorch/pytorch/issues/64947).
@@ -55,7 +64,7 @@ def _nanmedian(values: Tensor) -> Tensor:
 
 
 def pose_scale(given_m: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
-    """Predicted units per metre, from camera positions (N, 3): the scale of Umeyama's similarity (1991), N >= 2.
+    """Predicted units per metre from camera positions (N, 3), N >= 2: the scale of Umeyama's similarity (1991).
 
     Raises:
         InputError: the given positions coincide.

@@ -1,25 +1,21 @@
-"""Depth Anything 3 behind the DepthEstimator protocol: what its networks say, in metres where that can be known.
+"""Depth estimators with the networks of Depth Anything 3; in metres where the variant or the camera allows it.
 
-Nothing here waits for the GPU: frames are seen, scaled and brought to full size on the device, and sampled nowhere, so
-the same image gives the same depth. Depth grows to the image's size by `ops.resize.resize_depth`: bilinear on a
-surface, nearest across an edge, so that no point hangs between an object and what is behind it.
+Nothing here synchronises with the GPU, and nothing is sampled: the same image gives the same depth. Depth is resized to
+the image by `ops.resize.resize_depth`, bilinear on a surface and nearest across an edge, so that no points float
+between an object and its background.
 """
 
 from __future__ import annotations
 
-import json
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.checkpoints.hub import locate_weights, read_tensors
-from unity_depth_perception.models.checkpoints.safetensors_file import fill_network
 from unity_depth_perception.models.depth_anything_3.alignment import metres_from, metric_scale, with_sky
 from unity_depth_perception.models.depth_anything_3.multi_view import (
     REFERENCE_VIEWS,
@@ -30,41 +26,34 @@ from unity_depth_perception.models.depth_anything_3.multi_view import (
     size_of,
 )
 from unity_depth_perception.models.depth_anything_3.network import (
-    PATCH_PX,
-    Branch,
+    DepthAnything3Network,
     RawDepth,
     build_network,
-    without_gaussians,
 )
-from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS, Kind, Variant
+from unity_depth_perception.models.depth_anything_3.network_input import network_image, network_size
+from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS, Kind
+from unity_depth_perception.models.depth_anything_3.weights import fill_da3_network, require_same_architecture
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthEstimator, DepthPrediction, ViewsPrediction
-from unity_depth_perception.models.runtime.acceleration import accelerated, resolve_precision
-from unity_depth_perception.models.runtime.head_precision import head_precision, settle_head_precision
+from unity_depth_perception.models.runtime.acceleration import accelerate, resolve_precision
+from unity_depth_perception.models.runtime.head_precision import choose_head_precision, head_precision
 from unity_depth_perception.models.runtime.options import DepthOptions
-from unity_depth_perception.models.runtime.preprocessing import (
-    nearest_multiple,
-    normalised,
-    resized_cubic,
-    shrunk_by_area,
-)
 from unity_depth_perception.ops.geometry import require_size
 from unity_depth_perception.ops.resize import resize_depth, resize_map
 
 PROCESSING_PX = 504
-"""Longest side of the image that the networks were made for."""
-_LOG = logging.getLogger(__name__)
+"""Longest side of the network's input by default, as in the authors' code."""
 
 
 def create_da3(name: str, device: torch.device, weights: Path | None, options: DepthOptions) -> DepthEstimator:
     """Load a model of `DA3_VARIANTS` from `weights` (file or folder), the hub's cache or the hub.
 
     Raises:
-        ModelError: the weights cannot be had, or are of another model; or the package depth-anything-3 is missing.
+        ModelError: the weights cannot be obtained or are of another model, or the package depth-anything-3 is missing.
     """
     variant = DA3_VARIANTS[name]
     path = locate_weights(variant.published, weights)
-    _require_named(path.with_name("config.json"), variant)
+    require_same_architecture(path.with_name("config.json"), variant)
     state = read_tensors(path)
     network = build_network(variant.architecture)
     fill_da3_network(network, state, path)
@@ -72,22 +61,22 @@ def create_da3(name: str, device: torch.device, weights: Path | None, options: D
 
 
 def estimator_of(name: str, network: Any, device: torch.device, options: DepthOptions) -> DepthEstimator:
-    """The estimator of the variant `name` around a network of the package depth_anything_3, which it changes."""
+    """Estimator of the variant `name` with a network of the package depth_anything_3, which is modified in place."""
     kind = DA3_VARIANTS[name].kind
     nets = [network.da3, network.da3_metric] if kind is Kind.NESTED else [network]
-    branches = [Branch(net).to(device) for net in nets]
+    networks = [DepthAnything3Network(net).to(device) for net in nets]
     precision = resolve_precision(options.precision, device)
-    for branch in branches:
-        branch.set_precision(precision)
-        settle_head_precision(branch, head_precision(precision, device), device)
+    for wrapped in networks:
+        wrapped.set_precision(precision)
+        choose_head_precision(wrapped, head_precision(precision, device), device)
     if kind is Kind.NESTED:
-        return NestedDepth(name, device, branches[0], branches[1], options)
+        return NestedDepth(name, device, networks[0], networks[1], options)
     estimators: dict[Kind, type[MetricDepth | AnyViewDepth | MonoDepth]] = {
         Kind.METRIC: MetricDepth,
         Kind.ANY_VIEW: AnyViewDepth,
         Kind.MONO: MonoDepth,
     }
-    return estimators[kind](name, device, branches[0], options)
+    return estimators[kind](name, device, networks[0], options)
 
 
 class _Da3Depth:
@@ -98,52 +87,30 @@ class _Da3Depth:
     def __init__(self, name: str, device: torch.device, network: ViewNetwork, options: DepthOptions) -> None:
         self.name = name
         self.device = device
-        self._branch = network
-        self._network = accelerated(network, options.acceleration, device)
+        self.network = network
+        self._run = accelerate(network, options.acceleration, device)
         self._longest_px = options.size_px or PROCESSING_PX
 
 
 class MetricDepth(_Da3Depth):
-    """DA3METRIC: metres from the focal length of the image as the network sees it; knows the sky."""
+    """DA3METRIC: depth in metres, by the focal length of the network's input image, and sky."""
 
-    @property
-    def branch(self) -> ViewNetwork:
-        """Its network."""
-        return self._branch
-
-    def seen_size(self, width: int, height: int) -> tuple[int, int]:
-        """Width and height at which the network sees an image of width x height px."""
-        return seen_size(width, height, self._longest_px)
+    def network_size(self, width: int, height: int) -> tuple[int, int]:
+        """Width and height [px] of the network's input for an image of width x height px."""
+        return network_size(width, height, self._longest_px)
 
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
-        """Depth [m] of `image` (H, W, 3) uint8 RGB on `device`, taken by `camera` (same size)."""
+        """Predict metric depth; see `DepthEstimator.infer`."""
         require_size(image, camera, "image")
-        seen = seen_image(image, self._longest_px)
-        raw: RawDepth = self._network(seen)
-        return _prediction(image, metres_from(raw.depth, _focal_px(camera, seen)), raw, is_metric=True)
+        network_input = network_image(image, self._longest_px)
+        raw: RawDepth = self._run(network_input)
+        return _prediction(image, metres_from(raw.depth, _focal_px(camera, network_input)), raw, is_metric=True)
 
 
-class MonoDepth(_Da3Depth):
-    """DA3MONO: depth in a unit of its own, another one in each image; knows the sky."""
-
-    def infer(
-        self,
-        image: Tensor,
-        camera: Camera | None = None,
-        gravity: Gravity | None = None,
-        proposals: ObjectProposals | None = None,
-    ) -> DepthPrediction:
-        """Relative depth of `image` (H, W, 3) uint8 RGB on `device`; the camera changes nothing."""
-        raw: RawDepth = self._network(seen_image(image, self._longest_px))
-        return _prediction(image, raw.depth, raw, is_metric=False)
-
-
-class AnyViewDepth(_Da3Depth):
-    """DA3 SMALL to GIANT: relative depth, confidence and camera of one view; depth and cameras of several."""
-
-    _metric_branch: ViewNetwork | None = None
+class _RelativeDepth(_Da3Depth):
+    """Base of the estimators of relative depth."""
 
     def infer(
         self,
@@ -152,9 +119,19 @@ class AnyViewDepth(_Da3Depth):
         gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> DepthPrediction:
-        """Relative depth of `image` (H, W, 3) uint8 RGB on `device`; the camera changes nothing."""
-        raw: RawDepth = self._network(seen_image(image, self._longest_px))
+        """Predict relative depth; see `DepthEstimator.infer`. The camera is not used."""
+        raw: RawDepth = self._run(network_image(image, self._longest_px))
         return _prediction(image, raw.depth, raw, is_metric=False)
+
+
+class MonoDepth(_RelativeDepth):
+    """DA3MONO: relative depth, in another unit for each image, and sky."""
+
+
+class AnyViewDepth(_RelativeDepth):
+    """DA3 SMALL to GIANT: relative depth, confidence and camera of one view; depth and cameras of several views."""
+
+    _metric_network: ViewNetwork | None = None
 
     @torch.inference_mode()
     def infer_views(
@@ -172,30 +149,31 @@ class AnyViewDepth(_Da3Depth):
         Args:
             frames: N images (H, W, 3) uint8 RGB of one size on `device`.
             cameras: their N intrinsics.
-            poses: (N, 4, 4) world_from_camera [m], N >= 2, with cameras: the network is told, and depth is in metres.
-            use_ray_pose: poses from the predicted rays: slower, more exact.
+            poses: (N, 4, 4) world_from_camera [m], N >= 2, only with cameras: inputs of the network, and the source of
+                metres.
+            use_ray_pose: poses from the predicted rays: slower, more accurate.
             reference_view: saddle_balanced, saddle_sim_range, first or middle; matters from three views on.
-            seed: of the sampling in the ray poses.
+            seed: of the random sampling in the ray poses.
 
         Raises:
-            InputError: sizes or numbers differ, or the poses are not rigid or tell no scale.
+            InputError: sizes or numbers differ, or the poses are not rigid or coincide.
             ConfigurationError: an unknown reference_view.
         """
         width, height = size_of(frames)
-        seen = torch.cat([seen_image(frame, self._longest_px) for frame in frames])
-        views = Views(seen, width, height, cameras, poses, use_ray_pose, reference_view, seed)
-        return estimate_views(views, self._branch, self._metric_branch)
+        network_input = torch.cat([network_image(frame, self._longest_px) for frame in frames])
+        views = Views(network_input, width, height, cameras, poses, use_ray_pose, reference_view, seed)
+        return estimate_views(views, self.network, self._metric_network)
 
 
 class NestedDepth(AnyViewDepth):
-    """DA3NESTED: an any-view network brought to metres by a metric one, which also knows the sky."""
+    """DA3NESTED: an any-view network, scaled to metres by a metric network, which also predicts the sky."""
 
     def __init__(
         self, name: str, device: torch.device, network: ViewNetwork, metric: ViewNetwork, options: DepthOptions
     ) -> None:
         super().__init__(name, device, network, options)
-        self._metric_branch = metric
-        self._metric = accelerated(metric, options.acceleration, device)
+        self._metric_network = metric
+        self._run_metric = accelerate(metric, options.acceleration, device)
 
     def infer(
         self,
@@ -204,58 +182,31 @@ class NestedDepth(AnyViewDepth):
         gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> DepthPrediction:
-        """Depth [m] of `image` (H, W, 3) uint8 RGB on `device`.
+        """Predict metric depth; see `DepthEstimator.infer`.
 
-        With `camera` (same size) its focal length makes the metres, whatever the network takes the camera for; without
-        it the predicted one does, and depth and predicted camera belong together.
+        The scale uses the focal length of `camera`; without a camera, the predicted one, which then is consistent with
+        the depth.
         """
-        seen = seen_image(image, self._longest_px)
-        raw: RawDepth = self._network(seen)
-        metric: RawDepth = self._metric(seen)
+        network_input = network_image(image, self._longest_px)
+        raw: RawDepth = self._run(network_input)
+        metric: RawDepth = self._run_metric(network_input)
         assert raw.intrinsics is not None  # for mypy: this is an any-view network
         assert raw.confidence is not None
         assert metric.sky is not None
         focal_px: float | Tensor = (raw.intrinsics[0, 0] + raw.intrinsics[1, 1]) / 2
         if camera is not None:
             require_size(image, camera, "image")
-            focal_px = _focal_px(camera, seen)
+            focal_px = _focal_px(camera, network_input)
         scale = metric_scale(raw.depth, raw.confidence, metres_from(metric.depth, focal_px), metric.sky)
         return _prediction(image, raw.depth * scale, raw._replace(sky=metric.sky), is_metric=True)
 
 
-def seen_image(image: Tensor, longest_px: int) -> Tensor:
-    """(1, 3, h, w) normalised, h and w multiples of PATCH_PX, from (H, W, 3) uint8 RGB: resized as the reference does.
-
-    depth_anything_3.utils.io.input_processor: the longest side to `longest_px`, then each side to the nearest multiple.
-    """
-    height, width = image.shape[:2]
-    bounded = _resized(image, *_bounded_size(width, height, longest_px))
-    return normalised(_resized(bounded, *seen_size(width, height, longest_px)))
-
-
-def seen_size(width: int, height: int, longest_px: int) -> tuple[int, int]:
-    """Width and height at which a network sees an image of width x height px: multiples of PATCH_PX."""
-    w, h = _bounded_size(width, height, longest_px)
-    return nearest_multiple(w, PATCH_PX), nearest_multiple(h, PATCH_PX)
-
-
-def _bounded_size(width: int, height: int, longest_px: int) -> tuple[int, int]:
-    ratio = longest_px / max(width, height)
-    return max(1, round(width * ratio)), max(1, round(height * ratio))
-
-
-def _resized(image: Tensor, width: int, height: int) -> Tensor:
-    if width > image.shape[1] or height > image.shape[0]:
-        return resized_cubic(image, width, height)
-    return shrunk_by_area(image, width, height)
-
-
-def _focal_px(camera: Camera, seen: Tensor) -> float:
-    return camera.resized(seen.shape[3], seen.shape[2]).focal_px
+def _focal_px(camera: Camera, network_input: Tensor) -> float:
+    return camera.resized(network_input.shape[3], network_input.shape[2]).focal_px
 
 
 def _prediction(image: Tensor, depth: Tensor, raw: RawDepth, is_metric: bool) -> DepthPrediction:
-    """What a network said at its own size (h, w), at the size of `image`."""
+    """Prediction at the size of `image`, from a network's output at its own size (h, w)."""
     height, width = image.shape[:2]
     depth = depth if raw.sky is None else with_sky(depth, raw.sky)
     return DepthPrediction(
@@ -267,35 +218,9 @@ def _prediction(image: Tensor, depth: Tensor, raw: RawDepth, is_metric: bool) ->
 
 
 def _rescaled(intrinsics: Tensor, x_ratio: float, y_ratio: float) -> Tensor:
-    """(3, 3) of the resized image, its principal point counted from the first pixel's centre, not from its corner."""
+    """Intrinsics (3, 3) for the resized image, with the principal point counted from the first pixel's centre."""
     scaled = intrinsics.clone()
     scaled[0] *= x_ratio
     scaled[1] *= y_ratio
     scaled[:2, 2] -= 0.5
     return scaled
-
-
-def fill_da3_network(network: nn.Module, state: dict[str, Tensor], path: Path) -> None:
-    """Load a checkpoint as the reference's front end saves it: its network is the attribute `model` there.
-
-    Raises:
-        ModelError: it is of another network; names the first mismatch.
-    """
-    whole = nn.ModuleDict({"model": network})
-    state = without_gaussians(state)
-    unknown = sorted(state.keys() - whole.state_dict().keys())
-    if unknown and len(unknown) < len(state):
-        _LOG.warning("%s: leaving out %d tensors that the network has no use for, %s", path, len(unknown), unknown[0])
-        state = {name: value for name, value in state.items() if name not in unknown}
-    fill_network(whole, state, path)
-
-
-def _require_named(config: Path, variant: Variant) -> None:
-    """Refuse weights whose own config.json names another architecture: metric and mono have the same tensors."""
-    try:
-        said = json.loads(config.read_text(encoding="utf-8")).get("model_name", variant.architecture)
-    except (OSError, ValueError, AttributeError):
-        return  # no or another kind of config.json: the tensors will tell
-    known = {other.architecture for other in DA3_VARIANTS.values()}
-    if said in known and said != variant.architecture:
-        raise ModelError(f"{config}: expected weights of {variant.architecture}, but it says model_name {said!r}")

@@ -1,4 +1,4 @@
-"""Several views of one scene through an any-view network of Depth Anything 3: consistent depth, poses, intrinsics."""
+"""Several views of one scene with an any-view network of Depth Anything 3: consistent depth, poses, intrinsics."""
 
 from __future__ import annotations
 
@@ -26,30 +26,30 @@ Matrices = NDArray[np.float64]
 
 
 class ViewNetwork(Protocol):
-    """Branch, as far as views need it."""
+    """Interface of DepthAnything3Network that is used for several views."""
 
     def __call__(self, image: Tensor) -> RawDepth: ...
 
     def views(self, images: Tensor, **conditions: Any) -> Any:
-        """The reference's dictionary (depth, depth_conf, extrinsics, intrinsics) for images (1, N, 3, h, w)."""
+        """Dictionary (depth, depth_conf, extrinsics, intrinsics) for images (1, N, 3, h, w)."""
         ...
 
 
 @dataclass(frozen=True)
 class Views:
-    """N images of one size and what is known about their cameras; checked once, here.
+    """N images of one size and what is known about their cameras; validated here.
 
     Attributes:
-        seen: (N, 3, h, w) float32 as the network sees them.
-        width, height: of the images themselves [px].
+        images: (N, 3, h, w) float32 network inputs, as of `network_image`.
+        width, height: of the original images [px].
         cameras: intrinsics of the images, if known.
         world_from_camera: (N, 4, 4) poses, if known; only with cameras.
         use_ray_pose: poses from the predicted rays (slower, more exact) instead of the camera decoder.
-        reference_view: how the network chooses the view that the others are related to, from three views on.
-        seed: of the sampling in the ray poses.
+        reference_view: rule by which the network chooses the reference view; matters from three views on.
+        seed: of the random sampling in the ray poses.
     """
 
-    seen: Tensor
+    images: Tensor
     width: int
     height: int
     cameras: Sequence[Camera] | None = None
@@ -59,7 +59,7 @@ class Views:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        count = len(self.seen)
+        count = len(self.images)
         if self.reference_view not in REFERENCE_VIEWS:
             raise ConfigurationError(
                 f"expected reference_view one of {', '.join(REFERENCE_VIEWS)}, got {self.reference_view!r}"
@@ -84,13 +84,13 @@ class Views:
             raise InputError("poses need two views or more: a single one tells no scale; leave its pose out")
 
     @property
-    def seen_cameras(self) -> list[Camera]:
-        """The cameras of the images as the network sees them."""
-        return [camera.resized(self.seen.shape[3], self.seen.shape[2]) for camera in self.cameras or ()]
+    def network_cameras(self) -> list[Camera]:
+        """The cameras at the size of the network's inputs."""
+        return [camera.resized(self.images.shape[3], self.images.shape[2]) for camera in self.cameras or ()]
 
 
 def size_of(frames: Sequence[Tensor]) -> tuple[int, int]:
-    """Width and height that all images (H, W, 3) have.
+    """Common width and height [px] of images (H, W, 3).
 
     Raises:
         ImageError: there are none, or their sizes differ.
@@ -103,17 +103,17 @@ def size_of(frames: Sequence[Tensor]) -> tuple[int, int]:
 
 
 def estimate_views(views: Views, network: ViewNetwork, metric: ViewNetwork | None) -> ViewsPrediction:
-    """Depth and cameras of the views; in metres with a `metric` network (nested) or with poses.
+    """Estimate depth and cameras of the views; in metres if there is a `metric` network (nested) or poses are given.
 
     Raises:
-        InputError: the given poses tell no scale.
-        ModelError: the predicted ones do not.
+        InputError: the given poses coincide, so that they give no scale.
+        ModelError: the predicted poses coincide.
     """
-    out = _asked(views, network)
+    out = _run(views, network)
     depth, confidence, intrinsics = out["depth"][0], out["depth_conf"][0], out["intrinsics"][0]
     poses = _inverted(out["extrinsics"][0].double().cpu().numpy())
-    raw = [] if metric is None else [metric(image[None]) for image in views.seen]
-    if views.world_from_camera is not None:  # the poses' metres: known, whatever a metric network takes them for
+    raw = [] if metric is None else [metric(image[None]) for image in views.images]
+    if views.world_from_camera is not None:  # given poses take precedence over a metric network
         depth = depth / pose_scale(views.world_from_camera[:, :3, 3], poses[:, :3, 3])
         poses = views.world_from_camera
     elif raw:
@@ -130,12 +130,12 @@ def estimate_views(views: Views, network: ViewNetwork, metric: ViewNetwork | Non
     )
 
 
-def _asked(views: Views, network: ViewNetwork) -> Any:
-    """What the network says; its sampling is seeded, and nobody else's random numbers change."""
-    with torch.random.fork_rng(devices=[views.seen.device] if views.seen.is_cuda else []):
+def _run(views: Views, network: ViewNetwork) -> Any:
+    """Output of the network with seeded sampling; the global random state is left unchanged."""
+    with torch.random.fork_rng(devices=[views.images.device] if views.images.is_cuda else []):
         torch.manual_seed(views.seed)
         return network.views(
-            views.seen[None],
+            views.images[None],
             use_ray_pose=views.use_ray_pose,
             ref_view_strategy=views.reference_view,
             **_conditions(views),
@@ -145,16 +145,16 @@ def _asked(views: Views, network: ViewNetwork) -> Any:
 def _metric_scale(
     views: Views, raw: Sequence[RawDepth], depth: Tensor, confidence: Tensor, intrinsics: Tensor
 ) -> Tensor:
-    """Metres per unit of depth (N, h, w), from what the metric network says of each view; NaN if all is sky."""
+    """Metres per unit of depth (N, h, w), from the metric network's output for each view; NaN if all is sky."""
     focal_px = (intrinsics[:, 0, 0] + intrinsics[:, 1, 1]) / 2
     if views.cameras is not None:
-        focal_px = focal_px.new_tensor([camera.focal_px for camera in views.seen_cameras])
+        focal_px = focal_px.new_tensor([camera.focal_px for camera in views.network_cameras])
     metres = metres_from(torch.stack([view.depth for view in raw]), focal_px[:, None, None])
     return metric_scale(depth, confidence, metres, _sky(raw))
 
 
 def _sky(raw: Sequence[RawDepth]) -> Tensor:
-    """(N, h, w) sky of the views as the metric network sees it."""
+    """Sky (N, h, w) of the views, predicted by the metric network."""
     return torch.stack([view.sky for view in raw if view.sky is not None])
 
 
@@ -165,22 +165,22 @@ def _scaled(poses: Matrices, factor: float) -> Matrices:
 
 
 def _conditions(views: Views) -> dict[str, Tensor]:
-    """Given cameras as the network takes them: relative to the first, in units of their median distance from it."""
+    """Given cameras as network inputs: poses relative to the first, in units of the median distance from it."""
     if views.world_from_camera is None:
         return {}
     relative = np.linalg.inv(views.world_from_camera[0]) @ views.world_from_camera
     distances = np.sort(np.linalg.norm(relative[:, :3, 3], axis=1))
-    relative[:, :3, 3] /= max(float(distances[(len(distances) - 1) // 2]), _MIN_BASELINE)  # torch.median: the lower one
-    k = np.stack([camera.k for camera in views.seen_cameras])
+    relative[:, :3, 3] /= max(float(distances[(len(distances) - 1) // 2]), _MIN_BASELINE)  # lower median, as torch
+    k = np.stack([camera.k for camera in views.network_cameras])
     k[:, :2, 2] += 0.5  # the network counts from the image's corner
     return {
-        "extrinsics": torch.from_numpy(np.linalg.inv(relative))[None].to(views.seen),
-        "intrinsics": torch.from_numpy(k)[None].to(views.seen),
+        "extrinsics": torch.from_numpy(np.linalg.inv(relative))[None].to(views.images),
+        "intrinsics": torch.from_numpy(k)[None].to(views.images),
     }
 
 
 def _inverted(camera_from_world: Matrices) -> Matrices:
-    """(N, 4, 4) inverses of rigid transforms (N, 3 or 4, 4)."""
+    """Inverses (N, 4, 4) of rigid transforms (N, 3 or 4, 4)."""
     full = np.tile(np.eye(4), (len(camera_from_world), 1, 1))
     full[:, :3] = camera_from_world[:, :3]
     return np.linalg.inv(full)
@@ -188,7 +188,7 @@ def _inverted(camera_from_world: Matrices) -> Matrices:
 
 def _cameras(intrinsics: Tensor, views: Views) -> tuple[Camera, ...]:
     """Predicted cameras for the images' size; the network counts the principal point from the image's corner."""
-    height, width = views.seen.shape[2:]
+    height, width = views.images.shape[2:]
     return tuple(
         Camera(width, height, k[0][0], k[1][1], k[0][2] - 0.5, k[1][2] - 0.5).resized(views.width, views.height)
         for k in intrinsics.tolist()

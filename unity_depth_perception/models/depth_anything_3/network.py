@@ -1,8 +1,8 @@
-"""The networks of Depth Anything 3, called directly: the package's own modules without its front end.
+"""The networks of Depth Anything 3: the modules of the package depth_anything_3 without its front end.
 
-What the front end does around them and we leave out: decoding on worker threads, the ray head where nobody asks for
-rays (half of the head's work), the overwriting of sky depth with the 99th percentile of the rest, and everything that
-waits for the GPU. Reference: Lin et al., "Depth Anything 3: Recovering the Visual Space from Any Views", 2025.
+Parts of the front end that are left out: decoding on worker threads, the ray head for single views (half of the head's
+work), replacing sky depth by the 99th percentile of the rest, and everything that synchronises with the GPU.
+Reference: Lin et al., "Depth Anything 3: Recovering the Visual Space from Any Views", 2025.
 """
 
 from __future__ import annotations
@@ -16,22 +16,22 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models.runtime.acceleration import arithmetic
-from unity_depth_perception.models.runtime.head_precision import keep_exact
+from unity_depth_perception.models.runtime.acceleration import arithmetic, cast_matrices
+from unity_depth_perception.models.runtime.head_precision import keep_float32
 
 PATCH_PX = 14
-_POSITIONS = 1024  # patches a side that rotary tables are made for: more than 14000 px
+_POSITIONS = 1024  # patches per side that the rotary tables hold: more than 14000 px
 _GAUSSIANS = ("gs_head", "gs_adapter")
 
 
 class RawDepth(NamedTuple):
-    """What a network says of one view, before it means metres.
+    """Raw output of a network for one view, before conversion to metres.
 
     Attributes:
         depth: (H, W) float32 planar depth > 0, also under the sky.
-        confidence: (H, W) float32 >= 1, larger is surer.
-        sky: (H, W) float32 >= 0; sky where it is at least 0.3.
-        intrinsics: (3, 3) float32, principal point counted from the image's corner.
+        confidence: (H, W) float32 >= 1, higher is more confident.
+        sky: (H, W) float32 >= 0; sky from SKY_THRESHOLD (0.3) up.
+        intrinsics: (3, 3) float32 [px], principal point counted from the image's corner.
     """
 
     depth: Tensor
@@ -40,8 +40,8 @@ class RawDepth(NamedTuple):
     intrinsics: Tensor | None = None
 
 
-class Branch(nn.Module):
-    """A DepthAnything3Net, for one view without its rays, and for several views as a whole."""
+class DepthAnything3Network(nn.Module):
+    """Wrapper of a DepthAnything3Net: `forward` for one view without its rays, `views` for several views."""
 
     net: Any
 
@@ -52,24 +52,20 @@ class Branch(nn.Module):
         self._backbone_precision = torch.float32
         for last in ("output_conv2", "sky_output_conv2"):
             if hasattr(net.head.scratch, last):
-                keep_exact(getattr(net.head.scratch, last))
+                keep_float32(getattr(net.head.scratch, last))
         net.head.to(memory_format=torch.channels_last)  # halves the head's time on a CPU
         _make_static(net)
 
     def set_precision(self, dtype: torch.dtype) -> None:
-        """Arithmetic of the backbone; the head's is `head_precision`: float32 (on a GPU: TF32), or settled by depth.
+        """Set the precision of the backbone; that of the head is `head_precision`, see runtime/head_precision.py.
 
-        Matrices are stored in `dtype`; norms and the sum that runs through the blocks stay float32, as under autocast.
+        Matrices are stored in `dtype`; normalisation layers and the residual stream stay float32, as under autocast.
         """
-        if dtype == torch.float32:
-            return
         self._backbone_precision = dtype
-        for module in self.net.backbone.modules():
-            if isinstance(module, nn.Linear | nn.Conv2d):
-                module.to(dtype)
+        cast_matrices(self.net.backbone, dtype)
 
     def forward(self, image: Tensor) -> RawDepth:
-        """Depth of one normalised image (1, 3, H, W) float32, H and W multiples of PATCH_PX."""
+        """Raw depth of one normalised image (1, 3, H, W) float32, H and W multiples of PATCH_PX."""
         height, width = image.shape[2:]
         if not hasattr(self.net.head, "head_aux"):
             depth, sky = self.of_batch(image)
@@ -80,33 +76,33 @@ class Branch(nn.Module):
         return RawDepth(depth.float(), confidence.float(), intrinsics=self._intrinsics(features[-1][1], height, width))
 
     def depth_of(self, image: Tensor) -> Tensor:
-        """(H, W) float32, as `forward`; see Headed."""
+        """(H, W) float32, as `forward`; see DepthNetwork."""
         raw: RawDepth = self(image)
         return raw.depth
 
     def of_batch(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Depth and sky (B, H, W) of normalised images (B, 3, H, W), each by itself; metric and mono networks alone."""
+        """Depth and sky (B, H, W) of B normalised images (B, 3, H, W), each a single view; metric and mono alone."""
         features = self._features(images)
         with arithmetic(self.head_precision, images.device):
             out = self.net.head(features, *images.shape[2:], patch_start_idx=0)
         return out["depth"].float().flatten(0, 1), out["sky"].float().flatten(0, 1)
 
     def _features(self, images: Tensor) -> list[tuple[Tensor, Tensor]]:
-        """Tokens (B, 1, P, C) and camera token of each level that the head reads."""
+        """Tokens (B, 1, P, C) and camera token of each level that the head uses."""
         with arithmetic(self._backbone_precision, images.device):
             features, _ = self.net.backbone(images[:, None], cam_token=None, export_feat_layers=[])
         return [(tokens.float(), camera.float()) for tokens, camera in features]
 
     def views(self, images: Tensor, **conditions: Any) -> Any:
-        """The reference's own dictionary for normalised images (1, N, 3, H, W); see DepthAnything3Net.forward.
+        """Output dictionary of DepthAnything3Net.forward for N views, normalised images (1, N, 3, H, W).
 
-        Its head computes in float32: it leaves autocast for that.
+        The head disables autocast and computes in float32.
         """
         with arithmetic(self._backbone_precision, images.device):
             return self.net(images, export_feat_layers=[], infer_gs=False, **conditions)
 
     def _intrinsics(self, camera_token: Tensor, height: int, width: int) -> Tensor:
-        """(3, 3) of the field of view that the camera decoder reads from its token (1, 1, C)."""
+        """Intrinsics (3, 3) from the fields of view that the camera decoder predicts from its token (1, 1, C)."""
         slope = torch.tan(self.net.cam_dec(camera_token)[0, 0, 7:9] / 2).clamp(min=1e-6)  # vertical, horizontal
         matrix = torch.zeros(3, 3, device=slope.device)
         matrix[0, 0], matrix[1, 1] = width / 2 / slope[1], height / 2 / slope[0]
@@ -115,14 +111,14 @@ class Branch(nn.Module):
 
 
 def build_network(architecture: str) -> nn.Module:
-    """The network of an architecture of the package depth_anything_3, with random weights, without its Gaussians.
+    """Network of an architecture of the package depth_anything_3, with random weights and without its Gaussian head.
 
     Raises:
         ModelError: the package is not installed.
     """
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of its own use of omegaconf and torch
+            warnings.simplefilter("ignore")  # that the package itself causes in omegaconf and torch
             from depth_anything_3.cfg import create_object, load_config
             from depth_anything_3.registry import MODEL_REGISTRY
             from depth_anything_3.utils.logger import LOG_LEVELS, logger
@@ -131,7 +127,7 @@ def build_network(architecture: str) -> nn.Module:
             f"{architecture} needs the package depth-anything-3, which cannot be imported ({error}); "
             "install it: make setup, or pip install unity-depth-perception[da3]"
         ) from None
-    logger.level = LOG_LEVELS["WARN"]  # else it prints lines for every frame
+    logger.level = LOG_LEVELS["WARN"]  # else it prints several lines for every frame
     config = load_config(MODEL_REGISTRY[architecture])
     for part in (config, config.get("anyview", {})):
         for name in _GAUSSIANS:
@@ -142,13 +138,13 @@ def build_network(architecture: str) -> nn.Module:
     return network.eval().requires_grad_(False)
 
 
-def without_gaussians(state: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A checkpoint's tensors but those of the Gaussian head, which `build_network` leaves out."""
+def drop_gaussian_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Remove the tensors of the Gaussian head, which `build_network` leaves out, from a checkpoint."""
     return {name: value for name, value in state.items() if not any(f".{part}." in name for part in _GAUSSIANS)}
 
 
 def _dual_head_depth(head: Any, tokens: list[Tensor], height: int, width: int) -> tuple[Tensor, Tensor]:
-    """Depth and confidence (H, W) of a DualDPT head: its main half, from tokens (1, P, C) of four levels."""
+    """Depth and confidence (H, W) of a DualDPT head without its ray half, from tokens (1, P, C) of four levels."""
     levels = []
     for k, level in enumerate(tokens):
         grid = head.norm(level).permute(0, 2, 1).reshape(1, -1, height // PATCH_PX, width // PATCH_PX)
@@ -170,7 +166,7 @@ def _with_positions(features: Tensor, height: int, width: int) -> Tensor:
 
 @functools.lru_cache(maxsize=16)
 def _positions(channels: int, rows: int, columns: int, aspect: float, device: torch.device) -> Tensor:
-    """(1, channels, rows, columns) position embedding as DualDPT adds it; the same for every frame of a size."""
+    """Position embedding (1, channels, rows, columns) as added by DualDPT; cached, as it depends on the size alone."""
     from depth_anything_3.model.utils.head_utils import create_uv_grid, position_grid_to_embed
 
     grid = create_uv_grid(columns, rows, aspect_ratio=aspect, dtype=torch.float32, device=device)
@@ -179,11 +175,11 @@ def _positions(channels: int, rows: int, columns: int, aspect: float, device: to
 
 
 def _make_static(net: Any) -> None:
-    """Take from a backbone what waits for the GPU or copies to it in every frame: its rotary tables and positions."""
+    """Cache a backbone's rotary tables and positions, which else synchronise with the GPU in every frame."""
     from depth_anything_3.model.dinov2.layers.rope import RotaryPositionEmbedding2D
 
     class Rotary(RotaryPositionEmbedding2D):  # type: ignore[misc]
-        """The reference's, but for its table's length, which it reads off the positions on the GPU in each block."""
+        """The reference's module with a table of fixed length; the reference derives it from positions on the GPU."""
 
         def forward(self, tokens: Tensor, positions: Tensor) -> Tensor:
             cos, sin = self._compute_frequency_components(

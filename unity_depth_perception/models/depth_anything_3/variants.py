@@ -1,4 +1,4 @@
-"""The published models of Depth Anything 3: names, weights, licences and what each knows."""
+"""The published models of Depth Anything 3: names, weights, licences and kinds of output."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _NON_COMMERCIAL = "CC-BY-NC-4.0"
 
 
 class Kind(Enum):
-    """What a variant knows of the world."""
+    """Kind of output of a variant."""
 
     METRIC = "depth and sky; metres, given the focal length"
     NESTED = "an any-view and a metric network: depth, confidence and camera in metres, sky"
@@ -20,7 +20,7 @@ class Kind(Enum):
 
     @property
     def is_metric(self) -> bool:
-        """Whether one view's depth is in metres."""
+        """Whether the depth of a single view is in metres."""
         return self in (Kind.METRIC, Kind.NESTED)
 
 

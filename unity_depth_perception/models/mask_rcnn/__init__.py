@@ -1,1 +1,1 @@
-"""Mask R-CNN: detection, pasting of masks, and the segmenter over torchvision's backbones."""
+"""Mask R-CNN: detection, pasting of masks into an image, and the segmenter with torchvision's backbones."""

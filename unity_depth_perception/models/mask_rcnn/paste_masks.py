@@ -1,4 +1,4 @@
-"""Between the image and the size at which Mask R-CNN looks at it: the image made smaller, the masks put back."""
+"""Pasting of Mask R-CNN's soft masks, each 28 x 28 over its box, into an instance image of the full size."""
 
 from __future__ import annotations
 
@@ -7,39 +7,36 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torchvision.transforms.v2 import functional as transforms
 
 _ROI_ALIGN_OFFSET_PX = 0.5
-"""How far to the right of and below its box, in the image that it saw, a network's mask shows what is there.
+"""Offset of a mask to the right of and below its box, in pixels of the network's input image.
 
-torchvision's Mask R-CNN learns from masks that `roi_align` samples as if pixel centres were at whole numbers, while
-boxes that end at the last pixel's outer edge count from the outer edge of the first.
+torchvision trains on masks that `roi_align` samples with pixel centres at integers, while its boxes have pixel centres
+at half-integers (x_max is the right edge of the last pixel).
 """
-MASK_THRESHOLD = 0.5  # of a soft mask
-_LEAST_WON = 0.5  # of what a mask claims: else it is another guess at an object that a surer mask covers
-_OVERRIDE_MARGIN = 0.1  # how much higher than the owner's a mask is where it wins a pixel
+MASK_THRESHOLD = 0.5
+"""Value of a soft mask above which a pixel belongs to the object."""
+_MIN_VISIBLE_SHARE = 0.5  # of a mask's pixels, after overlaps; with less it duplicates an object that is already kept
+_OVERRIDE_MARGIN = 0.1  # a mask takes a pixel from one of higher score if its value there is higher by that
 
 
-def resized(image: Tensor, width: int, height: int) -> Tensor:
-    """(1, 3, height, width) float 0..1 from (H, W, 3) uint8, antialiased; channels-last in memory, as `image` is."""
-    small: Tensor = transforms.resize(image.permute(2, 0, 1)[None], [height, width], antialias=True)
-    return small.float() / 255
+def paste_masks(
+    masks: Tensor, boxes: Tensor, size: tuple[int, int], height: int, width: int
+) -> tuple[Tensor, list[int]]:
+    """Instance image (H, W) uint8 of N soft masks in descending order of score, and the indices of those kept.
 
-
-def paste(masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, width: int) -> tuple[Tensor, list[int]]:
-    """Instance image (H, W) uint8 of soft masks, surest first, and the indices of those kept.
-
-    A pixel belongs to the surest mask that claims it, unless a later one is plainly surer of the pixel: masks spill
-    over what stands before an object in its own colour. Arguments as of `windows`.
+    Where masks overlap, a pixel goes to the object of the highest score, unless another mask's value there is higher by
+    `_OVERRIDE_MARGIN`: the mask of an object often spills over one of the same colour in front of it. At most 255
+    objects are kept. Arguments as of `mask_windows`.
     """
     instances = torch.zeros((height, width), dtype=torch.uint8, device=masks.device)
     highest = torch.zeros((height, width), device=masks.device)
     kept: list[int] = []
-    for index, rows, columns, soft in windows(masks, boxes, seen, height, width):
+    for index, rows, columns, soft in mask_windows(masks, boxes, size, height, width):
         owner, best = instances[rows, columns], highest[rows, columns]
-        claimed = soft > MASK_THRESHOLD
-        won = claimed & ((owner == 0) | (soft > best + _OVERRIDE_MARGIN))
-        if len(kept) == 255 or int(won.sum()) <= _LEAST_WON * int(claimed.sum()):
+        inside = soft > MASK_THRESHOLD
+        won = inside & ((owner == 0) | (soft > best + _OVERRIDE_MARGIN))
+        if len(kept) == 255 or int(won.sum()) <= _MIN_VISIBLE_SHARE * int(inside.sum()):
             continue
         kept.append(index)
         owner[won] = len(kept)
@@ -47,31 +44,33 @@ def paste(masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, widt
     return instances, kept
 
 
-def windows(
-    masks: Tensor, boxes: Tensor, seen: tuple[int, int], height: int, width: int
+def mask_windows(
+    masks: Tensor, boxes: Tensor, size: tuple[int, int], height: int, width: int
 ) -> Iterator[tuple[int, slice, slice, Tensor]]:
-    """Soft masks (N, M, M), stretched over their boxes, in an image of height x width px.
-
-    Yields:
-        Index, rows and columns of the box's window, and the mask in it (h, w) 0..1, of each mask of which something
-        lies in the image. What is above `MASK_THRESHOLD` the mask claims.
+    """Resample soft masks to an image of height x width px, each within the window of its box.
 
     Args:
-        boxes: (N, 4) x_min, y_min, x_max, y_max [px], max exclusive, in the image that the network saw.
-        seen: height and width of that image.
+        masks: (N, M, M) 0..1, each stretched over its box.
+        boxes: (N, 4) x_min, y_min, x_max, y_max [px], max exclusive, in the network's input image.
+        size: height and width of the network's input image [px].
+        height: of the output image [px].
+        width: of the output image [px].
+
+    Yields:
+        For each mask that overlaps the image: its index, rows and columns of its window, and its values (h, w) there.
     """
-    scale = boxes.new_tensor([width / seen[1], height / seen[0]] * 2)
-    framed, shown = (((boxes + late_px) * scale).tolist() for late_px in (0.0, _ROI_ALIGN_OFFSET_PX))
-    for index, (mask, box, shown_in) in enumerate(zip(masks, framed, shown, strict=True)):
+    scale = boxes.new_tensor([width / size[1], height / size[0]] * 2)
+    image_boxes, mask_boxes = (((boxes + offset) * scale).tolist() for offset in (0.0, _ROI_ALIGN_OFFSET_PX))
+    for index, (mask, box, mask_box) in enumerate(zip(masks, image_boxes, mask_boxes, strict=True)):
         x_min, y_min = max(0, round(box[0])), max(0, round(box[1]))
-        x_max, y_max = min(width, round(shown_in[2])), min(height, round(shown_in[3]))
+        x_max, y_max = min(width, round(mask_box[2])), min(height, round(mask_box[3]))
         if x_max > x_min and y_max > y_min:
-            soft = _window(mask, shown_in, (x_min, y_min, x_max, y_max))
+            soft = _window(mask, mask_box, (x_min, y_min, x_max, y_max))
             yield index, slice(y_min, y_max), slice(x_min, x_max), soft
 
 
 def _window(mask: Tensor, box: list[float], window: tuple[int, int, int, int]) -> Tensor:
-    """A soft mask (M, M), stretched over its box, sampled at the pixel centres of a window."""
+    """Values of a soft mask (M, M), stretched over its box, at the pixel centres of a window."""
     x_min, y_min, x_max, y_max = window
     x = (torch.arange(x_min, x_max, device=mask.device) + 0.5 - box[0]) / max(box[2] - box[0], 1e-3) * 2 - 1
     y = (torch.arange(y_min, y_max, device=mask.device) + 0.5 - box[1]) / max(box[3] - box[1], 1e-3) * 2 - 1

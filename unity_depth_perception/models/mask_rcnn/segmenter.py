@@ -1,4 +1,4 @@
-"""Mask R-CNN over torchvision's own backbones: heavier than `compact`, for objects and scenes that are less simple.
+"""Mask R-CNN with torchvision's backbones: larger than `compact`, for objects and scenes beyond cubes on a floor.
 
 resnet50_fpn_v2: torchvision's maskrcnn_resnet50_fpn_v2 (Li et al., "Benchmarking Detection Transfer Learning with
 Vision Transformers", 2021), 46 M parameters. mobilenet_v3_large: the same heads as torchvision's plain Mask R-CNN over
@@ -24,22 +24,22 @@ from unity_depth_perception.models.checkpoints.safetensors_file import (
     input_area_px,
     load_weights,
 )
-from unity_depth_perception.models.image_size import processing_size
-from unity_depth_perception.models.mask_rcnn.detection import LEAST_SCORE, detect, soft_masks
-from unity_depth_perception.models.mask_rcnn.paste_masks import paste, resized
+from unity_depth_perception.models.image_size import processing_size, resize_image
+from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, detect, soft_masks
+from unity_depth_perception.models.mask_rcnn.paste_masks import paste_masks
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import Candidates, Segmentation
 
 KIND = "mask-rcnn"
 INPUT_PX = 800
-"""Side of a square of as many pixels as these networks look at; their COCO weights are of 800 px for the short side."""
+"""Square root of the input area. The COCO weights were trained with 800 px for the shorter side."""
 _SCORE_THRESHOLD = 0.5
 _STAGES = (1, 2, 3, 5)  # of MobileNetV3: 1/4, 1/8, 1/16, 1/32; the last convolution stands for stage 4
 _ANCHOR_PX = ((16,), (32,), (64,), (128,), (256,))
 
 
 def torchvision_mask_rcnn(network: str, class_count: int) -> MaskRCNN:
-    """Mask R-CNN for `class_count` categories (background not counted), random weights; images keep their size.
+    """Mask R-CNN for `class_count` categories (background not counted), random weights; inputs are not resized.
 
     Raises:
         ModelError: there is no network of that name.
@@ -63,7 +63,7 @@ def torchvision_mask_rcnn(network: str, class_count: int) -> MaskRCNN:
 
 
 class MaskRcnnSegmenter:
-    """A Mask R-CNN of train-segmentation: a segmenter whose box head alone tells the category."""
+    """Segmenter with a Mask R-CNN of train-segmentation. Its box head alone gives the category; no crop classifier."""
 
     proposer = None
 
@@ -79,12 +79,12 @@ class MaskRcnnSegmenter:
     ) -> Segmentation:
         """Instances of `image` (H, W, 3) uint8 RGB on `device`."""
         height, width = image.shape[:2]
-        small = resized(image, *processing_size(width, height, min(self._area_px, width * height)))
-        found = detect(self.network, small[0], LEAST_SCORE)
+        small = resize_image(image, *processing_size(width, height, min(self._area_px, width * height)))
+        found = detect(self.network, small[0], MIN_SCORE)
         soft = soft_masks(self.network, found)
         labels, scores = found.labels.tolist(), found.scores.tolist()
-        sure = sum(score >= _SCORE_THRESHOLD for score in scores)  # the first ones
-        instances, kept = paste(soft[:sure], found.boxes[:sure], found.size, height, width)
+        count = sum(score >= _SCORE_THRESHOLD for score in scores)  # they are sorted
+        instances, kept = paste_masks(soft[:count], found.boxes[:count], found.size, height, width)
         return Segmentation(
             instances,
             categories=tuple(self.categories[labels[index] - 1] for index in kept),
@@ -94,10 +94,10 @@ class MaskRcnnSegmenter:
 
 
 def load_mask_rcnn(path: Path, device: torch.device) -> MaskRcnnSegmenter:
-    """The segmentation in a file of `train-segmentation`.
+    """Load the segmenter of a weights file of `train-segmentation`.
 
     Raises:
-        ModelError: the file cannot be used; it says why.
+        ModelError: the file cannot be read, or is of another kind; the message says why.
     """
     state, description = load_weights(path)
     check_kind(description, KIND, path)

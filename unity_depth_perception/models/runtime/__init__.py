@@ -1,1 +1,1 @@
-"""How networks run: device, precision, acceleration, preprocessing."""
+"""Execution of networks: device, precision, acceleration, preprocessing."""

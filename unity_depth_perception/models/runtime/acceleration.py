@@ -1,6 +1,7 @@
-"""Which arithmetic a network runs in, and whether it is compiled or replayed as a CUDA graph.
+"""Numeric precision of a network, and its acceleration by torch.compile or a CUDA graph.
 
-Nothing here changes what a network says beyond rounding. What a machine cannot do is left out, with a line in the log.
+Nothing here changes predictions beyond rounding. An acceleration that the machine does not support is skipped with a
+warning in the log.
 """
 
 from __future__ import annotations
@@ -13,38 +14,45 @@ from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
 _LOG = logging.getLogger(__name__)
-_WORTH_IT = 1.5  # times as fast: below it, rounding to 8 bits buys nothing
-_GRAPHS = 4  # image sizes that graphs are kept for
+_MIN_BFLOAT16_SPEEDUP = 1.5  # with less, the coarser rounding of bfloat16 is not worth it
+_MAX_GRAPHS = 4  # CUDA graphs kept, one per image size
 
 Network = Callable[[Tensor], Any]
 
 
 def resolve_precision(requested: str, device: torch.device) -> torch.dtype:
-    """The arithmetic for `auto`, `float32`, `bfloat16` or `float16`.
+    """Data type for the requested precision: `auto`, `float32`, `bfloat16` or `float16`.
 
-    auto: bfloat16 on a GPU, as the networks' own code has it (float16 on one without bfloat16); on a CPU bfloat16 where
-    it multiplies matrices at least 1.5 times as fast, else float32.
+    auto: bfloat16 on a GPU, as in the authors' code (float16 on a GPU without bfloat16); on a CPU bfloat16 if matrix
+    products are at least 1.5 times as fast in it, else float32.
     """
     if requested != "auto":
         return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[requested]
     if device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
-    if device.type == "cpu" and _bfloat16_gain() >= _WORTH_IT:
+    if device.type == "cpu" and _bfloat16_speedup() >= _MIN_BFLOAT16_SPEEDUP:
         return torch.bfloat16
     return torch.float32
 
 
 def arithmetic(dtype: torch.dtype, device: torch.device) -> AbstractContextManager[Any]:
-    """A region in which matrix products and convolutions run in `dtype`; float32 changes nothing."""
+    """Context manager in which matrix products and convolutions run in `dtype` (autocast); float32 changes nothing."""
     return nullcontext() if dtype == torch.float32 else torch.autocast(device.type, dtype)
 
 
-def accelerated(network: Network, acceleration: str, device: torch.device) -> Network:
-    """`network` as asked for (`none`, `compile` or `cuda_graph`), or as it is where that cannot be."""
+def cast_matrices(layers: nn.Module, dtype: torch.dtype) -> None:
+    """Store the weights of linear layers and convolutions in `dtype`, those of other layers (norms) unchanged."""
+    for module in layers.modules():
+        if isinstance(module, nn.Linear | nn.Conv2d):
+            module.to(dtype)
+
+
+def accelerate(network: Network, acceleration: str, device: torch.device) -> Network:
+    """The network with an acceleration (`none`, `compile` or `cuda_graph`), or unchanged if that is not available."""
     if acceleration == "compile":
         return _Fallback(torch.compile(network, dynamic=False), network, "torch.compile")
     if acceleration == "cuda_graph" and device.type == "cuda":
@@ -55,7 +63,7 @@ def accelerated(network: Network, acceleration: str, device: torch.device) -> Ne
 
 
 class _Fallback:
-    """Calls `fast` until it fails, then `plain` for good."""
+    """Callable that uses `fast` until it fails, and `plain` ever after."""
 
     def __init__(self, fast: Network, plain: Network, name: str) -> None:
         self._fast: Network | None = fast
@@ -76,30 +84,30 @@ class _Fallback:
 
 
 class _Graphs:
-    """Replays one CUDA graph for each image size: the whole network in one launch."""
+    """Callable that replays the whole network as one CUDA graph, captured once per image size."""
 
     def __init__(self, network: Network) -> None:
-        self._capture = functools.lru_cache(maxsize=_GRAPHS)(functools.partial(_captured, network))
+        self._capture = functools.lru_cache(maxsize=_MAX_GRAPHS)(functools.partial(_captured, network))
 
     def __call__(self, image: Tensor) -> Any:
         graph, static_in, static_out = self._capture(tuple(image.shape), image.dtype, image.device)
         static_in.copy_(image)
         graph.replay()
-        # The next replay writes over the outputs, which a caller may still hold.
+        # The next replay overwrites the outputs, which a caller may still hold.
         return pytree.tree_map_only(Tensor, torch.clone, static_out)
 
 
 def _captured(
     network: Network, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
 ) -> tuple[torch.cuda.CUDAGraph, Tensor, Any]:
-    """A graph, its input and its output; after three runs aside, as torch's manual asks: cuDNN chooses, caches fill."""
+    """A captured graph, its input and its output; after three warm-up runs on a side stream, as torch's manual asks."""
     static_in = torch.zeros(shape, dtype=dtype, device=device)
-    aside = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
-    aside.wait_stream(torch.cuda.current_stream(device))
-    with torch.cuda.stream(aside):
+    side_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
+    side_stream.wait_stream(torch.cuda.current_stream(device))
+    with torch.cuda.stream(side_stream):
         for _ in range(3):
             network(static_in)
-    torch.cuda.current_stream(device).wait_stream(aside)
+    torch.cuda.current_stream(device).wait_stream(side_stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
         static_out = network(static_in)
@@ -107,12 +115,13 @@ def _captured(
 
 
 @functools.lru_cache(maxsize=1)
-def _bfloat16_gain() -> float:
-    """How many times as fast as in float32 this CPU multiplies matrices in bfloat16 (about 0.1 s to find out)."""
+def _bfloat16_speedup() -> float:
+    """Speed of matrix products in bfloat16 over float32 on this CPU; the measurement takes about 0.1 s."""
     return _matmul_s(torch.float32) / _matmul_s(torch.bfloat16)
 
 
 def _matmul_s(dtype: torch.dtype) -> float:
+    """Shortest of three times [s] of a 1024 x 1024 matrix product."""
     a = torch.ones(1024, 1024, dtype=dtype)
     times_s = []
     for _ in range(3):

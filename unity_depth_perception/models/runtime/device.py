@@ -1,4 +1,4 @@
-"""Which device the networks run on."""
+"""Selection of the device that networks run on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from unity_depth_perception.core.errors import ConfigurationError
 
 
 def resolve_device(requested: str, cuda_available: bool) -> torch.device:
-    """The device for `auto`, `cpu`, `cuda` or `cuda:N`; auto takes the GPU where there is one.
+    """Device for the request `auto`, `cpu`, `cuda` or `cuda:N`; auto is the GPU if there is one.
 
     Raises:
-        ConfigurationError: another word, or a GPU was asked for and there is none.
+        ConfigurationError: the request is none of these, or names a GPU and there is none.
     """
     if requested == "auto":
         return torch.device("cuda" if cuda_available else "cpu")

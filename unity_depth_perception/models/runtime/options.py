@@ -1,4 +1,4 @@
-"""How a depth back end runs: what does not change what it is."""
+"""Run-time options of depth models: input size, precision, acceleration."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ ACCELERATIONS = ("none", "compile", "cuda_graph")
 
 @dataclass(frozen=True)
 class DepthOptions:
-    """Options of a depth back end; those that a back end has no use for leave it as it is.
+    """Options of a depth model. A model ignores those that do not apply to it.
 
     Attributes:
-        size_px: side of the image that the network sees (Depth Anything 3: the longest, V2: the shortest); 0: the one
-            that the network was made for.
-        precision: arithmetic of the network. auto: what the authors' code takes on a GPU, on a CPU what is faster;
-            the head is coarser than float32 only where depth changes by less than 0.5 % (see models.head_precision).
-        acceleration: compile (torch.compile) or cuda_graph; a back end that cannot goes on without and says so.
+        size_px: side of the network's input (Depth Anything 3: the longest, V2: the shortest); 0: the size that the
+            network was trained at.
+        precision: of the network's arithmetic. auto: as the authors' code on a GPU, the faster one on a CPU;
+            the head runs in 16 bits only where that changes depth by less than 0.5 % (see runtime/head_precision.py).
+        acceleration: none, compile (torch.compile) or cuda_graph; one that is not available is skipped with a warning.
         correct_focal: multiply the metres of Depth Anything V2 indoor by the camera's focal length over that of the one
             camera that it was trained with, both relative to the image's shorter side; first order, not verified.
     """

@@ -1,8 +1,8 @@
-"""From a uint8 image to what the Depth Anything networks expect, on the device that the image is on.
+"""Preprocessing of images for the Depth Anything networks: resizing and ImageNet normalisation.
 
-The image is uploaded once, as uint8; everything here runs where it lies and waits for nothing. Each resizing does what
-the networks' own code does with OpenCV and Pillow, rounded to 8 bits as there, so that a network sees what it was
-trained on: within 1/255 of cv2's INTER_AREA and INTER_CUBIC and of Pillow's BICUBIC in every pixel (tested).
+Images are uint8 on the device of the network; everything here runs there without synchronisation. The resizing
+functions reproduce those of the authors' code (OpenCV, Pillow), rounding to 8 bits included, so that a network gets the
+inputs that it was trained on: within 1/255 of cv2's INTER_AREA and INTER_CUBIC and of Pillow's BICUBIC (tested).
 """
 
 from __future__ import annotations
@@ -20,15 +20,19 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
 
-def normalised(image: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-    """(1, 3, H, W) of zero mean and unit variance over ImageNet, from (H, W, 3) uint8 RGB."""
+def normalize_imagenet(image: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+    """(1, 3, H, W) with zero mean and unit variance over ImageNet, from (H, W, 3) uint8 RGB."""
     scale, shift = _imagenet(image.device)
     planes = torch.addcmul(shift, image.permute(2, 0, 1)[None].to(torch.float32), scale)
     return planes.to(dtype).contiguous()
 
 
-def shrunk_by_area(image: Tensor, width: int, height: int) -> Tensor:
-    """(height, width, 3) uint8: each pixel the mean of the area that it covers, as cv2's INTER_AREA; only smaller."""
+def resize_area(image: Tensor, width: int, height: int) -> Tensor:
+    """Shrink an image (H, W, 3) uint8 to (height, width, 3): means over areas, as cv2's INTER_AREA.
+
+    Raises:
+        ImageError: not (H, W, 3) uint8, or the new size is larger than the image.
+    """
     _require_rgb(image)
     values = image.to(torch.float32)
     for dimension, size in ((0, height), (1, width)):
@@ -36,21 +40,29 @@ def shrunk_by_area(image: Tensor, width: int, height: int) -> Tensor:
     return _rounded(values)
 
 
-def resized_cubic(image: Tensor, width: int, height: int) -> Tensor:
-    """(height, width, 3) uint8 as cv2's INTER_CUBIC: sharp, and not antialiased, so for enlarging."""
+def resize_cubic(image: Tensor, width: int, height: int) -> Tensor:
+    """Enlarge an image (H, W, 3) uint8 to (height, width, 3): bicubic without antialiasing, as cv2's INTER_CUBIC.
+
+    Raises:
+        ImageError: not (H, W, 3) uint8.
+    """
     _require_rgb(image)
     return _bicubic(image, width, height, antialias=False)
 
 
-def resized_bicubic(image: Tensor, width: int, height: int) -> Tensor:
-    """(height, width, 3) uint8 as Pillow's BICUBIC, antialiased: smaller or larger."""
+def resize_bicubic(image: Tensor, width: int, height: int) -> Tensor:
+    """Resize an image (H, W, 3) uint8 to (height, width, 3): bicubic with antialiasing, as Pillow's BICUBIC.
+
+    Raises:
+        ImageError: not (H, W, 3) uint8.
+    """
     _require_rgb(image)
     wide = _bicubic(image, width, image.shape[0], antialias=True)  # Pillow rounds between the two directions
     return _bicubic(wide, width, height, antialias=True)
 
 
 def nearest_multiple(length: int, multiple: int) -> int:
-    """The multiple nearest to `length`, at least one; the larger of two equally near ones."""
+    """Multiple of `multiple` that is nearest to `length`, at least `multiple` itself; of two, the larger."""
     return max(multiple, (length + multiple // 2) // multiple * multiple)
 
 
@@ -67,7 +79,7 @@ def _rounded(values: Tensor) -> Tensor:
 
 
 def _area_along(values: Tensor, dimension: int, size: int) -> Tensor:
-    """Means over `size` equal parts of one dimension of (H, W, 3), whose ends count with the part they are covered."""
+    """Means over `size` equal parts of one dimension of (H, W, 3); pixels on a border count in proportion."""
     if values.shape[dimension] == size:
         return values
     index, weight = _area_taps(values.shape[dimension], size, values.device)
@@ -81,7 +93,7 @@ def _area_along(values: Tensor, dimension: int, size: int) -> Tensor:
 
 @functools.lru_cache(maxsize=32)
 def _area_taps(source: int, target: int, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Source index (K, target) and weight (K, target) of the K pixels that each target pixel covers, even partly."""
+    """Indices and weights (K, target) of the K source pixels that each target pixel covers at least partly."""
     if target > source:
         raise ImageError(f"expected a size of at most {source} px to shrink to, got {target} px")
     ratio = source / target
@@ -94,7 +106,7 @@ def _area_taps(source: int, target: int, device: torch.device) -> tuple[Tensor, 
 
 @functools.lru_cache(maxsize=8)
 def _imagenet(device: torch.device) -> tuple[Tensor, Tensor]:
-    """Factor and summand (1, 3, 1, 1) that take 0..255 to zero mean and unit variance."""
+    """Scale and shift (1, 3, 1, 1) from 0..255 to zero mean and unit variance over ImageNet."""
     std = torch.tensor(IMAGENET_STD).view(1, 3, 1, 1)
     mean = torch.tensor(IMAGENET_MEAN).view(1, 3, 1, 1)
     return (1 / (255 * std)).to(device), (-mean / std).to(device)

@@ -10,8 +10,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from unity_depth_perception.models.compact.depth_network import CANONICAL_FOCAL_PX, CLASSES, CompactDepthNetwork
-from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, errors, laplace_nll
-from unity_depth_perception.models.compact.room_layout import along
+from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, estimate_errors, laplace_nll
+from unity_depth_perception.models.compact.room_layout import component_along
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.compact.cube_scale import train_cube_scale
 from unity_depth_perception.training.data.batches import Batch, draw_batch, ray_channels
@@ -112,7 +112,7 @@ def _height_error(normal: Tensor, given: Tensor, rays: Tensor, is_object: Tensor
 
 def floor_losses(guess: GroundPlaneEstimates, normal: Tensor, log_height: Tensor) -> dict[str, Tensor]:
     """Errors of the floor's normal (B, 3) and the camera's log canonical height (B,), and their Laplace NLL."""
-    tilt, height = errors(guess, normal, log_height)
+    tilt, height = estimate_errors(guess, normal, log_height)
     return {
         "normal": _NORMAL_WEIGHT * tilt.mean(),
         "height": _HEIGHT_WEIGHT * height.mean(),
@@ -139,7 +139,7 @@ def _class_shares(of_pixels: Tensor, size: Sequence[int]) -> Tensor:
 def _is_floor(batch: Batch) -> Tensor:
     """Whether each pixel shows a point on the floor plane, (B, H, W) bool."""
     rays = ray_channels(batch.intrinsics, *batch.depth_m.shape[1:])
-    height_m, below_m = batch.floor[:, 3, None, None], along(batch.floor[:, :3], rays) * batch.depth_m
+    height_m, below_m = batch.floor[:, 3, None, None], component_along(batch.floor[:, :3], rays) * batch.depth_m
     pixel_m = batch.depth_m / batch.intrinsics[:, 0, None, None]
     return height_m - below_m < _FLOOR_RATIO * height_m + _FLOOR_PX * pixel_m
 

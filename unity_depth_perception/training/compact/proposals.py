@@ -12,10 +12,15 @@ from torch.nn import functional
 from torchvision.models.detection import MaskRCNN
 from torchvision.ops import box_iou, roi_align
 
-from unity_depth_perception.models.compact.object_crops import MASK_PX, Crops, coloured, crop_objects, normalised
-from unity_depth_perception.models.image_size import processing_size
-from unity_depth_perception.models.mask_rcnn.detection import LEAST_SCORE, detect, soft_masks
-from unity_depth_perception.models.mask_rcnn.paste_masks import resized
+from unity_depth_perception.models.compact.object_crops import (
+    MASK_PX,
+    Crops,
+    crop_objects,
+    denormalize_colors,
+    normalize_colors,
+)
+from unity_depth_perception.models.image_size import processing_size, resize_image
+from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, detect, soft_masks
 from unity_depth_perception.training.data.batches import augment_colors
 from unity_depth_perception.training.data.detection_targets import VisibleObjects, jitter_boxes, visible_objects
 from unity_depth_perception.training.data.shards import Shard
@@ -86,15 +91,15 @@ class CropMiner:
         boxes, masks = torch.cat([boxes[is_clear], missed_boxes]), torch.cat([masks[is_clear], missed_masks])
         labels = torch.cat([labels[is_clear], category[objects.ids[missed]] + 1])
         crops = crop_objects(image.permute(2, 0, 1)[None].float() / 255, _as_rois(boxes), masks)
-        pixels = torch.cat([coloured(crops.pixels[:, :3]), crops.pixels[:, 3:]], dim=1)
+        pixels = torch.cat([denormalize_colors(crops.pixels[:, :3]), crops.pixels[:, 3:]], dim=1)
         pixels = (pixels * 255).round().to(torch.uint8)
         return ImageCrops(crops._replace(pixels=pixels), labels, _median_in_masks(depth_m, boxes, masks))
 
     def _predict(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Boxes (N, 4) in an image (H, W, 3) and soft masks (N, MASK_PX, MASK_PX) in the boxes."""
         height, width = image.shape[:2]
-        small = resized(image, *processing_size(width, height, self._area_px))
-        detections = detect(self._detector, small[0], LEAST_SCORE)
+        small = resize_image(image, *processing_size(width, height, self._area_px))
+        detections = detect(self._detector, small[0], MIN_SCORE)
         scale = detections.boxes.new_tensor([width / small.shape[3], height / small.shape[2]]).repeat(2)
         return detections.boxes * scale, soft_masks(self._detector, detections)
 
@@ -163,7 +168,7 @@ def _augment_pixels(crops: Crops, rng: np.random.Generator) -> Tensor:
     """Pixels as network input, with photometric augmentation."""
     pixels = crops.pixels.float() / 255
     colour = augment_colors(pixels[:, :3], crops.image_of, rng)
-    return torch.cat([normalised(colour), pixels[:, 3:]], dim=1).contiguous(memory_format=torch.channels_last)
+    return torch.cat([normalize_colors(colour), pixels[:, 3:]], dim=1).contiguous(memory_format=torch.channels_last)
 
 
 def random_crop(crops: Crops, rng: np.random.Generator) -> Crops:

@@ -48,7 +48,7 @@ class Trainable(Protocol):
         ...
 
     def weights(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
-        """Tensors and description from which `models.fine_tuned.load_trained` makes the back end."""
+        """Tensors and description from which `models.fine_tuned.load_fine_tuned` makes the back end."""
         ...
 
 

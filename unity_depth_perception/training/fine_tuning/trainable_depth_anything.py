@@ -17,7 +17,7 @@ from unity_depth_perception.models.depth_anything_2.estimator import DepthAnythi
 from unity_depth_perception.models.depth_anything_2.weights import hub_names
 from unity_depth_perception.models.depth_anything_3.alignment import metres_from
 from unity_depth_perception.models.depth_anything_3.estimator import MetricDepth
-from unity_depth_perception.models.depth_anything_3.network import Branch
+from unity_depth_perception.models.depth_anything_3.network import DepthAnything3Network
 from unity_depth_perception.models.fine_tuned import da2_description, da3_description
 from unity_depth_perception.models.runtime.preprocessing import IMAGENET_MEAN, IMAGENET_STD
 from unity_depth_perception.training.data.batches import Batch
@@ -51,7 +51,7 @@ class TrainableDa2:
     def log_depth(self, batch: Batch, rng: np.random.Generator) -> Tensor:
         """Log depth in metres (B, H, W)."""
         height, width = batch.image.shape[2:]
-        pixels = _network_input(batch.image, self._estimator.seen_size(width, height))
+        pixels = _network_input(batch.image, self._estimator.network_size(width, height))
         unit = self._estimator.network.of_batch(pixels).clamp(min=_LEAST_UNIT)
         return _resize(unit.log(), height, width) + math.log(self._estimator.variant.max_depth_m)
 
@@ -75,7 +75,7 @@ class TrainableDa3:
 
     def __init__(self, estimator: MetricDepth) -> None:
         self._estimator = estimator
-        self._branch = cast(Branch, estimator.branch)
+        self._branch = cast(DepthAnything3Network, estimator.network)
 
     def parts(self, backbone: bool) -> nn.Module:
         """The DPT head, or everything."""
@@ -106,7 +106,7 @@ class TrainableDa3:
     def _predict(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Log depth in metres and sky, (B, H, W) each."""
         height, width = batch.image.shape[2:]
-        w, h = self._estimator.seen_size(width, height)
+        w, h = self._estimator.network_size(width, height)
         depth, sky = self._branch.of_batch(_network_input(batch.image, (w, h)))
         focal_px = (batch.intrinsics[:, :2] * batch.intrinsics.new_tensor([w / width, h / height])).mean(dim=1)
         log_depth = metres_from(depth, focal_px[:, None, None]).log()
