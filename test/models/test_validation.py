@@ -174,6 +174,16 @@ def test_checkpoint_of_another_network_is_refused(tmp_path: Path) -> None:
         fit(TrainingConfig(output=tmp_path, pool=tmp_path, source=EmptySource()), nn.Linear(3, 3), lambda *_: {})
 
 
+def test_checkpoint_of_an_earlier_version_is_refused(tmp_path: Path) -> None:
+    train(tmp_path)
+    path = tmp_path / "checkpoint.pt"
+    state = torch.load(path, weights_only=True)
+    del state["ema_weights"]
+    torch.save(state, path)
+    with pytest.raises(ModelError, match=r"checkpoint\.pt: .*an earlier version was started here"):
+        train(tmp_path)
+
+
 def test_other_processes_end_with_one_line_when_rank_zero_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def lost() -> None:
         raise RuntimeError("Connection closed by peer")

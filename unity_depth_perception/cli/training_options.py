@@ -82,5 +82,5 @@ def open_dataset(path: Path, images_dir: Path | None = None, needs_depth: bool =
 
 
 def progress_bar(description: str) -> Progress:
-    """Progress on stderr."""
+    """Progress bar on stderr."""
     return lambda indices: track(indices, len(indices), description)

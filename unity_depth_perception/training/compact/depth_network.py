@@ -14,7 +14,7 @@ from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEst
 from unity_depth_perception.models.compact.room_layout import component_along
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.compact.cube_scale import train_cube_scale
-from unity_depth_perception.training.data.batches import Batch, draw_batch, ray_channels
+from unity_depth_perception.training.data.batches import Batch, bilinear, draw_batch, ray_channels
 from unity_depth_perception.training.data.shards import ShardSource
 from unity_depth_perception.training.engine.config import TrainingConfig, part_config
 from unity_depth_perception.training.engine.fit import fit, low_precision, named_parts
@@ -58,7 +58,7 @@ def train_dense(config: TrainingConfig) -> dict[str, Tensor]:
             given = _given_normal(encoding.floor.normal, normal)
             log_ratio, logits = network.decode(encoding, rays, given)
         log_height_m = batch.floor[:, 3].log() + _height_error(normal, given, rays, batch.instances > 0)
-        error = _upsampled(log_ratio, height, width) + log_height_m[:, None, None] - batch.depth_m.log()
+        error = bilinear(log_ratio, height, width) + log_height_m[:, None, None] - batch.depth_m.log()
         return {
             **depth_losses(error, batch.instances > 0),
             **floor_losses(encoding.floor, normal, log_height),
@@ -142,7 +142,3 @@ def _is_floor(batch: Batch) -> Tensor:
     height_m, below_m = batch.floor[:, 3, None, None], component_along(batch.floor[:, :3], rays) * batch.depth_m
     pixel_m = batch.depth_m / batch.intrinsics[:, 0, None, None]
     return height_m - below_m < _FLOOR_RATIO * height_m + _FLOOR_PX * pixel_m
-
-
-def _upsampled(values: Tensor, height: int, width: int) -> Tensor:
-    return functional.interpolate(values[:, None], size=(height, width), mode="bilinear", align_corners=False)[:, 0]

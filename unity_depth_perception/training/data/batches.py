@@ -80,6 +80,11 @@ def nearest(values: Tensor, height: int, width: int) -> Tensor:
     return functional.interpolate(values[:, None], size=(height, width), mode="nearest-exact")[:, 0]
 
 
+def bilinear(values: Tensor, height: int, width: int) -> Tensor:
+    """Resize images (B, H, W) float by bilinear interpolation."""
+    return functional.interpolate(values[:, None], size=(height, width), mode="bilinear", align_corners=False)[:, 0]
+
+
 def _flip(batch: Batch) -> Batch:
     intrinsics = batch.intrinsics.clone()
     intrinsics[:, 2] = batch.image.shape[3] - 1 - intrinsics[:, 2]

@@ -12,18 +12,15 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
-from torch import Tensor
-from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
 
 from unity_depth_perception.core.errors import DatasetError
-from unity_depth_perception.core.ground_plane import up_from_pose
 from unity_depth_perception.dataset.sample import Progress, Sample, SampleSource
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.ops.instance_images import relabel_sequential
+from unity_depth_perception.training.data.batches import nearest
 from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES
-from unity_depth_perception.training.data.shards import Shard, load_shard
+from unity_depth_perception.training.data.shards import Shard, floor_from_pose, load_shard
 
 _SAME_SHAPE = 0.06  # largest relative difference of sides that share a shard: photographs come in hundreds of sizes
 _MANIFEST = "manifest.json"
@@ -153,16 +150,16 @@ class _ShardFiles:
         self._image[k] = transforms.resize(image, [height, width], antialias=True).permute(1, 2, 0).numpy()
         self._depth_m[k] = np.nan
         if sample.depth_m is not None:
-            self._depth_m[k] = _nearest(torch.from_numpy(sample.depth_m), width, height).numpy()
+            self._depth_m[k] = nearest(torch.from_numpy(sample.depth_m)[None], height, width)[0].numpy()
         row: list[int] = []
         if sample.instances is not None:
             instances, values = relabel_sequential(torch.from_numpy(sample.instances.astype(np.int32)))
-            self._instances[k] = _nearest(instances.float(), width, height).numpy()
+            self._instances[k] = nearest(instances.float()[None], height, width)[0].numpy()
             category = {item.id + 1: self._index_of[item.category] for item in sample.objects}
             row = [category[value] for value in values]
         camera = sample.camera.resized(width, height)
         self._intrinsics[k] = camera.fx, camera.fy, camera.cx, camera.cy
-        self._floor[k] = _floor(sample.world_from_camera)
+        self._floor[k] = floor_from_pose(sample.world_from_camera)
         self._rows.append(row)
 
     def close(self) -> None:
@@ -175,14 +172,3 @@ class _ShardFiles:
 
     def _array(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> Any:
         return np.lib.format.open_memmap(self._folder / f"{name}.npy", "w+", dtype, shape)  # type: ignore[no-untyped-call]
-
-
-def _nearest(values: Tensor, width: int, height: int) -> Tensor:
-    return functional.interpolate(values[None, None], size=(height, width), mode="nearest-exact")[0, 0]
-
-
-def _floor(world_from_camera: NDArray[np.float64] | None) -> NDArray[np.float32]:
-    """Normal of the floor z = 0 in the optical frame and height of the camera above it; NaN without a pose."""
-    if world_from_camera is None:
-        return np.full(4, np.nan, dtype=np.float32)
-    return np.array([*-up_from_pose(world_from_camera), world_from_camera[2, 3]], dtype=np.float32)

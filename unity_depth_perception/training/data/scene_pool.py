@@ -27,7 +27,7 @@ from unity_depth_perception.synthetic.scene import CATEGORIES, LEAST_VISIBLE_RAT
 from unity_depth_perception.synthetic.seeds import FIRST_TRAINING_SEED
 from unity_depth_perception.synthetic.variety import USUAL, WIDE
 from unity_depth_perception.training import distributed
-from unity_depth_perception.training.data.shards import Shard, load_shard, save_shard
+from unity_depth_perception.training.data.shards import Shard, floor_from_pose, load_shard, save_shard
 
 SHARD_IMAGES = 32
 _CPU = torch.device("cpu")
@@ -124,13 +124,8 @@ def render_shard(index: int, device: torch.device = _CPU) -> Shard:
         instances=(rendering.boxes.cpu().numpy() + 1).astype(np.uint8),
         category=np.stack([_categories(scene) for scene in scenes]),
         intrinsics=np.array([[s.camera.fx, s.camera.fy, s.camera.cx, s.camera.cy] for s in scenes], dtype=np.float32),
-        floor=np.stack([_floor(scene) for scene in scenes]),
+        floor=np.stack([floor_from_pose(scene.world_from_camera) for scene in scenes]),
     )
-
-
-def _floor(scene: Scene) -> NDArray[np.float32]:
-    pose = scene.world_from_camera
-    return np.array([*(-pose[2, :3]), pose[2, 3]], dtype=np.float32)
 
 
 def _categories(scene: Scene) -> NDArray[np.int8]:

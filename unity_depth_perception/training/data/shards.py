@@ -9,6 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from unity_depth_perception.core.ground_plane import up_from_pose
+
 
 @dataclass(frozen=True)
 class Shard:
@@ -56,6 +58,13 @@ class ShardSource(Protocol):
     def close(self) -> None:
         """Release what the source holds."""
         ...
+
+
+def floor_from_pose(world_from_camera: NDArray[np.float64] | None) -> NDArray[np.float32]:
+    """Floor z = 0 as in `Shard.floor`; NaN without a pose."""
+    if world_from_camera is None:
+        return np.full(4, np.nan, dtype=np.float32)
+    return np.array([*-up_from_pose(world_from_camera), world_from_camera[2, 3]], dtype=np.float32)
 
 
 _FIELDS = ("image", "depth_m", "instances", "category", "intrinsics", "floor")

@@ -38,6 +38,7 @@ class ValidationImages:
     Attributes:
         samples: source of the images.
         indices: of the images in the source.
+        progress: around the indices while they are validated.
     """
 
     samples: SampleSource

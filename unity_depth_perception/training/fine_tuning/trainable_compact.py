@@ -23,7 +23,7 @@ from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEst
 from unity_depth_perception.models.compact.object_crops import MASK_PX, Crops, crop_objects
 from unity_depth_perception.models.fine_tuned import COMPACT_KIND
 from unity_depth_perception.models.image_size import processing_size
-from unity_depth_perception.training.data.batches import Batch, ray_channels
+from unity_depth_perception.training.data.batches import Batch, bilinear, ray_channels
 from unity_depth_perception.training.data.detection_targets import detection_targets, jitter_boxes
 from unity_depth_perception.training.fine_tuning.silog import silog
 
@@ -64,8 +64,7 @@ class TrainableCompact:
         encoding = self._dense.encode(image, rays)
         normal, log_height = self._floor(batch, encoding.floor.scaled(log_unit), rng)
         log_ratio, _ = self._dense.decode(encoding, rays, normal)
-        full = functional.interpolate(log_ratio[:, None], (height, width), mode="bilinear", align_corners=False)
-        return full[:, 0] + log_height[:, None, None]
+        return bilinear(log_ratio, height, width) + log_height[:, None, None]
 
     def scale_depth(self, factor: float) -> None:
         """Change the buffer `log_scale`, which the network adds to its log depth."""

@@ -10,7 +10,6 @@ from typing import Any, cast
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 from torchvision.transforms.v2 import functional as transforms
 
 from unity_depth_perception.models.depth_anything_2.estimator import DepthAnythingV2
@@ -20,7 +19,7 @@ from unity_depth_perception.models.depth_anything_3.estimator import MetricDepth
 from unity_depth_perception.models.depth_anything_3.network import DepthAnything3Network
 from unity_depth_perception.models.fine_tuned import da2_description, da3_description
 from unity_depth_perception.models.runtime.preprocessing import IMAGENET_MEAN, IMAGENET_STD
-from unity_depth_perception.training.data.batches import Batch
+from unity_depth_perception.training.data.batches import Batch, bilinear
 from unity_depth_perception.training.fine_tuning.silog import silog
 
 _LEARNING_RATE = 5e-5  # of the head in the metric training of Depth Anything V2 (metric_depth/train.py)
@@ -53,7 +52,7 @@ class TrainableDa2:
         height, width = batch.image.shape[2:]
         pixels = _network_input(batch.image, self._estimator.network_size(width, height))
         unit = self._estimator.network.of_batch(pixels).clamp(min=_LEAST_UNIT)
-        return _resize(unit.log(), height, width) + math.log(self._estimator.variant.max_depth_m)
+        return bilinear(unit.log(), height, width) + math.log(self._estimator.variant.max_depth_m)
 
     def scale_depth(self, factor: float) -> None:
         """Scale the greatest depth, which the output is a share of."""
@@ -110,7 +109,7 @@ class TrainableDa3:
         depth, sky = self._branch.of_batch(_network_input(batch.image, (w, h)))
         focal_px = (batch.intrinsics[:, :2] * batch.intrinsics.new_tensor([w / width, h / height])).mean(dim=1)
         log_depth = metres_from(depth, focal_px[:, None, None]).log()
-        return _resize(log_depth, height, width), _resize(sky, height, width)
+        return bilinear(log_depth, height, width), bilinear(sky, height, width)
 
 
 def _network_input(image: Tensor, size: tuple[int, int]) -> Tensor:
@@ -119,7 +118,3 @@ def _network_input(image: Tensor, size: tuple[int, int]) -> Tensor:
     mean, std = (small.new_tensor(values).view(1, 3, 1, 1) for values in (IMAGENET_MEAN, IMAGENET_STD))
     normalised: Tensor = ((small - mean) / std).contiguous()
     return normalised
-
-
-def _resize(values: Tensor, height: int, width: int) -> Tensor:
-    return functional.interpolate(values[:, None], size=(height, width), mode="bilinear", align_corners=False)[:, 0]
