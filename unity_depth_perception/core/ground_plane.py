@@ -122,7 +122,9 @@ def _fit_normal(
     offsets = np.einsum("ij,ij->i", normals, anchors)
     side = -np.sign(offsets)  # the camera, at the origin, is above the ground
     normals, offsets = normals * side[:, None], offsets * side
-    some_background, some_objects = (points[:: max(1, -(-len(points) // config.plane_samples))] for points in (background, objects))
+    some_background, some_objects = (
+        points[:: max(1, -(-len(points) // config.plane_samples))] for points in (background, objects)
+    )
     scores = _plane_scores(normals, offsets, some_background, some_objects, band_m)
     if not len(scores) or scores.max() <= 0:
         return None
