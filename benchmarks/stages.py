@@ -31,7 +31,6 @@ from unity_depth_perception.evaluation.speed.pipeline import plain_cloud, plain_
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.nodes.perception_node import PerceptionNode
 from unity_depth_perception.ops.contact_edges import contact_edges
-from unity_depth_perception.ops.occlusion_boundaries import occlusion_boundaries
 from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.conversions.color_images import rgb_of
 from unity_depth_perception.ros.conversions.headers import stamp_ns_of
@@ -150,9 +149,8 @@ def plain_parents(depth_m: np.ndarray, instances: np.ndarray, scene: Scene) -> l
     if floor is None:
         return [None] * len(each)
     images = torch.from_numpy(depth_m), torch.from_numpy(instances.astype(np.uint8))
-    borders = contact_edges(*images, len(each), camera, floor.up)
-    ends = list(occlusion_boundaries(*images, len(each), camera).double().numpy())
-    return find_parents(each, ends, scene.categories, floor, borders, camera.focal_px)
+    edges = contact_edges(*images, len(each), camera, floor.up)
+    return find_parents(each, scene.categories, floor, edges, camera.focal_px)
 
 
 def cloud(scene: Scene) -> Node:

@@ -41,11 +41,11 @@ def test_parents(know_pose: bool, dtype: torch.dtype) -> None:
     assert result.links[1].score > 0.6  # pixels this coarse leave some doubt about the height
 
 
-def test_parents_hear_how_far_the_objects_scatter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a floor that is exactly flat, as the compact network's is."""
+def test_support_inference_gets_the_noise_that_the_depth_model_states(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The ground of the compact network's depth is exactly flat and shows no noise itself."""
     floors = []
     monkeypatch.setattr(
-        measurement, "find_parents", lambda points, *rest: floors.append(rest[2]) or [None] * len(points)
+        measurement, "find_parents", lambda points, *rest: floors.append(rest[1]) or [None] * len(points)
     )
     pitched = np.array([[1, 0, 0, 0], [0, -0.6, 0.8, 0], [0, -0.8, -0.6, 1.0], [0, 0, 0, 1]])  # 37 degrees down
     x, y = np.meshgrid(*(np.arange(n) for n in (64, 48)))
@@ -55,5 +55,5 @@ def test_parents_hear_how_far_the_objects_scatter(monkeypatch: pytest.MonkeyPatc
         PerceptionPipeline(None, Rectangles()).process(
             replace(frame(), world_from_camera=pitched), depth=DepthPrediction(depth_m, True, scatter_ratio=ratio)
         )
-    assert floors[0].spread_m < 1e-3
-    assert floors[1].spread_m == pytest.approx(0.02, rel=0.01)  # the camera is one metre high
+    assert floors[0].noise_m < 1e-3
+    assert floors[1].noise_m == pytest.approx(0.02, rel=0.01)  # the camera is one metre high

@@ -48,17 +48,16 @@ def look(pitch_deg: float, distance: float, scale: float, aside: float = 0.0) ->
 
 @dataclass(frozen=True)
 class View:
-    """Points (K, 3) of each box, where it is seen to end, and of floor and wall, and what is seen below each box."""
+    """Visible points (K, 3) of each box and of floor and wall, and the contact edges of the boxes."""
 
     points: list[Array]
-    ends: list[Array]
     background: Array
-    borders: ContactEdges
+    edges: ContactEdges
     owner: NDArray[np.int64]  # (H, W) which box a pixel shows, -1: none
 
 
-def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA, nameless: int = 0) -> View:
-    """The boxes on a grid of pixels; the last `nameless` ones are background."""
+def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA, unlabelled: int = 0) -> View:
+    """The boxes on a grid of pixels; the last `unlabelled` ones are background."""
     v, u = np.mgrid[: seen_by.height, : seen_by.width]
     rays = seen_by.unproject(np.stack([u.ravel(), v.ravel()], axis=-1), np.ones(u.size)) @ pose[:3, :3].T
     eye = pose[:3, 3]
@@ -70,38 +69,23 @@ def render(boxes: list[Box], pose: Array, scale: float, seen_by: Camera = CAMERA
             near = _entry(box, eye, rays, scale)
             owner = np.where(near < depth, k, owner)
             depth = np.minimum(near, depth)
-    count = len(boxes) - nameless
+    count = len(boxes) - unlabelled
     owner[owner >= count] = -1
     points = (rays * depth[:, None]) @ pose[:3, :3]
     grids = owner.reshape(v.shape), depth.reshape(v.shape)
-    ending = _ending(*grids).ravel()
-    return View(
-        [points[owner == k] for k in range(count)],
-        [points[(owner == k) & ending] for k in range(count)],
-        points[owner == -1],
-        _borders(*grids, count),
-        grids[0],
-    )
+    each = [points[owner == k] for k in range(count)]
+    return View(each, points[owner == -1], _contact_edges(*grids, count), grids[0])
 
 
-def no_borders(count: int) -> ContactEdges:
-    return ContactEdges(np.zeros(count), np.zeros((count, count)), *np.zeros((2, count)), *np.zeros((2, count, count)))
+def no_contact_edges(count: int) -> ContactEdges:
+    per_object, per_pair = np.zeros(count), np.zeros((count, count))
+    return ContactEdges(per_object, per_pair, per_object, per_object, per_pair)
 
 
-def _ending(owner: Array, depth: Array) -> NDArray[np.bool_]:
-    """Pixel by pixel what ops.ends does at once."""
-    found = np.zeros(owner.shape, dtype=bool)
-    for axis, step in ((0, 1), (0, -1), (1, 1), (1, -1)):
-        beside, beside_m = np.roll(owner, step, axis), np.roll(depth, step, axis)
-        found |= (beside == -1) | ((beside != owner) & (beside_m > 1.02 * depth))
-    found[0] = found[-1] = found[:, 0] = found[:, -1] = False
-    return found & (owner >= 0)
-
-
-def _borders(owner: Array, depth: Array, count: int) -> ContactEdges:
-    """Pixel by pixel what ops.borders does at once."""
-    free, touching, length = np.zeros(count), np.zeros((count, count)), np.full(count, 1e-9)
-    (grounded, background), (others, hiding) = np.zeros((2, count)), np.zeros((2, count, count))
+def _contact_edges(owner: Array, depth: Array, count: int) -> ContactEdges:
+    """Pixel by pixel what ops.contact_edges does at once."""
+    visible, background_touching, background = np.zeros((3, count))
+    (touching, others), length = np.zeros((2, count, count)), np.full(count, 1e-9)
     for y, x in zip(*np.nonzero(owner >= 0), strict=True):
         k = owner[y, x]
         below = owner[y + 1, x] if y + 1 < len(owner) else None
@@ -110,18 +94,17 @@ def _borders(owner: Array, depth: Array, count: int) -> ContactEdges:
         length[k] += 1
         if below == -1:
             background[k] += 1
-            grounded[k] += depth[y + 1, x] < 1.02 * depth[y, x]
+            background_touching[k] += depth[y + 1, x] < 1.02 * depth[y, x]
         elif below is not None:
             others[k, below] += 1
         nearer = below is not None and depth[y + 1, x] < 0.98 * depth[y, x]
         if below == -1 or (below is not None and not nearer and depth[y + 1, x] > 1.02 * depth[y, x]):
-            free[k] += 1
+            visible[k] += 1
         elif below is not None and not nearer:
             touching[k, below] += 1
-        elif below is not None:
-            hiding[k, below] += 1
-    tables = (table / length[:, None] for table in (others, hiding))
-    return ContactEdges(free / length, touching / length[:, None], grounded / length, background / length, *tables)
+    per_object = (fraction / length for fraction in (visible, background_touching, background))
+    touching, others = (table / length[:, None] for table in (touching, others))
+    return ContactEdges(next(per_object), touching, *per_object, others)
 
 
 def _entry(box: Box, eye: Array, rays: Array, scale: float) -> Array:
@@ -138,11 +121,11 @@ def _entry(box: Box, eye: Array, rays: Array, scale: float) -> Array:
 
 
 def parents_of(
-    boxes: list[Box], pose: Array, scale: float, know_up: bool = True, camera: Camera = CAMERA, nameless: int = 0
+    boxes: list[Box], pose: Array, scale: float, know_up: bool = True, camera: Camera = CAMERA, unlabelled: int = 0
 ) -> list[int | None]:
-    view = render(boxes, pose, scale, camera, nameless)
+    view = render(boxes, pose, scale, camera, unlabelled)
     floor = fit_ground_plane(view.background[::7], np.concatenate(view.points), up_from_pose(pose) if know_up else None)
     assert floor is not None
     categories = [f"red_{box.shape}" for box in boxes[: len(view.points)]]
-    links = find_parents(view.points, view.ends, categories, floor, view.borders, camera.focal_px)
+    links = find_parents(view.points, categories, floor, view.edges, camera.focal_px)
     return [None if link is None else link.parent for link in links]

@@ -17,7 +17,7 @@ def test_a_wall_square_to_a_level_camera_leaves_up_as_it_is_known() -> None:
     assert floor.up.tolist() == up.tolist()
 
 
-def test_a_floor_scatters_as_much_as_it_shows_or_as_one_is_told() -> None:
-    floor = GroundPlane(np.array([0.0, -1.0, 0.0]), offset_m=-0.5, spread_m=0.004)
-    assert floor.scattered(0.0).spread_m == 0.004
-    assert floor.scattered(0.02).spread_m == 0.01
+def test_the_noise_of_a_plane_is_that_measured_or_the_given_minimum() -> None:
+    floor = GroundPlane(np.array([0.0, -1.0, 0.0]), offset_m=-0.5, noise_m=0.004)
+    assert floor.with_min_noise(0.0).noise_m == 0.004
+    assert floor.with_min_noise(0.02).noise_m == 0.01

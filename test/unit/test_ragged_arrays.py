@@ -1,4 +1,4 @@
-"""Rows of different lengths side by side: each says what it would say alone."""
+"""Ragged arrays: what is computed of all rows at once is that of each row alone."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import pytest
 
 from unity_depth_perception.core.ground_plane import GroundPlane
 from unity_depth_perception.core.ragged_arrays import finite_points, packed, quantiles, thinned
+from unity_depth_perception.core.support_relations.config import SUPPORT
 from unity_depth_perception.core.support_relations.objects_on_ground import place_on_ground
 
 RNG = np.random.default_rng(0)
@@ -30,7 +31,7 @@ def test_points_that_are_not_finite_are_left_out() -> None:
     assert finite_points(np.empty((0, 3))).shape == (0, 3)
 
 
-def test_no_object_is_no_row() -> None:
+def test_no_object_gives_no_row() -> None:
     rows, counts = packed([])
     assert rows.shape == (0, 0, 3)
     assert counts.shape == (0,)
@@ -60,23 +61,21 @@ def test_quantiles_are_those_of_each_row_alone(share: float) -> None:
     )
 
 
-def test_a_body_is_what_it_is_alone() -> None:
-    """Of a cube, of a flat plank with many points, of a few points, whatever stands beside them."""
+def test_objects_side_by_side_are_measured_as_each_alone() -> None:
+    """A cube, a flat plank with many points and an object of few points."""
     sizes, counts = np.array([[0.5, 0.5, 0.5], [2, 0.1, 0.4], [0.1, 0.3, 0.2]]), (300, 1000, 5)
-    objects = [RNG.uniform(-1, 1, (n, 3)) * size / 2 + [0.3, 0.6, 2] for n, size in zip(counts, sizes, strict=True)]
-    is_cube, seen = np.array([True, False, False]), np.array([1.0, 0.2, 0.6])
-    together = place_on_ground(objects, objects, FLOOR, is_cube, seen, 0.001)
-    for k, points in enumerate(objects):
-        alone = place_on_ground([points], [points], FLOOR, is_cube[[k]], seen[[k]], 0.001)
-        for name in ("bottom_m", "top_m", "pixel_m", "middles", "feet"):
+    points = [RNG.uniform(-1, 1, (n, 3)) * size / 2 + [0.3, 0.6, 2] for n, size in zip(counts, sizes, strict=True)]
+    is_cube = np.array([True, False, False])
+    together = place_on_ground(points, FLOOR, is_cube, 0.001, SUPPORT)
+    for k, own in enumerate(points):
+        alone = place_on_ground([own], FLOOR, is_cube[[k]], 0.001, SUPPORT)
+        for name in ("bottom_m", "top_m", "pixel_m"):
             np.testing.assert_allclose(getattr(together, name)[k], getattr(alone, name)[0], err_msg=name)
-        for ours, its in ((together.footprints, alone.footprints), (together.cores, alone.cores)):
-            np.testing.assert_allclose(ours.low[k], its.low[0])
-            np.testing.assert_allclose(ours.high[k], its.high[0])
+        np.testing.assert_allclose(together.footprints.low[k], alone.footprints.low[0])
+        np.testing.assert_allclose(together.footprints.high[k], alone.footprints.high[0])
 
 
-def test_too_few_points_are_no_body() -> None:
-    points = [np.ones((3, 3)), np.ones((4, 3))]
-    bodies = place_on_ground(points, points, FLOOR, np.array([True, True]), np.ones(2), 0.001)
-    assert bodies.numbers.tolist() == [1]
-    assert len(bodies) == 1
+def test_objects_with_too_few_points_are_left_out() -> None:
+    objects = place_on_ground([np.ones((3, 3)), np.ones((4, 3))], FLOOR, np.array([True, True]), 0.001, SUPPORT)
+    assert objects.indices.tolist() == [1]
+    assert len(objects) == 1

@@ -10,14 +10,7 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.ragged_arrays import finite_points
-
-_TRIALS = 192
-_DRAWN = 12  # points of which a trial takes the two nearest to its first
-_JUDGES = 400  # points of each kind that vote on a trial: more cost time and change no winner
-_BAND_RATIO = 0.015  # a point belongs to a plane within this part of the scene's depth: what predicted depth scatters
-_MIN_POINTS = 12
-_MOST_TILT_RAD = 0.05  # of the plane that depth shows against gravity: that of a camera that is some pixels off
-_EXACT_SPREAD = 0.001  # of a plane that exact depth shows, in heights of the camera: then it is no error of the depth
+from unity_depth_perception.core.support_relations.config import SUPPORT, SupportConfig
 
 
 @dataclass(frozen=True)
@@ -27,23 +20,33 @@ class GroundPlane:
     Attributes:
         up: (3,) float64 unit vector.
         offset_m: height of the plane along `up`, from the camera: negative for a camera above the floor.
-        spread_m: how far the points of the floor scatter around it (standard deviation, robust).
+        noise_m: standard deviation of the plane's points from it, robust: the noise of the depth.
     """
 
     up: NDArray[np.float64]
     offset_m: float
-    spread_m: float = 0.0
+    noise_m: float = 0.0
 
     def __post_init__(self) -> None:
         if self.up.shape != (3,) or abs(float(np.linalg.norm(self.up)) - 1) > 1e-3:
             raise InputError(f"expected up as a unit vector (3,), got {self.up}")
 
-    def scattered(self, ratio: float) -> GroundPlane:
-        """As if its points scattered by a part of the camera's height at least."""
-        return replace(self, spread_m=max(self.spread_m, ratio * abs(self.offset_m)))
+    @property
+    def camera_height_m(self) -> float:
+        """Height of the camera above the plane [m], positive."""
+        return max(-self.offset_m, 1e-9)
+
+    @property
+    def relative_noise(self) -> float:
+        """Noise of the depth in camera heights."""
+        return self.noise_m / self.camera_height_m
+
+    def with_min_noise(self, relative: float) -> GroundPlane:
+        """The same plane with a noise of at least `relative` camera heights."""
+        return replace(self, noise_m=max(self.noise_m, relative * abs(self.offset_m)))
 
     def heights(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Heights (...) [m] above the floor of points (..., 3) [m] of the optical frame."""
+        """Heights (...) [m] above the plane of points (..., 3) [m] of the optical frame."""
         return along(points, self.up) - self.offset_m
 
     def ground(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -63,17 +66,15 @@ class GroundPlane:
 def along(points: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
     """Dot products (...) of points (..., 3) and a direction (3,).
 
-    Not by `@`: on a CPU, OpenBLAS would wake its threads for a few thousand points, and they go on spinning for longer
-    than all the rest takes, in the way of whoever computes next.
+    Not by `@`: for a few thousand points OpenBLAS wakes its threads, which then spin for longer than the whole frame
+    takes and slow down whatever else runs.
     """
     return np.asarray(np.einsum("...k,k->...", points, direction))
 
 
 def up_from_pose(world_from_camera: NDArray[np.float64]) -> NDArray[np.float64]:
     """The world's z axis (3,) in the optical frame, from the camera's pose (4, 4)."""
-    up = np.asarray(
-        world_from_camera[2, :3], dtype=np.float64
-    )  # third row of the rotation = its inverse's third column
+    up = np.asarray(world_from_camera[2, :3], dtype=np.float64)  # row of the rotation = column of its inverse
     norm = float(np.linalg.norm(up))
     if not norm > 0.5:
         raise InputError(f"expected a camera pose with a rotation, got {world_from_camera[:3, :3].tolist()}")
@@ -81,88 +82,95 @@ def up_from_pose(world_from_camera: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 def fit_ground_plane(
-    background: NDArray[np.float64], objects: NDArray[np.float64], up: NDArray[np.float64] | None = None
+    background: NDArray[np.float64],
+    objects: NDArray[np.float64],
+    up: NDArray[np.float64] | None = None,
+    config: SupportConfig = SUPPORT,
 ) -> GroundPlane | None:
-    """The plane that most background points lie on, among those that no object reaches through; None if there is none.
+    """Fit the plane with the most background points that no object reaches through; None if there is none.
 
-    With `up` known only the height and a slight tilt are sought. They are taken from the depth itself even when the
-    camera's pose is known, so that depth of a wrong scale, or by a camera that is half a pixel off, still gives a floor
-    under its objects.
+    With `up` known only the height and a slight tilt are fitted. Both come from the depth itself even where the pose of
+    the camera is known: a depth of wrong scale, or of a camera that is half a pixel off, then still has its ground
+    below its objects.
 
     Args:
-        background: (M, 3) points [m] of the optical frame; those with NaN are left out.
-        objects: (P, 3) points of all objects, NaN left out.
-        up: (3,) unit vector against gravity, in the optical frame.
+        background: (M, 3) points [m] in the optical frame; rows with NaN are left out.
+        objects: (P, 3) points of all objects; rows with NaN are left out.
+        up: (3,) unit vector against gravity in the optical frame, if known.
+        config: constants.
     """
     background, objects = finite_points(background), finite_points(objects)
-    if len(background) < _MIN_POINTS:
+    if len(background) < config.plane_min_points:
         return None
-    band = _BAND_RATIO * float(np.median(background[:, 2]))
+    band_m = config.plane_band * float(np.median(background[:, 2]))
     if up is not None:
-        return _leveled(background, up, band)
-    up = _level(background, objects, band)
-    return None if up is None else _placed(background, up, band)
+        return _fit_known_up(background, up, band_m, config)
+    normal = _fit_normal(background, objects, band_m, config)
+    return None if normal is None else _fit_height(background, normal, band_m)
 
 
-def _level(background: NDArray[np.float64], objects: NDArray[np.float64], band: float) -> NDArray[np.float64] | None:
-    """Normal of the best plane through three points (RANSAC with a fixed seed), refined on its inliers."""
+def _fit_normal(
+    background: NDArray[np.float64], objects: NDArray[np.float64], band_m: float, config: SupportConfig
+) -> NDArray[np.float64] | None:
+    """Normal (3,) of the best plane through three points (RANSAC with a fixed seed), refined on its inliers."""
     rng = np.random.default_rng(0)
-    triples = _neighbours(background[rng.integers(len(background), size=(_TRIALS, 1 + _DRAWN))])
+    triples = _nearest_triples(background[rng.integers(len(background), size=(config.plane_trials, 13))])
     normals = np.cross(triples[:, 1] - triples[:, 0], triples[:, 2] - triples[:, 0])
     lengths = np.linalg.norm(normals, axis=1)
     usable = lengths > 1e-9
     normals, anchors = normals[usable] / lengths[usable, None], triples[usable, 0]
     offsets = np.einsum("ij,ij->i", normals, anchors)
-    side = -np.sign(offsets)  # the camera, at the origin, is above the floor
+    side = -np.sign(offsets)  # the camera, at the origin, is above the ground
     normals, offsets = normals * side[:, None], offsets * side
-    scores = _plane_scores(normals, offsets, _thinned(background), _thinned(objects), band)
+    some_background, some_objects = (
+        points[:: max(1, -(-len(points) // config.plane_samples))] for points in (background, objects)
+    )
+    scores = _plane_scores(normals, offsets, some_background, some_objects, band_m)
     if not len(scores) or scores.max() <= 0:
         return None
     best = int(scores.argmax())
-    return _refined(background, normals[best], float(offsets[best]), band)
+    return _refine_normal(background, normals[best], float(offsets[best]), band_m, config)
 
 
-def _leveled(background: NDArray[np.float64], up: NDArray[np.float64], band: float) -> GroundPlane:
-    """The plane of the floor's points, if it is tilted little and they lie on it exactly; else the level one."""
-    given = _placed(background, up, band)
-    normal = _refined(background, up, given.offset_m, band)
-    floor = _placed(background, normal, band)
-    is_exact = floor.spread_m < _EXACT_SPREAD * abs(floor.offset_m)
-    return floor if is_exact and normal @ up > np.cos(_MOST_TILT_RAD) else given
+def _fit_known_up(
+    background: NDArray[np.float64], up: NDArray[np.float64], band_m: float, config: SupportConfig
+) -> GroundPlane:
+    """The plane at right angles to `up`; slightly tilted where the depth is exact and shows the tilt."""
+    level = _fit_height(background, up, band_m)
+    normal = _refine_normal(background, up, level.offset_m, band_m, config)
+    tilted = _fit_height(background, normal, band_m)
+    is_exact = tilted.noise_m < config.plane_exact_noise * abs(tilted.offset_m)
+    return tilted if is_exact and normal @ up > np.cos(config.plane_max_tilt_rad) else level
 
 
-def _placed(background: NDArray[np.float64], up: NDArray[np.float64], band: float) -> GroundPlane:
-    """The plane across `up` where most points are."""
+def _fit_height(background: NDArray[np.float64], up: NDArray[np.float64], band_m: float) -> GroundPlane:
+    """The plane at right angles to `up` with the most points."""
     heights = along(background, up)
-    offset = _densest(heights, band)
+    offset = _densest_height(heights, band_m)
     residuals = np.abs(heights - offset)
-    return GroundPlane(up, offset, 1.4826 * float(np.median(residuals[residuals < 2 * band])))
+    return GroundPlane(up, offset, 1.4826 * float(np.median(residuals[residuals < 2 * band_m])))
 
 
-def _refined(
-    background: NDArray[np.float64], normal: NDArray[np.float64], offset: float, band: float
+def _refine_normal(
+    background: NDArray[np.float64], normal: NDArray[np.float64], offset: float, band_m: float, config: SupportConfig
 ) -> NDArray[np.float64]:
-    """The normal of a plane that fits the points near the given one best."""
+    """Normal (3,) of the least-squares plane through the inliers of the given plane."""
     for _ in range(3):
-        near = background.compress(np.abs(along(background, normal) - offset) < band, axis=0)
-        if len(near) < _MIN_POINTS:
+        inliers = background.compress(np.abs(along(background, normal) - offset) < band_m, axis=0)
+        if len(inliers) < config.plane_min_points:
             break
-        centre = np.einsum("ij->j", near) / len(near)
-        refined = np.linalg.eigh((near - centre).T @ (near - centre))[1][:, 0]  # the direction of least scatter
+        center = np.einsum("ij->j", inliers) / len(inliers)
+        refined = np.linalg.eigh((inliers - center).T @ (inliers - center))[1][:, 0]  # the direction of least variance
         normal = refined if refined @ normal >= 0 else -refined
-        offset = float(centre @ normal)
+        offset = float(center @ normal)
     return np.asarray(normal)
 
 
-def _neighbours(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each row of points (T, 1 + D, 3) the first and the two nearest to it (T, 3, 3): as a rule of one plane."""
-    away = ((drawn[:, 1:] - drawn[:, :1]) ** 2).sum(axis=2)
-    nearest = 1 + np.argpartition(away, 1, axis=1)[:, :2]
+def _nearest_triples(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Of each row of points (T, 1 + D, 3) the first and the two nearest to it (T, 3, 3): mostly of one plane."""
+    distances = ((drawn[:, 1:] - drawn[:, :1]) ** 2).sum(axis=2)
+    nearest = 1 + np.argpartition(distances, 1, axis=1)[:, :2]
     return np.asarray(np.take_along_axis(drawn, np.pad(nearest, ((0, 0), (1, 0)))[..., None], axis=1))
-
-
-def _thinned(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    return points[:: max(1, -(-len(points) // _JUDGES))]
 
 
 def _plane_scores(
@@ -170,28 +178,28 @@ def _plane_scores(
     offsets: NDArray[np.float64],
     background: NDArray[np.float64],
     objects: NDArray[np.float64],
-    band: float,
+    band_m: float,
 ) -> NDArray[np.float64]:
-    """Share of background on each plane, where the objects are between it and the eye's height and its normal points
-    up in the image.
+    """Scores (T,) of planes: fraction of background on each, times how plausible it is as the ground.
 
-    A camera that looks down sees every wall's normal point down or sideways in its image: so floor and walls differ.
+    The objects are between the ground and the height of the camera. A camera that looks down sees the normal of every
+    wall point down or sideways in its image, and only that of the ground up.
     """
-    on_plane = _share(np.abs(background @ normals.T - offsets) < band)
+    on_plane = _fraction(np.abs(background @ normals.T - offsets) < band_m)
     heights = objects @ normals.T - offsets
-    above = _share((heights > -2 * band) & (heights < -offsets)) if len(objects) else 1.0
+    above = _fraction((heights > -2 * band_m) & (heights < -offsets)) if len(objects) else 1.0
     upwards = np.where(normals[:, 1] < 0.05, np.clip(-normals[:, 1] / 0.5, 0.1, 1.0), 0.0)
     return np.asarray(on_plane * above**2 * upwards, dtype=np.float64)
 
 
-def _share(judged: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Part (T,) of the validation_images, (J, T) of at most 2^16, that say yes; twice as fast as `mean`."""
-    return np.asarray(np.add.reduce(judged.view(np.uint8), axis=0, dtype=np.uint16) / len(judged))
+def _fraction(inliers: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Fraction (T,) of the samples (J, T), J < 2^16, that are inliers; twice as fast as `mean`."""
+    return np.asarray(np.add.reduce(inliers.view(np.uint8), axis=0, dtype=np.uint16) / len(inliers))
 
 
-def _densest(heights: NDArray[np.float64], band: float) -> float:
-    """Middle of the band of width 2 `band` that holds most of the heights (M,): walls spread theirs."""
+def _densest_height(heights: NDArray[np.float64], band_m: float) -> float:
+    """Middle of the band of width 2 `band_m` that holds most of the heights (M,): walls spread theirs."""
     ordered = np.sort(heights)
-    ends = np.searchsorted(ordered, ordered + 2 * band, side="right")
+    ends = np.searchsorted(ordered, ordered + 2 * band_m, side="right")
     start = int((ends - np.arange(len(ordered))).argmax())
     return float(np.median(ordered[start : ends[start]]))

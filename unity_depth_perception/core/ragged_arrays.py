@@ -1,4 +1,4 @@
-"""Arrays whose rows hold different numbers of values: NaN fills them up, and the numbers are known."""
+"""Ragged arrays: rows of different lengths in one array, filled up with NaN, beside the lengths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Counts = NDArray[np.int64]
 
 
 def packed(points: Sequence[Values]) -> tuple[Values, Counts]:
-    """The finite points of N objects, (K, 3) each, as (N, most, 3) with NaN behind them; and how many each has (N,)."""
+    """The finite points of N objects, (K, 3) each, as (N, max, 3) with NaN behind them; and their numbers (N,)."""
     filled = np.full((len(points), max(map(len, points), default=0), 3), np.nan)
     for row, one in zip(filled, points, strict=True):
         row[: len(one)] = one
@@ -28,7 +28,7 @@ def finite_points(points: Values) -> Values:
 
 
 def thinned(points: Values, counts: Counts, most: int) -> tuple[Values, Counts]:
-    """At most so many of the points (N, K, 3) of each object, evenly spread; and how many each keeps (N,)."""
+    """At most `most` of the points (N, K, 3) of each object, evenly spread; and their numbers (N,)."""
     steps = -(-counts // most)
     kept = -(-counts // steps)
     places = np.minimum(np.arange(kept.max(initial=0)) * steps[:, None], points.shape[1] - 1)
@@ -46,7 +46,7 @@ def quantiles(ordered: Values, counts: Counts, shares: Sequence[float]) -> Value
 
 
 def _finite(points: Values) -> NDArray[np.bool_]:
-    """Which of the points (..., 3) are: each column by itself, several times as fast as `all(axis=-1)`."""
+    """Which of the points (..., 3) are finite: each column by itself, several times as fast as `all(axis=-1)`."""
     finite = np.isfinite(points)
     return np.asarray(finite[..., 0] & finite[..., 1] & finite[..., 2])
 

@@ -1,4 +1,4 @@
-"""What is seen just below each object: the background, or another object's surface."""
+"""Contact edges: what the image shows just below each object, the background or the surface of another object."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.support_relations.config import SUPPORT, SupportConfig
 from unity_depth_perception.core.support_relations.evidence import ContactEdges
 from unity_depth_perception.ops.geometry import pixel_rays
 from unity_depth_perception.ops.instance_images import object_rows
 from unity_depth_perception.ops.mask_indices import set_pixels
 
-SAME_DEPTH = 0.02  # relative: a surface that slants by up to 80 degrees changes by less from pixel to pixel
-_NOISE = 0.001  # relative: a smaller step between two surfaces is none
-_GAP_RATIO = 0.01  # of the image's longer side: predicted masks end so far from each other where objects touch
-
 
 @dataclass(frozen=True)
 class _View:
-    """Some rows of an image, turned by quarters until gravity points to larger rows.
+    """Some rows of an image, rotated by quarter turns until gravity points to larger rows.
 
     Attributes:
         numbers, depth_m: (H, W) contiguous.
@@ -49,108 +46,122 @@ class _View:
         view = view.flipped() if view.up[1] > 0 else view
         return replace(view, numbers=view.numbers.contiguous(), depth_m=view.depth_m.contiguous())
 
-    def slopes(self, pixel: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Where rays of pixels (R,) go: up by (R,), and on the way down by how much from row to row and to the side."""
-        row = torch.div(pixel, self.numbers.shape[1], rounding_mode="floor")
-        x, y = self.x.index_select(0, pixel - row * self.numbers.shape[1]), self.y.index_select(0, row)
+    def at(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
+        """Object number and depth [m] at pixels (...)."""
+        flat = pixels.reshape(-1)
+        numbers, depth_m = (image.view(-1).index_select(0, flat) for image in (self.numbers, self.depth_m))
+        return numbers.view_as(pixels).to(torch.int64), depth_m.view_as(pixels)
+
+    def slopes(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Rise of the rays of pixels (R,) against gravity, and its gradient from row to row and to the side."""
+        row = torch.div(pixels, self.numbers.shape[1], rounding_mode="floor")
+        x, y = self.x.index_select(0, pixels - row * self.numbers.shape[1]), self.y.index_select(0, row)
         rise = x * self.up[0] + y * self.up[1] + self.up[2]
         return rise, self.up[1] - y * rise, self.up[0] - x * rise
 
 
 def contact_edges(
-    depth_m: Tensor, instances: Tensor, count: int, camera: Camera, up: NDArray[np.float64]
+    depth_m: Tensor,
+    instances: Tensor,
+    count: int,
+    camera: Camera,
+    up: NDArray[np.float64],
+    config: SupportConfig = SUPPORT,
 ) -> ContactEdges:
-    """Who borders objects 1..count of `instances` (H, W) from below; one pass over the pixels.
+    """Find what is just below the lower edges of objects 1..count of `instances`, in one pass over the pixels.
 
     Args:
         depth_m: (H, W) planar depth [m].
         instances: (H, W) instance image.
         count: number of objects.
-        camera: of this image.
+        camera: intrinsics of this image.
         up: (3,) against gravity, in the optical frame; below is along the nearest of rows and columns.
+        config: constants.
     """
-    gap_px = max(1, round(_GAP_RATIO * max(instances.shape)))
-    rows = object_rows(instances, gap_px + 1)  # what lies farther from all objects borders none
+    gap_px = max(1, round(config.mask_gap * max(instances.shape)))
+    rows = object_rows(instances, gap_px + 1)  # what is farther from all objects is below none
     x, y = pixel_rays(camera, depth_m.device)
     view = _View(instances[rows], depth_m[rows], x, y[rows], (float(up[0]), float(up[1]), float(up[2]))).upright()
     numbers = view.numbers
-    ends = set_pixels((numbers[:-1] != numbers[1:]) & numbers[:-1].bool())
-    ends = ends[~_at_sides(view, ends)]
-    above = numbers.view(-1).index_select(0, ends).to(torch.int64)
-    below, at = _first_below(numbers, ends, above, gap_px)
-    step_m, least_m = _steps(view, ends, at)
-    nearer, farther = step_m < -least_m, step_m > least_m
-    hidden = torch.full_like(below, count + 1)
+    edge = set_pixels((numbers[:-1] != numbers[1:]) & numbers[:-1].bool())
+    edge = edge[~_on_side(view, edge)]
+    above = view.at(edge)[0]
+    below, at = _first_below(view, edge, above, gap_px)
+    step_m, touching_m = _depth_steps(view, edge, at, config)
+    nearer, farther = step_m < -touching_m, step_m > touching_m
+    unknown = torch.full_like(below, count + 1)
     cut = numbers[-1].to(torch.int64)  # beyond the image's border anything may follow
-    seen, meeting, hiding, ending = (
-        _shares(torch.cat([above, cut]), torch.cat([what, torch.full_like(cut, count + 1)]), count)
-        for what in (
+    any_depth, same_depth, visible = (
+        _fractions(torch.cat([above, cut]), torch.cat([found, torch.full_like(cut, count + 1)]), count)
+        for found in (
             below,
-            torch.where(nearer | farther, hidden, below),
-            torch.where(nearer, below, hidden),
-            torch.where(nearer, hidden, torch.where(farther, 0, below)),
+            torch.where(nearer | farther, unknown, below),
+            torch.where(nearer, unknown, torch.where(farther, 0, below)),
         )
     )
-    return ContactEdges(ending[:, 0], meeting[:, 1:], meeting[:, 0], seen[:, 0], seen[:, 1:], hiding[:, 1:])
+    return ContactEdges(visible[:, 0], same_depth[:, 1:], same_depth[:, 0], any_depth[:, 0], any_depth[:, 1:])
 
 
-def _at_sides(view: _View, ends: Tensor) -> Tensor:
-    """Which of the pixels (R,) above a change are no lower end but at a side: upright sides lead down aslant in images.
+def _on_side(view: _View, edge: Tensor) -> Tensor:
+    """Which of the pixels (R,) above a change are at an upright side of their object and not at its lower end.
 
-    Along gravity's way through the image an object goes on there: as soon as it reaches the next column.
+    Upright sides are slanted in images. Along the direction of gravity in the image the object continues there, as soon
+    as that direction reaches the next column.
     """
     height, width = view.numbers.shape
-    _, down, aside = view.slopes(ends)
-    lean = aside / down  # columns for each row
-    rows = torch.ceil(0.5 / lean.abs().clamp(min=1e-6)).clamp(max=height).to(torch.int64)
-    target = ends + rows * width + lean.sign().to(torch.int64)
-    column = ends % width + lean.sign().to(torch.int64)
+    _, down, aside = view.slopes(edge)
+    slant = aside / down  # columns for each row
+    rows = torch.ceil(0.5 / slant.abs().clamp(min=1e-6)).clamp(max=height).to(torch.int64)
+    step = slant.sign().to(torch.int64)
+    target, column = edge + rows * width + step, edge % width + step
     inside = (target < height * width) & (column >= 0) & (column < width)
-    numbers = view.numbers.view(-1)
-    goes_on = numbers.index_select(0, target.clamp(0, height * width - 1)) == numbers.index_select(0, ends)
-    return inside & goes_on
+    return inside & (view.at(target.clamp(0, height * width - 1))[0] == view.at(edge)[0])
 
 
-def _first_below(numbers: Tensor, ends: Tensor, above: Tensor, gap_px: int) -> tuple[Tensor, Tensor]:
+def _first_below(view: _View, edge: Tensor, above: Tensor, gap_px: int) -> tuple[Tensor, Tensor]:
     """The next object below pixels (R,) of objects `above` across a gap between masks, 0 for none; and its pixel."""
-    height, width = numbers.shape
-    lowest = (height - 1) * width + ends % width
-    steps = torch.arange(width, (gap_px + 1) * width, width, device=ends.device)
-    pixels = torch.minimum(ends[:, None] + steps, lowest[:, None])  # (R, gap)
-    found = numbers.view(-1).index_select(0, pixels.view(-1)).view_as(pixels).to(torch.int64)
+    height, width = view.numbers.shape
+    lowest = (height - 1) * width + edge % width
+    steps = torch.arange(width, (gap_px + 1) * width, width, device=edge.device)
+    pixels = torch.minimum(edge[:, None] + steps, lowest[:, None])  # (R, gap)
+    found = view.at(pixels)[0]
     other = (found > 0) & (found != above[:, None])
     first = other.to(torch.uint8).argmax(dim=1, keepdim=True)  # 0 where there is none: the pixel below
     below = torch.where(other.any(dim=1), found.gather(1, first)[:, 0], 0)
     return below, pixels.gather(1, first)[:, 0]
 
 
-def _steps(view: _View, ends: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
-    """How much farther (R,) [m] pixels `at` are than pixels `ends` above them, and from which step on surfaces part.
+def _depth_steps(view: _View, edge: Tensor, at: Tensor, config: SupportConfig) -> tuple[Tensor, Tensor]:
+    """Depth steps (R,) [m] from pixels `edge` to pixels `at` below, and the largest step between touching surfaces.
 
-    Surfaces that meet go on with the slopes that they have on either side; or a level face is between them, too narrow
-    to be seen.
+    Touching surfaces continue with the slopes that they have on either side, or have a level face between them that is
+    too narrow to be visible.
     """
     width = view.numbers.shape[1]
-    upper_m, lower_m = (view.depth_m.view(-1).index_select(0, pixels) for pixels in (ends, at))
-    upper_slope_m = _slopes(view, ends, -width)
-    lower_slope_m = _slopes(view, at, width)
-    rows = torch.div(at - ends, width, rounding_mode="floor")
-    level_m = upper_m * (1 - view.slopes(ends)[0] / view.slopes(at)[0]).abs()
-    least_m = rows * upper_slope_m + torch.maximum(rows * lower_slope_m, level_m) + _NOISE * upper_m
-    return lower_m - upper_m, torch.minimum(least_m, SAME_DEPTH * upper_m)
+    upper_m, lower_m = view.at(edge)[1], view.at(at)[1]
+    rows = torch.div(at - edge, width, rounding_mode="floor")
+    level_m = upper_m * (1 - view.slopes(edge)[0] / view.slopes(at)[0]).abs()
+    lower_slope_m = torch.maximum(rows * _slopes(view, at, width), level_m)
+    touching_m = rows * _slopes(view, edge, -width) + lower_slope_m + config.depth_noise * upper_m
+    return lower_m - upper_m, torch.minimum(touching_m, config.same_depth * upper_m)
 
 
 def _slopes(view: _View, pixels: Tensor, step: int) -> Tensor:
-    """By how much (R,) [m] the depth of the object at each pixel changes to its next pixel; inf where it has none."""
-    next_to = (pixels + step).clamp_(0, view.numbers.numel() - 1)
-    own, other = (view.numbers.view(-1).index_select(0, each) for each in (pixels, next_to))
-    own_m, other_m = (view.depth_m.view(-1).index_select(0, each) for each in (pixels, next_to))
+    """Change (R,) [m] of the depth from each pixel to its next pixel of the same object; inf where it has none."""
+    own, own_m = view.at(pixels)
+    other, other_m = view.at((pixels + step).clamp_(0, view.numbers.numel() - 1))
     return torch.where(own == other, (other_m - own_m).abs(), torch.inf)
 
 
-def _shares(above: Tensor, what: Tensor, count: int) -> NDArray[np.float64]:
-    """Which part of each object's border has the background, objects 1..count, or what hides it below it."""
-    table = torch.bincount(above * (count + 2) + what, minlength=(count + 1) * (count + 2))
+def _fractions(above: Tensor, found: Tensor, count: int) -> NDArray[np.float64]:
+    """Fractions (N, 1 + N) of the lower edge of each object above the background and above objects 1..count.
+
+    Args:
+        above: (R,) object of each pixel of a lower edge.
+        found: (R,) what is below: 0 background, 1..count an object, count + 1 unknown.
+        count: N.
+    """
+    table = torch.bincount(above * (count + 2) + found, minlength=(count + 1) * (count + 2))
     table = table.view(count + 1, count + 2)[1:].to(torch.float64)
-    shares = table / table.sum(dim=1, keepdim=True).clamp(min=1)
-    return np.asarray(shares[:, :-1].cpu().numpy())
+    fractions = table / table.sum(dim=1, keepdim=True).clamp(min=1)
+    return np.asarray(fractions[:, :-1].cpu().numpy())

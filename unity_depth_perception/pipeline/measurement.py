@@ -18,7 +18,6 @@ from unity_depth_perception.core.support_relations.inference import find_parents
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.ops.contact_edges import contact_edges
 from unity_depth_perception.ops.geometry import background_points
-from unity_depth_perception.ops.occlusion_boundaries import occlusion_boundaries
 from unity_depth_perception.ops.statistics import ObjectStatistics, object_statistics
 
 Links = tuple[ParentLink | None, ...]
@@ -72,10 +71,9 @@ def infer_support(
     floor = fit_ground_plane(background, points.reshape(-1, 3), None if gravity is None else -gravity)
     if floor is None:
         return (None,) * count
-    floor = floor.scattered(depth.scatter_ratio)
-    borders = contact_edges(depth_m, instances, count, camera, floor.up)
-    ends = occlusion_boundaries(depth_m, instances, count, camera).cpu().double().numpy()
-    return tuple(find_parents(list(points), list(ends), segmentation.categories, floor, borders, camera.focal_px))
+    floor = floor.with_min_noise(depth.scatter_ratio)
+    edges = contact_edges(depth_m, instances, count, camera, floor.up)
+    return tuple(find_parents(list(points), segmentation.categories, floor, edges, camera.focal_px))
 
 
 def object_distances(

@@ -1,4 +1,4 @@
-"""What the image shows below each object, and the link from an object to its support."""
+"""What the image shows at the lower edges of objects, and the link from an object to its supporter."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from unity_depth_perception.core.errors import InputError
 
 @dataclass(frozen=True)
 class ParentLink:
-    """What carries an object: the index of its parent, and how sure that is against all alternatives, 0..1."""
+    """The supporter of an object: its index, and the probability 0..1 of this hypothesis among all of that object."""
 
     parent: int
     score: float
@@ -20,50 +20,39 @@ class ParentLink:
 
 @dataclass(frozen=True)
 class ContactEdges:
-    """What is seen just below each of N objects in the image, as parts of its lower border's length.
+    """What the image shows just below each of N objects, as fractions 0..1 of the length of its lower edge.
 
     Attributes:
-        free: (N,) background that is not nearer, or an object farther away: the object really ends there.
-        touching: (N, N) another object's surface, at the same depth: [a, b] = b below a.
-        grounded: (N,) background, at the same depth.
-        open: (N,) background.
-        below: (N, N) another object, at whichever depth: what masks alone tell, where depth is vague.
-        hiding: (N, N) another object that is nearer: [a, b] = b hides the lower end of a.
+        visible: (N,) background that is not nearer, or an object that is farther: the object ends there in sight.
+        touching: (N, N) surface of another object at the same depth: [a, b] = b below a.
+        touching_background: (N,) background at the same depth.
+        background: (N,) background at any depth.
+        below: (N, N) another object at any depth; masks alone tell it, so it holds however noisy the depth is.
+
+    Raises:
+        InputError: the arrays are not of the same N objects.
     """
 
-    free: NDArray[np.float64]
+    visible: NDArray[np.float64]
     touching: NDArray[np.float64]
-    grounded: NDArray[np.float64]
-    open: NDArray[np.float64]
+    touching_background: NDArray[np.float64]
+    background: NDArray[np.float64]
     below: NDArray[np.float64]
-    hiding: NDArray[np.float64]
-
-    @property
-    def overhanging(self) -> NDArray[np.float64]:
-        """(N, N) another object that is farther: [a, b] = a hides what is above the seen part of b."""
-        return np.maximum(self.below - self.touching - self.hiding, 0.0)
 
     def __post_init__(self) -> None:
-        count = len(self.free)
-        for name, shape in (
-            ("free", (count,)),
-            ("touching", (count,) * 2),
-            ("grounded", (count,)),
-            ("open", (count,)),
-            ("below", (count,) * 2),
-            ("hiding", (count,) * 2),
-        ):
-            if getattr(self, name).shape != shape:
-                raise InputError(f"expected borders {name} of shape {shape}, got {getattr(self, name).shape}")
+        count = len(self.visible)
+        for name, array in vars(self).items():
+            shape = (count, count) if name in ("touching", "below") else (count,)
+            if array.shape != shape:
+                raise InputError(f"expected contact edges {name} of shape {shape}, got {array.shape}")
 
-    def among(self, objects: NDArray[np.int64]) -> ContactEdges:
-        """Those of some of the objects, among themselves."""
-        pairs = np.ix_(objects, objects)
+    def only(self, kept: NDArray[np.int64]) -> ContactEdges:
+        """The contact edges among the objects `kept` (K,)."""
+        pairs = np.ix_(kept, kept)
         return ContactEdges(
-            self.free[objects],
+            self.visible[kept],
             self.touching[pairs],
-            self.grounded[objects],
-            self.open[objects],
+            self.touching_background[kept],
+            self.background[kept],
             self.below[pairs],
-            self.hiding[pairs],
         )
