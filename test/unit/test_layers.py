@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -234,3 +235,14 @@ def test_file_of_more_than_250_lines_says_why(path: Path) -> None:
 def test_picture_of_the_layers_is_that_of_the_imports() -> None:
     assert PICTURE.read_text(encoding="utf-8") == drawing(package_imports()), "run scripts/draw_architecture.py"
     assert set(package_imports()) == set(PURPOSE)
+
+
+def test_files_that_the_architecture_page_names_exist_and_are_few() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+    for start in ("From the executable to a published message", "From `unity-depth train-depth` to weights"):
+        steps = re.findall(r"^\d+\. `([^`]+)`", page[page.index(start) :].split("\n\n")[1], re.MULTILINE)
+        assert len(steps) == len(set(steps)) == 12
+        assert [step for step in steps if not (ROOT / NAME / step).is_file()] == []
+    assert [
+        f for f in re.findall(r"`([a-z_0-9/]+\.py)`", page) if not ((ROOT / NAME / f).is_file() or (ROOT / f).is_file())
+    ] == []
