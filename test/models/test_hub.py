@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import socket
 from pathlib import Path
 
 import huggingface_hub
@@ -14,6 +15,7 @@ from safetensors.torch import save_file, save_model
 from torch import nn
 
 from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.checkpoints import hub
 from unity_depth_perception.models.checkpoints.hub import Published, locate_weights, read_tensors
 from unity_depth_perception.models.checkpoints.safetensors_file import fill_network
 
@@ -49,15 +51,28 @@ def test_without_weights_the_error_tells_both_ways_to_provide_them(
 
     monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", offline)
+    monkeypatch.setattr(hub, "_unreachable", lambda _: "")
     with pytest.raises(ModelError) as error:
         locate_weights(FREE)
     message = str(error.value)
+    assert "depth_model:=compact" in message
     assert "someone/FREE" in message
     assert str(huggingface_hub.constants.HF_HUB_CACHE) in message
     assert "let this machine reach the hub" in message
     assert "name its file or folder" in message
     assert ("HF_HUB_OFFLINE is set" in message) == offline
     assert ("no route to host" in message) != offline
+
+
+def test_hub_out_of_reach_is_told_without_retries(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        closed = f"http://127.0.0.1:{server.getsockname()[1]}"
+    monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", closed)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
+    for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with pytest.raises(ModelError, match=f"{closed} is out of reach .*ConnectionRefusedError"):
+        locate_weights(FREE)
 
 
 def test_a_path_without_weights_is_named(tmp_path: Path) -> None:

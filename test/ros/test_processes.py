@@ -235,3 +235,26 @@ def processes_of(folder: Path) -> list[int]:
         if target.parent == folder and target.name.endswith("_node.log"):
             found.append(int(fd.parts[2]))
     return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("delay_s", [0.2, 0.8, 2.0])
+def test_signal_while_a_node_still_imports_ends_it_quietly(
+    tmp_path: Path, domain_id: int, number: signal.Signals, delay_s: float
+) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "unity_depth_perception.nodes.perception_node",
+        "--ros-args",
+        "-p",
+        "depth_model:=compact",
+    ]
+    with (tmp_path / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"ROS_DOMAIN_ID": str(domain_id)})
+        time.sleep(delay_s)
+        process.send_signal(number)
+        code = process.wait(EXIT_S)
+    text = (tmp_path / "log").read_text()
+    assert "Traceback" not in text
+    assert code == 0 or (delay_s < 0.5 and code == -number)  # before Python has read the first line of ours

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 import pickle
+import socket
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -19,6 +22,7 @@ from unity_depth_perception.core.errors import ModelError
 WEIGHTS_FILE = "model.safetensors"
 """File name of the weights in a repository of the hub, and in a local folder."""
 _LOG = logging.getLogger(__name__)
+_REACH_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,10 @@ def _from_hub(published: Published) -> Path:
     looked = f"the cache {constants.HF_HUB_CACHE}"
     if constants.HF_HUB_OFFLINE:
         raise ModelError(_advice(published, f"no weights of {published.hub_id} in {looked}, and HF_HUB_OFFLINE is set"))
+    reason = _unreachable(constants.ENDPOINT)
+    if reason:
+        found = f"no weights of {published.hub_id} in {looked}, and {constants.ENDPOINT} is out of reach ({reason})"
+        raise ModelError(_advice(published, found))
     _LOG.warning("downloading the weights of %s into %s", published.hub_id, constants.HF_HUB_CACHE)
     try:
         return Path(hf_hub_download(published.hub_id, WEIGHTS_FILE))
@@ -97,10 +105,23 @@ def _from_hub(published: Published) -> Path:
         raise ModelError(_advice(published, found)) from None
 
 
+def _unreachable(url: str) -> str:
+    """Why a server is out of reach; empty where it is not, or behind a proxy. The hub's own client retries for 40 s."""
+    if getproxies():
+        return ""
+    address = urlsplit(url)
+    try:
+        socket.create_connection((address.hostname or "", address.port or 443), timeout=_REACH_S).close()
+    except OSError as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
 def _advice(published: Published, found: str) -> str:
     return (
         f"{found}; either let this machine reach the hub once (or copy the cache of one that did: HF_HOME), or "
-        f"download {WEIGHTS_FILE} of https://huggingface.co/{published.hub_id} and name its file or folder as weights"
+        f"download {WEIGHTS_FILE} of https://huggingface.co/{published.hub_id} and name its file or folder as weights; "
+        "or take depth_model:=compact, which comes with this package"
     )
 
 

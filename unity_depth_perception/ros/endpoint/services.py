@@ -1,9 +1,8 @@
-"""A ROS service whose responses come later, without keeping the executor busy meanwhile."""
+"""A ROS service that something else serves: a client of Unity."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 from rclpy.node import Node
@@ -12,13 +11,7 @@ from rclpy.serialization import serialize_message
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.endpoint.bridge import Answer
 from unity_depth_perception.ros.endpoint.interfaces import deserialized
-
-
-@dataclass
-class _PendingResponse:
-    """Stands in for a response until it is there; `header` says whose request it answers."""
-
-    header: Any = None
+from unity_depth_perception.ros.runtime.deferred_response import DeferredResponse, allow_deferred_responses
 
 
 def create_service(
@@ -28,31 +21,26 @@ def create_service(
     ask: Callable[[bytes, Answer], None],
     refuse: Callable[[str], None],
 ) -> Any:
-    """Offer a service that something else serves.
-
-    rclpy's own way, a coroutine as callback, makes its executor poll the coroutine without a pause until it ends. Here
-    the callback returns at once, and the response is sent when it comes. Where none comes nothing is sent: the caller's
-    own time-out tells.
+    """Offer a service whose responses come later. Where none comes nothing is sent: the caller's own time-out tells.
 
     Args:
         ask: takes a serialized request, and what to call with the serialized response in the executor's thread.
         refuse: hears of responses that are none.
     """
 
-    def start(request: Any, _: Any) -> _PendingResponse:
-        pending = _PendingResponse()
-        ask(serialize_message(request), lambda data: respond(pending, data))
-        return pending
+    def start(request: Any, _: Any) -> DeferredResponse:
+        deferred = DeferredResponse()
+        ask(serialize_message(request), lambda data: respond(deferred, data))
+        return deferred
 
-    def respond(pending: _PendingResponse, data: bytes | None) -> None:
-        if data is None or pending.header is None:
+    def respond(deferred: DeferredResponse, data: bytes | None) -> None:
+        if data is None:
             return
         try:
-            send(deserialized(data, interface.Response, name), pending.header)
+            deferred.send(deserialized(data, interface.Response, name))
         except InputError as error:
             refuse(str(error))
 
     service = node.create_service(interface, name, start)
-    send = service.send_response
-    service.send_response = lambda pending, header: setattr(pending, "header", header)
+    allow_deferred_responses(service)
     return service

@@ -147,6 +147,8 @@ class FrameNode(ConfiguredNode[Config]):
         self._diagnostics.publish(level, text, values)
 
     def _health(self) -> tuple[bytes, str]:
+        if self.is_configuring:
+            return DiagnosticStatus.OK, "configuring: loading and warming up the models"
         if self.failure:
             return DiagnosticStatus.ERROR, self.failure
         if not self._active or self._source is None:

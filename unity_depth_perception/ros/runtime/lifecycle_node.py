@@ -12,6 +12,7 @@ from types import FrameType
 from typing import Any, Generic, NoReturn, TypeVar
 
 import rclpy
+from lifecycle_msgs.msg import Transition
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.exceptions import InvalidHandle
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
@@ -22,6 +23,7 @@ from rclpy.parameter import Parameter
 
 from unity_depth_perception.core.errors import ConfigurationError, PerceptionError
 from unity_depth_perception.ros.parameters import spec as parameters
+from unity_depth_perception.ros.runtime.deferred_response import DeferredResponse, allow_deferred_responses
 
 Config = TypeVar("Config")
 RCLError = rclpy_implementation.RCLError  # rclpy.exceptions does not name it
@@ -39,6 +41,9 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
         super().__init__(name, automatically_declare_parameters_from_overrides=True, **node_arguments)
         self.config: Config = parameters.declare(self, config_type)
         self.failure = ""  # why the last transition failed
+        self.is_configuring = False
+        self._transition = threading.Lock()  # one at a time
+        allow_deferred_responses(self._service_change_state)
         self.add_on_set_parameters_callback(self._change_parameters)
 
     def set_up(self) -> None:
@@ -57,13 +62,16 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
     def autostart(self) -> bool:
         """Configure and activate; True if both succeeded."""
         success = TransitionCallbackReturn.SUCCESS
-        return bool(self.trigger_configure() == success and self.trigger_activate() == success)
+        with self._transition:
+            return bool(self.trigger_configure() == success and self.trigger_activate() == success)
 
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Set up; an error is a FAILURE with a message, after which the node can be configured again."""
+        self.is_configuring = True
         result = self._attempt("configure", self.set_up)
         if result != TransitionCallbackReturn.SUCCESS:
             self.tear_down()
+        self.is_configuring = False
         return result
 
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -86,6 +94,35 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
         self._attempt("stop", self.stop)
         return self._attempt("shut down", self.tear_down)
 
+    def _LifecycleNodeMixin__on_change_state(self, request: Any, response: Any) -> Any:  # noqa: N802
+        """Answer a lifecycle request: success False where it does not fit the state, or another one is in progress.
+
+        The name is that of rclpy's callback, whose RCLError ends the process (https://github.com/ros2/rclpy/issues/1209).
+        Configuring takes seconds, or minutes with a download: it runs beside the executor, which goes on answering.
+        """
+        response.success = False
+        if not self._transition.acquire(blocking=False):
+            self.get_logger().warning("lifecycle request refused: another transition is in progress")
+            return response
+        asked = request.transition
+        if asked.label != "configure" and (asked.label or asked.id != Transition.TRANSITION_CONFIGURE):
+            return self._change_state(request, response)
+        deferred = DeferredResponse()
+        change = lambda: deferred.send(self._change_state(request, response))  # noqa: E731
+        threading.Thread(target=change, name="configure", daemon=True).start()
+        return deferred
+
+    def _change_state(self, request: Any, response: Any) -> Any:
+        try:
+            return super()._LifecycleNodeMixin__on_change_state(request, response)
+        except RCLError as error:
+            reason = str(error).partition(", at ")[0]
+            asked = request.transition.label or request.transition.id
+            self.get_logger().warning(f"lifecycle request {asked!r} refused: {reason}")
+            return response
+        finally:
+            self._transition.release()
+
     def _tear_down_or_fail(self) -> None:
         if not self.tear_down():
             raise PerceptionError("a computation goes on; clean up again when it has ended")
@@ -98,6 +135,8 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
             self.get_logger().error(self.failure)
             return TransitionCallbackReturn.FAILURE
         except Exception as error:  # noqa: BLE001 - rclpy discards exceptions of a transition
+            if not self.context.ok():
+                return TransitionCallbackReturn.FAILURE  # Ctrl-C has taken away what the transition was using
             self.failure = f"cannot {what}: {type(error).__name__}: {error}"
             self.get_logger().error(f"{self.failure}\n{traceback.format_exc()}")
             return TransitionCallbackReturn.FAILURE
@@ -118,6 +157,7 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
     Exit codes: 0 after a signal, 2 for a bad parameter, 1 for any other error.
     """
     # rclpy's handler calls this one too. It can interrupt the loading of a model; rclpy's alone cannot.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
     code = 0
     try:
@@ -150,7 +190,7 @@ def _spin(node: ConfiguredNode[Any]) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     if node.get_parameter("autostart").value:
-        node.autostart()
+        threading.Thread(target=node.autostart, name="autostart", daemon=True).start()
     try:
         executor.spin()
     except (RCLError, InvalidHandle):

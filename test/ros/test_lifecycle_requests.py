@@ -1,0 +1,113 @@
+"""Lifecycle requests of other nodes: what does not fit is answered, and a long configuration holds nobody up."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
+
+from camera_rig import MakeNode
+from conftest import Graph
+from diagnostic_msgs.msg import DiagnosticArray
+from lifecycle_msgs.msg import Transition
+from lifecycle_msgs.srv import ChangeState, GetState
+from rcl_interfaces.srv import GetParameters
+from stand_ins import stand_in_pipeline
+
+from unity_depth_perception.nodes.perception_node import PerceptionNode
+from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros.topics.diagnostics import values_of
+
+
+class Requests:
+    """Asks one node."""
+
+    def __init__(self, graph: Graph, node: Any) -> None:
+        self._graph = graph
+        name = node.get_fully_qualified_name()
+        self._change = graph.node.create_client(ChangeState, f"{name}/change_state")
+        self._state = graph.node.create_client(GetState, f"{name}/get_state")
+        self._parameters = graph.node.create_client(GetParameters, f"{name}/get_parameters")
+        for client in (self._change, self._state, self._parameters):
+            graph.spin_until(client.service_is_ready, "the services")
+
+    def start_change(self, id_: int = 0, label: str = "") -> Any:
+        return self._change.call_async(ChangeState.Request(transition=Transition(id=id_, label=label)))
+
+    def change(self, id_: int = 0, label: str = "") -> bool:
+        return bool(self._answer(self.start_change(id_, label)).success)
+
+    def state(self) -> str:
+        return str(self._answer(self._state.call_async(GetState.Request())).current_state.label)
+
+    def parameter(self, name: str) -> Any:
+        return self._answer(self._parameters.call_async(GetParameters.Request(names=[name]))).values[0]
+
+    def _answer(self, future: Any) -> Any:
+        self._graph.spin_until(future.done, "an answer")
+        return future.result()
+
+
+@pytest.mark.parametrize(
+    ("id_", "label"),
+    [
+        (Transition.TRANSITION_ACTIVATE, ""),
+        (Transition.TRANSITION_DEACTIVATE, ""),
+        (Transition.TRANSITION_CLEANUP, ""),
+        (Transition.TRANSITION_ACTIVE_SHUTDOWN, ""),
+        (77, ""),
+        (0, "activate"),
+        (0, "no such transition"),
+    ],
+)
+def test_request_that_does_not_fit_the_state_is_answered_and_the_node_lives_on(
+    graph: Graph, make_node: MakeNode, id_: int, label: str
+) -> None:
+    requests = Requests(graph, make_node())
+    assert not requests.change(id_, label)
+    assert requests.state() == "unconfigured"
+    assert requests.change(Transition.TRANSITION_CONFIGURE)
+    assert not requests.change(Transition.TRANSITION_CONFIGURE)
+    assert requests.change(label="activate")
+    assert requests.state() == "active"
+
+
+def test_whole_life_by_requests(graph: Graph, make_node: MakeNode) -> None:
+    requests = Requests(graph, make_node())
+    for label, state in (
+        ("configure", "inactive"),
+        ("activate", "active"),
+        ("deactivate", "inactive"),
+        ("cleanup", "unconfigured"),
+        ("configure", "inactive"),
+        ("shutdown", "finalized"),
+    ):
+        assert requests.change(label=label)
+        assert requests.state() == state
+    assert not requests.change(label="configure")
+
+
+def test_node_answers_while_it_configures(graph: Graph) -> None:
+    gate = threading.Event()
+
+    def slow(_: Any) -> PerceptionPipeline:
+        assert gate.wait(20)
+        return stand_in_pipeline()
+
+    node = graph.add(PerceptionNode(slow, context=graph.context))
+    requests, reports = Requests(graph, node), graph.collect(DiagnosticArray, "/diagnostics")
+    configured = requests.start_change(Transition.TRANSITION_CONFIGURE)
+    graph.spin_until(lambda: node.is_configuring, "the start of the configuration")
+    assert requests.state() == "configuring"
+    assert requests.parameter("depth_model").string_value == node.config.depth_model
+    assert not requests.change(Transition.TRANSITION_ACTIVATE)  # refused: a transition is in progress
+    seen = lambda: [s for s in (values_of(r, "/perception_node") for r in reports) if s]  # noqa: E731
+    graph.spin_until(lambda: any("configuring" in status.message for status, _ in seen()), "diagnostics to say so")
+    assert not configured.done()
+    gate.set()
+    graph.spin_until(configured.done, "the end of the configuration")
+    assert configured.result().success
+    assert requests.change(label="activate")
