@@ -5,13 +5,14 @@ ros2 launch unity_depth_perception demo.launch.py rate_hz:=5.0
 
 from pathlib import Path
 
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+from launch.launch_context import LaunchContext
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchDescription
+from unity_depth_perception.ros.launch_arguments import camera_list, typed
 
 SCENE = {
     "width": (int, "1024", "image width [px]"),
@@ -25,7 +26,6 @@ def generate_launch_description() -> LaunchDescription:
     """Perception with all its arguments, and virtual Unity as its camera."""
     # A plain path, unlike a substitution, lets `--show-args` list the arguments of the included file too.
     perception = PythonLaunchDescriptionSource(str(Path(__file__).with_name("perception.launch.py")))
-    scene = {name: ParameterValue(LaunchConfiguration(name), value_type=kind) for name, (kind, _, _) in SCENE.items()}
     return LaunchDescription(
         [
             *(
@@ -34,14 +34,29 @@ def generate_launch_description() -> LaunchDescription:
             ),
             # Before perception's own: the demo needs no download.
             DeclareLaunchArgument("depth_model", default_value="compact", description="depth back end by name"),
+            OpaqueFunction(function=lambda context: [] if scene_of(context) else None),  # checks
             # Before the camera: it declares `camera` and sets the DDS profile for both nodes.
             IncludeLaunchDescription(perception),
-            Node(
-                package="unity_depth_perception",
-                executable="virtual_unity_node",
-                namespace=LaunchConfiguration("camera"),
-                parameters=[scene],
-                output="screen",
-            ),
+            OpaqueFunction(function=virtual_cameras),
         ]
     )
+
+
+def virtual_cameras(context: LaunchContext) -> list[Node]:
+    """virtual_unity_node for every camera, each with scenes of its own."""
+    scene = scene_of(context)
+    return [
+        Node(
+            package="unity_depth_perception",
+            executable="virtual_unity_node",
+            namespace=camera,
+            parameters=[scene | {"seed": scene["seed"] + 1000 * index}],
+            output="screen",
+        )
+        for index, camera in enumerate(camera_list(LaunchConfiguration("camera").perform(context)))
+    ]
+
+
+def scene_of(context: LaunchContext) -> dict[str, int | float]:
+    """Parameters of virtual_unity_node."""
+    return {name: typed(name, kind, LaunchConfiguration(name).perform(context)) for name, (kind, *_) in SCENE.items()}

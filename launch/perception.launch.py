@@ -4,7 +4,10 @@ ros2 launch unity_depth_perception perception.launch.py camera:=/unity/camera ve
 ros2 launch unity_depth_perception perception.launch.py camera:=/unity/left,/unity/right
 """
 
-from launch.actions import DeclareLaunchArgument, OpaqueFunction, SetEnvironmentVariable
+from typing import Any
+
+from ament_index_python.packages import PackageNotFoundError, get_package_prefix
+from launch.actions import DeclareLaunchArgument, LogInfo, OpaqueFunction, SetEnvironmentVariable
 from launch.conditions import IfCondition
 from launch.launch_context import LaunchContext
 from launch.launch_description_entity import LaunchDescriptionEntity
@@ -13,7 +16,13 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchDescription
-from unity_depth_perception.ros.dds_profile import PROFILE_VARIABLE, REQUIRED_BYTES, has_room_for_profile
+from unity_depth_perception.ros.dds_profile import (
+    PROFILE_VARIABLE,
+    REQUIRED_BYTES,
+    has_room_for_profile,
+    user_profile,
+)
+from unity_depth_perception.ros.launch_arguments import camera_list, is_true, results_of, typed
 
 PACKAGE = "unity_depth_perception"
 CONFIG = PathJoinSubstitution([FindPackageShare(PACKAGE), "config"])
@@ -54,14 +63,16 @@ ARGUMENTS = [
         for name, (_, text) in OVERRIDES.items()
     ),
     DeclareLaunchArgument("rviz", default_value="false", description="true: show everything in RViz"),
+    DeclareLaunchArgument("use_sim_time", default_value="false", description="true: time comes from /clock"),
+    DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn, error"),
     DeclareLaunchArgument(
         "fixed_frame", default_value="unity_camera_optical", description="frame that RViz shows: the images' frame_id"
     ),
     DeclareLaunchArgument(
         "dds_profile",
-        default_value=PROFILE if has_room_for_profile() else "",
+        default_value=PROFILE if has_room_for_profile() and not user_profile() else "",
         description="Fast DDS profile with large shared memory, for every node here; empty: leave DDS as it is "
-        f"(the default where /dev/shm has less than {REQUIRED_BYTES >> 20} MiB)",
+        f"(the default where /dev/shm has less than {REQUIRED_BYTES >> 20} MiB, or the environment names a profile)",
     ),
 ]
 
@@ -81,40 +92,45 @@ def generate_launch_description() -> LaunchDescription:
 
 
 def nodes_of_cameras(context: LaunchContext) -> list[LaunchDescriptionEntity]:
-    """perception_node, and RViz if requested, for every camera."""
-    cameras = [name.strip() for name in LaunchConfiguration("camera").perform(context).split(",")]
-    namespace = LaunchConfiguration("namespace").perform(context)
-    nodes = []
-    for camera in cameras:
-        results = namespace if len(cameras) == 1 else f"{namespace}/{camera.rsplit('/', 1)[-1]}"
-        nodes += [perception(context, camera, results), rviz(camera, results)]
-    return nodes
+    """perception_node, and RViz if requested, for every camera; all arguments are checked before a process starts."""
+    value = {argument.name: LaunchConfiguration(argument.name).perform(context) for argument in ARGUMENTS}
+    cameras = camera_list(value["camera"])
+    overrides = {name: typed(name, kind, value[name]) for name, (kind, _) in OVERRIDES.items() if value[name]}
+    nodes: list[LaunchDescriptionEntity] = [perception(camera, cameras, value, overrides) for camera in cameras]
+    if not is_true("rviz", value["rviz"]):
+        return nodes
+    try:
+        get_package_prefix("rviz2")
+    except PackageNotFoundError:
+        return [*nodes, LogInfo(msg="WARNING rviz:=true: rviz2 is not installed, so nothing is shown")]
+    return nodes + [rviz(camera, results_of(camera, cameras, value["namespace"]), value) for camera in cameras]
 
 
-def perception(context: LaunchContext, camera: str, namespace: str) -> Node:
-    """perception_node; launch arguments that are not empty override params_file."""
-    given = {name: LaunchConfiguration(name).perform(context) for name in OVERRIDES}
-    overrides = {name: OVERRIDES[name][0](text) for name, text in given.items() if text}
+def perception(camera: str, cameras: list[str], value: dict[str, str], overrides: dict[str, Any]) -> Node:
+    """perception_node; launch arguments that are not empty override params_file. It comes back once after a crash."""
     return Node(
         package=PACKAGE,
         executable="perception_node",
-        namespace=namespace,
-        parameters=[LaunchConfiguration("params_file"), overrides],
+        namespace=results_of(camera, cameras, value["namespace"]),
+        parameters=[value["params_file"], overrides, {"use_sim_time": is_true("use_sim_time", value["use_sim_time"])}],
         remappings=[(name, f"{camera}/{name}") for name in INPUTS],
+        arguments=["--ros-args", "--log-level", value["log_level"]],
+        respawn=True,
+        respawn_max_retries=1,
         output="screen",
     )
 
 
-def rviz(camera: str, namespace: str) -> Node:
+def rviz(camera: str, namespace: str, value: dict[str, str]) -> Node:
     """RViz with the shipped displays on the topics of this camera."""
     return Node(
         package="rviz2",
         executable="rviz2",
         namespace=namespace,
-        arguments=["-d", PathJoinSubstitution([CONFIG, "perception.rviz"]), "-f", LaunchConfiguration("fixed_frame")],
+        arguments=["-d", PathJoinSubstitution([CONFIG, "perception.rviz"]), "-f", value["fixed_frame"]],
+        parameters=[{"use_sim_time": is_true("use_sim_time", value["use_sim_time"])}],
         remappings=[
             (f"{RVIZ_CAMERA}/image_raw", f"{camera}/image_raw"),
             *((f"{RVIZ_NAMESPACE}/{name}", f"{namespace}/{name}") for name in RVIZ_OUTPUTS),
         ],
-        condition=IfCondition(LaunchConfiguration("rviz")),
     )

@@ -13,6 +13,7 @@ from launch.actions import (
     IncludeLaunchDescription,
     OpaqueFunction,
     RegisterEventHandler,
+    Shutdown,
 )
 from launch.event_handlers import OnProcessIO
 from launch.events.process import ProcessIO
@@ -22,7 +23,10 @@ from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 
 from launch import LaunchDescription
+from unity_depth_perception.ros.launch_arguments import camera_list, is_true, typed
 
+INPUTS = ("image_raw", "image_raw/compressed", "camera_info", "camera_pose")
+COMMON = ["/tf", "/tf_static"]
 LISTENING = b"listening to "  # perception_node's log when it is active
 
 
@@ -36,6 +40,14 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument("rate", default_value="1.0", description="speed; 0.5 plays at half speed"),
             DeclareLaunchArgument("clock_hz", default_value="100.0", description="rate of /clock, for use_sim_time"),
             DeclareLaunchArgument("loop", default_value="false", description="true: start again at the end"),
+            DeclareLaunchArgument(
+                "topics",
+                default_value="",
+                description="topics to play, by spaces; empty: the cameras' inputs and tf, "
+                "so that recorded results are not mixed with new ones",
+            ),
+            DeclareLaunchArgument("player_args", default_value="", description="more arguments of ros2 bag play"),
+            OpaqueFunction(function=lambda context: [] if player_options(context) else None),  # before a process starts
             IncludeLaunchDescription(perception),
             OpaqueFunction(function=play_when_all_are_subscribed),
         ]
@@ -44,21 +56,35 @@ def generate_launch_description() -> LaunchDescription:
 
 def play_when_all_are_subscribed(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     """Start the bag when all nodes have subscribed: they load models for seconds and would miss its beginning."""
-    missing = len(LaunchConfiguration("camera").perform(context).split(","))
+    missing = len(camera_list(LaunchConfiguration("camera").perform(context)))
+    play = player(context)  # before a process starts: it checks its arguments
 
-    def on_output(event: ProcessIO) -> ExecuteProcess | None:
+    def on_output(event: ProcessIO) -> LaunchDescriptionEntity | None:
         nonlocal missing
         if not event.process_name.startswith("perception_node") or LISTENING not in event.text:
             return None
         missing -= 1
-        return player(context) if missing == 0 else None
+        return play if missing == 0 else None
 
     return [RegisterEventHandler(OnProcessIO(on_stdout=on_output, on_stderr=on_output))]
 
 
 def player(context: LaunchContext) -> ExecuteProcess:
-    """`ros2 bag play` as the arguments say."""
-    value = {name: LaunchConfiguration(name).perform(context) for name in ("bag", "rate", "clock_hz", "loop")}
-    command = ["ros2", "bag", "play", value["bag"], "--rate", value["rate"], "--clock", value["clock_hz"]]
-    loop = ["--loop"] if value["loop"].lower() in ("true", "1") else []
-    return ExecuteProcess(cmd=command + loop, output="screen")
+    """`ros2 bag play` as the arguments say; the launch ends when the bag does."""
+    cameras = camera_list(LaunchConfiguration("camera").perform(context))
+    topics = LaunchConfiguration("topics").perform(context).split()
+    topics = topics or [f"{camera}/{name}" for camera in cameras for name in INPUTS] + COMMON
+    bag = LaunchConfiguration("bag").perform(context)
+    return ExecuteProcess(
+        cmd=["ros2", "bag", "play", bag, *player_options(context), "--topics", *topics],
+        output="screen",
+        on_exit=[Shutdown(reason="the bag has ended")],
+    )
+
+
+def player_options(context: LaunchContext) -> list[str]:
+    """Options of `ros2 bag play`, checked."""
+    value = {name: LaunchConfiguration(name).perform(context) for name in ("rate", "clock_hz", "loop", "player_args")}
+    rate, clock_hz = (str(typed(name, float, value[name])) for name in ("rate", "clock_hz"))
+    loop = ["--loop"] if is_true("loop", value["loop"]) else []
+    return ["--rate", rate, "--clock", clock_hz, *loop, *value["player_args"].split()]

@@ -3,23 +3,22 @@
 ros2 launch unity_depth_perception unity.launch.py rviz:=true
 ros2 launch unity_depth_perception unity.launch.py camera:=/unity/left,/unity/right ros_ip:=0.0.0.0
 
-Needs the package ros_tcp_endpoint (Unity's ROS-TCP-Endpoint, branch main-ros2).
+endpoint:=unity takes Unity's own endpoint, which needs the package ros_tcp_endpoint (branch main-ros2).
 """
 
 from pathlib import Path
 
-from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription
+from launch.actions import DeclareLaunchArgument, IncludeLaunchDescription, OpaqueFunction
+from launch.launch_context import LaunchContext
 from launch.launch_description_sources import PythonLaunchDescriptionSource
 from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
-from launch_ros.parameter_descriptions import ParameterValue
 
 from launch import LaunchDescription
+from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.ros.launch_arguments import typed
 
-ENDPOINT = {
-    "ROS_IP": ParameterValue(LaunchConfiguration("ros_ip"), value_type=str),
-    "ROS_TCP_PORT": ParameterValue(LaunchConfiguration("ros_tcp_port"), value_type=int),
-}
+EXECUTABLES = {"ours": "unity_endpoint", "unity": "unity_ros_tcp_endpoint"}
 
 
 def generate_launch_description() -> LaunchDescription:
@@ -36,8 +35,30 @@ def generate_launch_description() -> LaunchDescription:
             DeclareLaunchArgument(
                 "ros_tcp_port", default_value="10000", description="port, the same as in Unity's ROS Settings"
             ),
-            # First: it sets the DDS profile for all nodes.
+            DeclareLaunchArgument(
+                "endpoint",
+                default_value="ours",
+                description="ours, or unity: Unity's ROS-TCP-Endpoint if installed",
+            ),
+            OpaqueFunction(function=lambda context: [] if endpoint(context) else None),  # checks
+            # Before the endpoint: it sets the DDS profile for all nodes.
             IncludeLaunchDescription(perception),
-            Node(package="unity_depth_perception", executable="unity_endpoint", parameters=[ENDPOINT], output="screen"),
+            OpaqueFunction(function=endpoint),
         ]
     )
+
+
+def endpoint(context: LaunchContext) -> list[Node]:
+    """The endpoint that `endpoint` names."""
+    value = {name: LaunchConfiguration(name).perform(context) for name in ("endpoint", "ros_ip", "ros_tcp_port")}
+    if value["endpoint"] not in EXECUTABLES:
+        raise ConfigurationError(f"endpoint: expected one of {', '.join(EXECUTABLES)}, got {value['endpoint']!r}")
+    parameters = {"ROS_IP": value["ros_ip"], "ROS_TCP_PORT": typed("ros_tcp_port", int, value["ros_tcp_port"])}
+    return [
+        Node(
+            package="unity_depth_perception",
+            executable=EXECUTABLES[value["endpoint"]],
+            parameters=[parameters],
+            output="screen",
+        )
+    ]

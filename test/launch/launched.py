@@ -64,6 +64,11 @@ class Launched:
             time.sleep(0.1)
         return found
 
+    def wait_for_end(self) -> str:
+        """Wait until the launch ends by itself, and return its output."""
+        self._process.wait(timeout=DEADLINE_S)
+        return self.text
+
     def interrupt(self) -> str:
         """Send Ctrl-C, wait for all processes to end, and return their output."""
         os.killpg(self._process.pid, signal.SIGINT)

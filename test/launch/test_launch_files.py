@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -93,14 +94,14 @@ def test_each_camera_has_a_node_of_its_own(launch: Launch) -> None:
     assert names == ["robot.left.perception_node", "robot.right.perception_node"]
 
 
-def test_endpoint_listens_on_localhost_only(launch: Launch) -> None:
-    # A module of it: a checkout of the repository beside the tests is importable as a namespace package.
-    pytest.importorskip("ros_tcp_endpoint.server", reason="needs ros_tcp_endpoint")
+@pytest.mark.parametrize("name", ["ours", "unity"])
+def test_endpoint_listens_on_localhost_only(launch: Launch, name: str) -> None:
+    if name == "unity":  # a module of it: a checkout beside the tests is importable as a namespace package
+        pytest.importorskip("ros_tcp_endpoint.server", reason="needs Unity's ros_tcp_endpoint on PYTHONPATH")
     port = free_port()
-    launched = launch("unity.launch.py", "depth_model:=compact", f"ros_tcp_port:={port}", f"dds_profile:={PROFILE}")
-    if "needs" in launched.wait_for(r"(needs) ros_tcp_endpoint|Starting server on")[0]:
-        pytest.skip("needs ros_tcp_endpoint where the installed nodes look for it, on PYTHONPATH")
-    assert launched.wait_for(r"Starting server on (\S+)") == [f"127.0.0.1:{port}"]
+    arguments = ("depth_model:=compact", f"endpoint:={name}", f"ros_tcp_port:={port}", f"dds_profile:={PROFILE}")
+    launched = launch("unity.launch.py", *arguments)
+    assert launched.wait_for(r"(?:Starting server|listening) on (127\S+)") == [f"127.0.0.1:{port}"]
     launched.wait_for(LISTENING)
     with socket.create_connection(("127.0.0.1", port), timeout=10) as unity:
         assert b"__handshake" in unity.recv(1000)
@@ -116,6 +117,70 @@ def test_bag_starts_when_all_nodes_have_subscribed(launch: Launch, tmp_path: Pat
     ros2.chmod(0o755)
     arguments = ("bag:=somewhere", "rate:=0.5", "loop:=true", "camera:=/a,/b", "depth_model:=compact")
     launched = launch("replay.launch.py", *arguments, path=str(tmp_path))
-    assert launched.wait_for(r"played: (.*)") == ["bag play somewhere --rate 0.5 --clock 100.0 --loop"]
+    (played,) = launched.wait_for(r"played: (.*)")
+    assert played.startswith("bag play somewhere --rate 0.5 --clock 100.0 --loop --topics /a/image_raw ")
+    assert "/b/camera_info" in played
+    assert "objects" not in played  # recorded results are not played over new ones
     before = launched.text.partition("played:")[0]
     assert before.count("listening to") == 2, before
+
+
+def test_replay_ends_when_the_bag_ends(launch: Launch, tmp_path: Path) -> None:
+    ros2 = tmp_path / "ros2"
+    ros2.write_text("#!/bin/sh\nsleep 1\n")
+    ros2.chmod(0o755)
+    launched = launch("replay.launch.py", "bag:=somewhere", "depth_model:=compact", path=str(tmp_path))
+    assert "Traceback" not in launched.wait_for_end()
+
+
+@pytest.mark.parametrize(
+    ("name", "argument", "text"),
+    [
+        ("perception.launch.py", "camera:=/a,/a", "expected each camera once"),
+        ("perception.launch.py", "camera:=/a,", "without a slash at the end, got ''"),
+        ("perception.launch.py", "camera:=/a/", "without a slash at the end, got '/a/'"),
+        ("perception.launch.py", "camera:=/a/cam,/b/cam", "different last names"),
+        ("perception.launch.py", "namespace:=/x/", "namespace: expected a name"),
+        ("perception.launch.py", "vertical_fov_deg:=wide", "vertical_fov_deg: expected a number, got 'wide'"),
+        ("perception.launch.py", "rviz:=perhaps", "rviz: expected true or false"),
+        ("demo.launch.py", "rate_hz:=fast", "rate_hz: expected a number, got 'fast'"),
+        ("unity.launch.py", "ros_tcp_port:=x", "ros_tcp_port: expected a whole number"),
+        ("unity.launch.py", "endpoint:=other", "endpoint: expected one of ours, unity"),
+        ("replay.launch.py", "rate:=x", "rate: expected a number"),
+    ],
+)
+def test_wrong_argument_is_told_before_a_process_starts(launch: Launch, name: str, argument: str, text: str) -> None:
+    bag = ["bag:=somewhere"] if name.startswith("replay") else []
+    output = launch(name, "depth_model:=compact", *bag, argument).wait_for_end()
+    assert text in output
+    assert "process started" not in output
+
+
+def test_absent_rviz_is_a_warning(launch: Launch) -> None:
+    launched = launch("perception.launch.py", "depth_model:=compact", "rviz:=true")
+    launched.wait_for(r"WARNING rviz:=true: rviz2 is not installed")
+    launched.wait_for(LISTENING)
+
+
+def test_demo_has_a_virtual_camera_for_each_camera(launch: Launch) -> None:
+    launched = launch("demo.launch.py", "camera:=/unity/left,/unity/right", *SMALL_SCENE)
+    assert sorted(launched.wait_for(LISTENING, 2)) == ["/unity/left", "/unity/right"]
+    assert len(set(launched.wait_for(r"(virtual_unity_node-\d)\]: process started", 2))) == 2
+
+
+def test_users_own_dds_profile_goes_first(launch: Launch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own = tmp_path / "own.xml"
+    own.write_text(PROFILE.read_text())
+    monkeypatch.setenv("FASTRTPS_DEFAULT_PROFILES_FILE", str(own))
+    launched = launch("perception.launch.py", "depth_model:=compact")
+    assert profiles(launched, 1) == [str(own)]
+
+
+def test_node_that_crashes_comes_back_once(launch: Launch) -> None:
+    launched = launch("perception.launch.py", "depth_model:=compact", "vertical_fov_deg:=60.0")
+    for started in (1, 2):
+        pid = int(launched.wait_for(r"process started with pid \[(\d+)\]", started)[-1])
+        launched.wait_for(LISTENING, started)
+        os.kill(pid, signal.SIGBUS)
+    launched.wait_for_end()
+    assert launched.text.count("process started") == 2

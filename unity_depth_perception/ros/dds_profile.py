@@ -5,12 +5,19 @@ Imports neither ROS nor torch: launch files, `unity-depth doctor` and the demo a
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 PROFILE_VARIABLE = "FASTRTPS_DEFAULT_PROFILES_FILE"
+PROFILE_VARIABLES = (PROFILE_VARIABLE, "FASTDDS_DEFAULT_PROFILES_FILE")
 SHARED_MEMORY = Path("/dev/shm")
 REQUIRED_BYTES = 3 * 2**28  # one segment of config/fastdds_profile.xml (256 MiB) for each of three processes
+
+
+def user_profile() -> str:
+    """The profile that the environment names already, which goes before the shipped one; empty if there is none."""
+    return next((os.environ[name] for name in PROFILE_VARIABLES if os.environ.get(name)), "")
 
 
 def free_shared_memory_bytes() -> int:

@@ -113,12 +113,11 @@ def check_dds() -> list[Finding]:
     if free < required:
         detail = f"{free >> 20} MiB free, the DDS profile needs {required >> 20}: docker run --shm-size=1g"
         findings.append(Finding(str(dds_profile.SHARED_MEMORY), NOTE, detail))
-    variables = (dds_profile.PROFILE_VARIABLE, "FASTDDS_DEFAULT_PROFILES_FILE")
-    named = next((os.environ[name] for name in variables if os.environ.get(name)), "")
+    named = dds_profile.user_profile()
     if os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp") != "rmw_fastrtps_cpp":
         finding = Finding("DDS", NOTE, f"{os.environ['RMW_IMPLEMENTATION']}: the profile is for Fast DDS alone")
     elif not named:
-        detail = f"no Fast DDS profile: export {variables[0]}=config/fastdds_profile.xml for nodes run by hand"
+        detail = f"no Fast DDS profile: export {dds_profile.PROFILE_VARIABLE}=config/fastdds_profile.xml for nodes run by hand"
         finding = Finding("DDS", NOTE, detail)
     elif not Path(named).is_file():
         finding = Finding("DDS", PROBLEM, f"the profile {named} is not there, and large images take twice as long")

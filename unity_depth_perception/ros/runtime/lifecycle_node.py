@@ -159,9 +159,10 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
     # rclpy's handler calls this one too. It can interrupt the loading of a model; rclpy's alone cannot.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
-    code = 0
+    code, is_initialised = 0, False
     try:
         rclpy.init(args=args)
+        is_initialised = True
         node = create()
         try:
             _spin(node)
@@ -176,8 +177,9 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except Exception:  # noqa: BLE001 - os._exit below would hide the reason
-        traceback.print_exc()
-        code = 1
+        if not is_initialised or rclpy.ok():  # else a signal has taken away what was being made
+            traceback.print_exc()
+            code = 1
     rclpy.try_shutdown()
     sys.stdout.flush()
     sys.stderr.flush()
