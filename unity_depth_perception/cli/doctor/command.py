@@ -117,7 +117,8 @@ def check_dds() -> list[Finding]:
     if os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp") != "rmw_fastrtps_cpp":
         finding = Finding("DDS", NOTE, f"{os.environ['RMW_IMPLEMENTATION']}: the profile is for Fast DDS alone")
     elif not named:
-        detail = f"no Fast DDS profile: export {dds_profile.PROFILE_VARIABLE}=config/fastdds_profile.xml for nodes run by hand"
+        export = f"{dds_profile.PROFILE_VARIABLE}=config/fastdds_profile.xml"
+        detail = f"no Fast DDS profile: export {export} for nodes run by hand"
         finding = Finding("DDS", NOTE, detail)
     elif not Path(named).is_file():
         finding = Finding("DDS", PROBLEM, f"the profile {named} is not there, and large images take twice as long")
