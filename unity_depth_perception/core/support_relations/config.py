@@ -35,6 +35,8 @@ class SupportConfig:
         hidden_height_cost: of a supporter below the visible part where the lower end is hidden: no surprise.
         place_tolerance: horizontal distance of an object's centre from its supporter's footprint, as a fraction of the
             smaller of the two objects.
+        outline_noise: fraction of a lower edge whose pixels may show what is beside it.
+        min_overlap: fraction of an object's points above a supporter that tells at which height it passes over it.
         min_cost, max_cost: costs of a supporter against the floor are clipped to these: beyond, they tell no more.
         odds_per_cost, noisy_odds_per_cost: log odds per cost where depth is exact, and where it is noisy.
         noisy: noise of the ground plane, in camera heights, from which on depth counts as noisy.
@@ -73,6 +75,8 @@ class SupportConfig:
     max_height_cost: float = 8.0
     hidden_height_cost: float = 1.0
     place_tolerance: float = 0.1
+    outline_noise: float = 0.05
+    min_overlap: float = 0.1
     min_cost: float = -10.0
     max_cost: float = 20.0
     odds_per_cost: float = 1.0

@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 
 from unity_depth_perception.core.ground_plane import GroundPlane
-from unity_depth_perception.core.ragged_arrays import Values
+from unity_depth_perception.core.ragged_arrays import Values, quantiles
 from unity_depth_perception.core.support_relations.config import SupportConfig
 from unity_depth_perception.core.support_relations.evidence import ContactEdges
 from unity_depth_perception.core.support_relations.objects_on_ground import GroundedObjects
@@ -37,8 +37,11 @@ def hypothesis_costs(
     error = config.height_error + noise  # (N,) relative
     visible = np.minimum(np.column_stack([edges.visible[:, None] + edges.touching, edges.visible]), 1.0)
     visible *= objects.side_visible[:, None]
+    on_background = edges.touching_background + edges.touching.sum(axis=1) + config.outline_noise
+    visible[:, -1] *= 1 - edges.touching_background / on_background  # it may stand on an object without a mask
     support_m = np.append(objects.top_m, 0.0)  # (N + 1,)
-    shift = np.log(_below_camera(support_m, camera_m) / _below_camera(objects.bottom_m, camera_m)[:, None])
+    lower_end_m = np.column_stack([_lower_ends(objects, config), objects.bottom_m])
+    shift = np.log(_below_camera(support_m, camera_m) / _below_camera(lower_end_m, camera_m))
     costs = _height_costs(shift / error[:, None], visible, config)
     centers, sizes_m = objects.footprints.centers, objects.footprints.sizes_m
     max_shift = config.max_shift * error[:, None]
@@ -47,6 +50,25 @@ def hypothesis_costs(
     tolerance_m = config.place_tolerance * np.minimum(sizes_m[:, None], sizes_m) + blur_m[:, None]
     costs[:, :-1] += objects.footprints.distances_m(moved.swapaxes(0, 1)).T / tolerance_m
     return costs
+
+
+def _lower_ends(objects: GroundedObjects, config: SupportConfig) -> Values:
+    """Heights (N, N) [m] at which each object ends over each supporter.
+
+    A plank that lies across a supporter may end lower beside it: the height of its part above the supporter counts.
+    """
+    count = len(objects)
+    distances_m = objects.footprints.distances_m(objects.ground.reshape(-1, 2)).reshape(count, count, -1)
+    overlap = distances_m == 0  # (of supporter, of object, K)
+    supporter, upper = (overlap.sum(axis=2) >= config.min_overlap * objects.counts).nonzero()
+    overlap = overlap[supporter, upper]
+    heights = np.sort(np.where(overlap, objects.heights[upper], np.nan))
+    above_m = quantiles(heights, overlap.sum(axis=1), (0.03,))[0]
+    top_m = objects.top_m[supporter]
+    nearer = np.abs(above_m - top_m) < np.abs(objects.bottom_m[upper] - top_m)
+    ends_m = np.repeat(objects.bottom_m[:, None], count, axis=1)
+    ends_m[upper[nearer], supporter[nearer]] = above_m[nearer]
+    return ends_m
 
 
 def _below_camera(height_m: Values, camera_m: float) -> Values:

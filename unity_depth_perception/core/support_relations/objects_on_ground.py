@@ -20,6 +20,8 @@ class GroundedObjects:
 
     Attributes:
         indices: (N,) which of all objects they are.
+        counts: (N,) number of their points.
+        ground: (N, K, 2) their points, NaN behind the last; and so `heights` (N, K).
         bottom_m, top_m: (N,) heights of their lowest and highest visible points.
         pixel_m: (N,) size of a pixel at their distance.
         is_cube: (N,)
@@ -27,6 +29,9 @@ class GroundedObjects:
     """
 
     indices: NDArray[np.int64]
+    counts: Counts
+    ground: Values
+    heights: Values
     bottom_m: Values
     top_m: Values
     pixel_m: Values
@@ -60,14 +65,15 @@ def place_on_ground(
     pixel_m = quantiles(np.sort(visible[..., 2]), counts, (0.5,))[0] * pixel_rad
     bottom_m, top_m = _extent(floor.heights(visible), counts, pixel_m, floor.relative_noise, config)
     visible, counts = thinned(visible, counts, config.max_points)
-    rotated = RotatedPoints(floor.ground(visible), counts)
+    ground, heights = floor.ground(visible), floor.heights(visible)
+    rotated = RotatedPoints(ground, counts)
     footprints = rotated.bounding_rectangles()
     cubes = np.flatnonzero(is_cube & (top_m > 0))
     if len(cubes):
         edges_m = top_m[cubes]
-        below_top = floor.heights(visible[cubes]) < 0.85 * edges_m[:, None]
+        below_top = heights[cubes] < 0.85 * edges_m[:, None]
         footprints = footprints.replaced(cubes, rotated.cube_squares(cubes, below_top, edges_m))
-    return GroundedObjects(indices, bottom_m, top_m, pixel_m, is_cube, footprints)
+    return GroundedObjects(indices, counts, ground, heights, bottom_m, top_m, pixel_m, is_cube, footprints)
 
 
 def _extent(
