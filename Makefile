@@ -1,5 +1,6 @@
 # make setup   a fresh Linux machine to a working .venv (idempotent, goes on where it was interrupted)
 # make demo    virtual Unity -> DDS -> perception node -> results beside the truth, in demo/
+# make unity  endpoint for Unity's ROS-TCP-Connector and perception; ARGS="--port 10000 --vertical-fov-deg 60"
 # make test    every test that this machine can run
 # make test-long   the tests that train networks for a while too
 # make check   ruff, mypy, tests: what .ci/run calls
@@ -8,7 +9,7 @@
 # PYTHON=/path/to/python3.12 chooses the Python of the environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long check lint clean
+.PHONY: help setup demo unity test test-long check lint clean
 
 BIN := .venv/bin
 
@@ -27,6 +28,9 @@ setup:
 
 demo: setup
 	$(BIN)/python -m unity_depth_perception.demo --output demo
+
+unity: setup
+	$(BIN)/python -m unity_depth_perception.demo.unity $(ARGS)
 
 test: setup
 	$(BIN)/python -m pytest

@@ -111,3 +111,12 @@ def test_node_answers_while_it_configures(graph: Graph) -> None:
     graph.spin_until(configured.done, "the end of the configuration")
     assert configured.result().success
     assert requests.change(label="activate")
+
+
+def test_two_nodes_of_one_name_are_noticed(
+    graph: Graph, make_node: MakeNode, capfd: pytest.CaptureFixture[str]
+) -> None:
+    make_node()
+    make_node()
+    graph.spin_for(4.0)
+    assert "another node is called /perception_node too" in capfd.readouterr().err

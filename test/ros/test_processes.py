@@ -15,8 +15,11 @@ import pytest
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
 from conftest import Graph
+from endpoint import free_port
+from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, Image
 from stand_ins import camera_info, image
+from unity_client import UnityClient
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.demo import processes
@@ -258,3 +261,50 @@ def test_signal_while_a_node_still_imports_ends_it_quietly(
     text = (tmp_path / "log").read_text()
     assert "Traceback" not in text
     assert code == 0 or (delay_s < 0.5 and code == -number)  # before Python has read the first line of ours
+
+
+def test_two_demos_at_once_have_folders_and_domains_of_their_own(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "unity_depth_perception.demo",
+        "--frames",
+        "2",
+        "--width",
+        "160",
+        "--height",
+        "120",
+    ]
+    environment = os.environ | {"ROS_DOMAIN_ID": "77", "PYTHONPATH": str(Path(__file__).parents[2])}
+    demos = [subprocess.Popen(command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [demo.wait(START_S) for demo in demos] == [0, 0]
+    assert {path.name for path in tmp_path.iterdir()} == {"demo", "demo-2"}
+    assert all((tmp_path / name / "report.json").is_file() for name in ("demo", "demo-2"))
+
+
+def test_endpoint_and_perception_beside_unity_need_no_ros_installation(tmp_path: Path, domain_id: int) -> None:
+    """What `make unity` runs, with a client that speaks as Unity does."""
+    port = free_port()
+    command = [sys.executable, "-m", "unity_depth_perception.demo.unity", "--port", str(port)]
+    with (tmp_path / "log").open("wb") as log:
+        environment = os.environ | {"ROS_DOMAIN_ID": str(domain_id)}
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    client = UnityClient(port)
+    try:
+        for name, kind in (("image_raw", "Image"), ("camera_info", "CameraInfo")):
+            client.register_publisher(f"/unity/camera/{name}", f"sensor_msgs/{kind}")
+        results = "/unity/perception/objects/distances"
+        client.subscribe(results, "unity_depth_perception/ObjectDistanceArray")
+        end, stamp_ns = time.monotonic() + START_S, 0
+        while not client.received[results]:
+            assert time.monotonic() < end, (tmp_path / "log").read_text()
+            stamp_ns += 1_000_000
+            client.publish("/unity/camera/camera_info", serialize_message(camera_info(stamp_ns)))
+            client.publish("/unity/camera/image_raw", serialize_message(image(stamp_ns)))
+            time.sleep(0.2)
+        message = deserialize_message(client.received[results][0].payload, ObjectDistanceArray)
+        assert message.depth_model == "compact"
+    finally:
+        client.close()
+        process.send_signal(signal.SIGINT)
+        assert process.wait(EXIT_S) == 0

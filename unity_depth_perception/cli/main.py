@@ -10,7 +10,7 @@ import sys
 
 import typer
 
-from unity_depth_perception.cli import estimate, evaluate, synthesize, train_depth, train_segmentation
+from unity_depth_perception.cli import endpoint, estimate, evaluate, synthesize, train_depth, train_segmentation
 from unity_depth_perception.cli.benchmark import command as benchmark
 from unity_depth_perception.cli.doctor import command as doctor
 from unity_depth_perception.core.errors import PerceptionError
@@ -31,6 +31,7 @@ app.command()(train_depth.train_depth)
 app.command()(train_segmentation.train_segmentation)
 app.add_typer(benchmark.app, name="benchmark")
 app.command()(doctor.doctor)
+app.command()(endpoint.endpoint)
 
 
 def main() -> None:

@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import fcntl
+import itertools
 import os
 import random
 import signal
+import tempfile
 import time
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import FrameType
+from typing import IO
 
 from rich.console import Console
 
@@ -27,14 +34,10 @@ def main() -> int:
     console = Console()
     try:
         options = DemoOptions(**vars(_parse()))
-        _set_environment(console)
-        options.output.mkdir(parents=True, exist_ok=True)
-        with NodeProcesses(options.output) as processes:
-            start_nodes(processes, options)
-            # Imported late: DDS reads its environment on import, and the nodes are starting meanwhile.
-            from unity_depth_perception.demo.session import Session
-
-            Session(options, processes, console, started_s).run()
+        with _claimed_folder(options.output) as folder, _claimed_domain() as domain:
+            options = replace(options, output=folder)
+            _set_environment(console, domain)
+            _run(options, console, started_s)
     except _Interrupted:
         console.print("interrupted")
         return 130
@@ -42,6 +45,50 @@ def main() -> int:
         console.print(f"the demo failed: {error}", style="red", markup=False, soft_wrap=True)
         return 1
     return 0
+
+
+def _run(options: DemoOptions, console: Console, started_s: float) -> None:
+    with NodeProcesses(options.output) as processes:
+        start_nodes(processes, options)
+        # Imported late: DDS reads its environment on import, and the nodes are starting meanwhile.
+        from unity_depth_perception.demo.session import Session
+
+        Session(options, processes, console, started_s).run()
+
+
+@contextlib.contextmanager
+def _claimed_folder(wanted: Path) -> Iterator[Path]:
+    """The folder for the results; beside a demo that is running in it, the same with a number."""
+    for number in itertools.count(1):
+        folder = wanted if number == 1 else wanted.with_name(f"{wanted.name}-{number}")
+        folder.mkdir(parents=True, exist_ok=True)
+        with (folder / ".running").open("w") as lock:
+            if _locked(lock):
+                yield folder
+                return
+
+
+@contextlib.contextmanager
+def _claimed_domain() -> Iterator[int]:
+    """A ROS domain that no other demo on this machine is using; the environment's, if it names one that is free."""
+    drawn = [random.randint(1, _LAST_DOMAIN) for _ in range(_LAST_DOMAIN)]
+    given = os.environ.get("ROS_DOMAIN_ID", "")
+    for domain in [*([int(given)] if given.isdecimal() else []), *drawn]:
+        path = Path(tempfile.gettempdir()) / f"unity_depth_demo_{os.getuid()}_domain_{domain}"
+        with path.open("w") as lock:
+            if _locked(lock):
+                yield domain
+                return
+    raise PerceptionError("all ROS domains are in use by other demos; end one")
+
+
+def _locked(file: IO[str]) -> bool:
+    """Whether the file could be locked for as long as it is open."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _parse() -> argparse.Namespace:
@@ -57,10 +104,10 @@ def _parse() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _set_environment(console: Console) -> None:
-    """Set DDS to this machine only, a random domain, and the shared-memory profile if /dev/shm has room for it."""
+def _set_environment(console: Console, domain: int) -> None:
+    """Set DDS to this machine only, a domain, and the shared-memory profile if /dev/shm has room for it."""
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
-    os.environ.setdefault("ROS_DOMAIN_ID", str(random.randint(1, _LAST_DOMAIN)))
+    os.environ["ROS_DOMAIN_ID"] = str(domain)
     from unity_depth_perception.ros import dds_profile
     from unity_depth_perception.ros.resources import share_file
 

@@ -26,6 +26,7 @@ from unity_depth_perception.ros.parameters import spec as parameters
 from unity_depth_perception.ros.runtime.deferred_response import DeferredResponse, allow_deferred_responses
 
 Config = TypeVar("Config")
+_NAMESAKE_CHECK_S = 3.0
 RCLError = rclpy_implementation.RCLError  # rclpy.exceptions does not name it
 
 
@@ -44,6 +45,7 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
         self.is_configuring = False
         self._transition = threading.Lock()  # one at a time
         allow_deferred_responses(self._service_change_state)
+        self._namesake_check = self.create_timer(_NAMESAKE_CHECK_S, self._warn_of_namesake)
         self.add_on_set_parameters_callback(self._change_parameters)
 
     def set_up(self) -> None:
@@ -93,6 +95,16 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
         """Stop and tear down, from any state."""
         self._attempt("stop", self.stop)
         return self._attempt("shut down", self.tear_down)
+
+    def _warn_of_namesake(self) -> None:
+        """Warn once where another node has this node's name: their topics, parameters and services mix."""
+        own = (self.get_name(), self.get_namespace())
+        if self.get_node_names_and_namespaces().count(own) > 1:
+            self._namesake_check.cancel()
+            self.get_logger().warning(
+                f"another node is called {self.get_fully_qualified_name()} too, perhaps left from an earlier start: "
+                "end it, or give one of them another name or namespace"
+            )
 
     def _LifecycleNodeMixin__on_change_state(self, request: Any, response: Any) -> Any:  # noqa: N802
         """Answer a lifecycle request: success False where it does not fit the state, or another one is in progress.
