@@ -1,0 +1,26 @@
+using System.Collections.Generic;
+
+namespace UnityDepthPerception
+{
+    /// <summary>One picture with its truth, as the dataset writer takes it. All images have the upper row first.</summary>
+    public sealed class DatasetFrame
+    {
+        /// <summary>Name of its files without suffix, such as 00042.</summary>
+        public string Name;
+
+        /// <summary>Three bytes for each pixel.</summary>
+        public byte[] Rgb;
+
+        /// <summary>Planar depth [m]; +Inf where there is none.</summary>
+        public float[] Depth;
+
+        /// <summary>Id image; value = id of the label + 1, 0 = background.</summary>
+        public ushort[] Ids;
+
+        /// <summary>The labels that the id image may show.</summary>
+        public IList<LabelEntry> Labels;
+
+        /// <summary>Pose of the camera's optical frame.</summary>
+        public RigidPose Pose;
+    }
+}
