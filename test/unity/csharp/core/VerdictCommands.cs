@@ -18,7 +18,7 @@ static class VerdictCommands
         var rgb = new byte[Width * Height * 3];
         var depth = new float[Width * Height];
         var ids = new ushort[Width * Height];
-        SelfTestMarker[] markers = SelfTestMarker.For(said, 0.3, 1000);
+        SelfTestMarker[] markers = SelfTestMarker.For(said, 0.3, 1000, 1, 2);
         for (int pixel = 0; pixel < ids.Length; pixel++)
         {
             depth[pixel] = float.PositiveInfinity;

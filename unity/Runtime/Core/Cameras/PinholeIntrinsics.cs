@@ -143,6 +143,14 @@ namespace UnityDepthPerception
             return new Double3((u - Cx) / Fx * depth, (v - Cy) / Fy * depth, depth);
         }
 
+        /// <summary>Whether no value differs by more than a tolerance [px].</summary>
+        public bool IsCloseTo(PinholeIntrinsics other, double tolerance)
+        {
+            return Width == other.Width && Height == other.Height && Math.Abs(Fx - other.Fx) <= tolerance
+                && Math.Abs(Fy - other.Fy) <= tolerance && Math.Abs(Cx - other.Cx) <= tolerance
+                && Math.Abs(Cy - other.Cy) <= tolerance;
+        }
+
         /// <inheritdoc/>
         public bool Equals(PinholeIntrinsics other)
         {

@@ -1,3 +1,5 @@
+using System;
+
 namespace UnityDepthPerception
 {
     /// <summary>A coloured, labelled square that faces the camera at known pixels and a known depth.</summary>
@@ -38,18 +40,21 @@ namespace UnityDepthPerception
         /// </summary>
         public double HalfSide => Radius + 0.25;
 
-        /// <summary>Two markers for a camera: red at the upper left, blue at the lower right and farther away.</summary>
+        /// <summary>Two markers for a camera: red at the upper left, green at the lower right and farther away.</summary>
         /// <param name="camera">Intrinsics.</param>
         /// <param name="near">Near clip plane [m].</param>
         /// <param name="far">Far clip plane [m].</param>
-        public static SelfTestMarker[] For(PinholeIntrinsics camera, double near, double far)
+        /// <param name="firstValue">Value of the red one in the id image.</param>
+        /// <param name="secondValue">Value of the green one in the id image.</param>
+        public static SelfTestMarker[] For(
+            PinholeIntrinsics camera, double near, double far, int firstValue, int secondValue)
         {
-            int radius = System.Math.Max(2, System.Math.Min(camera.Width, camera.Height) / 24);
-            double depth = near + 0.1 * (System.Math.Min(far, near + 50) - near);
+            int radius = Math.Max(2, Math.Min(camera.Width, camera.Height) / 24);
+            double depth = near + 0.1 * (Math.Min(far, near + 50) - near);
             return new[]
             {
-                new SelfTestMarker(1, 0, camera.Width / 5, camera.Height / 4, radius, depth),
-                new SelfTestMarker(2, 2, camera.Width * 7 / 10, camera.Height * 4 / 5, radius, 2 * depth)
+                new SelfTestMarker(firstValue, 0, camera.Width / 5, camera.Height / 4, radius, depth),
+                new SelfTestMarker(secondValue, 1, camera.Width * 7 / 10, camera.Height * 4 / 5, radius, 2 * depth)
             };
         }
     }

@@ -119,6 +119,11 @@ namespace UnityDepthPerception
         /// <summary>Counts the frame that <see cref="TryPeek"/> gave as sent or dropped, and frees its place.</summary>
         public void Finish(bool isSent)
         {
+            if (_inFlight == 0)
+            {
+                return; // given up while it was being handed out
+            }
+
             if (isSent)
             {
                 _sent++;
