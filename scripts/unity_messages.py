@@ -114,7 +114,9 @@ def parse(text: str, package: str) -> Iterator[str | Field]:
             raise ValueError(f"expected a line such as `float32 range  # m`, got {line!r}")
         array = found["array"]
         fixed = array is not None and array[1:-1].isdigit()
-        yield Field(_element(found["type"], package), found["name"], int(array[1:-1]) if fixed else 0 if array else None)
+        yield Field(
+            _element(found["type"], package), found["name"], int(array[1:-1]) if fixed else 0 if array else None
+        )
         if found["comment"] is not None:
             yield found["comment"]
 
@@ -123,7 +125,9 @@ def class_source(name: str, package: str, text: str) -> str:
     """The C# file of a message."""
     body = list(parse(text, package))
     fields = [item for item in body if isinstance(item, Field)]
-    shown = "".join(f"        public {i.type} {i.name};\n" if isinstance(i, Field) else f"        // {i}\n" for i in body)
+    shown = "".join(
+        f"        public {i.type} {i.name};\n" if isinstance(i, Field) else f"        // {i}\n" for i in body
+    )
     title = f"{name}Msg"
     statements = [
         f"    [Serializable]\n    public class {title} : Message\n    {{\n",
