@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Generate the C# classes of our messages, as ROS-TCP-Connector's own generator writes them.
 
-`python scripts/unity_messages.py` writes unity/Runtime/Messages anew after a change in msg/. Unity imports every .msg file
-that it finds in a project and generates from it by itself, so none lies in unity/.
+`python scripts/unity_messages.py` writes unity/Runtime/Messages anew after a change in msg/. Unity imports every .msg
+file that it finds in a project and generates from it by itself, so none lies in unity/.
 """
 
 from __future__ import annotations
@@ -139,7 +139,8 @@ def class_source(name: str, package: str, text: str) -> str:
             f"public {title}({', '.join(f'{f.type} {f.name}' for f in fields)})",
             (f"this.{f.name} = {f.name};" for f in fields),
         ),
-        f"\n        public static {title} Deserialize(MessageDeserializer deserializer) => new {title}(deserializer);\n\n",
+        f"\n        public static {title} Deserialize(MessageDeserializer deserializer) =>",
+        f" new {title}(deserializer);\n\n",
         _method(f"private {title}(MessageDeserializer deserializer)", (f.read for f in fields)) + "\n",
         _method("public override void SerializeTo(MessageSerializer serializer)", _writes(fields)) + "\n",
         _method("public override string ToString()", [_to_string(title, fields)]),
