@@ -62,3 +62,12 @@ def ros(mono: Mono, core: Path, engine: Path, capture: Path, connector: Path, me
     """The part of the package that needs the connector."""
     sources = mono.package_sources("Runtime/Ros")
     return mono.library("UnityDepthPerception.Ros", sources, [core, engine, capture, connector, messages])
+
+
+@pytest.fixture(scope="session")
+def component_probe(
+    mono: Mono, core: Path, engine: Path, capture: Path, connector: Path, messages: Path, ros: Path
+) -> Path:
+    """A program that drives the components by a stand-in for the player loop."""
+    references = [core, engine, capture, connector, messages, ros]
+    return mono.program("ComponentProbe", mono.test_sources("csharp/components"), references)

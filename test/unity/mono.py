@@ -14,8 +14,8 @@ PACKAGE = ROOT / "unity"
 TESTS = Path(__file__).parent
 APT_PACKAGES = "mono-mcs mono-runtime"
 
-# What Unity defines in the editor of the newest version, and the connector's own choice of ROS 2.
-DEFINES = ("ROS2", "UNITY_EDITOR", "UNITY_2021_3_OR_NEWER", "UNITY_2022_3_OR_NEWER", "UNITY_6000_0_OR_NEWER")
+# What Unity defines in a build of the newest version, and the connector's own choice of ROS 2.
+DEFINES = ("ROS2", "UNITY_2021_3_OR_NEWER", "UNITY_2022_3_OR_NEWER", "UNITY_6000_0_OR_NEWER")
 
 
 class Mono:

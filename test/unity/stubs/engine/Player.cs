@@ -10,33 +10,30 @@ namespace UnityEngine
     /// <summary>A player loop: Start, Update, LateUpdate, OnGUI, read-backs, destruction.</summary>
     public static class StubPlayer
     {
+        static Assembly[] loaded = new Assembly[0];
         internal static readonly List<Object> Doomed = new List<Object>();
 
         /// <summary>Seconds of a frame.</summary>
         public static double FrameTime { get; set; } = 0.1;
 
-        /// <summary>Runs what the engine runs when play mode begins.</summary>
+        /// <summary>
+        /// Runs what the engine runs when a build starts. What it runs after the first scene's Awake and OnEnable comes with
+        /// the first frame.
+        /// </summary>
         public static void Begin(params Assembly[] assemblies)
         {
-            foreach (RuntimeInitializeLoadType when in new[]
-            {
-                RuntimeInitializeLoadType.SubsystemRegistration, RuntimeInitializeLoadType.AfterSceneLoad
-            })
-            {
-                foreach (MethodInfo method in assemblies.SelectMany(a => a.GetTypes()).SelectMany(StaticMethods))
-                {
-                    var attribute = method.GetCustomAttribute<RuntimeInitializeOnLoadMethodAttribute>();
-                    if (attribute != null && attribute.LoadType == when)
-                    {
-                        method.Invoke(null, null);
-                    }
-                }
-            }
+            loaded = assemblies;
+            Initialize(RuntimeInitializeLoadType.SubsystemRegistration);
         }
 
         /// <summary>One frame.</summary>
         public static void Step()
         {
+            if (Time.frameCount == 0)
+            {
+                Initialize(RuntimeInitializeLoadType.AfterSceneLoad);
+            }
+
             Time.frameCount++;
             Time.timeAsDouble += FrameTime;
             Time.realtimeSinceStartup += (float)FrameTime;
@@ -103,6 +100,18 @@ namespace UnityEngine
             catch (TargetInvocationException error)
             {
                 Debug.LogError(error.InnerException.ToString());
+            }
+        }
+
+        static void Initialize(RuntimeInitializeLoadType when)
+        {
+            foreach (MethodInfo method in loaded.SelectMany(a => a.GetTypes()).SelectMany(StaticMethods))
+            {
+                var attribute = method.GetCustomAttribute<RuntimeInitializeOnLoadMethodAttribute>();
+                if (attribute != null && attribute.LoadType == when)
+                {
+                    method.Invoke(null, null);
+                }
             }
         }
 
