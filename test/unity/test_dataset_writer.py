@@ -102,7 +102,7 @@ def test_json_is_json_in_any_culture(mono: Mono, core_probe: Path) -> None:
     assert (parsed["none"], parsed["empty"]) == (None, {})
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_dataset_trains_and_evaluates(mono: Mono, core_probe: Path, tmp_path: Path) -> None:
     from typer.testing import CliRunner
 

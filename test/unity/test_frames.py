@@ -45,3 +45,7 @@ def test_rows_become_upper_first_and_sky_infinite(mono: Mono, core_probe: Path) 
     assert answer[1:3] == ["4 9 3 inf 1 2", "65535 8 7 0 5 6"]
     assert answer[3] == "0 1 2 4 5 6 8 9 10 12 13 14 16 17 18 20 21 22"
     assert answer[4:] == ["1 2 3 inf 4 9", "5 6 7 0 65535 8"]
+
+
+def test_picture_is_turned_upside_down_in_place(mono: Mono, core_probe: Path) -> None:
+    assert mono.run(core_probe, "flip").splitlines() == ["2 3 0 1", "4 5 2 3 0 1"]

@@ -46,8 +46,8 @@ namespace UnityDepthPerception.EditorTools
             {
                 findings.Add(new Finding(
                     Severity.Problem,
-                    "ROS-TCP-Connector speaks ROS 1 on this platform: set Robotics > ROS Settings > Protocol to ROS2. It "
-                    + "is kept for each platform, so it is lost when you switch."));
+                    "ROS-TCP-Connector speaks ROS 1 on this platform: set Robotics > ROS Settings > Protocol to ROS2. "
+                    + "It is kept for each platform, so it is lost when you switch."));
             }
 
             if (!PlayerSettings.runInBackground)

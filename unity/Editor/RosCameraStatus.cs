@@ -10,16 +10,16 @@ namespace UnityDepthPerception.EditorTools
         /// <summary>Draws it.</summary>
         public static void Draw(RosCameraPublisher publisher)
         {
-            string image = publisher.Encoding == ImageEncoding.Jpeg ? "/image_raw/compressed" : "/image_raw";
-            EditorGUILayout.LabelField("Picture", publisher.TopicPrefix + image);
-            EditorGUILayout.LabelField("Intrinsics", publisher.TopicPrefix + "/camera_info");
-            EditorGUILayout.LabelField("Frame", publisher.FrameId);
+            EditorGUILayout.LabelField("Picture", publisher.Topics.ImageTopic);
+            EditorGUILayout.LabelField("Intrinsics", publisher.Topics.InfoTopic);
+            EditorGUILayout.LabelField("Frame", publisher.Topics.frameId);
             if (!EditorApplication.isPlaying)
             {
                 return;
             }
 
-            MessageType type = RosLink.Current.State == ConnectionState.Connected ? MessageType.Info : MessageType.Warning;
+            bool isConnected = RosLink.Current.State == ConnectionState.Connected;
+            MessageType type = isConnected ? MessageType.Info : MessageType.Warning;
             EditorGUILayout.HelpBox(RosLink.Current.Description, type);
             FrameCounts counts = publisher.Counts;
             EditorGUILayout.LabelField(

@@ -7,7 +7,9 @@ using UnityEngine;
 
 namespace UnityDepthPerception.EditorTools
 {
-    /// <summary>Window > Unity Depth Perception: sets up a camera in one click, tests it, and shows how it stands.</summary>
+    /// <summary>
+    /// Window > Unity Depth Perception: sets up a camera in one click, tests it, and shows how it stands.
+    /// </summary>
     public sealed class UnityDepthPerceptionWindow : EditorWindow
     {
         const string ConnectorUrl =
@@ -122,9 +124,10 @@ namespace UnityDepthPerception.EditorTools
 
         void DrawTest(CaptureSettings picture)
         {
-            using (new EditorGUI.DisabledScope(!EditorApplication.isPlaying))
+            bool isPlaying = EditorApplication.isPlaying;
+            using (new EditorGUI.DisabledScope(!isPlaying))
             {
-                if (GUILayout.Button(EditorApplication.isPlaying ? "Test this camera" : "Test this camera (in play mode)"))
+                if (GUILayout.Button(isPlaying ? "Test this camera" : "Test this camera (in play mode)"))
                 {
                     CameraTestRunner added = _camera.GetComponent<CameraTestRunner>();
                     if (added == null)

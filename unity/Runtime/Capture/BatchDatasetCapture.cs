@@ -6,8 +6,8 @@ using UnityEngine.Events;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Captures a dataset: N pictures with masks, depth, objects, distances and parents, of random scenes or of your own.
-    /// A run that was stopped goes on where it was; the same seed makes the same pictures.
+    /// Captures a dataset: N pictures with masks, depth, objects, distances and parents, of random scenes or of your
+    /// own. A run that was stopped goes on where it was; the same seed makes the same pictures.
     /// </summary>
     [RequireComponent(typeof(Camera))]
     [DefaultExecutionOrder(10000)]
@@ -107,8 +107,8 @@ namespace UnityDepthPerception
             Stop();
             _camera = GetComponent<Camera>();
             _intrinsics = CameraReader.IntrinsicsOf(_camera, picture);
-            string settings = "seed " + seed + (randomScenes != null ? ", cubes of " + Text(randomScenes.CubeEdge) : "");
-            _writer = new DatasetWriter(FullPath, _intrinsics, settings);
+            string scenes = randomScenes != null ? ", cubes of " + Text(randomScenes.CubeEdge) : "";
+            _writer = new DatasetWriter(FullPath, _intrinsics, "seed " + seed + scenes);
             _capture = new FrameCapture(_camera, picture, FrameParts.Color | FrameParts.DepthAndId, this, 1);
             _next = -1;
             _failures = 0;

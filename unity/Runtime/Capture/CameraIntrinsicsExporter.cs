@@ -42,7 +42,8 @@ namespace UnityDepthPerception
             Camera camera = GetComponent<Camera>();
             if (camera.orthographic)
             {
-                Debug.LogError(name + ": an orthographic camera has no intrinsics; set Projection to Perspective.", this);
+                Debug.LogError(
+                    name + ": an orthographic camera has no intrinsics; set Projection to Perspective.", this);
                 return;
             }
 

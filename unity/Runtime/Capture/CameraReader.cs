@@ -37,8 +37,8 @@ namespace UnityDepthPerception
         }
 
         /// <summary>
-        /// Intrinsics of a camera in a picture of some size: by closed form in double precision if that is what the camera
-        /// renders with, else from its projection matrix.
+        /// Intrinsics of a camera in a picture of some size: by closed form in double precision if that is what the
+        /// camera renders with, else from its projection matrix.
         /// </summary>
         public static PinholeIntrinsics IntrinsicsOf(Camera camera, CaptureSettings settings)
         {

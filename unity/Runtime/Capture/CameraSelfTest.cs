@@ -6,9 +6,9 @@ using Object = UnityEngine.Object;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// "Test this camera": two labelled squares are rendered at known pixels and depths into both targets, read back and
-    /// compared with the intrinsics. It proves rows, signs, intrinsics, depth and ids on this machine, with this pipeline.
-    /// Play mode only.
+    /// "Test this camera": two labelled squares are rendered at known pixels and depths into both targets, read back
+    /// and compared with the intrinsics. It proves rows, signs, intrinsics, depth and ids on this machine, with this
+    /// pipeline. Play mode only.
     /// </summary>
     public sealed class CameraSelfTest : IFrameSink, IDisposable
     {
@@ -166,8 +166,8 @@ namespace UnityDepthPerception
             Transform camera = _camera.transform;
             square.transform.SetPositionAndRotation(
                 camera.position + camera.rotation * new Vector3((float)p.X, (float)p.Y, (float)p.Z), camera.rotation);
-            square.transform.localScale = new Vector3(
-                (float)(2 * marker.HalfSide / k.Fx * marker.Depth), (float)(2 * marker.HalfSide / k.Fy * marker.Depth), 1);
+            double side = 2 * marker.HalfSide * marker.Depth;
+            square.transform.localScale = new Vector3((float)(side / k.Fx), (float)(side / k.Fy), 1);
         }
 
         void End(string problem)

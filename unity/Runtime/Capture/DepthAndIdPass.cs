@@ -7,9 +7,9 @@ using Object = UnityEngine.Object;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Draws planar depth and object ids of a scene into one float target, with a command buffer of its own: the same in
-    /// the built-in pipeline, URP and HDRP, and without anything to set up in them. Depth and id of one pixel come from one
-    /// draw, so they never disagree.
+    /// Draws planar depth and object ids of a scene into one float target, with a command buffer of its own: the same
+    /// in the built-in pipeline, URP and HDRP, and without anything to set up in them. Depth and id of one pixel come
+    /// from one draw, so they never disagree.
     /// </summary>
     sealed class DepthAndIdPass : IDisposable
     {
@@ -68,7 +68,9 @@ namespace UnityDepthPerception
 
         /// <summary>Draws the scene as a camera sees it.</summary>
         /// <param name="view">Camera.worldToCameraMatrix.</param>
-        /// <param name="projection">Camera.projectionMatrix; the engine makes the graphics API's own form of it.</param>
+        /// <param name="projection">
+        /// Camera.projectionMatrix; the engine makes the graphics API's own form of it.
+        /// </param>
         /// <param name="cullingMask">Camera.cullingMask.</param>
         public void Render(Matrix4x4 view, Matrix4x4 projection, int cullingMask)
         {

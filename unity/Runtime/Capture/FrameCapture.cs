@@ -7,9 +7,9 @@ using Object = UnityEngine.Object;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Renders a camera on purpose and reads back picture, depth and ids without stopping the game. Pose, intrinsics and
-    /// stamp are those of the very instant of rendering. Call <see cref="Request"/> from LateUpdate, after whatever moves
-    /// the camera. It allocates nothing for a frame.
+    /// Renders a camera on purpose and reads back picture, depth and ids without stopping the game. Pose, intrinsics
+    /// and stamp are those of the very instant of rendering. Call <see cref="Request"/> from LateUpdate, after whatever
+    /// moves the camera. It allocates nothing for a frame.
     /// </summary>
     public sealed class FrameCapture : IDisposable
     {
@@ -85,8 +85,8 @@ namespace UnityDepthPerception
             : GraphicsFormat.R8G8B8A8_UNorm;
 
         /// <summary>
-        /// Renders a frame and asks for its pixels. A frame is dropped if too many are on their way, and none is asked for
-        /// twice in one frame of the game, as a paused editor would.
+        /// Renders a frame and asks for its pixels. A frame is dropped if too many are on their way, and none is asked
+        /// for twice in one frame of the game, as a paused editor would.
         /// </summary>
         /// <param name="stamp">When.</param>
         /// <returns>Whether it was rendered.</returns>

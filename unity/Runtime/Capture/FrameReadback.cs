@@ -5,8 +5,8 @@ using UnityEngine.Rendering;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// The two read-backs of one place of the ledger. Its callbacks are made once: a lambda for each frame would be garbage
-    /// for each frame.
+    /// The two read-backs of one place of the ledger. Its callbacks are made once: a lambda for each frame would be
+    /// garbage for each frame.
     /// </summary>
     sealed class FrameReadback
     {

@@ -2,7 +2,9 @@ using System.Collections.Generic;
 
 namespace UnityDepthPerception
 {
-    /// <summary>The labelled objects of the moment with their parents. Its lists are used again: copy what you keep.</summary>
+    /// <summary>
+    /// The labelled objects of the moment with their parents. Its lists are used again: copy what you keep.
+    /// </summary>
     public sealed class LabelTable
     {
         /// <summary>How far the faces of two objects in contact may be apart [m].</summary>

@@ -6,8 +6,8 @@ using UnityEngine.SceneManagement;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Finds everything that a camera may see, labelled or not, in all loaded scenes. It is done for every frame, so that
-    /// what has just been spawned is in depth as it is in the picture; no list is made anew.
+    /// Finds everything that a camera may see, labelled or not, in all loaded scenes. It is done for every frame, so
+    /// that what has just been spawned is in depth as it is in the picture; no list is made anew.
     /// </summary>
     sealed class SceneRenderers
     {

@@ -3,7 +3,9 @@ using UnityEngine;
 
 namespace UnityDepthPerception
 {
-    /// <summary>Materials of the package's own shader, which looks the same in every pipeline and in every build.</summary>
+    /// <summary>
+    /// Materials of the package's own shader, which looks the same in every pipeline and in every build.
+    /// </summary>
     static class SimpleMaterials
     {
         const string ShaderPath = "UnityDepthPerception/FlatShaded";
@@ -17,7 +19,8 @@ namespace UnityDepthPerception
             if (shader == null)
             {
                 throw new NotSupportedException(
-                    "expected the shader UnityDepthPerception/FlatShaded, but it is missing; install the package again");
+                    "expected the shader UnityDepthPerception/FlatShaded, but it is missing; "
+                    + "install the package again");
             }
 
             var material = new Material(shader) { color = color };

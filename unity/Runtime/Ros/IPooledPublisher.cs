@@ -11,12 +11,14 @@ namespace UnityDepthPerception.Ros
         /// <summary>Whether a message is free.</summary>
         bool CanTake { get; }
 
-        /// <summary>Gets a message of the topic back, its own or another publisher's; on the connector's thread.</summary>
+        /// <summary>
+        /// Gets a message of the topic back, its own or another publisher's; on the connector's thread.
+        /// </summary>
         void TakeBack(Message message);
 
         /// <summary>
-        /// Makes new messages for those that the connector has not given back: it forgets the one that it was sending when
-        /// a connection broke.
+        /// Makes new messages for those that the connector has not given back: it forgets the one that it was sending
+        /// when a connection broke.
         /// </summary>
         void ReplaceLost();
     }

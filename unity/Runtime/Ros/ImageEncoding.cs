@@ -6,7 +6,9 @@ namespace UnityDepthPerception.Ros
         /// <summary>sensor_msgs/Image rgb8 on image_raw.</summary>
         Rgb8 = 0,
 
-        /// <summary>sensor_msgs/CompressedImage on image_raw/compressed: a tenth of the bytes; each picture allocates.</summary>
+        /// <summary>
+        /// sensor_msgs/CompressedImage on image_raw/compressed: a tenth of the bytes; each picture allocates.
+        /// </summary>
         Jpeg = 1
     }
 }

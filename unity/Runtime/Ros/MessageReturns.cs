@@ -5,8 +5,8 @@ using Unity.Robotics.ROSTCPConnector.MessageGeneration;
 namespace UnityDepthPerception.Ros
 {
     /// <summary>
-    /// Gets the messages of one topic back from the connector and gives them to their owners: several cameras may publish
-    /// on one topic, such as /tf, and the connector knows one pool for each.
+    /// Gets the messages of one topic back from the connector and gives them to their owners: several cameras may
+    /// publish on one topic, such as /tf, and the connector knows one pool for each.
     /// </summary>
     sealed class MessageReturns : IMessagePool
     {

@@ -87,8 +87,8 @@ namespace UnityDepthPerception.Ros
             var box = new Letterbox(picture.width, picture.height, Screen.width, Screen.height);
             if (showPicture && cameraPublisher.ColorTexture != null)
             {
-                GUI.DrawTexture(
-                    new Rect(0, 0, Screen.width, Screen.height), cameraPublisher.ColorTexture, ScaleMode.ScaleToFit, false);
+                var screen = new Rect(0, 0, Screen.width, Screen.height);
+                GUI.DrawTexture(screen, cameraPublisher.ColorTexture, ScaleMode.ScaleToFit, false);
             }
 
             if (Time.realtimeSinceStartup - _receivedAt > maxAge)

@@ -39,12 +39,13 @@ namespace UnityDepthPerception.Ros
         public static OverlayItem Of(ObjectDistanceMsg item)
         {
             IdPalette.ToColor(item.id + 1, out byte red, out byte green, out byte blue);
+            float median = item.distance.median;
             string text = string.Format(
                 CultureInfo.InvariantCulture,
                 "#{0} {1}  {2}{3}",
                 item.id,
                 item.category,
-                float.IsNaN(item.distance.median) ? "?" : item.distance.median.ToString("0.00' m'", CultureInfo.InvariantCulture),
+                float.IsNaN(median) ? "?" : median.ToString("0.00' m'", CultureInfo.InvariantCulture),
                 item.parent_id >= 0 ? "  on #" + item.parent_id : "");
             return new OverlayItem(item, Color.Lerp(new Color32(red, green, blue, 255), Color.white, 0.35f), text);
         }

@@ -5,8 +5,8 @@ using Unity.Robotics.ROSTCPConnector.MessageGeneration;
 namespace UnityDepthPerception.Ros
 {
     /// <summary>
-    /// A topic whose messages are made once. The connector serialises a message later, on a thread of its own, so one that
-    /// was published must not be touched until the connector gives it back: it does so when the next one was sent.
+    /// A topic whose messages are made once. The connector serialises a message later, on a thread of its own, so one
+    /// that was published must not be touched until the connector gives it back: it does so when the next one was sent.
     /// </summary>
     /// <typeparam name="T">The message.</typeparam>
     sealed class PooledPublisher<T> : IPooledPublisher where T : Message
@@ -47,7 +47,9 @@ namespace UnityDepthPerception.Ros
             }
         }
 
-        /// <summary>A message to fill and publish; all its fields are as they were left. Look at CanTake first.</summary>
+        /// <summary>
+        /// A message to fill and publish; all its fields are as they were left. Look at CanTake first.
+        /// </summary>
         public T Take()
         {
             lock (_lock)

@@ -3,7 +3,9 @@ using UnityEngine;
 
 namespace UnityDepthPerception.Ros
 {
-    /// <summary>Publishes the game's time on /clock, for ROS nodes with use_sim_time. One in a scene is enough.</summary>
+    /// <summary>
+    /// Publishes the game's time on /clock, for ROS nodes with use_sim_time. One in a scene is enough.
+    /// </summary>
     [DisallowMultipleComponent]
     [DefaultExecutionOrder(-10000)]
     [AddComponentMenu("Unity Depth Perception/ROS Clock Publisher")]

@@ -8,8 +8,8 @@ using UnityEngine.SceneManagement;
 namespace UnityDepthPerception.Ros
 {
     /// <summary>
-    /// The one connection to ROS. It outlives the scene that it came from, a copy that a reloaded scene brings along does
-    /// not connect a second time, and an address that nobody answers at is told within five seconds.
+    /// The one connection to ROS. It outlives the scene that it came from, a copy that a reloaded scene brings along
+    /// does not connect a second time, and an address that nobody answers at is told within five seconds.
     /// </summary>
     public sealed class RosLink
     {

@@ -7,7 +7,9 @@ using UnityEngine;
 
 namespace UnityDepthPerception.Ros
 {
-    /// <summary>Fills messages in place. The connector is compiled for ROS 1 or ROS 2; both get their types here.</summary>
+    /// <summary>
+    /// Fills messages in place. The connector is compiled for ROS 1 or ROS 2; both get their types here.
+    /// </summary>
     static class RosMessages
     {
         /// <summary>The stamp of now.</summary>

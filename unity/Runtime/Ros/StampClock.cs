@@ -7,8 +7,8 @@ namespace UnityDepthPerception.Ros
         Unix = 0,
 
         /// <summary>
-        /// Time.timeAsDouble, which begins near 0 and stands still while the game is paused: for nodes with use_sim_time,
-        /// with a RosClockPublisher in the scene.
+        /// Time.timeAsDouble, which begins near 0 and stands still while the game is paused: for nodes with
+        /// use_sim_time, with a RosClockPublisher in the scene.
         /// </summary>
         Game = 1
     }

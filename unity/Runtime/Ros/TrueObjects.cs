@@ -21,7 +21,11 @@ namespace UnityDepthPerception.Ros
                 category = label.Category,
                 score = 1,
                 bbox = new RegionOfInterestMsg(
-                    (uint)item.XMin, (uint)item.YMin, (uint)(item.YMax - item.YMin), (uint)(item.XMax - item.XMin), false),
+                    (uint)item.XMin,
+                    (uint)item.YMin,
+                    (uint)(item.YMax - item.YMin),
+                    (uint)(item.XMax - item.XMin),
+                    false),
                 distance = new DistanceStatisticsMsg(
                     (float)item.Center, (float)item.Mean, (float)item.Median, (float)item.Min, (float)item.Max),
                 range = (float)Math.Sqrt(p.X * p.X + p.Y * p.Y + p.Z * p.Z),

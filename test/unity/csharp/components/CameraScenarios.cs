@@ -96,7 +96,9 @@ static class CameraScenarios
         Say.Values("category", plank.Category);
     }
 
-    /// <summary>A front face's corners run clockwise: in left-handed axes its cross product points along the normal.</summary>
+    /// <summary>
+    /// A front face's corners run clockwise: in left-handed axes its cross product points along the normal.
+    /// </summary>
     public static void Meshes()
     {
         MakeRandomScene();

@@ -54,7 +54,9 @@ static class PublisherScenarios
             : inbox.Of<ImageMsg>(Prefix + "/image_raw").Select(m => Rig.FrameOf(m.header)).ToList();
     }
 
-    /// <summary>Frames in which something is not of the frame that its stamp says, or is missing, or is out of order.</summary>
+    /// <summary>
+    /// Frames in which something is not of the frame that its stamp says, or is missing, or is out of order.
+    /// </summary>
     static int WrongFrames(Inbox inbox, bool isJpeg)
     {
         List<int> frames = ImageFrames(inbox, isJpeg), pictures = NumbersInPictures(inbox, isJpeg);
@@ -84,8 +86,8 @@ static class PublisherScenarios
     }
 
     /// <summary>
-    /// Number of the frame in each picture: in the lower left pixel, the first of the last row, or the first that is read
-    /// back.
+    /// Number of the frame in each picture: in the lower left pixel, the first of the last row, or the first that is
+    /// read back.
     /// </summary>
     static List<int> NumbersInPictures(Inbox inbox, bool isJpeg)
     {

@@ -9,8 +9,8 @@ using UnityDepthPerception.Ros;
 using UnityEngine;
 
 /// <summary>
-/// A camera that moves in every frame before a labelled square that recedes. Each picture carries the number of its frame
-/// in its lower left pixel, and so do, in their own ways, pose, intrinsics and depth.
+/// A camera that moves in every frame before a labelled square that recedes. Each picture carries the number of its
+/// frame in its lower left pixel, and so do, in their own ways, pose, intrinsics and depth.
 /// </summary>
 sealed class Rig : MonoBehaviour
 {
@@ -33,9 +33,9 @@ sealed class Rig : MonoBehaviour
         rig.Square = square.transform;
         rig.Publisher = holder.AddComponent<RosCameraPublisher>();
         rig.Publisher.Picture = CaptureSettings.OfSize(8, 6);
-        rig.Publisher.TopicPrefix = prefix;
-        rig.Publisher.Truth = truth;
-        rig.Publisher.Encoding = encoding;
+        rig.Publisher.Topics.prefix = prefix;
+        rig.Publisher.Topics.truth = truth;
+        rig.Publisher.Topics.encoding = encoding;
         rig.Publisher.Stamps = StampClock.Game;
         rig.Publisher.RateHz = 1000;
         return rig;

@@ -2,7 +2,9 @@ using UnityDepthPerception;
 
 static class AxisCommands
 {
-    /// <summary>Position and rotation of Unity in; of the optical frame, of the body, and of the body taken back out.</summary>
+    /// <summary>
+    /// Position and rotation of Unity in; of the optical frame, of the body, and of the body taken back out.
+    /// </summary>
     public static void Run()
     {
         foreach (double[] p in Lines.Read())

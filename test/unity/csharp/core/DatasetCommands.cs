@@ -8,7 +8,9 @@ static class DatasetCommands
     const int Width = 64;
     const int Height = 48;
 
-    /// <summary>Writes pictures with synthetic pixels: a cube, a parallelepiped on it, one that is too small, sky.</summary>
+    /// <summary>
+    /// Writes pictures with synthetic pixels: a cube, a parallelepiped on it, one that is too small, sky.
+    /// </summary>
     public static void Write(string folder, int count)
     {
         var camera = new PinholeIntrinsics(Width, Height, 51.5, 51.5, 31.5, 23.25);

@@ -3,8 +3,8 @@ using System.Collections.Generic;
 using UnityDepthPerception;
 
 /// <summary>
-/// A GPU that answers late, in any order, or not at all, and a connection that takes or refuses frames. Each pixel carries
-/// the number of its request.
+/// A GPU that answers late, in any order, or not at all, and a connection that takes or refuses frames. Each pixel
+/// carries the number of its request.
 /// </summary>
 static class LedgerCommands
 {

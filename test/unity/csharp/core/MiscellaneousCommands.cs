@@ -91,6 +91,17 @@ static class MiscellaneousCommands
         }
     }
 
+    /// <summary>Pictures of 2 and of 3 rows, turned upside down.</summary>
+    public static void Flip()
+    {
+        foreach (int rows in new[] { 2, 3 })
+        {
+            byte[] pixels = Enumerable.Range(0, 2 * rows).Select(x => (byte)x).ToArray();
+            PixelRows.Flip(pixels, 2);
+            Lines.Write(pixels.Select(x => (double)x).ToArray());
+        }
+    }
+
     public static void Json()
     {
         Console.WriteLine(

@@ -60,6 +60,9 @@ static class Program
             case "rows":
                 MiscellaneousCommands.Rows();
                 return 0;
+            case "flip":
+                MiscellaneousCommands.Flip();
+                return 0;
             case "verdict":
                 VerdictCommands.Run(arguments[2]);
                 return 0;

@@ -1,7 +1,9 @@
 using System.Collections.Generic;
 using UnityDepthPerception;
 
-/// <summary>A renderer of the self-test's markers that can be told to make each mistake that the test is to find.</summary>
+/// <summary>
+/// A renderer of the self-test's markers that can be told to make each mistake that the test is to find.
+/// </summary>
 static class VerdictCommands
 {
     const int Width = 160;

@@ -13,8 +13,8 @@ namespace Unity.Robotics.ROSTCPConnector
     }
 
     /// <summary>
-    /// A topic. As in the connector, a message is serialised later, the oldest is dropped from a full queue, and one comes
-    /// back to its pool when the next was sent.
+    /// A topic. As in the connector, a message is serialised later, the oldest is dropped from a full queue, and one
+    /// comes back to its pool when the next was sent.
     /// </summary>
     public sealed class RosTopicState
     {

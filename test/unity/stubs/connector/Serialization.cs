@@ -43,6 +43,11 @@ namespace Unity.Robotics.ROSTCPConnector.MessageGeneration
             }
         }
 
+        public void Write(byte[] values)
+        {
+            _bytes.Write(values, 0, values.Length);
+        }
+
         public void WriteLength<T>(T[] values) => Write(values.Length);
 
         public void Write(string text)

@@ -17,8 +17,8 @@ namespace UnityEngine
         public static double FrameTime { get; set; } = 0.1;
 
         /// <summary>
-        /// Runs what the engine runs when a build starts. What it runs after the first scene's Awake and OnEnable comes with
-        /// the first frame.
+        /// Runs what the engine runs when a build starts. What it runs after the first scene's Awake and OnEnable comes
+        /// with the first frame.
         /// </summary>
         public static void Begin(params Assembly[] assemblies)
         {

@@ -39,8 +39,8 @@ namespace UnityEngine.Rendering
     }
 
     /// <summary>
-    /// Copies the pixels when it is asked, as the GPU does in its order, and answers frames later: late, in any order, or
-    /// not at all.
+    /// Copies the pixels when it is asked, as the GPU does in its order, and answers frames later: late, in any order,
+    /// or not at all.
     /// </summary>
     public static class AsyncGPUReadback
     {

@@ -1,8 +1,8 @@
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// From Unity's axes (left-handed: x right, y up, z forward) to those of ROS: the world and bodies forward, left, up
-    /// (REP 103), the camera's optical frame right, down, forward.
+    /// From Unity's axes (left-handed: x right, y up, z forward) to those of ROS: the world and bodies forward, left,
+    /// up (REP 103), the camera's optical frame right, down, forward.
     /// </summary>
     public static class AxisConversion
     {
@@ -31,8 +31,8 @@ namespace UnityDepthPerception
         public static Double3 FromOptical(Double3 optical) => new Double3(optical.X, -optical.Y, optical.Z);
 
         /// <summary>
-        /// The pose of a camera's optical frame in the forward, left, up world, from the Transform of a Unity camera: its
-        /// rotation in ROS's axes, times the fixed rotation from body to optical frame (-0.5, 0.5, -0.5, 0.5).
+        /// The pose of a camera's optical frame in the forward, left, up world, from the Transform of a Unity camera:
+        /// its rotation in ROS's axes, times the fixed rotation from body to optical frame (-0.5, 0.5, -0.5, 0.5).
         /// </summary>
         /// <param name="px">transform.position.x.</param>
         /// <param name="py">transform.position.y.</param>

@@ -1,6 +1,8 @@
 namespace UnityDepthPerception
 {
-    /// <summary>How a physical camera fits its sensor to the picture; values as in UnityEngine.Camera.GateFitMode.</summary>
+    /// <summary>
+    /// How a physical camera fits its sensor to the picture; values as in UnityEngine.Camera.GateFitMode.
+    /// </summary>
     public enum GateFit
     {
         /// <summary>The sensor is stretched over the picture: pixels are not square.</summary>

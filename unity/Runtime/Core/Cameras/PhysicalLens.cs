@@ -14,7 +14,9 @@ namespace UnityDepthPerception
         /// <summary>Height of the sensor [mm].</summary>
         public readonly double SensorHeightMm;
 
-        /// <summary>Lens shift in multiples of the sensor's width; positive: the camera sees more to the right.</summary>
+        /// <summary>
+        /// Lens shift in multiples of the sensor's width; positive: the camera sees more to the right.
+        /// </summary>
         public readonly double ShiftX;
 
         /// <summary>Lens shift in multiples of the sensor's height; positive: the camera sees more above.</summary>

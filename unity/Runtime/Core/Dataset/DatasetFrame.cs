@@ -2,7 +2,9 @@ using System.Collections.Generic;
 
 namespace UnityDepthPerception
 {
-    /// <summary>One picture with its truth, as the dataset writer takes it. All images have the upper row first.</summary>
+    /// <summary>
+    /// One picture with its truth, as the dataset writer takes it. All images have the upper row first.
+    /// </summary>
     public sealed class DatasetFrame
     {
         /// <summary>Name of its files without suffix, such as 00042.</summary>

@@ -47,7 +47,9 @@ namespace UnityDepthPerception
         /// Writes a picture with its truth. Objects that are hardly visible are left out of mask and annotations; the
         /// others are numbered without gaps. An object whose parent is not visible has none.
         /// </summary>
-        /// <exception cref="ArgumentException">The name is taken, or the id image shows an id without label.</exception>
+        /// <exception cref="ArgumentException">
+        /// The name is taken, or the id image shows an id without label.
+        /// </exception>
         public void Add(DatasetFrame frame)
         {
             if (!_names.Add(frame.Name))

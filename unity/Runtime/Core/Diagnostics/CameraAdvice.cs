@@ -63,8 +63,8 @@ namespace UnityDepthPerception
                 Add(findings, Severity.Problem,
                     string.Format(
                         CultureInfo.InvariantCulture,
-                        "Camera.aspect is {0:0.####}, but the picture is {1} x {2} px ({3:0.####}), so it is stretched: "
-                        + "call Camera.ResetAspect(), or untick Keep Aspect.",
+                        "Camera.aspect is {0:0.####}, but the picture is {1} x {2} px ({3:0.####}), so it is "
+                        + "stretched: call Camera.ResetAspect(), or untick Keep Aspect.",
                         aspect,
                         facts.Width,
                         facts.Height,
@@ -78,8 +78,8 @@ namespace UnityDepthPerception
             {
                 Add(findings, Severity.Problem,
                     "This graphics API cannot read pictures back without stopping the game "
-                    + "(SystemInfo.supportsAsyncGPUReadback is false, as with OpenGL ES and -nographics): use Direct3D, "
-                    + "Vulkan, Metal or OpenGL Core.");
+                    + "(SystemInfo.supportsAsyncGPUReadback is false, as with OpenGL ES and -nographics): use "
+                    + "Direct3D, Vulkan, Metal or OpenGL Core.");
             }
 
             if (facts.WantsTruth && !facts.HasFloatTargets)

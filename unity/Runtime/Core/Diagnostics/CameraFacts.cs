@@ -39,7 +39,9 @@ namespace UnityDepthPerception
         /// <summary>Application.runInBackground.</summary>
         public bool RunsInBackground;
 
-        /// <summary>Names of active post effects that bend the picture, such as lens distortion; null without.</summary>
+        /// <summary>
+        /// Names of active post effects that bend the picture, such as lens distortion; null without.
+        /// </summary>
         public string WarpingEffects;
 
         /// <summary>Objects labelled for true instances.</summary>

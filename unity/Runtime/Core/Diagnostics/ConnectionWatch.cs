@@ -1,8 +1,8 @@
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Tells from what the connector shows whether ROS is there. The connector itself waits without a word for an address
-    /// that nobody answers at.
+    /// Tells from what the connector shows whether ROS is there. The connector itself waits without a word for an
+    /// address that nobody answers at.
     /// </summary>
     public sealed class ConnectionWatch
     {
@@ -51,9 +51,10 @@ namespace UnityDepthPerception
                 case ConnectionState.Connecting:
                     return "Connecting to " + where + " ...";
                 case ConnectionState.NoAnswer:
-                    return "No answer from " + where + ". Is the endpoint running there (it listens, Unity connects), and "
-                        + "are address and port those of Robotics > ROS Settings? From another machine, and from WSL2 by "
-                        + "its own address, the endpoint must listen on 0.0.0.0 and the firewall must let the port in.";
+                    return "No answer from " + where + ". Is the endpoint running there (it listens, Unity connects), "
+                        + "and are address and port those of Robotics > ROS Settings? From another machine, and from "
+                        + "WSL2 by its own address, the endpoint must listen on 0.0.0.0 and the firewall must let the "
+                        + "port in.";
                 default:
                     return "Not connected: tick Connect On Startup in Robotics > ROS Settings, or press Connect.";
             }

@@ -35,12 +35,14 @@ namespace UnityDepthPerception
         }
 
         /// <summary>
-        /// Half its side in pixels: a quarter beyond the centres of the outermost pixels, so that intrinsics that are half a
-        /// pixel off cover other ones.
+        /// Half its side in pixels: a quarter beyond the centres of the outermost pixels, so that intrinsics that are
+        /// half a pixel off cover other ones.
         /// </summary>
         public double HalfSide => Radius + 0.25;
 
-        /// <summary>Two markers for a camera: red at the upper left, green at the lower right and farther away.</summary>
+        /// <summary>
+        /// Two markers for a camera: red at the upper left, green at the lower right and farther away.
+        /// </summary>
         /// <param name="camera">Intrinsics.</param>
         /// <param name="near">Near clip plane [m].</param>
         /// <param name="far">Far clip plane [m].</param>

@@ -58,7 +58,9 @@ namespace UnityDepthPerception
         {
             if (found.Count == 0)
             {
-                Add(findings, target + ": marker " + marker.Value + " was drawn, but none of its pixels came back. Does "
+                Add(
+                    findings,
+                    target + ": marker " + marker.Value + " was drawn, but none of its pixels came back. Does "
                     + "something else cover the camera, or is its Culling Mask changed while it renders?");
                 return;
             }
@@ -81,8 +83,8 @@ namespace UnityDepthPerception
             {
                 Add(findings, string.Format(
                     CultureInfo.InvariantCulture,
-                    "{0}: marker {1} was expected at pixel {2}, {3}, but is at {4:0.00}, {5:0.00}: the intrinsics are not "
-                    + "those that the picture was rendered with (aspect, jitter, lens effects, render scale?).",
+                    "{0}: marker {1} was expected at pixel {2}, {3}, but is at {4:0.00}, {5:0.00}: the intrinsics are "
+                    + "not those that the picture was rendered with (aspect, jitter, lens effects, render scale?).",
                     target, marker.Value, marker.U, marker.V, found.U, found.V));
             }
         }

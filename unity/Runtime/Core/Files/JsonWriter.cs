@@ -4,7 +4,8 @@ using System.Text;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Writes JSON that is the same in every culture: a point in numbers, no byte order mark, null for what is not finite.
+    /// Writes JSON that is the same in every culture: a point in numbers, no byte order mark, null for what is not
+    /// finite.
     /// </summary>
     public sealed class JsonWriter
     {

@@ -4,7 +4,9 @@ using System.Text;
 
 namespace UnityDepthPerception
 {
-    /// <summary>Encodes NumPy's .npy files. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html</summary>
+    /// <summary>
+    /// Encodes NumPy's .npy files. https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+    /// </summary>
     public static class NpyEncoder
     {
         const int Preamble = 10;
@@ -34,7 +36,8 @@ namespace UnityDepthPerception
             file[6] = 1;
             file[8] = (byte)(headerBytes - Preamble);
             file[9] = (byte)((headerBytes - Preamble) >> 8);
-            Encoding.ASCII.GetBytes(text.PadRight(headerBytes - Preamble - 1) + "\n", 0, headerBytes - Preamble, file, Preamble);
+            string padded = text.PadRight(headerBytes - Preamble - 1) + "\n";
+            Encoding.ASCII.GetBytes(padded, 0, padded.Length, file, Preamble);
             Buffer.BlockCopy(values, 0, file, headerBytes, values.Length * sizeof(float));
             return file;
         }

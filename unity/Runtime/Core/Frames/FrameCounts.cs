@@ -1,6 +1,8 @@
 namespace UnityDepthPerception
 {
-    /// <summary>What became of the frames that were asked for: Requested = Sent + Dropped + Failed + InFlight.</summary>
+    /// <summary>
+    /// What became of the frames that were asked for: Requested = Sent + Dropped + Failed + InFlight.
+    /// </summary>
     public readonly struct FrameCounts
     {
         /// <summary>Frames asked for.</summary>
@@ -26,5 +28,12 @@ namespace UnityDepthPerception
 
         /// <summary>Frames that are still on their way.</summary>
         public long InFlight => Requested - Sent - Dropped - Failed;
+
+        /// <summary>These and others together.</summary>
+        public FrameCounts Plus(FrameCounts other)
+        {
+            return new FrameCounts(
+                Requested + other.Requested, Sent + other.Sent, Dropped + other.Dropped, Failed + other.Failed);
+        }
     }
 }

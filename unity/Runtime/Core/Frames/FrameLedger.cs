@@ -3,9 +3,9 @@ using System;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Bookkeeping of frames between rendering and publishing. Read-backs of one frame arrive late, in any order, or fail;
-    /// what belongs together is found by request number, and frames are handed out whole and in the order in which they
-    /// were rendered. All buffers are made once. Not thread-safe: read-backs complete on the main thread.
+    /// Bookkeeping of frames between rendering and publishing. Read-backs of one frame arrive late, in any order, or
+    /// fail; what belongs together is found by request number, and frames are handed out whole and in the order in
+    /// which they were rendered. All buffers are made once. Not thread-safe: read-backs complete on the main thread.
     /// </summary>
     public sealed class FrameLedger
     {
@@ -136,7 +136,9 @@ namespace UnityDepthPerception
             RemoveOldest();
         }
 
-        /// <summary>Gives up all frames on their way; they count as failed, and their read-backs find no frame.</summary>
+        /// <summary>
+        /// Gives up all frames on their way; they count as failed, and their read-backs find no frame.
+        /// </summary>
         public void Abandon()
         {
             _failed += _inFlight;

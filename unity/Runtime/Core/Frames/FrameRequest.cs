@@ -1,8 +1,8 @@
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// One frame on its way from the GPU: what was known when it was rendered, and the pixels as they arrive. The object
-    /// and its buffers are used again for later frames: copy what you keep.
+    /// One frame on its way from the GPU: what was known when it was rendered, and the pixels as they arrive. The
+    /// object and its buffers are used again for later frames: copy what you keep.
     /// </summary>
     public sealed class FrameRequest
     {

@@ -1,8 +1,8 @@
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// One colour for each id, far apart for neighbouring ids, and back: the bits of the id are dealt out to red, green and
-    /// blue from the highest bit down (the colour map of PASCAL VOC). 0 is black; all ids below 2^24 differ.
+    /// One colour for each id, far apart for neighbouring ids, and back: the bits of the id are dealt out to red, green
+    /// and blue from the highest bit down (the colour map of PASCAL VOC). 0 is black; all ids below 2^24 differ.
     /// </summary>
     public static class IdPalette
     {

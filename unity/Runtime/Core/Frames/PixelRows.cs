@@ -69,6 +69,22 @@ namespace UnityDepthPerception
             }
         }
 
+        /// <summary>Turns a picture upside down in place.</summary>
+        /// <param name="pixels">Its rows.</param>
+        /// <param name="rowBytes">Bytes of a row.</param>
+        public static void Flip(byte[] pixels, int rowBytes)
+        {
+            for (int low = 0, high = pixels.Length - rowBytes; low < high; low += rowBytes, high -= rowBytes)
+            {
+                for (int k = 0; k < rowBytes; k++)
+                {
+                    byte kept = pixels[low + k];
+                    pixels[low + k] = pixels[high + k];
+                    pixels[high + k] = kept;
+                }
+            }
+        }
+
         /// <summary>Numbers as the little-endian bytes of a ROS image.</summary>
         public static void ToBytes(Array numbers, byte[] bytes)
         {

@@ -5,7 +5,9 @@ namespace UnityDepthPerception
     /// <summary>Whether boxes that are turned about the vertical axis touch.</summary>
     static class BoxFootprint
     {
-        /// <summary>Whether two boxes come nearer to each other than a gap [m] (separating axes of two rectangles).</summary>
+        /// <summary>
+        /// Whether two boxes come nearer to each other than a gap [m] (separating axes of two rectangles).
+        /// </summary>
         public static bool Collide(BoxSpec a, BoxSpec b, double gap)
         {
             if (Math.Abs(a.Center.Y - b.Center.Y) >= (a.Size.Y + b.Size.Y) / 2 - 1e-9)

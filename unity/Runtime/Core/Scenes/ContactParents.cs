@@ -3,8 +3,8 @@ using System;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Finds what an object stands on from bounding boxes: the box whose upper face is at the height of the object's lower
-    /// one, and that bears the larger part of it.
+    /// Finds what an object stands on from bounding boxes: the box whose upper face is at the height of the object's
+    /// lower one, and that bears the larger part of it.
     /// </summary>
     public static class ContactParents
     {
