@@ -32,8 +32,8 @@ namespace UnityDepthPerception.Ros
         public bool pose = true;
 
         /// <summary>Whether the camera's frame is published on /tf.</summary>
-        [Tooltip("Publish the camera's frame on /tf.")]
-        public bool tf = true;
+        [Tooltip("Publish the camera's frame on /tf. The endpoint needs tf2_msgs, which a ROS installation has.")]
+        public bool tf;
 
         /// <summary>What the simulation publishes of what it knows.</summary>
         [Tooltip("What the simulation publishes of what it knows, below ground_truth/.")]

@@ -34,6 +34,7 @@ sealed class Rig : MonoBehaviour
         rig.Publisher = holder.AddComponent<RosCameraPublisher>();
         rig.Publisher.Picture = CaptureSettings.OfSize(8, 6);
         rig.Publisher.Topics.prefix = prefix;
+        rig.Publisher.Topics.tf = true;
         rig.Publisher.Topics.truth = truth;
         rig.Publisher.Topics.encoding = encoding;
         rig.Publisher.Stamps = StampClock.Game;
