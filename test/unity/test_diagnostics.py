@@ -65,7 +65,7 @@ def test_each_fault_has_one_sentence(mono: Mono, core_probe: Path, changes: dict
     ],
 )
 def test_self_test_names_each_mistake(mono: Mono, core_probe: Path, mistake: str, sentences: list[str]) -> None:
-    found = mono.run(core_probe, "verdict", "ru-RU", mistake).splitlines()
+    found = mono.run(core_probe, "self-test", "ru-RU", mistake).splitlines()
     assert len(found) == len(sentences)
     for line, sentence in zip(found, sentences, strict=True):
         assert sentence in line
@@ -73,7 +73,7 @@ def test_self_test_names_each_mistake(mono: Mono, core_probe: Path, mistake: str
 
 
 def test_self_test_sees_a_stretched_picture(mono: Mono, core_probe: Path) -> None:
-    found = mono.run(core_probe, "verdict", "", "stretched").splitlines()
+    found = mono.run(core_probe, "self-test", "", "stretched").splitlines()
     assert len(found) == 4
     assert all("the intrinsics are not those that the picture was rendered with" in line for line in found)
 

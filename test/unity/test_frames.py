@@ -22,6 +22,12 @@ def test_what_belongs_to_a_frame_stays_together(mono: Mono, core_probe: Path, se
     assert min(sent, dropped, failed) > 100  # each of them was tried
 
 
+def test_frames_allocate_nothing(mono: Mono, core_probe: Path) -> None:
+    ((collections, sent),) = lines(mono, core_probe, "allocation", "", "500000")
+    assert sent > 400_000
+    assert collections == 0  # one object for each frame fills Mono's nursery of 4 MB twice
+
+
 def test_stamps_are_rounded_to_nanoseconds_with_carry(mono: Mono, core_probe: Path) -> None:
     times = "0\n0.5\n1.9999999999\n1000000.000000001\n86400.123456789"
     found = lines(mono, core_probe, "stamps", text=times)

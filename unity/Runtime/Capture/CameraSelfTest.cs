@@ -73,7 +73,7 @@ namespace UnityDepthPerception
             capture.CopyRgb(frame, rgb);
             capture.CopyDepth(frame, depth);
             capture.CopyIds(frame, ids);
-            SelfTestVerdict.Judge(rgb, depth, ids, frame.Intrinsics, _markers, _findings);
+            SelfTestComparison.Compare(rgb, depth, ids, frame.Intrinsics, _markers, _findings);
             IsDone = true;
             return true;
         }

@@ -50,6 +50,37 @@ static class LedgerCommands
         Lines.Write(end.Requested, end.Sent, end.Dropped, end.Failed, wrong, checkedSums);
     }
 
+    /// <summary>Garbage collections while frames went through ledger and conversions.</summary>
+    public static void Allocation(int frames)
+    {
+        const int Width = 2, Height = 1, Pixels = Width * Height;
+        var ledger = new FrameLedger(3, 4 * Pixels, 2 * Pixels);
+        var rgb = new byte[3 * Pixels];
+        var depth = new float[Pixels];
+        var ids = new ushort[Pixels];
+        var bytes = new byte[4 * Pixels];
+        int before = 0;
+        for (int k = 0; k < frames + 10; k++)
+        {
+            before = k == 10 ? GC.CollectionCount(0) : before; // after everything has run once
+            RigidPose pose = AxisConversion.OpticalPose(k, 0, 0, 0, 0, 0, 1);
+            PinholeIntrinsics camera = PinholeIntrinsics.FromVerticalFov(60, Width, Height);
+            FrameStamp stamp = FrameStamp.FromSeconds(0.1 * k);
+            ledger.TryBegin(FrameParts.Color, stamp, pose, camera, out int place, out long number);
+            ledger.Settle(ledger.Find(place, number), FrameParts.Color, k % 7 == 0);
+            if (ledger.TryPeek(out FrameRequest request))
+            {
+                PixelRows.ToRgb(request.Color, RowOrder.BottomFirst, Width, Height, rgb);
+                PixelRows.ToDepth(request.DepthAndId, 2, RowOrder.BottomFirst, Width, Height, depth);
+                PixelRows.ToIds(request.DepthAndId, 2, RowOrder.BottomFirst, Width, Height, ids);
+                PixelRows.ToBytes(depth, bytes);
+                ledger.Finish(true);
+            }
+        }
+
+        Lines.Write(GC.CollectionCount(0) - before, ledger.Counts.Sent);
+    }
+
     static void Begin(FrameLedger ledger, List<Pending> pending)
     {
         long next = ledger.Counts.Requested + 1;

@@ -39,6 +39,9 @@ static class Program
             case "ledger":
                 LedgerCommands.Run(int.Parse(arguments[2]), int.Parse(arguments[3]));
                 return 0;
+            case "allocation":
+                LedgerCommands.Allocation(int.Parse(arguments[2]));
+                return 0;
             case "stamps":
                 MiscellaneousCommands.Stamps();
                 return 0;
@@ -63,11 +66,11 @@ static class Program
             case "flip":
                 MiscellaneousCommands.Flip();
                 return 0;
-            case "verdict":
-                VerdictCommands.Run(arguments[2]);
+            case "self-test":
+                DiagnosticCommands.Run(arguments[2]);
                 return 0;
             case "advice":
-                VerdictCommands.Advice();
+                DiagnosticCommands.Advice();
                 return 0;
             case "json":
                 MiscellaneousCommands.Json();

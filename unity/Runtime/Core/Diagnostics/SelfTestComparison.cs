@@ -8,7 +8,7 @@ namespace UnityDepthPerception
     /// Compares what was read back of the markers with where the intrinsics put them: row order of both targets, signs,
     /// intrinsics, depth and ids at once.
     /// </summary>
-    public static class SelfTestVerdict
+    public static class SelfTestComparison
     {
         const double ColorTolerance = 1.0;
         const double IdTolerance = 0.3;
@@ -21,7 +21,7 @@ namespace UnityDepthPerception
         /// <param name="camera">Intrinsics that the markers were placed by.</param>
         /// <param name="markers">The markers.</param>
         /// <param name="findings">Takes the findings.</param>
-        public static void Judge(
+        public static void Compare(
             byte[] rgb,
             float[] depth,
             ushort[] ids,
@@ -34,10 +34,10 @@ namespace UnityDepthPerception
             {
                 int width = camera.Width;
                 MarkerCentroid color = MarkerCentroid.OfColor(rgb, width, marker.Channel);
-                JudgePlace("The picture", "Color Rows", color, ColorTolerance, camera, marker, findings);
+                ComparePlace("The picture", "Color Rows", color, ColorTolerance, camera, marker, findings);
                 MarkerCentroid id = MarkerCentroid.OfId(ids, width, marker.Value);
-                JudgePlace("Depth and ids", "Depth Rows", id, IdTolerance, camera, marker, findings);
-                JudgeDepth(depth, ids, camera, marker, findings);
+                ComparePlace("Depth and ids", "Depth Rows", id, IdTolerance, camera, marker, findings);
+                CompareDepth(depth, ids, camera, marker, findings);
             }
 
             if (findings.Count == before)
@@ -47,7 +47,7 @@ namespace UnityDepthPerception
             }
         }
 
-        static void JudgePlace(
+        static void ComparePlace(
             string target,
             string option,
             MarkerCentroid found,
@@ -89,7 +89,7 @@ namespace UnityDepthPerception
             }
         }
 
-        static void JudgeDepth(
+        static void CompareDepth(
             float[] depth, ushort[] ids, PinholeIntrinsics camera, SelfTestMarker marker, ICollection<Finding> findings)
         {
             double sum = 0;

@@ -4,7 +4,7 @@ using UnityDepthPerception;
 /// <summary>
 /// A renderer of the self-test's markers that can be told to make each mistake that the test is to find.
 /// </summary>
-static class VerdictCommands
+static class DiagnosticCommands
 {
     const int Width = 160;
     const int Height = 120;
@@ -31,7 +31,7 @@ static class VerdictCommands
         }
 
         var findings = new List<Finding>();
-        SelfTestVerdict.Judge(rgb, depth, ids, said, markers, findings);
+        SelfTestComparison.Compare(rgb, depth, ids, said, markers, findings);
         Lines.Write(findings);
     }
 
