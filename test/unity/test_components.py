@@ -89,10 +89,10 @@ def test_camera_of_a_dataset_must_not_change(mono: Mono, component_probe: Path, 
         ("physical", ["Good: Rows, signs, intrinsics, depth and ids"]),
         ("four-channels", ["Good: Rows, signs, intrinsics, depth and ids"]),
         ("both-corrected", ["Good: Rows, signs, intrinsics, depth and ids"]),
-        ("color-flipped", ["Problem: The picture came back upside down: change Color Rows."] * 2),
+        ("color-flipped", ["Problem: The image came back upside down: change Color Rows."] * 2),
         ("depth-flipped", ["Problem: Depth and ids came back upside down: change Depth Rows."] * 2),
         ("no-ids", ["Depth and ids: marker 1 was drawn, but none", "Depth and ids: marker 2 was drawn, but none"]),
-        ("read-back", ["The GPU did not give back a picture: the GPU did not give back the"]),
+        ("read-back", ["The GPU did not give back an image: the GPU did not give back the"]),
         ("orthographic", ["Problem: The camera is orthographic"]),
     ],
 )
@@ -116,7 +116,7 @@ def test_exported_intrinsics_are_those_of_the_camera(mono: Mono, component_probe
     assert json.loads(path.read_text())["fov_vertical"] == pytest.approx(47.3, abs=1e-5)
     mono.run(component_probe, "export", str(path), "physical")
     shifted = Camera.from_intrinsics_file(path)
-    fy = 50 / 24 * 400  # overscan: the picture is wider than the sensor
+    fy = 50 / 24 * 400  # overscan: the image is wider than the sensor
     np.testing.assert_allclose([shifted.fx, shifted.fy], [fy, fy], rtol=1e-12)
     np.testing.assert_allclose(shifted.cx, 319.5 - 0.25 * 36 / 50 * fy, rtol=1e-12)
     np.testing.assert_allclose(shifted.cy, 199.5 - 0.125 * 24 / 50 * fy, rtol=1e-12)

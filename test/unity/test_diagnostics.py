@@ -35,7 +35,7 @@ def test_sound_camera_gets_no_sentence(mono: Mono, core_probe: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"aspect": 1.7778}, "Camera.aspect is 1.7778, but the picture is 640 x 480 px (1.3333)"),
+        ({"aspect": 1.7778}, "Camera.aspect is 1.7778, but the image is 640 x 480 px (1.3333)"),
         ({"orthographic": 1}, "The camera is orthographic"),
         ({"full_rect": 0}, "set Viewport Rect to 0, 0, 1, 1"),
         ({"physical": 1, "gate_fit": 0, "aspect": 1.5}, "Gate Fit is None"),
@@ -56,9 +56,9 @@ def test_each_fault_has_one_sentence(mono: Mono, core_probe: Path, changes: dict
     ("mistake", "sentences"),
     [
         ("none", ["Good: Rows, signs, intrinsics, depth and ids of this camera agree"]),
-        ("color-rows", ["The picture came back upside down: change Color Rows"] * 2),
+        ("color-rows", ["The image came back upside down: change Color Rows"] * 2),
         ("depth-rows", ["Depth and ids came back upside down: change Depth Rows"] * 2),
-        ("mirrored", ["The picture came back mirrored", "Depth and ids came back mirrored"] * 2),
+        ("mirrored", ["The image came back mirrored", "Depth and ids came back mirrored"] * 2),
         ("half-pixel", ["Depth and ids: marker 1 was expected at pixel", "Depth and ids: marker 2 was expected"]),
         ("range", ["Depth of marker 1: expected", "Depth of marker 2: expected"]),
         ("nothing", ["Depth and ids: marker 1 was drawn, but", "Depth and ids: marker 2 was drawn, but"]),
@@ -72,10 +72,10 @@ def test_self_test_names_each_mistake(mono: Mono, core_probe: Path, mistake: str
     assert ("which is its range" in found[0]) == (mistake == "range")
 
 
-def test_self_test_sees_a_stretched_picture(mono: Mono, core_probe: Path) -> None:
+def test_self_test_sees_a_stretched_image(mono: Mono, core_probe: Path) -> None:
     found = mono.run(core_probe, "self-test", "", "stretched").splitlines()
     assert len(found) == 4
-    assert all("the intrinsics are not those that the picture was rendered with" in line for line in found)
+    assert all("the intrinsics are not those that the image was rendered with" in line for line in found)
 
 
 def test_wrong_address_gets_a_sentence_within_five_seconds(mono: Mono, core_probe: Path) -> None:
@@ -90,7 +90,7 @@ def test_wrong_address_gets_a_sentence_within_five_seconds(mono: Mono, core_prob
     assert "No answer from 10.0.0.9:10000. Is the endpoint running there" in found[4]
 
 
-def test_letterbox_centres_the_picture(mono: Mono, core_probe: Path) -> None:
+def test_letterbox_centres_the_image(mono: Mono, core_probe: Path) -> None:
     text = "640 480 1920 1080\n640 480 600 900\n100 100 100 100"
     found = mono.run(core_probe, "letterbox", text=text).splitlines()
     assert found == ["240 0 1680 1080", "0 225 600 675", "0 0 100 100"]

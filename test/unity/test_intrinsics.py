@@ -42,7 +42,7 @@ def random_cameras(fit: int) -> list[list[float]]:
 
 
 def frustum(camera: Sequence[float]) -> NDArray[np.float64]:
-    """Left, right, bottom, top on the sensor [mm] of what the picture shows: the fitted gate, moved by the shift."""
+    """Left, right, bottom, top on the sensor [mm] of what the image shows: the fitted gate, moved by the shift."""
     _, sensor_w, sensor_h, shift_x, shift_y, fit, width, height = camera
     aspect = width / height
     by_height, by_width = (sensor_h * aspect, sensor_h), (sensor_w, sensor_w / aspect)

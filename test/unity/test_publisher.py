@@ -109,10 +109,10 @@ def test_overlay_draws_boxes_in_the_letterbox(mono: Mono, component_probe: Path)
     answer = lines(mono, component_probe, "overlay")
     fresh = [line.removeprefix("fresh ") for line in answer if line.startswith("fresh ")]
     assert fresh[:11] == fresh[12:23]  # also after the scene was loaded anew
-    assert fresh[0] == "picture at 0 0 32 12"
+    assert fresh[0] == "image at 0 0 32 12"
     assert fresh[1:5] == ["bar at 10 4 8 2", "bar at 10 8 8 2", "bar at 10 4 2 6", "bar at 16 4 2 6"]
     assert fresh[5] == "text #3 red_cube  1.23 m  on #1 at 10 -16 400 20"
     assert fresh[10] == "text #1 blue_cube  ? at 8 -20 400 20"
     assert fresh[11] == "11"
     assert "layout 0" in answer
-    assert answer[answer.index("layout 0") + 1 :][:2] == ["stale picture at 0 0 32 12", "stale 1"]
+    assert answer[answer.index("layout 0") + 1 :][:2] == ["stale image at 0 0 32 12", "stale 1"]

@@ -7,7 +7,7 @@ using UnityEditor.Build;
 
 namespace UnityDepthPerception.EditorTools
 {
-    /// <summary>What is wrong with a project, in sentences.</summary>
+    /// <summary>Checks of the project settings, in sentences.</summary>
     static class ProjectChecks
     {
         const string Ros2 = "ROS2";

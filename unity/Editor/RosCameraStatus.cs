@@ -4,13 +4,13 @@ using UnityEditor;
 
 namespace UnityDepthPerception.EditorTools
 {
-    /// <summary>How a publishing camera stands: topics, connection, pictures sent, dropped and failed.</summary>
+    /// <summary>How a publishing camera stands: topics, connection, images sent, dropped and failed.</summary>
     static class RosCameraStatus
     {
         /// <summary>Draws it.</summary>
         public static void Draw(RosCameraPublisher publisher)
         {
-            EditorGUILayout.LabelField("Picture", publisher.Topics.ImageTopic);
+            EditorGUILayout.LabelField("Image", publisher.Topics.ImageTopic);
             EditorGUILayout.LabelField("Intrinsics", publisher.Topics.InfoTopic);
             EditorGUILayout.LabelField("Frame", publisher.Topics.frameId);
             if (!EditorApplication.isPlaying)
@@ -23,7 +23,7 @@ namespace UnityDepthPerception.EditorTools
             EditorGUILayout.HelpBox(RosLink.Current.Description, type);
             FrameCounts counts = publisher.Counts;
             EditorGUILayout.LabelField(
-                "Pictures", "sent " + counts.Sent + ", dropped " + counts.Dropped + ", failed " + counts.Failed);
+                "Images", "sent " + counts.Sent + ", dropped " + counts.Dropped + ", failed " + counts.Failed);
             if (publisher.Problem != null)
             {
                 EditorGUILayout.HelpBox(publisher.Problem, MessageType.Error);

@@ -72,7 +72,7 @@ namespace UnityDepthPerception.EditorTools
 
         void DrawCamera()
         {
-            CaptureSettings picture = CaptureSettings.OfSize(1024, 1024);
+            CaptureSettings image = CaptureSettings.OfSize(1024, 1024);
 #if UNITY_DEPTH_PERCEPTION_ROS
             var publisher = _camera.GetComponent<Ros.RosCameraPublisher>();
             if (publisher == null)
@@ -84,18 +84,18 @@ namespace UnityDepthPerception.EditorTools
             }
             else
             {
-                picture = publisher.Picture;
+                image = publisher.Image;
                 RosCameraStatus.Draw(publisher);
             }
 #endif
-            DrawIntrinsics(picture);
-            DrawTest(picture);
+            DrawIntrinsics(image);
+            DrawTest(image);
         }
 
-        void DrawIntrinsics(CaptureSettings picture)
+        void DrawIntrinsics(CaptureSettings image)
         {
             _findings.Clear();
-            CameraFacts facts = CameraReader.FactsOf(_camera, picture, false);
+            CameraFacts facts = CameraReader.FactsOf(_camera, image, false);
             facts.WarpingEffects = WarpingEffects.Active();
             facts.RunsInBackground = true; // said above, of the project
             CameraAdvice.Examine(facts, _findings);
@@ -105,7 +105,7 @@ namespace UnityDepthPerception.EditorTools
                 return;
             }
 
-            PinholeIntrinsics k = CameraReader.IntrinsicsOf(_camera, picture);
+            PinholeIntrinsics k = CameraReader.IntrinsicsOf(_camera, image);
             EditorGUILayout.LabelField(
                 "Intrinsics",
                 string.Format(
@@ -122,7 +122,7 @@ namespace UnityDepthPerception.EditorTools
             }
         }
 
-        void DrawTest(CaptureSettings picture)
+        void DrawTest(CaptureSettings image)
         {
             bool isPlaying = EditorApplication.isPlaying;
             using (new EditorGUI.DisabledScope(!isPlaying))
@@ -136,7 +136,7 @@ namespace UnityDepthPerception.EditorTools
                         added.TestOnStart = false;
                     }
 
-                    added.Picture = picture;
+                    added.Image = image;
                     added.TestThisCamera();
                 }
             }

@@ -5,7 +5,7 @@ using System.Reflection;
 namespace UnityDepthPerception.EditorTools
 {
     /// <summary>
-    /// Post effects of URP and HDRP that bend the picture and are on. Looked up by name, as neither pipeline need be
+    /// Post effects of URP and HDRP that bend the image and are on. Looked up by name, as neither pipeline need be
     /// installed; what is not found counts as off, and "Test this camera" measures it anyway.
     /// </summary>
     static class WarpingEffects

@@ -6,8 +6,8 @@ using UnityEngine.Events;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Captures a dataset: N pictures with masks, depth, objects, distances and parents, of random scenes or of your
-    /// own. A run that was stopped goes on where it was; the same seed makes the same pictures.
+    /// Captures a dataset: N images with masks, depth, objects, distances and parents, of random scenes or of your
+    /// own. A run that was stopped goes on where it was; the same seed makes the same images.
     /// </summary>
     [RequireComponent(typeof(Camera))]
     [DefaultExecutionOrder(10000)]
@@ -17,11 +17,11 @@ namespace UnityDepthPerception
         readonly LabelTable _labels = new LabelTable();
 
         [SerializeField]
-        [Tooltip("Size of the pictures.")]
-        CaptureSettings picture = CaptureSettings.OfSize(1024, 1024);
+        [Tooltip("Size of the images.")]
+        CaptureSettings image = CaptureSettings.OfSize(1024, 1024);
 
         [SerializeField]
-        [Tooltip("Pictures of the whole dataset.")]
+        [Tooltip("Images of the whole dataset.")]
         int imageCount = 100;
 
         [SerializeField]
@@ -44,7 +44,7 @@ namespace UnityDepthPerception
         bool captureOnStart = true;
 
         [SerializeField]
-        [Tooltip("Called with the number of each picture before it is taken: arrange your scene here.")]
+        [Tooltip("Called with the number of each image before it is taken: arrange your scene here.")]
         SceneNumberEvent onNextScene = new SceneNumberEvent();
 
         Camera _camera;
@@ -57,37 +57,37 @@ namespace UnityDepthPerception
         bool _isAwaiting;
         string _problem;
 
-        /// <summary>An event with the number of a picture.</summary>
+        /// <summary>An event with the number of an image.</summary>
         [Serializable]
         public sealed class SceneNumberEvent : UnityEvent<int>
         {
         }
 
-        /// <summary>Called with the number of each picture before it is taken.</summary>
+        /// <summary>Called with the number of each image before it is taken.</summary>
         public SceneNumberEvent OnNextScene => onNextScene;
 
         /// <summary>Folder of the dataset, absolute.</summary>
         public string FullPath => OutputFolder.Resolve(outputFolder);
 
-        /// <summary>Pictures that are on disk.</summary>
+        /// <summary>Images that are on disk.</summary>
         public int Written => _writer != null ? _writer.Count : 0;
 
-        /// <summary>Pictures of the whole dataset.</summary>
+        /// <summary>Images of the whole dataset.</summary>
         public int ImageCount => imageCount;
 
-        /// <summary>Whether pictures are still to come.</summary>
+        /// <summary>Whether images are still to come.</summary>
         public bool IsRunning => _capture != null;
 
         /// <summary>What the capture depends on; set it before <see cref="Begin"/>.</summary>
-        /// <param name="settings">Size of the pictures.</param>
-        /// <param name="count">Pictures.</param>
+        /// <param name="settings">Size of the images.</param>
+        /// <param name="count">Images.</param>
         /// <param name="datasetSeed">Seed of the random scenes.</param>
         /// <param name="folder">Folder of the dataset.</param>
         /// <param name="scenes">Builds the random scenes; null: your own.</param>
         public void Configure(
             CaptureSettings settings, int count, int datasetSeed, string folder, RandomBoxScene scenes)
         {
-            picture = settings;
+            image = settings;
             imageCount = count;
             seed = datasetSeed;
             outputFolder = folder;
@@ -106,10 +106,10 @@ namespace UnityDepthPerception
 
             Stop();
             _camera = GetComponent<Camera>();
-            _intrinsics = CameraReader.IntrinsicsOf(_camera, picture);
+            _intrinsics = CameraReader.IntrinsicsOf(_camera, image);
             string scenes = randomScenes != null ? ", cubes of " + Text(randomScenes.CubeEdge) : "";
             _writer = new DatasetWriter(FullPath, _intrinsics, "seed " + seed + scenes);
-            _capture = new FrameCapture(_camera, picture, FrameParts.Color | FrameParts.DepthAndId, this, 1);
+            _capture = new FrameCapture(_camera, image, FrameParts.Color | FrameParts.DepthAndId, this, 1);
             _next = -1;
             _failures = 0;
             _problem = null;
@@ -139,7 +139,7 @@ namespace UnityDepthPerception
                 return false;
             }
 
-            int pixels = picture.width * picture.height;
+            int pixels = image.width * image.height;
             var taken = new DatasetFrame
             {
                 Name = NameOf(_next),
@@ -225,7 +225,7 @@ namespace UnityDepthPerception
             if (_next >= imageCount)
             {
                 Stop();
-                Debug.Log("Dataset of " + Written + " pictures in " + FullPath, this);
+                Debug.Log("Dataset of " + Written + " images in " + FullPath, this);
                 return;
             }
 

@@ -12,18 +12,18 @@ namespace UnityDepthPerception
     public sealed class CameraIntrinsicsExporter : MonoBehaviour
     {
         [SerializeField]
-        [Tooltip("Size of the pictures that the intrinsics are for: the render target's, not the Game view's.")]
-        CaptureSettings picture = CaptureSettings.OfSize(1024, 1024);
+        [Tooltip("Size of the images that the intrinsics are for: the render target's, not the Game view's.")]
+        CaptureSettings image = CaptureSettings.OfSize(1024, 1024);
 
         [SerializeField]
         [Tooltip("File to write; relative to the project's folder (in a build: to the persistent data path).")]
         string path = "camera_intrinsics.json";
 
-        /// <summary>Size of the pictures that the intrinsics are for.</summary>
-        public CaptureSettings Picture
+        /// <summary>Size of the images that the intrinsics are for.</summary>
+        public CaptureSettings Image
         {
-            get { return picture; }
-            set { picture = value; }
+            get { return image; }
+            set { image = value; }
         }
 
         /// <summary>The file, absolute.</summary>
@@ -47,7 +47,7 @@ namespace UnityDepthPerception
                 return;
             }
 
-            PinholeIntrinsics intrinsics = CameraReader.IntrinsicsOf(camera, picture);
+            PinholeIntrinsics intrinsics = CameraReader.IntrinsicsOf(camera, image);
             Directory.CreateDirectory(Path.GetDirectoryName(fullPath));
             AtomicFile.WriteText(fullPath, CameraIntrinsicsData.Of(intrinsics).ToJson() + "\n");
             Debug.Log("Camera intrinsics written to " + fullPath, this);

@@ -14,7 +14,7 @@ namespace UnityDepthPerception
                 projection.m00, projection.m02, projection.m11, projection.m12, width, height);
         }
 
-        /// <summary>The projection matrix that a camera has while it renders a picture of some size.</summary>
+        /// <summary>The projection matrix that a camera has while it renders an image of some size.</summary>
         public static Matrix4x4 ProjectionOf(Camera camera, CaptureSettings settings)
         {
             RenderTexture shown = camera.targetTexture;
@@ -37,7 +37,7 @@ namespace UnityDepthPerception
         }
 
         /// <summary>
-        /// Intrinsics of a camera in a picture of some size: by closed form in double precision if that is what the
+        /// Intrinsics of a camera in an image of some size: by closed form in double precision if that is what the
         /// camera renders with, else from its projection matrix.
         /// </summary>
         public static PinholeIntrinsics IntrinsicsOf(Camera camera, CaptureSettings settings)
@@ -55,9 +55,9 @@ namespace UnityDepthPerception
             return AxisConversion.OpticalPose(p.x, p.y, p.z, q.x, q.y, q.z, q.w);
         }
 
-        /// <summary>What is looked at before a camera is used.</summary>
+        /// <summary>Properties of a camera that CameraAdvice checks.</summary>
         /// <param name="camera">The camera.</param>
-        /// <param name="settings">Size of the picture.</param>
+        /// <param name="settings">Size of the image.</param>
         /// <param name="wantsTruth">Whether true depth or instances are asked for.</param>
         public static CameraFacts FactsOf(Camera camera, CaptureSettings settings, bool wantsTruth)
         {

@@ -54,7 +54,7 @@ namespace UnityDepthPerception
             {
                 if (_tries == MostTries)
                 {
-                    End("The GPU did not give back a picture: " + _capture.LastFailure + ".");
+                    End("The GPU did not give back an image: " + _capture.LastFailure + ".");
                 }
                 else
                 {

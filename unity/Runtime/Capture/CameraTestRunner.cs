@@ -13,8 +13,8 @@ namespace UnityDepthPerception
         static readonly Finding[] None = new Finding[0];
 
         [SerializeField]
-        [Tooltip("Size of the pictures and row orders, as they will be used.")]
-        CaptureSettings picture = CaptureSettings.OfSize(320, 240);
+        [Tooltip("Size of the images and row orders, as they will be used.")]
+        CaptureSettings image = CaptureSettings.OfSize(320, 240);
 
         [SerializeField]
         bool testOnStart = true;
@@ -22,11 +22,11 @@ namespace UnityDepthPerception
         CameraSelfTest _test;
         IReadOnlyList<Finding> _findings = None;
 
-        /// <summary>Size of the pictures and row orders.</summary>
-        public CaptureSettings Picture
+        /// <summary>Size of the images and row orders.</summary>
+        public CaptureSettings Image
         {
-            get { return picture; }
-            set { picture = value; }
+            get { return image; }
+            set { image = value; }
         }
 
         /// <summary>Whether the test runs by itself when the component starts.</summary>
@@ -53,7 +53,7 @@ namespace UnityDepthPerception
             }
 
             Stop();
-            _test = new CameraSelfTest(GetComponent<Camera>(), picture);
+            _test = new CameraSelfTest(GetComponent<Camera>(), image);
         }
 
         void Start()

@@ -7,7 +7,7 @@ using Object = UnityEngine.Object;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Renders a camera on purpose and reads back picture, depth and ids without stopping the game. Pose, intrinsics
+    /// Renders a camera on purpose and reads back image, depth and ids without stopping the game. Pose, intrinsics
     /// and stamp are those of the very instant of rendering. Call <see cref="Request"/> from LateUpdate, after whatever
     /// moves the camera. It allocates nothing for a frame.
     /// </summary>
@@ -63,23 +63,23 @@ namespace UnityDepthPerception
         /// <summary>Size and row orders.</summary>
         public CaptureSettings Settings { get; }
 
-        /// <summary>What became of the frames so far.</summary>
+        /// <summary>Frames by outcome so far.</summary>
         public FrameCounts Counts => _ledger.Counts;
 
         /// <summary>Why the last read-back failed; null if none did.</summary>
         public string LastFailure { get; private set; }
 
-        /// <summary>The picture, for whoever shows it.</summary>
+        /// <summary>The image, for whoever shows it.</summary>
         public RenderTexture ColorTexture => _color;
 
-        /// <summary>Intrinsics of the last picture.</summary>
+        /// <summary>Intrinsics of the last image.</summary>
         public PinholeIntrinsics Intrinsics { get; private set; }
 
         internal int ValuesPerPixel { get; }
 
         internal FrameLedger Ledger => _ledger;
 
-        /// <summary>Format of the picture: display-ready bytes in both colour spaces.</summary>
+        /// <summary>Format of the image: display-ready bytes in both colour spaces.</summary>
         public static GraphicsFormat ColorFormat => QualitySettings.activeColorSpace == ColorSpace.Linear
             ? GraphicsFormat.R8G8B8A8_SRGB
             : GraphicsFormat.R8G8B8A8_UNorm;
@@ -115,7 +115,7 @@ namespace UnityDepthPerception
             }
         }
 
-        /// <summary>The picture of a frame.</summary>
+        /// <summary>The image of a frame.</summary>
         /// <param name="frame">The frame.</param>
         /// <param name="rgb">Takes three bytes for each pixel, upper row first.</param>
         public void CopyRgb(FrameRequest frame, byte[] rgb)
@@ -132,7 +132,7 @@ namespace UnityDepthPerception
                 frame.DepthAndId, ValuesPerPixel, Settings.depthRows, Settings.width, Settings.height, depth);
         }
 
-        /// <summary>Id image of a frame; value = id of the label + 1.</summary>
+        /// <summary>Instance image of a frame; value = id of the label + 1.</summary>
         /// <param name="frame">The frame.</param>
         /// <param name="ids">Takes one number for each pixel, upper row first.</param>
         public void CopyIds(FrameRequest frame, ushort[] ids)
@@ -219,7 +219,7 @@ namespace UnityDepthPerception
         {
             var target = new RenderTexture(width, height, 24, ColorFormat)
             {
-                name = "Picture",
+                name = "Image",
                 antiAliasing = 1,
                 useMipMap = false,
                 hideFlags = HideFlags.HideAndDontSave

@@ -22,7 +22,7 @@ namespace UnityDepthPerception
             OnDepthAndId = TakeDepthAndId;
         }
 
-        /// <summary>Takes the picture.</summary>
+        /// <summary>Takes the image.</summary>
         public Action<AsyncGPUReadbackRequest> OnColor { get; }
 
         /// <summary>Takes depth and ids.</summary>
@@ -42,7 +42,7 @@ namespace UnityDepthPerception
                 return;
             }
 
-            bool isGood = IsGood(answer, "picture", frame.Color.Length);
+            bool isGood = IsGood(answer, "image", frame.Color.Length);
             if (isGood)
             {
                 NativeArray<byte>.Copy(answer.GetData<byte>(), 0, frame.Color, 0, frame.Color.Length);

@@ -1,6 +1,6 @@
 namespace UnityDepthPerception
 {
-    /// <summary>Takes the frames of a capture, whole and in the order in which they were rendered.</summary>
+    /// <summary>Receives the frames of a capture, complete and in render order.</summary>
     public interface IFrameSink
     {
         /// <summary>Takes a frame; its buffers are used again after the call.</summary>

@@ -2,7 +2,7 @@ using UnityEngine;
 
 namespace UnityDepthPerception
 {
-    /// <summary>Something to draw, and its value in the id image.</summary>
+    /// <summary>Renderer with its value in the instance image.</summary>
     readonly struct LabelledRenderer
     {
         /// <summary>What to draw.</summary>

@@ -11,7 +11,7 @@ namespace UnityDepthPerception
     [AddComponentMenu("Unity Depth Perception/Object Label")]
     public sealed class ObjectLabel : MonoBehaviour
     {
-        /// <summary>The largest id: id images have 16 bits, and 0 is the background.</summary>
+        /// <summary>The largest id: instance images have 16 bits, and 0 is the background.</summary>
         public const int LargestId = ushort.MaxValue - 1;
 
         const int Automatic = -1;

@@ -7,7 +7,7 @@ namespace UnityDepthPerception
 {
     /// <summary>
     /// Finds everything that a camera may see, labelled or not, in all loaded scenes. It is done for every frame, so
-    /// that what has just been spawned is in depth as it is in the picture; no list is made anew.
+    /// that what has just been spawned is in depth as it is in the image; no list is made anew.
     /// </summary>
     sealed class SceneRenderers
     {

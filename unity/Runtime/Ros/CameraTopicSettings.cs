@@ -21,10 +21,10 @@ namespace UnityDepthPerception.Ros
         [Tooltip("Name of the world frame (z up) of pose and tf.")]
         public string worldFrameId = "map";
 
-        /// <summary>How pictures are sent.</summary>
+        /// <summary>How images are sent.</summary>
         public ImageEncoding encoding = ImageEncoding.Rgb8;
 
-        /// <summary>Quality of JPEG pictures.</summary>
+        /// <summary>Quality of JPEG images.</summary>
         [Range(1, 100)]
         public int jpegQuality = 90;
 
@@ -39,7 +39,7 @@ namespace UnityDepthPerception.Ros
         [Tooltip("What the simulation publishes of what it knows, below ground_truth/.")]
         public TrueTopics truth = TrueTopics.None;
 
-        /// <summary>Name of the picture's topic.</summary>
+        /// <summary>Name of the image's topic.</summary>
         public string ImageTopic => prefix + (encoding == ImageEncoding.Jpeg ? "/image_raw/compressed" : "/image_raw");
 
         /// <summary>Name of the topic of the intrinsics.</summary>

@@ -23,7 +23,7 @@ namespace UnityDepthPerception.Ros
         readonly PooledPublisher<TFMessageMsg> _transforms;
         readonly GroundTruthPublisher _truth;
 
-        /// <summary>Registers the topics for pictures of some size.</summary>
+        /// <summary>Registers the topics for images of some size.</summary>
         public CameraTopics(RosLink link, CameraTopicSettings settings, int width, int height)
         {
             _link = link;
@@ -75,7 +75,7 @@ namespace UnityDepthPerception.Ros
         }
 
         /// <summary>
-        /// Publishes a frame. The picture comes last, so that the receiver has what it is paired with.
+        /// Publishes a frame. The image comes last, so that the receiver has what it is paired with.
         /// </summary>
         public void Publish(FrameRequest frame, FrameCapture capture)
         {
@@ -89,7 +89,7 @@ namespace UnityDepthPerception.Ros
                 _truth.Publish(frame, capture);
             }
 
-            PublishPicture(frame, capture);
+            PublishImage(frame, capture);
         }
 
         /// <summary>Forgets the messages; the topics stay registered.</summary>
@@ -132,7 +132,7 @@ namespace UnityDepthPerception.Ros
             }
         }
 
-        void PublishPicture(FrameRequest frame, FrameCapture capture)
+        void PublishImage(FrameRequest frame, FrameCapture capture)
         {
             if (_images != null)
             {
@@ -143,10 +143,10 @@ namespace UnityDepthPerception.Ros
                 return;
             }
 
-            CaptureSettings picture = capture.Settings;
-            if (picture.colorRows == RowOrder.TopFirst)
+            CaptureSettings settings = capture.Settings;
+            if (settings.colorRows == RowOrder.TopFirst)
             {
-                PixelRows.Flip(frame.Color, 4 * picture.width); // the encoder expects the lower row first
+                PixelRows.Flip(frame.Color, 4 * settings.width); // the encoder expects the lower row first
             }
 
             CompressedImageMsg jpeg = _jpegs.Take();
@@ -154,8 +154,8 @@ namespace UnityDepthPerception.Ros
             jpeg.data = ImageConversion.EncodeArrayToJPG(
                 frame.Color,
                 FrameCapture.ColorFormat,
-                (uint)picture.width,
-                (uint)picture.height,
+                (uint)settings.width,
+                (uint)settings.height,
                 0,
                 _settings.jpegQuality);
             _jpegs.Publish(jpeg);

@@ -6,7 +6,7 @@ namespace UnityDepthPerception.Ros
 {
     /// <summary>
     /// Draws what perception says over the Game view: boxes, categories, distances, and what each object stands on. The
-    /// picture that was sent lies beneath it on request, as a camera that only publishes shows nothing.
+    /// image that was sent lies beneath it on request, as a camera that only publishes shows nothing.
     /// </summary>
     [AddComponentMenu("Unity Depth Perception/Object Distance Overlay")]
     public sealed class ObjectDistanceOverlay : MonoBehaviour
@@ -15,15 +15,15 @@ namespace UnityDepthPerception.Ros
         readonly List<OverlayItem> _items = new List<OverlayItem>();
 
         [SerializeField]
-        [Tooltip("The camera that perception looks through; gives the size of its pictures.")]
+        [Tooltip("The camera that perception looks through; gives the size of its images.")]
         RosCameraPublisher cameraPublisher;
 
         [SerializeField]
         string topic = "/unity/perception/objects/distances";
 
         [SerializeField]
-        [Tooltip("Draw the picture that was sent, in letter box, under the boxes.")]
-        bool showPicture = true;
+        [Tooltip("Draw the image that was sent, in letter box, under the boxes.")]
+        bool showImage = true;
 
         [SerializeField]
         [Tooltip("Seconds after which distances that are not renewed disappear.")]
@@ -83,9 +83,9 @@ namespace UnityDepthPerception.Ros
             }
 
             _style = _style ?? new GUIStyle(GUI.skin.label) { fontSize = 13, fontStyle = FontStyle.Bold };
-            CaptureSettings picture = cameraPublisher.Picture;
-            var box = new Letterbox(picture.width, picture.height, Screen.width, Screen.height);
-            if (showPicture && cameraPublisher.ColorTexture != null)
+            CaptureSettings image = cameraPublisher.Image;
+            var box = new Letterbox(image.width, image.height, Screen.width, Screen.height);
+            if (showImage && cameraPublisher.ColorTexture != null)
             {
                 var screen = new Rect(0, 0, Screen.width, Screen.height);
                 GUI.DrawTexture(screen, cameraPublisher.ColorTexture, ScaleMode.ScaleToFit, false);

@@ -4,7 +4,7 @@ using UnityEngine;
 namespace UnityDepthPerception.Ros
 {
     /// <summary>
-    /// Publishes a camera: picture, CameraInfo, pose and tf of the very instant of rendering, and on request what the
+    /// Publishes a camera: image, CameraInfo, pose and tf of the very instant of rendering, and on request what the
     /// simulation knows. Works in the built-in pipeline, URP and HDRP. The camera may be disabled, and then costs
     /// nothing but what is published.
     /// </summary>
@@ -15,10 +15,10 @@ namespace UnityDepthPerception.Ros
     public sealed class RosCameraPublisher : MonoBehaviour, IFrameSink
     {
         [SerializeField]
-        CaptureSettings picture = CaptureSettings.OfSize(1024, 1024);
+        CaptureSettings image = CaptureSettings.OfSize(1024, 1024);
 
         [SerializeField]
-        [Tooltip("Pictures in a second of game time.")]
+        [Tooltip("Images in a second of game time.")]
         float rateHz = 10;
 
         [SerializeField]
@@ -35,14 +35,14 @@ namespace UnityDepthPerception.Ros
         double _nextTime;
         bool _hasStarted;
 
-        /// <summary>Size of the pictures, and how they are read back; a new size counts for the next picture.</summary>
-        public CaptureSettings Picture
+        /// <summary>Size of the images, and how they are read back; a new size counts for the next image.</summary>
+        public CaptureSettings Image
         {
-            get { return picture; }
-            set { picture = value; }
+            get { return image; }
+            set { image = value; }
         }
 
-        /// <summary>Pictures in a second of game time.</summary>
+        /// <summary>Images in a second of game time.</summary>
         public float RateHz
         {
             get { return rateHz; }
@@ -59,10 +59,10 @@ namespace UnityDepthPerception.Ros
         /// <summary>What is published under which names; set it before the component starts.</summary>
         public CameraTopicSettings Topics => topics;
 
-        /// <summary>What became of the pictures; sent ones were handed to the connector.</summary>
+        /// <summary>Frames by outcome; sent frames were handed to the connector.</summary>
         public FrameCounts Counts => _capture == null ? _earlier : _earlier.Plus(_capture.Counts);
 
-        /// <summary>The picture as it is sent, or null.</summary>
+        /// <summary>The image as it is sent, or null.</summary>
         public RenderTexture ColorTexture => _capture != null ? _capture.ColorTexture : null;
 
         /// <summary>Why nothing is published although ROS is there; null if all is well.</summary>
@@ -114,7 +114,7 @@ namespace UnityDepthPerception.Ros
                 return;
             }
 
-            if (picture.width != _capture.Settings.width || picture.height != _capture.Settings.height)
+            if (image.width != _capture.Settings.width || image.height != _capture.Settings.height)
             {
                 Close();
                 Open();
@@ -137,7 +137,7 @@ namespace UnityDepthPerception.Ros
                 : FrameParts.Color | FrameParts.DepthAndId;
             try
             {
-                _capture = new FrameCapture(_camera, picture, parts, this);
+                _capture = new FrameCapture(_camera, image, parts, this);
                 Problem = null;
             }
             catch (NotSupportedException error)
@@ -148,7 +148,7 @@ namespace UnityDepthPerception.Ros
             }
 
             _link = RosLink.Current;
-            _published = new CameraTopics(_link, topics, picture.width, picture.height);
+            _published = new CameraTopics(_link, topics, image.width, image.height);
         }
 
         void Close()

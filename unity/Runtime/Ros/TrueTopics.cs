@@ -2,7 +2,7 @@ using System;
 
 namespace UnityDepthPerception.Ros
 {
-    /// <summary>What the simulation knows, and publishes on request.</summary>
+    /// <summary>Ground-truth topics of a camera.</summary>
     [Flags]
     public enum TrueTopics
     {

@@ -31,7 +31,7 @@ namespace UnityDepthPerception.Samples
             _camera.nearClipPlane = 0.02f;
             _camera.farClipPlane = 50;
             RosCameraPublisher publisher = _camera.gameObject.AddComponent<RosCameraPublisher>();
-            publisher.Picture = CaptureSettings.OfSize(640, 480);
+            publisher.Image = CaptureSettings.OfSize(640, 480);
             publisher.Topics.truth = publishTruth
                 ? TrueTopics.Depth | TrueTopics.Instances | TrueTopics.Objects
                 : TrueTopics.None;

@@ -38,7 +38,7 @@ namespace UnityDepthPerception.Samples
 
         void OnGUI()
         {
-            string text = _capture.Written + " of " + _capture.ImageCount + " pictures in " + _capture.FullPath;
+            string text = _capture.Written + " of " + _capture.ImageCount + " images in " + _capture.FullPath;
             GUI.Label(new Rect(10, Screen.height - 30, Screen.width - 20, 20), text, GUI.skin.label);
         }
     }

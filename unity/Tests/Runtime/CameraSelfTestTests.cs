@@ -39,7 +39,7 @@ namespace UnityDepthPerception.Tests
             setUp(camera);
             CameraTestRunner runner = holder.AddComponent<CameraTestRunner>();
             runner.TestOnStart = false;
-            runner.Picture = CaptureSettings.OfSize(320, 200);
+            runner.Image = CaptureSettings.OfSize(320, 200);
             IReadOnlyList<Finding> found = null;
             runner.Tested += findings => found = findings;
             runner.TestThisCamera();

@@ -42,7 +42,7 @@ static class CameraScenarios
         }
 
         CameraTestRunner runner = camera.gameObject.AddComponent<CameraTestRunner>();
-        runner.Picture = settings;
+        runner.Image = settings;
         IReadOnlyList<Finding> found = null;
         runner.Tested += findings => found = findings;
         for (int frame = 0; frame < 20 && found == null; frame++)
@@ -73,7 +73,7 @@ static class CameraScenarios
 
         camera.orthographic = kind == "orthographic";
         CameraIntrinsicsExporter exporter = camera.gameObject.AddComponent<CameraIntrinsicsExporter>();
-        exporter.Picture = CaptureSettings.OfSize(640, 400);
+        exporter.Image = CaptureSettings.OfSize(640, 400);
         exporter.Export(path);
         Say.Values("target", camera.targetTexture == null, RenderTexture.Alive);
     }

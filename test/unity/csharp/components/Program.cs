@@ -44,19 +44,19 @@ static class Program
                 PublisherScenarios.Resize();
                 break;
             case "reload":
-                PublisherScenarios.Reload();
+                ConnectionScenarios.Reload();
                 break;
             case "reconnect":
-                PublisherScenarios.Reconnect();
+                ConnectionScenarios.Reconnect();
                 break;
             case "two-cameras":
-                PublisherScenarios.TwoCameras();
+                ConnectionScenarios.TwoCameras();
                 break;
             case "slow-connection":
-                PublisherScenarios.SlowConnection();
+                ConnectionScenarios.SlowConnection();
                 break;
             case "wrong-address":
-                PublisherScenarios.WrongAddress();
+                ConnectionScenarios.WrongAddress();
                 break;
             case "unsupported":
                 PublisherScenarios.Unsupported();

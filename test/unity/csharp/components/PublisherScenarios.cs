@@ -12,13 +12,12 @@ using UnityDepthPerception;
 using UnityDepthPerception.Ros;
 using UnityEngine;
 using UnityEngine.Rendering;
-using UnityEngine.SceneManagement;
 
 static class PublisherScenarios
 {
-    const string Prefix = "/unity/camera";
+    public const string Prefix = "/unity/camera";
 
-    static ROSConnection Connection => ROSConnection.GetOrCreateInstance();
+    public static ROSConnection Connection => ROSConnection.GetOrCreateInstance();
 
     public static void Publish(int frames, int seed, bool isJpeg)
     {
@@ -59,7 +58,7 @@ static class PublisherScenarios
     /// </summary>
     static int WrongFrames(Inbox inbox, bool isJpeg)
     {
-        List<int> frames = ImageFrames(inbox, isJpeg), pictures = NumbersInPictures(inbox, isJpeg);
+        List<int> frames = ImageFrames(inbox, isJpeg), images = NumbersInImages(inbox, isJpeg);
         List<CameraInfoMsg> infos = inbox.Of<CameraInfoMsg>(Prefix + "/camera_info");
         List<PoseStampedMsg> poses = inbox.Of<PoseStampedMsg>(Prefix + "/camera_pose");
         List<TFMessageMsg> transforms = inbox.Of<TFMessageMsg>("/tf");
@@ -70,7 +69,7 @@ static class PublisherScenarios
         for (int k = 0; k < frames.Count; k++)
         {
             int frame = frames[k];
-            bool isRight = (k == 0 || frame > frames[k - 1]) && pictures[k] == frame
+            bool isRight = (k == 0 || frame > frames[k - 1]) && images[k] == frame
                 && new[] { infos[k].header, poses[k].header, transforms[k].transforms[0].header, depths[k].header,
                     ids[k].header, labels[k].header }.All(h => Rig.FrameOf(h) == frame)
                 && Math.Abs(infos[k].k[4] - 3 / Math.Tan(Rig.FieldOfView(frame) * Math.PI / 360)) < 1e-4
@@ -86,10 +85,10 @@ static class PublisherScenarios
     }
 
     /// <summary>
-    /// Number of the frame in each picture: in the lower left pixel, the first of the last row, or the first that is
+    /// Number of the frame in each image: in the lower left pixel, the first of the last row, or the first that is
     /// read back.
     /// </summary>
-    static List<int> NumbersInPictures(Inbox inbox, bool isJpeg)
+    static List<int> NumbersInImages(Inbox inbox, bool isJpeg)
     {
         return isJpeg
             ? inbox.Of<CompressedImageMsg>(Prefix + "/image_raw/compressed").Select(m => Rig.NumberIn(m.data, 0)).ToList()
@@ -101,7 +100,7 @@ static class PublisherScenarios
         Rig rig = Rig.Make(Prefix, TrueTopics.None);
         var inbox = new Inbox();
         Run(10, inbox);
-        rig.Publisher.Picture = CaptureSettings.OfSize(12, 4);
+        rig.Publisher.Image = CaptureSettings.OfSize(12, 4);
         Run(10, inbox);
         foreach (var group in inbox.Of<ImageMsg>(Prefix + "/image_raw").GroupBy(m => m.width + "x" + m.height))
         {
@@ -111,90 +110,6 @@ static class PublisherScenarios
         rig.Publisher.enabled = false;
         SayCounts(rig.Publisher.Counts);
         Say.Values("textures", RenderTexture.Alive, "pending", AsyncGPUReadback.Waiting);
-    }
-
-    public static void Reload()
-    {
-        var inbox = new Inbox();
-        for (int k = 0; k < 4; k++)
-        {
-            SceneManager.Load(() =>
-            {
-                new GameObject("ROSConnection").AddComponent<ROSConnection>();
-                Rig.Make(Prefix, TrueTopics.None);
-            });
-            int before = inbox.Of<ImageMsg>(Prefix + "/image_raw").Count;
-            Run(10, inbox);
-            Say.Values("published", inbox.Of<ImageMsg>(Prefix + "/image_raw").Count - before > 5);
-        }
-
-        Say.Values("connections", ROSConnection.Connections);
-    }
-
-    public static void Reconnect()
-    {
-        Rig.Make(Prefix, TrueTopics.None);
-        var inbox = new Inbox();
-        for (int k = 0; k < 6; k++)
-        {
-            int before = inbox.Of<ImageMsg>(Prefix + "/image_raw").Count;
-            Connection.Answers = true;
-            Run(10, inbox);
-            Say.Values("published", inbox.Of<ImageMsg>(Prefix + "/image_raw").Count - before > 5);
-            StubPlayer.Step();
-            StubPlayer.Step();
-            Connection.Send(int.MaxValue, true, inbox.Take);
-            Connection.Answers = false;
-            StubPlayer.Step();
-        }
-
-        RosLinkState();
-    }
-
-    public static void TwoCameras()
-    {
-        Rig.Make("/unity/left", TrueTopics.None);
-        Rig.Make("/unity/right", TrueTopics.None);
-        var inbox = new Inbox();
-        Run(50, inbox);
-        Say.Values("left", inbox.Of<ImageMsg>("/unity/left/image_raw").Count > 40);
-        Say.Values("right", inbox.Of<ImageMsg>("/unity/right/image_raw").Count > 40);
-        Say.Values("tf", inbox.Of<TFMessageMsg>("/tf").Count > 80);
-    }
-
-    public static void SlowConnection()
-    {
-        Rig rig = Rig.Make(Prefix, TrueTopics.None);
-        var inbox = new Inbox();
-        for (int k = 0; k < 200; k++)
-        {
-            StubPlayer.Step();
-            Connection.Send(k % 5 == 0 ? 1 : 0, false, inbox.Take);
-        }
-
-        rig.Publisher.enabled = false;
-        Connection.Send(int.MaxValue, false, inbox.Take);
-        SayCounts(rig.Publisher.Counts);
-        List<ImageMsg> images = inbox.Of<ImageMsg>(Prefix + "/image_raw");
-        Say.Values("torn", images.Count(m => Rig.NumberIn(m.data, 3 * 8 * 5) != Rig.FrameOf(m.header)));
-        Say.Values("overflows", Connection.AllTopics.Sum(topic => topic.Overflows));
-    }
-
-    public static void WrongAddress()
-    {
-        Rig rig = Rig.Make(Prefix, TrueTopics.None);
-        Connection.RosIPAddress = "10.0.0.9";
-        Connection.Answers = false;
-        int frames = 0;
-        while (!Debug.Lines.Any(line => line.Contains("No answer")) && frames < 100)
-        {
-            StubPlayer.Step();
-            frames++;
-        }
-
-        Say.Values("seconds", frames * StubPlayer.FrameTime);
-        SayCounts(rig.Publisher.Counts);
-        RosLinkState();
     }
 
     public static void Unsupported()
@@ -229,9 +144,9 @@ static class PublisherScenarios
         var inbox = new Inbox();
         Run(5, inbox);
         SayPixels("reset", inbox);
-        CaptureSettings settings = rig.Publisher.Picture;
+        CaptureSettings settings = rig.Publisher.Image;
         settings.keepAspect = true;
-        rig.Publisher.Picture = settings;
+        rig.Publisher.Image = settings;
         rig.Publisher.enabled = false;
         rig.Publisher.enabled = true;
         rig.View.aspect = 2;
@@ -245,7 +160,7 @@ static class PublisherScenarios
     {
         Rig rig = Rig.Make(Prefix, TrueTopics.Objects);
         rig.Square.localScale = new Vector3(0.2f, 0.2f, 1);
-        rig.Publisher.Picture = CaptureSettings.OfSize(80, 60);
+        rig.Publisher.Image = CaptureSettings.OfSize(80, 60);
         var inbox = new Inbox();
         Run(10, inbox);
         ObjectDistanceArrayMsg message = inbox.Of<ObjectDistanceArrayMsg>(Prefix + "/ground_truth/objects").Last();
@@ -272,7 +187,7 @@ static class PublisherScenarios
         Say.Values(name, Math.Round(info.k[0] / info.k[4], 4));
     }
 
-    static void Run(int frames, Inbox inbox)
+    public static void Run(int frames, Inbox inbox)
     {
         for (int k = 0; k < frames; k++)
         {
@@ -281,13 +196,8 @@ static class PublisherScenarios
         }
     }
 
-    static void SayCounts(FrameCounts counts)
+    public static void SayCounts(FrameCounts counts)
     {
         Say.Values("counts", counts.Requested, counts.Sent, counts.Dropped, counts.Failed, counts.InFlight);
-    }
-
-    static void RosLinkState()
-    {
-        Say.Values("state", RosLink.Current.State, RosLink.Current.Description);
     }
 }

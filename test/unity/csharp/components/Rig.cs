@@ -9,7 +9,7 @@ using UnityDepthPerception.Ros;
 using UnityEngine;
 
 /// <summary>
-/// A camera that moves in every frame before a labelled square that recedes. Each picture carries the number of its
+/// A camera that moves in every frame before a labelled square that recedes. Each image carries the number of its
 /// frame in its lower left pixel, and so do, in their own ways, pose, intrinsics and depth.
 /// </summary>
 sealed class Rig : MonoBehaviour
@@ -32,7 +32,7 @@ sealed class Rig : MonoBehaviour
         rig.View = holder.AddComponent<Camera>();
         rig.Square = square.transform;
         rig.Publisher = holder.AddComponent<RosCameraPublisher>();
-        rig.Publisher.Picture = CaptureSettings.OfSize(8, 6);
+        rig.Publisher.Image = CaptureSettings.OfSize(8, 6);
         rig.Publisher.Topics.prefix = prefix;
         rig.Publisher.Topics.tf = true;
         rig.Publisher.Topics.truth = truth;

@@ -9,7 +9,7 @@ static class DatasetCommands
     const int Height = 48;
 
     /// <summary>
-    /// Writes pictures with synthetic pixels: a cube, a parallelepiped on it, one that is too small, sky.
+    /// Writes images with synthetic pixels: a cube, a parallelepiped on it, one that is too small, sky.
     /// </summary>
     public static void Write(string folder, int count)
     {

@@ -72,7 +72,7 @@ static class MiscellaneousCommands
         }
     }
 
-    /// <summary>A 2 x 3 picture by both row orders.</summary>
+    /// <summary>A 2 x 3 image by both row orders.</summary>
     public static void Rows()
     {
         byte[] rgba = Enumerable.Range(0, 24).Select(x => (byte)x).ToArray();
@@ -91,7 +91,7 @@ static class MiscellaneousCommands
         }
     }
 
-    /// <summary>Pictures of 2 and of 3 rows, turned upside down.</summary>
+    /// <summary>Images of 2 and of 3 rows, turned upside down.</summary>
     public static void Flip()
     {
         foreach (int rows in new[] { 2, 3 })

@@ -138,7 +138,7 @@ namespace UnityEngine
     /// <summary>The ray caster, and what a graphics API may do otherwise.</summary>
     public static class StubGpu
     {
-        /// <summary>Pictures have the upper row first in memory.</summary>
+        /// <summary>Images have the upper row first in memory.</summary>
         public static bool FlipsColor { get; set; }
 
         /// <summary>Depth and ids have the upper row first in memory.</summary>

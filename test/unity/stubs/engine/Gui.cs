@@ -57,7 +57,7 @@ namespace UnityEngine
 
         public static void DrawTexture(Rect position, Texture image, ScaleMode scaleMode, bool alphaBlend)
         {
-            Note("picture", position);
+            Note("image", position);
         }
 
         public static void Label(Rect position, string text, GUIStyle style)

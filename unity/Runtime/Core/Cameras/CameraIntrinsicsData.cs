@@ -4,7 +4,7 @@ namespace UnityDepthPerception
 {
     /// <summary>
     /// The content of camera_intrinsics.json. A named serialisable type: JsonUtility writes "{}" for an anonymous one.
-    /// The principal point counts from the picture's corner (Unity: width / 2), and <see cref="pixel_origin"/> says so.
+    /// The principal point counts from the image's corner (Unity: width / 2), and <see cref="pixel_origin"/> says so.
     /// </summary>
     [Serializable]
     public sealed class CameraIntrinsicsData
@@ -24,10 +24,10 @@ namespace UnityDepthPerception
         /// <summary>Vertical focal length [px].</summary>
         public double focal_length_y;
 
-        /// <summary>Column of the principal point [px from the picture's left edge].</summary>
+        /// <summary>Column of the principal point [px from the image's left edge].</summary>
         public double principal_point_x;
 
-        /// <summary>Row of the principal point [px from the picture's upper edge].</summary>
+        /// <summary>Row of the principal point [px from the image's upper edge].</summary>
         public double principal_point_y;
 
         /// <summary>Where the principal point counts from.</summary>

@@ -1,23 +1,23 @@
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// How a physical camera fits its sensor to the picture; values as in UnityEngine.Camera.GateFitMode.
+    /// How a physical camera fits its sensor to the image; values as in UnityEngine.Camera.GateFitMode.
     /// </summary>
     public enum GateFit
     {
-        /// <summary>The sensor is stretched over the picture: pixels are not square.</summary>
+        /// <summary>The sensor is stretched over the image: pixels are not square.</summary>
         None = 0,
 
-        /// <summary>The picture's height is the sensor's height.</summary>
+        /// <summary>The image's height is the sensor's height.</summary>
         Vertical = 1,
 
-        /// <summary>The picture's width is the sensor's width.</summary>
+        /// <summary>The image's width is the sensor's width.</summary>
         Horizontal = 2,
 
-        /// <summary>The picture lies inside the sensor, which is cropped.</summary>
+        /// <summary>The image lies inside the sensor, which is cropped.</summary>
         Fill = 3,
 
-        /// <summary>The picture contains the whole sensor.</summary>
+        /// <summary>The image contains the whole sensor.</summary>
         Overscan = 4
     }
 }

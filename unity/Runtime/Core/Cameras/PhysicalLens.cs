@@ -22,7 +22,7 @@ namespace UnityDepthPerception
         /// <summary>Lens shift in multiples of the sensor's height; positive: the camera sees more above.</summary>
         public readonly double ShiftY;
 
-        /// <summary>How the sensor is fitted to the picture.</summary>
+        /// <summary>How the sensor is fitted to the image.</summary>
         public readonly GateFit GateFit;
 
         /// <summary>Makes a lens.</summary>

@@ -3,16 +3,16 @@ using System;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Pinhole intrinsics [px] of a rendered picture, without distortion.
+    /// Pinhole intrinsics [px] of a rendered image, without distortion.
     /// Pixel centres are at integer coordinates and rows run downwards (OpenCV, ROS): a centred camera has
     /// cx = (width - 1) / 2.
     /// </summary>
     public readonly struct PinholeIntrinsics : IEquatable<PinholeIntrinsics>
     {
-        /// <summary>Width of the picture [px].</summary>
+        /// <summary>Width of the image [px].</summary>
         public readonly int Width;
 
-        /// <summary>Height of the picture [px].</summary>
+        /// <summary>Height of the image [px].</summary>
         public readonly int Height;
 
         /// <summary>Horizontal focal length [px].</summary>
@@ -48,7 +48,7 @@ namespace UnityDepthPerception
 
         /// <summary>
         /// Intrinsics of a camera that is not physical: fy = (height / 2) / tan(v / 2), and fx = fy unless the camera's
-        /// aspect is not that of the picture.
+        /// aspect is not that of the image.
         /// </summary>
         /// <param name="verticalFovDegrees">Camera.fieldOfView.</param>
         /// <param name="width">Width of the render target [px].</param>
@@ -169,7 +169,7 @@ namespace UnityDepthPerception
             if (width < 1 || height < 1)
             {
                 throw new ArgumentOutOfRangeException(
-                    nameof(width), "expected a picture of at least 1 x 1 px, got " + width + " x " + height);
+                    nameof(width), "expected an image of at least 1 x 1 px, got " + width + " x " + height);
             }
         }
 

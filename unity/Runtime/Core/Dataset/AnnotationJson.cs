@@ -2,14 +2,14 @@ using System.Collections.Generic;
 
 namespace UnityDepthPerception
 {
-    /// <summary>The entry of one picture in annotations.json.</summary>
+    /// <summary>The entry of one image in annotations.json.</summary>
     static class AnnotationJson
     {
         /// <summary>The entry, in one line.</summary>
-        /// <param name="image">File name of the picture.</param>
+        /// <param name="image">File name of the image.</param>
         /// <param name="pose">Pose of the camera's optical frame.</param>
         /// <param name="objects">The visible objects; their ids count up from 0 in this order.</param>
-        /// <param name="labels">Category and parent by value in the id image.</param>
+        /// <param name="labels">Category and parent by value in the instance image.</param>
         public static string Of(
             string image, RigidPose pose, List<MeasuredObject> objects, Dictionary<int, LabelEntry> labels)
         {

@@ -3,7 +3,7 @@ using System.Collections.Generic;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// One picture with its truth, as the dataset writer takes it. All images have the upper row first.
+    /// One image with its truth, as the dataset writer takes it. All images have the upper row first.
     /// </summary>
     public sealed class DatasetFrame
     {
@@ -16,10 +16,10 @@ namespace UnityDepthPerception
         /// <summary>Planar depth [m]; +Inf where there is none.</summary>
         public float[] Depth;
 
-        /// <summary>Id image; value = id of the label + 1, 0 = background.</summary>
+        /// <summary>Instance image; value = id of the label + 1, 0 = background.</summary>
         public ushort[] Ids;
 
-        /// <summary>The labels that the id image may show.</summary>
+        /// <summary>The labels that the instance image may show.</summary>
         public IList<LabelEntry> Labels;
 
         /// <summary>Pose of the camera's optical frame.</summary>

@@ -7,7 +7,7 @@ namespace UnityDepthPerception
 {
     /// <summary>
     /// Writes a dataset folder: images/ and masks/ as PNG, depth/ as .npy, camera_intrinsics.json, annotations.json.
-    /// A hidden journal takes a line for each picture, so that a run that was stopped goes on where it was.
+    /// A hidden journal takes a line for each image, so that a run that was stopped goes on where it was.
     /// </summary>
     public sealed class DatasetWriter
     {
@@ -23,8 +23,8 @@ namespace UnityDepthPerception
 
         /// <summary>Opens a folder, new or with a dataset that was begun with the same settings.</summary>
         /// <param name="folder">The folder; made if it is missing.</param>
-        /// <param name="camera">The camera of all pictures.</param>
-        /// <param name="settings">What the pictures depend on (seed, number), in one line.</param>
+        /// <param name="camera">The camera of all images.</param>
+        /// <param name="settings">What the images depend on (seed, number), in one line.</param>
         /// <exception cref="InvalidOperationException">The folder holds a dataset of another origin.</exception>
         public DatasetWriter(string folder, PinholeIntrinsics camera, string settings)
         {
@@ -37,18 +37,18 @@ namespace UnityDepthPerception
             }
         }
 
-        /// <summary>How many pictures the dataset has.</summary>
+        /// <summary>How many images the dataset has.</summary>
         public int Count => _lines.Count;
 
-        /// <summary>Whether a picture was written by an earlier run.</summary>
+        /// <summary>Whether an image was written by an earlier run.</summary>
         public bool Contains(string name) => _names.Contains(name);
 
         /// <summary>
-        /// Writes a picture with its truth. Objects that are hardly visible are left out of mask and annotations; the
+        /// Writes an image with its truth. Objects that are hardly visible are left out of mask and annotations; the
         /// others are numbered without gaps. An object whose parent is not visible has none.
         /// </summary>
         /// <exception cref="ArgumentException">
-        /// The name is taken, or the id image shows an id without label.
+        /// The name is taken, or the instance image shows an id without label.
         /// </exception>
         public void Add(DatasetFrame frame)
         {
@@ -75,7 +75,7 @@ namespace UnityDepthPerception
             }
         }
 
-        /// <summary>Writes annotations.json; more pictures may follow.</summary>
+        /// <summary>Writes annotations.json; more images may follow.</summary>
         public void Save()
         {
             var text = new StringBuilder("{\"version\": 1, \"images\": [\n");
@@ -146,7 +146,7 @@ namespace UnityDepthPerception
                 if (!labels.ContainsKey(item.Value))
                 {
                     throw new ArgumentException(
-                        frame.Name + ": the id image shows the value " + item.Value + ", but no label has the id "
+                        frame.Name + ": the instance image shows the value " + item.Value + ", but no label has the id "
                         + (item.Value - 1));
                 }
             }

@@ -1,12 +1,12 @@
 namespace UnityDepthPerception
 {
-    /// <summary>A row of the table of labelled objects: what a value of the id image stands for.</summary>
+    /// <summary>A row of the table of labelled objects: what a value of the instance image stands for.</summary>
     public readonly struct LabelEntry
     {
         /// <summary>Parent of an object that stands on no labelled object.</summary>
         public const int NoParent = -1;
 
-        /// <summary>The object's id; its value in the id image is id + 1.</summary>
+        /// <summary>The object's id; its value in the instance image is id + 1.</summary>
         public readonly int Id;
 
         /// <summary>Its category, such as red_cube.</summary>

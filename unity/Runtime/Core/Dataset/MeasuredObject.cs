@@ -1,12 +1,12 @@
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// What the pixels of one object say in exact depth. Lengths in metres of planar depth, NaN where no pixel has a
-    /// finite one; the box is in pixels, max exclusive.
+    /// Measurements of one object from exact depth. Lengths are planar depth [m], NaN where no pixel has a finite one;
+    /// the box is in pixels, max exclusive.
     /// </summary>
     public struct MeasuredObject
     {
-        /// <summary>The object's value in the id image.</summary>
+        /// <summary>The object's value in the instance image.</summary>
         public int Value;
 
         /// <summary>Pixels.</summary>

@@ -3,21 +3,21 @@ using System.Collections.Generic;
 
 namespace UnityDepthPerception
 {
-    /// <summary>Measures every object of an id image in exact planar depth.</summary>
+    /// <summary>Measures every object of an instance image in exact planar depth.</summary>
     public static class ObjectMeasurement
     {
         /// <summary>
-        /// Share of the picture (20 x 20 px of 1024 x 1024) below which an object is too small to be annotated.
+        /// Share of the image (20 x 20 px of 1024 x 1024) below which an object is too small to be annotated.
         /// </summary>
         public const double LeastVisibleRatio = 0.0004;
 
         const int WindowRadius = 2;
 
         /// <summary>Measures the objects, in the order of their values.</summary>
-        /// <param name="ids">Id image, upper row first; 0 = no object.</param>
+        /// <param name="ids">Instance image, upper row first; 0 = no object.</param>
         /// <param name="depth">Planar depth [m], same order; +Inf where there is none.</param>
         /// <param name="camera">Intrinsics.</param>
-        /// <param name="leastRatio">Smaller objects are left out; share of the picture.</param>
+        /// <param name="leastRatio">Smaller objects are left out; share of the image.</param>
         public static List<MeasuredObject> Measure(
             ushort[] ids, float[] depth, PinholeIntrinsics camera, double leastRatio = LeastVisibleRatio)
         {

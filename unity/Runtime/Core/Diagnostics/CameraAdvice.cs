@@ -4,7 +4,7 @@ using System.Globalization;
 
 namespace UnityDepthPerception
 {
-    /// <summary>What is wrong with a camera that is to be measured with, in sentences.</summary>
+    /// <summary>Checks whether a camera is fit for measurement, in sentences.</summary>
     public static class CameraAdvice
     {
         const double AspectTolerance = 1e-3;
@@ -17,7 +17,7 @@ namespace UnityDepthPerception
             if (!string.IsNullOrEmpty(facts.WarpingEffects))
             {
                 Add(findings, Severity.Problem,
-                    "Post effects bend the picture (" + facts.WarpingEffects
+                    "Post effects bend the image (" + facts.WarpingEffects
                     + "), so that no pinhole intrinsics hold: switch them off for this camera.");
             }
 
@@ -55,7 +55,7 @@ namespace UnityDepthPerception
             if (stretches && Math.Abs(aspect - expected) > AspectTolerance * expected)
             {
                 Add(findings, Severity.Note,
-                    "Gate Fit is None and the sensor has other proportions than the picture, so pixels are not square "
+                    "Gate Fit is None and the sensor has other proportions than the image, so pixels are not square "
                     + "(fx is not fy); choose Horizontal or Vertical unless that is meant.");
             }
             else if (Math.Abs(aspect - expected) > AspectTolerance * expected)
@@ -63,7 +63,7 @@ namespace UnityDepthPerception
                 Add(findings, Severity.Problem,
                     string.Format(
                         CultureInfo.InvariantCulture,
-                        "Camera.aspect is {0:0.####}, but the picture is {1} x {2} px ({3:0.####}), so it is "
+                        "Camera.aspect is {0:0.####}, but the image is {1} x {2} px ({3:0.####}), so it is "
                         + "stretched: call Camera.ResetAspect(), or untick Keep Aspect.",
                         aspect,
                         facts.Width,
@@ -77,7 +77,7 @@ namespace UnityDepthPerception
             if (!facts.HasAsyncReadback)
             {
                 Add(findings, Severity.Problem,
-                    "This graphics API cannot read pictures back without stopping the game "
+                    "This graphics API cannot read images back without stopping the game "
                     + "(SystemInfo.supportsAsyncGPUReadback is false, as with OpenGL ES and -nographics): use "
                     + "Direct3D, Vulkan, Metal or OpenGL Core.");
             }

@@ -1,6 +1,6 @@
 namespace UnityDepthPerception
 {
-    /// <summary>What is looked at before a camera is used; filled in by the engine's side.</summary>
+    /// <summary>Properties of a camera, its target and the machine, which CameraAdvice checks.</summary>
     public struct CameraFacts
     {
         /// <summary>Width of the render target [px].</summary>
@@ -40,7 +40,7 @@ namespace UnityDepthPerception
         public bool RunsInBackground;
 
         /// <summary>
-        /// Names of active post effects that bend the picture, such as lens distortion; null without.
+        /// Names of active post effects that bend the image, such as lens distortion; null without.
         /// </summary>
         public string WarpingEffects;
 

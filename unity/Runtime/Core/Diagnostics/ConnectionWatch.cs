@@ -1,8 +1,8 @@
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Tells from what the connector shows whether ROS is there. The connector itself waits without a word for an
-    /// address that nobody answers at.
+    /// Watches the state of the connector and reports an endpoint that does not answer. The connector itself retries
+    /// silently.
     /// </summary>
     public sealed class ConnectionWatch
     {

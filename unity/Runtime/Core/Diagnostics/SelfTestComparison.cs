@@ -15,9 +15,9 @@ namespace UnityDepthPerception
         const double DepthTolerance = 2e-3;
 
         /// <summary>Adds a finding for each marker and target, and one if all is well.</summary>
-        /// <param name="rgb">Picture, upper row first by the configured row order.</param>
+        /// <param name="rgb">Image, upper row first by the configured row order.</param>
         /// <param name="depth">Planar depth [m], same order.</param>
-        /// <param name="ids">Id image, same order.</param>
+        /// <param name="ids">Instance image, same order.</param>
         /// <param name="camera">Intrinsics that the markers were placed by.</param>
         /// <param name="markers">The markers.</param>
         /// <param name="findings">Takes the findings.</param>
@@ -34,7 +34,7 @@ namespace UnityDepthPerception
             {
                 int width = camera.Width;
                 MarkerCentroid color = MarkerCentroid.OfColor(rgb, width, marker.Channel);
-                ComparePlace("The picture", "Color Rows", color, ColorTolerance, camera, marker, findings);
+                ComparePlace("The image", "Color Rows", color, ColorTolerance, camera, marker, findings);
                 MarkerCentroid id = MarkerCentroid.OfId(ids, width, marker.Value);
                 ComparePlace("Depth and ids", "Depth Rows", id, IdTolerance, camera, marker, findings);
                 CompareDepth(depth, ids, camera, marker, findings);
@@ -84,7 +84,7 @@ namespace UnityDepthPerception
                 Add(findings, string.Format(
                     CultureInfo.InvariantCulture,
                     "{0}: marker {1} was expected at pixel {2}, {3}, but is at {4:0.00}, {5:0.00}: the intrinsics are "
-                    + "not those that the picture was rendered with (aspect, jitter, lens effects, render scale?).",
+                    + "not those that the image was rendered with (aspect, jitter, lens effects, render scale?).",
                     target, marker.Value, marker.U, marker.V, found.U, found.V));
             }
         }

@@ -5,7 +5,7 @@ namespace UnityDepthPerception
     /// <summary>A coloured, labelled square that faces the camera at known pixels and a known depth.</summary>
     public readonly struct SelfTestMarker
     {
-        /// <summary>Its value in the id image.</summary>
+        /// <summary>Its value in the instance image.</summary>
         public readonly int Value;
 
         /// <summary>The channel of its colour: 0 red, 1 green, 2 blue.</summary>
@@ -46,8 +46,8 @@ namespace UnityDepthPerception
         /// <param name="camera">Intrinsics.</param>
         /// <param name="near">Near clip plane [m].</param>
         /// <param name="far">Far clip plane [m].</param>
-        /// <param name="firstValue">Value of the red one in the id image.</param>
-        /// <param name="secondValue">Value of the green one in the id image.</param>
+        /// <param name="firstValue">Value of the red one in the instance image.</param>
+        /// <param name="secondValue">Value of the green one in the instance image.</param>
         public static SelfTestMarker[] For(
             PinholeIntrinsics camera, double near, double far, int firstValue, int secondValue)
         {

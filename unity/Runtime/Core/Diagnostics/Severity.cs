@@ -9,7 +9,7 @@ namespace UnityDepthPerception
         /// <summary>Allowed, but seldom meant.</summary>
         Note = 1,
 
-        /// <summary>Wrong: pictures, depth or intrinsics do not belong together until it is mended.</summary>
+        /// <summary>Wrong: images, depth or intrinsics do not belong together until it is mended.</summary>
         Problem = 2
     }
 }

@@ -21,7 +21,7 @@ namespace UnityDepthPerception
             if (values.Length != width * height)
             {
                 throw new ArgumentException(
-                    "expected " + width * height + " values for this picture, got " + values.Length);
+                    "expected " + width * height + " values for this image, got " + values.Length);
             }
 
             string text = string.Format(

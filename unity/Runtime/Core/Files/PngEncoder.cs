@@ -6,7 +6,7 @@ using System.Text;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Encodes PNG files: 8-bit RGB pictures and 16-bit grey instance images. https://www.w3.org/TR/png/
+    /// Encodes PNG files: 8-bit RGB images and 16-bit grey instance images. https://www.w3.org/TR/png/
     /// The engine's own encoder is not used because what it makes of 16-bit grey depends on its version.
     /// </summary>
     public static class PngEncoder
@@ -15,7 +15,7 @@ namespace UnityDepthPerception
         static readonly byte[] Signature = { 0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a };
         static readonly uint[] CrcTable = MakeCrcTable();
 
-        /// <summary>A PNG of an RGB picture.</summary>
+        /// <summary>A PNG of an RGB image.</summary>
         /// <param name="rgb">Three bytes for each pixel, upper row first.</param>
         /// <param name="width">Width [px].</param>
         /// <param name="height">Height [px].</param>
@@ -157,7 +157,7 @@ namespace UnityDepthPerception
         {
             if (length != expected)
             {
-                throw new ArgumentException("expected " + expected + " values for this picture, got " + length);
+                throw new ArgumentException("expected " + expected + " values for this image, got " + length);
             }
         }
     }

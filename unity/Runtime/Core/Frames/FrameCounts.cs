@@ -1,17 +1,15 @@
 namespace UnityDepthPerception
 {
-    /// <summary>
-    /// What became of the frames that were asked for: Requested = Sent + Dropped + Failed + InFlight.
-    /// </summary>
+    /// <summary>Frames by outcome: Requested = Sent + Dropped + Failed + InFlight.</summary>
     public readonly struct FrameCounts
     {
-        /// <summary>Frames asked for.</summary>
+        /// <summary>Requested frames.</summary>
         public readonly long Requested;
 
-        /// <summary>Frames handed on whole.</summary>
+        /// <summary>Frames that were delivered.</summary>
         public readonly long Sent;
 
-        /// <summary>Frames given up because earlier ones were not through yet.</summary>
+        /// <summary>Frames that were discarded because earlier ones were still in flight.</summary>
         public readonly long Dropped;
 
         /// <summary>Frames whose read-back failed, or that were in flight when the capture ended.</summary>
@@ -26,10 +24,10 @@ namespace UnityDepthPerception
             Failed = failed;
         }
 
-        /// <summary>Frames that are still on their way.</summary>
+        /// <summary>Frames in flight.</summary>
         public long InFlight => Requested - Sent - Dropped - Failed;
 
-        /// <summary>These and others together.</summary>
+        /// <summary>Sum of two counts.</summary>
         public FrameCounts Plus(FrameCounts other)
         {
             return new FrameCounts(

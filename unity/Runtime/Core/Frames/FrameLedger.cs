@@ -19,7 +19,7 @@ namespace UnityDepthPerception
 
         /// <summary>Makes a ledger with its buffers.</summary>
         /// <param name="capacity">How many frames may be on their way at once.</param>
-        /// <param name="colorBytes">Bytes of a picture as it is read back; 0 without.</param>
+        /// <param name="colorBytes">Bytes of an image as it is read back; 0 without.</param>
         /// <param name="depthAndIdValues">Numbers of depth and ids as they are read back; 0 without.</param>
         public FrameLedger(int capacity, int colorBytes, int depthAndIdValues)
         {
@@ -36,7 +36,7 @@ namespace UnityDepthPerception
             }
         }
 
-        /// <summary>What became of the frames so far.</summary>
+        /// <summary>Frames by outcome so far.</summary>
         public FrameCounts Counts => new FrameCounts(_requested, _sent, _dropped, _failed);
 
         /// <summary>Whether a frame would be dropped if it were asked for now.</summary>

@@ -2,14 +2,14 @@ using System;
 
 namespace UnityDepthPerception
 {
-    /// <summary>What is read back from the GPU for one frame.</summary>
+    /// <summary>Parts of a frame that are read back from the GPU.</summary>
     [Flags]
     public enum FrameParts
     {
         /// <summary>Nothing.</summary>
         None = 0,
 
-        /// <summary>The picture.</summary>
+        /// <summary>The image.</summary>
         Color = 1,
 
         /// <summary>Planar depth and object id of each pixel.</summary>

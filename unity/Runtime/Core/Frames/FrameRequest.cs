@@ -1,8 +1,8 @@
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// One frame on its way from the GPU: what was known when it was rendered, and the pixels as they arrive. The
-    /// object and its buffers are used again for later frames: copy what you keep.
+    /// A frame between rendering and publishing: stamp, pose and intrinsics of the render, and the pixels as they
+    /// arrive. The object and its buffers are reused for later frames: copy what you keep.
     /// </summary>
     public sealed class FrameRequest
     {
@@ -19,16 +19,16 @@ namespace UnityDepthPerception
         /// <summary>Counts up with every frame that was asked for; never used twice.</summary>
         public long Number { get; internal set; }
 
-        /// <summary>When the picture was rendered.</summary>
+        /// <summary>When the image was rendered.</summary>
         public FrameStamp Stamp { get; internal set; }
 
-        /// <summary>Pose of the camera's optical frame when the picture was rendered.</summary>
+        /// <summary>Pose of the camera's optical frame when the image was rendered.</summary>
         public RigidPose Pose { get; internal set; }
 
-        /// <summary>Intrinsics that the picture was rendered with.</summary>
+        /// <summary>Intrinsics that the image was rendered with.</summary>
         public PinholeIntrinsics Intrinsics { get; internal set; }
 
-        /// <summary>The picture as it was read back: RGBA, four bytes for each pixel.</summary>
+        /// <summary>The image as it was read back: RGBA, four bytes for each pixel.</summary>
         public byte[] Color { get; }
 
         /// <summary>

@@ -69,7 +69,7 @@ namespace UnityDepthPerception
             }
         }
 
-        /// <summary>Turns a picture upside down in place.</summary>
+        /// <summary>Turns an image upside down in place.</summary>
         /// <param name="pixels">Its rows.</param>
         /// <param name="rowBytes">Bytes of a row.</param>
         public static void Flip(byte[] pixels, int rowBytes)

@@ -1,6 +1,6 @@
 namespace UnityDepthPerception
 {
-    /// <summary>Which row of a picture comes first in what the GPU gives back.</summary>
+    /// <summary>Which row of an image comes first in what the GPU gives back.</summary>
     public enum RowOrder
     {
         /// <summary>

@@ -6,7 +6,7 @@ Shader "Hidden/UnityDepthPerception/DepthAndId"
     {
         Pass
         {
-            // Winding is inverted where the engine flips the picture; with Cull Off it does not matter.
+            // Winding is inverted where the engine flips the image; with Cull Off it does not matter.
             Cull Off
             ZTest LEqual
             ZWrite On
