@@ -94,7 +94,7 @@ def test_what_cannot_work_says_why(mono: Mono, component_probe: Path) -> None:
 
 def test_stale_aspect_is_reset_unless_it_is_kept(mono: Mono, component_probe: Path) -> None:
     answer = lines(mono, component_probe, "aspect")
-    assert answer[:3] == ["reset 1", f"kept {round(8 / 6 / 2, 4)}", "target True"]
+    assert answer[:3] == ["reset 1", f"kept {round(8 / 6 / 2, 4)}", "target True True"]
 
 
 def test_true_objects_are_measured_in_true_depth(mono: Mono, component_probe: Path) -> None:

@@ -8,16 +8,20 @@ using UnityEngine;
 namespace UnityDepthPerception.EditorTools
 {
     /// <summary>
-    /// Window > Unity Depth Perception: sets up a camera in one click, tests it, and shows how it stands.
+    /// Window > Unity Depth Perception: sets up a camera in one click, tests it, and shows connection and counts.
     /// </summary>
     public sealed class UnityDepthPerceptionWindow : EditorWindow
     {
+        const double SecondsPerCheck = 1;
         const string ConnectorUrl =
             "https://github.com/Unity-Technologies/ROS-TCP-Connector.git?path=/com.unity.robotics.ros-tcp-connector";
 
-        readonly List<Finding> _findings = new List<Finding>();
+        readonly List<Finding> _projectFindings = new List<Finding>();
+        readonly List<Finding> _cameraFindings = new List<Finding>();
         Camera _camera;
+        PinholeIntrinsics _intrinsics;
         Vector2 _scroll;
+        double _nextCheck;
 
         [MenuItem("Window/Unity Depth Perception")]
         static void Open()
@@ -32,6 +36,13 @@ namespace UnityDepthPerception.EditorTools
 
         void OnInspectorUpdate()
         {
+            // Not while drawing: a check looks at the camera with a target of its own.
+            if (EditorApplication.timeSinceStartup >= _nextCheck)
+            {
+                _nextCheck = EditorApplication.timeSinceStartup + SecondsPerCheck;
+                Check();
+            }
+
             Repaint();
         }
 
@@ -40,7 +51,13 @@ namespace UnityDepthPerception.EditorTools
             _scroll = EditorGUILayout.BeginScrollView(_scroll);
             DrawProject();
             EditorGUILayout.Space();
-            _camera = (Camera)EditorGUILayout.ObjectField("Camera", _camera, typeof(Camera), true);
+            var chosen = (Camera)EditorGUILayout.ObjectField("Camera", _camera, typeof(Camera), true);
+            if (chosen != _camera)
+            {
+                _camera = chosen;
+                _nextCheck = 0;
+            }
+
             if (_camera != null)
             {
                 DrawCamera();
@@ -49,11 +66,30 @@ namespace UnityDepthPerception.EditorTools
             EditorGUILayout.EndScrollView();
         }
 
+        void Check()
+        {
+            _projectFindings.Clear();
+            _cameraFindings.Clear();
+            ProjectChecks.Examine(_projectFindings);
+            if (_camera == null)
+            {
+                return;
+            }
+
+            CaptureSettings image = ImageOf(_camera);
+            CameraFacts facts = CameraReader.FactsOf(_camera, image, false);
+            facts.WarpingEffects = WarpingEffects.Active();
+            facts.RunsInBackground = true; // said of the project
+            CameraAdvice.Examine(facts, _cameraFindings);
+            if (!_camera.orthographic)
+            {
+                _intrinsics = CameraReader.IntrinsicsOf(_camera, image);
+            }
+        }
+
         void DrawProject()
         {
-            _findings.Clear();
-            ProjectChecks.Examine(_findings);
-            Draw(_findings);
+            Draw(_projectFindings);
             if (!ProjectChecks.HasConnector() && GUILayout.Button("Install ROS-TCP-Connector"))
             {
                 Client.Add(ConnectorUrl);
@@ -72,88 +108,94 @@ namespace UnityDepthPerception.EditorTools
 
         void DrawCamera()
         {
-            CaptureSettings image = CaptureSettings.OfSize(1024, 1024);
 #if UNITY_DEPTH_PERCEPTION_ROS
             var publisher = _camera.GetComponent<Ros.RosCameraPublisher>();
-            if (publisher == null)
+            if (publisher != null)
             {
-                if (!EditorApplication.isPlaying && GUILayout.Button("Set up this camera"))
-                {
-                    SetUp(_camera);
-                }
-            }
-            else
-            {
-                image = publisher.Image;
                 RosCameraStatus.Draw(publisher);
             }
-#endif
-            DrawIntrinsics(image);
-            DrawTest(image);
-        }
-
-        void DrawIntrinsics(CaptureSettings image)
-        {
-            _findings.Clear();
-            CameraFacts facts = CameraReader.FactsOf(_camera, image, false);
-            facts.WarpingEffects = WarpingEffects.Active();
-            facts.RunsInBackground = true; // said above, of the project
-            CameraAdvice.Examine(facts, _findings);
-            Draw(_findings);
-            if (_camera.orthographic)
+            else if (!EditorApplication.isPlaying && GUILayout.Button("Set up this camera"))
             {
-                return;
+                SetUp(_camera);
+            }
+#endif
+            Draw(_cameraFindings);
+            if (!_camera.orthographic && _intrinsics.Width > 0)
+            {
+                DrawIntrinsics();
             }
 
-            PinholeIntrinsics k = CameraReader.IntrinsicsOf(_camera, image);
-            EditorGUILayout.LabelField(
-                "Intrinsics",
-                string.Format(
-                    CultureInfo.InvariantCulture,
-                    "{0} x {1}, fx {2:0.00}, fy {3:0.00}, cx {4:0.00}, cy {5:0.00}",
-                    k.Width, k.Height, k.Fx, k.Fy, k.Cx, k.Cy));
+            DrawTest();
+            BatchDatasetCapture dataset = _camera.GetComponent<BatchDatasetCapture>();
+            if (dataset != null && EditorApplication.isPlaying)
+            {
+                float done = (float)dataset.Written / Mathf.Max(1, dataset.ImageCount);
+                string text = dataset.Written + " of " + dataset.ImageCount + " images";
+                EditorGUI.ProgressBar(EditorGUILayout.GetControlRect(), done, text);
+            }
+        }
+
+        void DrawIntrinsics()
+        {
+            string text = string.Format(
+                CultureInfo.InvariantCulture,
+                "{0} x {1}, fx {2:0.00}, fy {3:0.00}, cx {4:0.00}, cy {5:0.00}",
+                _intrinsics.Width,
+                _intrinsics.Height,
+                _intrinsics.Fx,
+                _intrinsics.Fy,
+                _intrinsics.Cx,
+                _intrinsics.Cy);
+            EditorGUILayout.LabelField("Intrinsics", text);
             if (GUILayout.Button("Export camera_intrinsics.json"))
             {
                 string path = EditorUtility.SaveFilePanel("Camera intrinsics", "", "camera_intrinsics", "json");
                 if (!string.IsNullOrEmpty(path))
                 {
-                    AtomicFile.WriteText(path, CameraIntrinsicsData.Of(k).ToJson() + "\n");
+                    AtomicFile.WriteText(path, CameraIntrinsicsData.Of(_intrinsics).ToJson() + "\n");
                 }
             }
         }
 
-        void DrawTest(CaptureSettings image)
+        void DrawTest()
         {
+            CameraTestRunner runner = _camera.GetComponent<CameraTestRunner>();
             bool isPlaying = EditorApplication.isPlaying;
             using (new EditorGUI.DisabledScope(!isPlaying))
             {
                 if (GUILayout.Button(isPlaying ? "Test this camera" : "Test this camera (in play mode)"))
                 {
-                    CameraTestRunner added = _camera.GetComponent<CameraTestRunner>();
-                    if (added == null)
-                    {
-                        added = _camera.gameObject.AddComponent<CameraTestRunner>();
-                        added.TestOnStart = false;
-                    }
-
-                    added.Image = image;
-                    added.TestThisCamera();
+                    runner = runner != null ? runner : _camera.gameObject.AddComponent<CameraTestRunner>();
+                    runner.TestOnStart = false;
+                    runner.Image = ImageOf(_camera);
+                    runner.TestThisCamera();
                 }
             }
 
-            CameraTestRunner runner = _camera.GetComponent<CameraTestRunner>();
             if (runner != null)
             {
                 Draw(runner.Findings);
             }
         }
 
+        static CaptureSettings ImageOf(Camera camera)
+        {
+#if UNITY_DEPTH_PERCEPTION_ROS
+            var publisher = camera.GetComponent<Ros.RosCameraPublisher>();
+            if (publisher != null)
+            {
+                return publisher.Image;
+            }
+#endif
+            return CaptureSettings.OfSize(1024, 1024);
+        }
+
 #if UNITY_DEPTH_PERCEPTION_ROS
         static void SetUp(Camera camera)
         {
-            Undo.AddComponent<Ros.RosCameraPublisher>(camera.gameObject);
-            var overlay = Undo.AddComponent<Ros.ObjectDistanceOverlay>(camera.gameObject);
-            overlay.CameraPublisher = camera.GetComponent<Ros.RosCameraPublisher>();
+            var publisher = Undo.AddComponent<Ros.RosCameraPublisher>(camera.gameObject);
+            Undo.AddComponent<Ros.ObjectDistanceOverlay>(camera.gameObject).CameraPublisher = publisher;
+            Undo.AddComponent<CameraTestRunner>(camera.gameObject).Image = publisher.Image;
             EditorSceneManager.MarkSceneDirty(camera.gameObject.scene);
         }
 #endif

@@ -152,8 +152,7 @@ static class PublisherScenarios
         rig.View.aspect = 2;
         Run(5, inbox);
         SayPixels("kept", inbox);
-        rig.View.targetTexture = null;
-        Say.Values("target", rig.View.targetTexture == null);
+        Say.Values("target", rig.View.targetTexture == null, rig.Publisher.ColorTexture != null);
     }
 
     public static void Truth()

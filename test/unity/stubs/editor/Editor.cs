@@ -49,6 +49,8 @@ namespace UnityEditor
         {
         }
 
+        public static Rect GetControlRect() => default(Rect);
+
         public static void Space()
         {
         }
@@ -70,6 +72,10 @@ namespace UnityEditor
 
     public static class EditorGUI
     {
+        public static void ProgressBar(Rect position, float value, string text)
+        {
+        }
+
         public sealed class DisabledScope : IDisposable
         {
             public DisabledScope(bool disabled)
@@ -85,6 +91,8 @@ namespace UnityEditor
     public static class EditorApplication
     {
         public static bool isPlaying => false;
+
+        public static double timeSinceStartup => 0;
     }
 
     public static class EditorUtility

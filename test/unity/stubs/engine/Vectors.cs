@@ -199,6 +199,8 @@ namespace UnityEngine
 
     public static class Mathf
     {
+        public static int Max(int a, int b) => Math.Max(a, b);
+
         public static float Abs(float value) => Math.Abs(value);
 
         public static float Repeat(float value, float length) => value - (float)Math.Floor(value / length) * length;

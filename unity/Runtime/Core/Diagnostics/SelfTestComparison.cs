@@ -61,7 +61,8 @@ namespace UnityDepthPerception
                 Add(
                     findings,
                     target + ": marker " + marker.Value + " was drawn, but none of its pixels came back. Does "
-                    + "something else cover the camera, or is its Culling Mask changed while it renders?");
+                    + "something else cover the camera, is its Culling Mask changed while it renders, or does exposure "
+                    + "(HDRP) or a post effect take the colours away?");
                 return;
             }
 
