@@ -22,6 +22,10 @@ def test_what_belongs_to_a_frame_stays_together(mono: Mono, core_probe: Path, se
     assert min(sent, dropped, failed) > 100  # each of them was tried
 
 
+def test_failed_frames_free_their_places_at_once(mono: Mono, core_probe: Path) -> None:
+    assert lines(mono, core_probe, "only-failures", "", "50") == [[50, 0, 0, 50, 0]]
+
+
 def test_frames_allocate_nothing(mono: Mono, core_probe: Path) -> None:
     ((collections, sent),) = lines(mono, core_probe, "allocation", "", "500000")
     assert sent > 400_000

@@ -97,6 +97,17 @@ def test_stale_aspect_is_reset_unless_it_is_kept(mono: Mono, component_probe: Pa
     assert answer[:3] == ["reset 1", f"kept {round(8 / 6 / 2, 4)}", "target True True"]
 
 
+def test_render_that_throws_is_a_failed_frame(mono: Mono, component_probe: Path) -> None:
+    answer = lines(mono, component_probe, "broken-render")
+    requested, sent, dropped, failed, in_flight = counts(answer)
+    assert (dropped, in_flight) == (0, 0)
+    assert requested == sent + failed
+    assert failed >= 5
+    assert sent >= 4
+    assert "history True True" in answer
+    assert not any(line.startswith("error") for line in answer)
+
+
 def test_true_objects_are_measured_in_true_depth(mono: Mono, component_probe: Path) -> None:
     assert lines(mono, component_probe, "truth")[0] == "object 0 -1 grey_square True truth True True"
 

@@ -40,6 +40,7 @@ namespace UnityDepthPerception
                     "expected a graphics API that reads back asynchronously, got " + SystemInfo.graphicsDeviceType);
             }
 
+            HdrpHistory.Keep(camera);
             Settings = settings;
             _camera = camera;
             _sink = sink;

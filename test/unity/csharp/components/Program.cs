@@ -64,6 +64,9 @@ static class Program
             case "aspect":
                 PublisherScenarios.Aspect();
                 break;
+            case "broken-render":
+                PublisherScenarios.BrokenRender();
+                break;
             case "truth":
                 PublisherScenarios.Truth();
                 break;

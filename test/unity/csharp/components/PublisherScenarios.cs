@@ -155,6 +155,24 @@ static class PublisherScenarios
         Say.Values("target", rig.View.targetTexture == null, rig.Publisher.ColorTexture != null);
     }
 
+    /// <summary>A render that throws is a failed frame, and the next ones come.</summary>
+    public static void BrokenRender()
+    {
+        Rig rig = Rig.Make(Prefix, TrueTopics.None);
+        HDAdditionalCameraData data = rig.gameObject.AddComponent<HDAdditionalCameraData>();
+        var inbox = new Inbox();
+        Action<Camera> render = Camera.OnRender;
+        Run(3, inbox);
+        Camera.OnRender = camera => throw new InvalidOperationException("a script of the user's");
+        Run(5, inbox);
+        Camera.OnRender = render;
+        Run(5, inbox);
+        rig.Publisher.enabled = false;
+        SayCounts(rig.Publisher.Counts);
+        Say.Values("history", data.hasPersistentHistory, rig.View.targetTexture == null);
+        Debug.Lines.RemoveAll(line => line.Contains("a script of the user's"));
+    }
+
     public static void Truth()
     {
         Rig rig = Rig.Make(Prefix, TrueTopics.Objects);

@@ -81,6 +81,26 @@ static class LedgerCommands
         Lines.Write(GC.CollectionCount(0) - before, ledger.Counts.Sent);
     }
 
+    /// <summary>Nothing but failures, and nobody who looks for a frame: places become free all the same.</summary>
+    public static void OnlyFailures(int frames)
+    {
+        var ledger = new FrameLedger(3, 4, 2);
+        var pending = new List<Pending>();
+        for (int k = 0; k < frames; k++)
+        {
+            Begin(ledger, pending);
+            foreach (Pending answer in pending)
+            {
+                ledger.Settle(ledger.Find(answer.Place, answer.Number), answer.Part, true);
+            }
+
+            pending.Clear();
+        }
+
+        FrameCounts counts = ledger.Counts;
+        Lines.Write(counts.Requested, counts.Sent, counts.Dropped, counts.Failed, counts.InFlight);
+    }
+
     static void Begin(FrameLedger ledger, List<Pending> pending)
     {
         long next = ledger.Counts.Requested + 1;

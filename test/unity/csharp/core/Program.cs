@@ -39,6 +39,9 @@ static class Program
             case "ledger":
                 LedgerCommands.Run(int.Parse(arguments[2]), int.Parse(arguments[3]));
                 return 0;
+            case "only-failures":
+                LedgerCommands.OnlyFailures(int.Parse(arguments[2]));
+                return 0;
             case "allocation":
                 LedgerCommands.Allocation(int.Parse(arguments[2]));
                 return 0;

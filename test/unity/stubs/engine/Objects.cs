@@ -67,6 +67,11 @@ namespace UnityEngine
 
         public T GetComponent<T>() => gameObject.GetComponent<T>();
 
+        public Component GetComponent(string type)
+        {
+            return gameObject.Components.FirstOrDefault(component => component.GetType().Name == type);
+        }
+
         public void GetComponentsInChildren<T>(bool includeInactive, List<T> results)
         {
             gameObject.GetComponentsInChildren(includeInactive, results);

@@ -98,20 +98,14 @@ namespace UnityDepthPerception
         {
             request.Settled |= part;
             request.HasFailed |= hasFailed;
+            RemoveFailed();
         }
 
         /// <summary>
-        /// Takes out the oldest frame if it is whole. Failed ones before it are counted and left out. The frame stays
-        /// untouched until <see cref="Finish"/>.
+        /// Gives the oldest frame if it is whole. It stays untouched until <see cref="Finish"/>.
         /// </summary>
         public bool TryPeek(out FrameRequest request)
         {
-            while (_inFlight > 0 && _ring[_oldest].IsSettled && _ring[_oldest].HasFailed)
-            {
-                _failed++;
-                RemoveOldest();
-            }
-
             request = _inFlight > 0 && _ring[_oldest].IsSettled ? _ring[_oldest] : null;
             return request != null;
         }
@@ -134,6 +128,7 @@ namespace UnityDepthPerception
             }
 
             RemoveOldest();
+            RemoveFailed();
         }
 
         /// <summary>
@@ -144,6 +139,15 @@ namespace UnityDepthPerception
             _failed += _inFlight;
             _oldest = (_oldest + _inFlight) % _ring.Length;
             _inFlight = 0;
+        }
+
+        void RemoveFailed()
+        {
+            while (_inFlight > 0 && _ring[_oldest].IsSettled && _ring[_oldest].HasFailed)
+            {
+                _failed++;
+                RemoveOldest();
+            }
         }
 
         void RemoveOldest()
