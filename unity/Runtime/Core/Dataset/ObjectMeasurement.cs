@@ -34,9 +34,10 @@ namespace UnityDepthPerception
             var found = new List<MeasuredObject>();
             for (int value = 1; value < starts.Length - 1; value++)
             {
-                if (starts[value + 1] - starts[value] >= leastPixels)
+                var own = new ArraySegment<int>(pixels, starts[value], starts[value + 1] - starts[value]);
+                if (own.Count >= leastPixels)
                 {
-                    found.Add(MeasureOne(value, pixels, starts[value], starts[value + 1], depth, camera));
+                    found.Add(MeasureOne(value, own, ids, depth, camera));
                 }
             }
 
@@ -78,94 +79,84 @@ namespace UnityDepthPerception
         }
 
         static MeasuredObject MeasureOne(
-            int value, int[] pixels, int start, int end, float[] depth, PinholeIntrinsics camera)
+            int value, ArraySegment<int> pixels, ushort[] ids, float[] depth, PinholeIntrinsics camera)
         {
-            int count = end - start;
-            var columns = new double[count];
-            var rows = new double[count];
-            var known = new List<double>(count);
-            for (int k = 0; k < count; k++)
+            var columns = new CoordinateHistogram(camera.Width);
+            var rows = new CoordinateHistogram(camera.Height);
+            var known = new float[pixels.Count];
+            int count = 0;
+            double sum = 0;
+            for (int k = pixels.Offset; k < pixels.Offset + pixels.Count; k++)
             {
-                int pixel = pixels[start + k];
-                columns[k] = pixel % camera.Width;
-                rows[k] = pixel / camera.Width;
-                AddFinite(known, depth[pixel]);
+                int pixel = pixels.Array[k];
+                columns.Add(pixel % camera.Width);
+                rows.Add(pixel / camera.Width);
+                if (IsFinite(depth[pixel]))
+                {
+                    known[count++] = depth[pixel];
+                    sum += depth[pixel];
+                }
             }
 
+            int middle = NearestPixel(pixels, columns.Mean, rows.Mean, camera.Width);
             var item = new MeasuredObject
             {
                 Value = value,
-                PixelCount = count,
-                ValidRatio = (double)known.Count / count,
-                Center = MedianAtCenter(columns, rows, depth, camera.Width),
-                Mean = known.Count > 0 ? MeanOf(known) : double.NaN
+                PixelCount = pixels.Count,
+                ValidRatio = (double)count / pixels.Count,
+                XMin = columns.First,
+                YMin = rows.First,
+                XMax = columns.Last + 1,
+                YMax = rows.Last + 1,
+                Center = MedianAround(middle, value, ids, depth, camera),
+                Mean = count > 0 ? sum / count : double.NaN,
+                Median = Medians.Lower(known, count),
+                Min = Medians.Extreme(known, count, -1),
+                Max = Medians.Extreme(known, count, 1)
             };
-            Array.Sort(columns);
-            Array.Sort(rows);
-            known.Sort();
-            item.XMin = (int)columns[0];
-            item.YMin = (int)rows[0];
-            item.XMax = (int)columns[count - 1] + 1;
-            item.YMax = (int)rows[count - 1] + 1;
-            item.Median = LowerMedian(known);
-            item.Min = known.Count > 0 ? known[0] : double.NaN;
-            item.Max = known.Count > 0 ? known[known.Count - 1] : double.NaN;
-            item.Position = camera.Unproject(LowerMedian(columns), LowerMedian(rows), item.Median);
+            item.Position = camera.Unproject(columns.LowerMedian, rows.LowerMedian, item.Median);
             return item;
         }
 
-        static double MedianAtCenter(double[] columns, double[] rows, float[] depth, int width)
+        static int NearestPixel(ArraySegment<int> pixels, double column, double row, int width)
         {
-            double meanColumn = MeanOf(columns);
-            double meanRow = MeanOf(rows);
             int nearest = 0;
             double least = double.PositiveInfinity;
-            for (int k = 0; k < columns.Length; k++)
+            for (int k = pixels.Offset; k < pixels.Offset + pixels.Count; k++)
             {
-                double dx = columns[k] - meanColumn, dy = rows[k] - meanRow;
+                int pixel = pixels.Array[k];
+                double dx = pixel % width - column, dy = pixel / width - row;
                 if (dx * dx + dy * dy < least)
                 {
                     least = dx * dx + dy * dy;
-                    nearest = k;
+                    nearest = pixel;
                 }
             }
 
-            var window = new List<double>();
-            for (int k = 0; k < columns.Length; k++)
+            return nearest;
+        }
+
+        static double MedianAround(int middle, int value, ushort[] ids, float[] depth, PinholeIntrinsics camera)
+        {
+            const int Side = 2 * WindowRadius + 1;
+            var window = new float[Side * Side];
+            int count = 0, u = middle % camera.Width, v = middle / camera.Width;
+            for (int row = Math.Max(0, v - WindowRadius); row <= Math.Min(camera.Height - 1, v + WindowRadius); row++)
             {
-                if (Math.Abs(columns[k] - columns[nearest]) <= WindowRadius
-                    && Math.Abs(rows[k] - rows[nearest]) <= WindowRadius)
+                int last = Math.Min(camera.Width - 1, u + WindowRadius);
+                for (int column = Math.Max(0, u - WindowRadius); column <= last; column++)
                 {
-                    AddFinite(window, depth[(int)rows[k] * width + (int)columns[k]]);
+                    int pixel = row * camera.Width + column;
+                    if (ids[pixel] == value && IsFinite(depth[pixel]))
+                    {
+                        window[count++] = depth[pixel];
+                    }
                 }
             }
 
-            window.Sort();
-            return LowerMedian(window);
+            return Medians.Lower(window, count);
         }
 
-        static void AddFinite(List<double> values, float value)
-        {
-            if (!float.IsNaN(value) && !float.IsInfinity(value))
-            {
-                values.Add(value);
-            }
-        }
-
-        static double MeanOf(IList<double> values)
-        {
-            double sum = 0;
-            for (int k = 0; k < values.Count; k++)
-            {
-                sum += values[k];
-            }
-
-            return sum / values.Count;
-        }
-
-        static double LowerMedian(IList<double> sorted)
-        {
-            return sorted.Count > 0 ? sorted[(sorted.Count - 1) / 2] : double.NaN;
-        }
+        static bool IsFinite(float value) => !float.IsNaN(value) && !float.IsInfinity(value);
     }
 }

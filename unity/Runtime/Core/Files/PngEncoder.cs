@@ -115,11 +115,19 @@ namespace UnityDepthPerception
 
         static uint Adler32(byte[] data)
         {
+            const int Safe = 3800; // so many bytes do not overflow before the modulo
             uint a = 1, b = 0;
-            for (int k = 0; k < data.Length; k++)
+            for (int start = 0; start < data.Length; start += Safe)
             {
-                a = (a + data[k]) % 65521;
-                b = (b + a) % 65521;
+                int end = Math.Min(data.Length, start + Safe);
+                for (int k = start; k < end; k++)
+                {
+                    a += data[k];
+                    b += a;
+                }
+
+                a %= 65521;
+                b %= 65521;
             }
 
             return (b << 16) | a;
