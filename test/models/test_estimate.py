@@ -15,6 +15,7 @@ from terminal import unity_depth
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.output_folder import MARKER
 from unity_depth_perception.dataset.annotations import Annotations
 from unity_depth_perception.dataset.files import read_depth, read_image
 from unity_depth_perception.models import registry
@@ -72,6 +73,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def results_in(folder: Path) -> list[str]:
+    """Names in a folder of results, without the marker."""
+    return sorted(path.name for path in folder.iterdir() if path.name != MARKER)
+
+
 def write_image(path: Path, width: int, height: int) -> None:
     path.parent.mkdir(exist_ok=True)
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -81,7 +87,7 @@ def write_image(path: Path, width: int, height: int) -> None:
 def test_an_image_becomes_depth_objects_pictures_and_a_cloud(folder: Path) -> None:
     result = unity_depth("estimate", "a.png", "--intrinsics", "camera.json", "--output", "out")
     assert result.returncode == 0, result.stderr
-    assert sorted(path.name for path in Path("out").iterdir()) == sorted(FILES)
+    assert results_in(Path("out")) == sorted(FILES)
     depth_m = np.load("out/a_depth.npy")
     assert depth_m.dtype == np.float32
     assert depth_m.shape == (60, 80)
@@ -155,14 +161,14 @@ def test_an_image_that_cannot_be_used_is_named_and_the_others_are_done(folder: P
     assert result.returncode == 2
     assert "4 of 5 images were left out" in result.stderr
     assert "wide.png: expected an image with the proportions of the camera's 80 x 60 px, got 90 x 60" in result.stderr
-    assert all(f"- {name}: expected an image file" in result.stderr for name in images[1:4])
-    assert sorted(path.name for path in Path("out").iterdir()) == sorted(FILES)
+    assert all(f"- {name}: expected a" in result.stderr for name in images[1:4])
+    assert results_in(Path("out")) == sorted(FILES)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "cannot read the camera intrinsics"),
+        (None, "no such file"),
         ("", "empty file"),
         ("{", "as JSON"),
         ("[]", "expected a JSON object"),
@@ -214,8 +220,28 @@ def test_nothing_is_overwritten_unless_asked_for(folder: Path, taken: str) -> No
     assert result.returncode == 2
     assert f"{file}: exists already" in result.stderr
     assert [path.read_text() for path in Path("out").iterdir()] == ["mine"]
-    assert unity_depth(*arguments, "--overwrite").returncode == 0
-    assert file.read_bytes() != b"mine"
+    result = unity_depth(*arguments, "--overwrite")
+    assert f"{file}: exists already and was not written by this package" in result.stderr
+    assert [path.read_text() for path in Path("out").iterdir()] == ["mine"]
+
+
+def test_results_are_overwritten_only_if_asked_for_and_those_of_other_images_stay(folder: Path) -> None:
+    write_image(Path("b.png"), 80, 60)
+    arguments = ("--vertical-fov", "60", "--output", "out")
+    assert unity_depth("estimate", "a.png", "b.png", *arguments).returncode == 0
+    results = json.loads(Path("out/results.json").read_text())
+    Path("out/b.ply").write_text("damaged")
+    assert "--overwrite" in unity_depth("estimate", "b.png", *arguments).stderr
+    assert unity_depth("estimate", "b.png", *arguments, "--overwrite").returncode == 0
+    assert Path("out/b.ply").read_bytes() != b"damaged"
+    assert json.loads(Path("out/results.json").read_text()) == results
+
+
+def test_results_of_version_0_1_which_have_no_marker_may_be_overwritten(folder: Path) -> None:
+    arguments = ("estimate", "a.png", "--vertical-fov", "60", "--output", "out", "--overwrite")
+    assert unity_depth(*arguments).returncode == 0
+    (Path("out") / MARKER).unlink()
+    assert unity_depth(*arguments).returncode == 0
 
 
 def test_an_output_that_is_no_folder_is_told(folder: Path) -> None:
@@ -274,7 +300,7 @@ def test_relative_depth_gives_no_distances(folder: Path, monkeypatch: pytest.Mon
     result = unity_depth("estimate", "a.png", "--vertical-fov", "60", "--output", "out")
     assert result.returncode == 2
     assert "expected metric depth" in result.stderr
-    assert not any(Path("out").iterdir())
+    assert results_in(Path("out")) == []
 
 
 def test_the_embedded_models_estimate_an_image(tmp_path: Path) -> None:

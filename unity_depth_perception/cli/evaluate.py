@@ -17,6 +17,7 @@ from unity_depth_perception.cli.options import (
     SegmentationModelOption,
 )
 from unity_depth_perception.cli.progress import track
+from unity_depth_perception.core.output_folder import output_folder, require_apart
 
 
 class Origin(StrEnum):
@@ -49,8 +50,7 @@ def evaluate(
 
     from unity_depth_perception.dataset.reader import UnityDataset
     from unity_depth_perception.evaluation.evaluator import Evaluator
-    from unity_depth_perception.evaluation.report import write_report
-    from unity_depth_perception.export.result_folder import make_folder
+    from unity_depth_perception.evaluation.report import REPORT_FILES, is_of_report, write_report
     from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
     from unity_depth_perception.models.runtime.device import resolve_device
 
@@ -65,9 +65,10 @@ def evaluate(
         chosen,
         use_camera_pose=camera_pose,
     )
-    make_folder(output)
-    evaluation = evaluator.evaluate(data, limit, lambda indices: track(indices, len(indices), "evaluating"))
-    report = write_report(output, evaluation, evaluator, data)
+    require_apart(output, dataset)
+    with output_folder(output, REPORT_FILES, known=is_of_report):
+        evaluation = evaluator.evaluate(data, limit, lambda indices: track(indices, len(indices), "evaluating"))
+        report = write_report(output, evaluation, evaluator, data)
     _print(report, output)
     if report["failed"]:
         raise typer.Exit(1)

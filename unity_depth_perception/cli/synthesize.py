@@ -37,12 +37,14 @@ def synthesize(
 ) -> None:
     """Write images of virtual scenes with true depth, masks, objects, parents and camera poses."""
     from unity_depth_perception.core.camera import Camera
-    from unity_depth_perception.dataset.writer import DatasetWriter
+    from unity_depth_perception.dataset.writer import DatasetWriter, unfinished
     from unity_depth_perception.synthetic.scene import CATEGORIES
     from unity_depth_perception.synthetic.variety import USUAL, WIDE
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise DatasetError(f"{out}: expected a new or empty folder to write to; remove it or choose another")
+        raise DatasetError(
+            f"{out}: expected a new or empty folder to write to{unfinished(out)}; remove it or choose another"
+        )
     variety = WIDE if wide else USUAL
     fov_rad = math.radians(vertical_fov) if vertical_fov is not None else _drawn_fov_rad(seed, variety)
     camera = Camera.from_vertical_fov(fov_rad, size.width, size.height)

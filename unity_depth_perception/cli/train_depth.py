@@ -22,17 +22,23 @@ from unity_depth_perception.cli.training_options import (
     Seed,
     open_dataset,
     progress_bar,
+    training_folder,
     write_or_check_settings,
 )
 from unity_depth_perception.core.errors import DatasetError
 
 if TYPE_CHECKING:
     from unity_depth_perception.core.metrics import DepthMetrics
+    from unity_depth_perception.training.data.dataset_shards import LabelledSamples
     from unity_depth_perception.training.data.shards import ShardSource
     from unity_depth_perception.training.engine.config import TrainingConfig
     from unity_depth_perception.training.fine_tuning.fine_tune import Baseline, ValidationImages
 
 _COMPACT = "compact"
+_WRITTEN = (
+    *("split.json", "data", "pool", "fine_tuning.json", "checkpoint.pt", "log.jsonl", "tensorboard", "cube_scale"),
+    *("dense", "depth.safetensors", "compact_depth.safetensors"),
+)
 _HELD_OUT = 32  # virtual scenes for validation
 
 
@@ -89,10 +95,13 @@ def train_depth(
         seed=seed,
         device=resolve_device(device, torch.cuda.is_available()),
     )
-    if whole:
-        _train_whole(config, start)
-    else:
-        _fine_tune(config, dataset, start or _COMPACT, weights, backbone)
+    path = None if dataset == VIRTUAL else Path(dataset)
+    data = None if path is None else _open(path)
+    with training_folder(output, _WRITTEN, path):
+        if whole:
+            _train_whole(config, start)
+        else:
+            _fine_tune(config, data, start or _COMPACT, weights, backbone)
 
 
 def _is_compact(start: str | None) -> bool:
@@ -132,7 +141,9 @@ def _train_whole(config: TrainingConfig, start: str | None) -> None:
     typer.echo(f"weights: {path}")
 
 
-def _fine_tune(config: TrainingConfig, dataset: str, start: str, weights: Path | None, backbone: bool) -> None:
+def _fine_tune(
+    config: TrainingConfig, data: LabelledSamples | None, start: str, weights: Path | None, backbone: bool
+) -> None:
     """Train any metric back end, on true depth alone."""
     from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
     from unity_depth_perception.models.registry import create_depth_estimator, require_known_depth_model
@@ -141,7 +152,7 @@ def _fine_tune(config: TrainingConfig, dataset: str, start: str, weights: Path |
     from unity_depth_perception.training.fine_tuning.trainable import trainable
 
     require_known_depth_model(start)
-    source_of, validation_images = _virtual(config) if dataset == VIRTUAL else _dataset(Path(dataset), config)
+    source_of, validation_images = _virtual(config) if data is None else _dataset(data, config)
     exact = DepthOptions(precision="float32")
     estimator = create_depth_estimator(start, config.device, weights, exact)
     model = trainable(estimator)
@@ -173,15 +184,19 @@ def _virtual(config: TrainingConfig) -> tuple[Callable[[int], ShardSource], Vali
     )
 
 
-def _dataset(path: Path, config: TrainingConfig) -> tuple[Callable[[int], ShardSource], ValidationImages]:
+def _open(path: Path) -> LabelledSamples:
+    """Dataset of a training, checked."""
+    if path.suffix == ".json":
+        raise DatasetError(f"{path}: expected a dataset folder with depth/, got a COCO file, which has no depth")
+    return open_dataset(path, needs_depth=True)
+
+
+def _dataset(samples: LabelledSamples, config: TrainingConfig) -> tuple[Callable[[int], ShardSource], ValidationImages]:
     """Training and validation images of a dataset folder."""
     from unity_depth_perception.training.data.dataset_shards import DatasetSource
     from unity_depth_perception.training.data.split import Split
     from unity_depth_perception.training.fine_tuning.fine_tune import ValidationImages
 
-    if path.suffix == ".json":
-        raise DatasetError(f"{path}: expected a dataset folder with depth/, got a COCO file, which has no depth")
-    samples = open_dataset(path, needs_depth=True)
     split = Split.draw(samples.names, samples.categories, config.seed)
     split.write_or_check(config.output / "split.json")
     train = [index for index, name in enumerate(samples.names) if name in split.train]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import math
 from collections.abc import Sequence
 from enum import StrEnum
@@ -22,8 +22,10 @@ from unity_depth_perception.cli.training_options import (
     Seed,
     open_dataset,
     progress_bar,
+    training_folder,
     write_or_check_settings,
 )
+from unity_depth_perception.core.atomic_file import write_json
 from unity_depth_perception.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
 _PRETRAINED = "pretrained"
 _INPUT_PX = {"compact": 640}  # of the other networks 800
+_WRITTEN = ("split.json", "data", "pool", "detector", "crop_classifier", "metrics.json", "worst.png", "random.png")
 _VIRTUAL_STEPS, _STEPS = 20000, 4000
 _VIRTUAL_SCENES, _VIRTUAL_SEED = 50, 1  # of the validation on virtual Unity; never trained on
 
@@ -128,10 +131,17 @@ def train_segmentation(
         "--learning-rate": learning_rate,
         "--seed": seed,
     }
-    with distributed.process_group(resolve_device(device, torch.cuda.is_available())) as own_device:
+    names = (*_WRITTEN, f"{network}_segmentation.safetensors")
+    path = None if dataset == VIRTUAL else Path(dataset)
+    with (
+        distributed.process_group(resolve_device(device, torch.cuda.is_available())) as own_device,
+        contextlib.ExitStack() as locked,
+    ):
         with distributed.rank_zero_first():
             weights = _start(start, network)
-            samples = None if dataset == VIRTUAL else open_dataset(Path(dataset), images_dir)
+            samples = None if path is None else open_dataset(path, images_dir)
+            if not distributed.rank():
+                locked.enter_context(training_folder(output, names, path, images_dir))
             write_or_check_settings(output, settings)
             data = _virtual() if samples is None else _from_dataset(samples, output, seed, input_px)
         config = TrainingConfig(
@@ -202,8 +212,7 @@ def _finish(state: dict[str, Tensor], config: TrainingConfig, task: Task, data: 
     progress = progress_bar("validating")
     scores = write_report(segmenter, data.samples, data.validation, config.output, config.seed, progress)
     save_segmentation(path, state, task, config.categories, training, scores)
-    text = json.dumps(json_scores(scores), indent=1)
-    (config.output / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    write_json(config.output / "metrics.json", json_scores(scores))
     typer.echo(
         f"{len(data.validation)} validation images: mask AP {scores.mask_ap:.3f}, AP50 {scores.mask_ap50:.3f}; "
         f"box AP {scores.box_ap:.3f}, AP50 {scores.box_ap50:.3f}"

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from unity_depth_perception.cli.progress import track
-from unity_depth_perception.core.errors import ConfigurationError, DatasetError
+from unity_depth_perception.core.atomic_file import write_json
+from unity_depth_perception.core.errors import ConfigurationError, DatasetError, InputError
+from unity_depth_perception.core.json_file import read_json_object
+from unity_depth_perception.core.output_folder import output_folder, require_apart
 
 if TYPE_CHECKING:
     from unity_depth_perception.dataset.sample import Progress
     from unity_depth_perception.training.data.dataset_shards import LabelledSamples
 
+_SETTINGS = "settings.json"
 VIRTUAL = "virtual"
 """Argument that names virtual Unity instead of a dataset."""
 
@@ -34,18 +38,45 @@ Batch = Annotated[int, typer.Option(min=2, help="Images per step.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of initial weights, training batches and split.")]
 
 
+def training_folder(
+    output: Path, names: Sequence[str], dataset: Path | None, images_dir: Path | None = None
+) -> AbstractContextManager[Path]:
+    """Folder of a training, apart from its dataset; locked while the block runs.
+
+    Args:
+        names: of what this training writes there, beside `settings.json`.
+        dataset: its dataset; None for virtual Unity.
+
+    Raises:
+        ConfigurationError: see `output_folder` and `require_apart`.
+    """
+    for source in (dataset, images_dir):
+        if source is not None:
+            require_apart(output, source)
+    return output_folder(output, (_SETTINGS, *names), known=_is_of_earlier_version)
+
+
+def _is_of_earlier_version(taken: Path) -> bool:
+    """Whether a training of version 0.1, which left no marker, wrote this: its settings name the command."""
+    try:
+        settings = read_json_object(taken.parent / _SETTINGS, "settings of a training")
+    except InputError:
+        return False
+    return "command" in settings and (taken.name != "data" or (taken / "manifest.json").is_file())
+
+
 def write_or_check_settings(output: Path, settings: Mapping[str, str | int | float | None]) -> None:
     """Write settings.json, or where a training resumes, check that its settings are the same.
 
     Raises:
         ConfigurationError: the training was started with other settings.
     """
-    path = output / "settings.json"
+    path = output / _SETTINGS
     if not path.is_file():
         output.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+        write_json(path, dict(settings))
         return
-    earlier = json.loads(path.read_text(encoding="utf-8"))
+    earlier = read_json_object(path, "the settings of an earlier training", ConfigurationError)
     others = {name: value for name, value in earlier.items() if settings.get(name) != value}
     if others:
         listed = ", ".join(f"no {name}" if value is None else f"{name} {value}" for name, value in others.items())

@@ -23,7 +23,7 @@ from unity_depth_perception.dataset.annotations import duplicates, raise_if_prob
 from unity_depth_perception.dataset.coco_masks import decode_mask, merge_masks
 from unity_depth_perception.dataset.examination import Examination, category_notes
 from unity_depth_perception.dataset.files import read_image
-from unity_depth_perception.dataset.sample import Sample
+from unity_depth_perception.dataset.sample import Sample, fingerprint
 
 _FOV_RAD = math.radians(60)
 _MAX_SIDE_PX = 32_768  # of an image; for a larger size written by mistake, pycocotools would take all memory
@@ -72,6 +72,12 @@ class CocoDataset:
     def size(self, index: int) -> tuple[int, int]:
         """Width and height [px] of an image, without reading it."""
         return self._images[index]["width"], self._images[index]["height"]
+
+    def fingerprint(self, index: int) -> str:
+        """Hash of the image and of its annotations."""
+        image = self._images[index]
+        entries = [(self._name_of[e["category_id"]], e["segmentation"]) for e in self._annotations[image["id"]]]
+        return fingerprint((self._images_dir / image["file_name"],), entries)
 
     def __getitem__(self, index: int) -> Sample:
         """Read one sample.

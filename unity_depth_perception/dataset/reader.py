@@ -18,7 +18,7 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, DatasetError
 from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation, raise_if_problems
 from unity_depth_perception.dataset.files import DEPTH_SUFFIXES, depth_size, png_size, read_depth, read_image, read_mask
-from unity_depth_perception.dataset.sample import Sample
+from unity_depth_perception.dataset.sample import Sample, fingerprint
 
 
 class UnityDataset:
@@ -62,6 +62,14 @@ class UnityDataset:
     def size(self, index: int) -> tuple[int, int]:
         """Width and height [px] of an image, without reading it: the camera's."""
         return self.camera.width, self.camera.height
+
+    def fingerprint(self, index: int) -> str:
+        """Hash of the files, annotations and camera of a sample."""
+        annotation = self._images[index]
+        mask = self.path / "masks" / annotation.image
+        files = (self.path / "images" / annotation.image, mask if mask.is_file() else None)
+        values = (annotation.to_json(), self.camera.to_intrinsics())
+        return fingerprint((*files, depth_path(self.path, annotation.image)), values)
 
     def __iter__(self) -> Iterator[Sample]:
         return (self[k] for k in range(len(self)))

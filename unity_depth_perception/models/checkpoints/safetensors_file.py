@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from unity_depth_perception.core.atomic_file import write_file
 from unity_depth_perception.core.errors import ModelError
 
 EMBEDDED = Path(__file__).parents[1] / "weights"
@@ -34,8 +35,7 @@ def save_weights(path: Path, state: Mapping[str, Tensor], description: Mapping[s
         for name, value in state.items()  # vectors stay float32: a running variance may exceed float16's range
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={_KEY: json.dumps(dict(description))})
-    path.chmod(0o644)  # safetensors creates files that only their owner can read
+    write_file(path, save(tensors, metadata={_KEY: json.dumps(dict(description))}))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:

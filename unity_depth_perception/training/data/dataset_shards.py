@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
+import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -14,16 +14,21 @@ import numpy as np
 import torch
 from torchvision.transforms.v2 import functional as transforms
 
-from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.core.atomic_file import remove_drafts, write_json
+from unity_depth_perception.core.errors import ConfigurationError, DatasetError, InputError
+from unity_depth_perception.core.json_file import read_json
+from unity_depth_perception.core.output_folder import make_folder
+from unity_depth_perception.dataset.files import write_array
 from unity_depth_perception.dataset.sample import Progress, Sample, SampleSource
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.ops.instance_images import relabel_sequential
 from unity_depth_perception.training.data.batches import nearest
 from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES
-from unity_depth_perception.training.data.shards import Shard, floor_from_pose, load_shard
+from unity_depth_perception.training.data.shards import Shard, floor_from_pose, load_shard, remove_shard
 
 _SAME_SHAPE = 0.06  # largest relative difference of sides that share a shard: photographs come in hundreds of sizes
 _MANIFEST = "manifest.json"
+_SHARD = re.compile(r"\d{5}")
 
 Size = tuple[int, int]
 """Width and height [px]."""
@@ -41,11 +46,15 @@ class LabelledSamples(SampleSource, Protocol):
         """Width and height [px] of an image, without decoding it."""
         ...
 
+    def fingerprint(self, index: int) -> str:
+        """Hash of everything that a sample is made from: its files, annotations and camera."""
+        ...
+
 
 class DatasetSource:
     """Images of a dataset, resized to about `area_px` pixels (never enlarged), in shards of one size each.
 
-    The shards are written to a folder once; a resumed training reuses them.
+    The shards are written to a folder once; a resumed training reuses them, unless images or labels have changed.
 
     Attributes:
         categories: of the dataset.
@@ -57,21 +66,29 @@ class DatasetSource:
     def __init__(
         self, folder: Path, samples: LabelledSamples, indices: Sequence[int], area_px: int, progress: Progress = iter
     ) -> None:
-        """Write the shards, unless the folder holds those of the same images.
+        """Write the shards, unless the folder holds those of the same images and labels.
 
         Raises:
             DatasetError: there are no images, or one cannot be read.
+            ConfigurationError: the folder holds something else.
         """
         if not indices:
             raise DatasetError("expected at least one image to train on, got none")
         self.categories = samples.categories
         names = [samples.names[index] for index in indices]
-        manifest = {"area_px": area_px, "categories": list(samples.categories), "images": names}
-        if not _has_manifest(folder, manifest):
+        manifest = {
+            "area_px": area_px,
+            "categories": list(samples.categories),
+            "images": names,
+            "contents": [samples.fingerprint(index) for index in indices],
+        }
+        shards = _load(make_folder(folder), manifest)
+        if not shards:
+            _remove(folder)
             _write(folder, samples, progress(indices), _sizes(samples, indices, area_px))
-            (folder / _MANIFEST).write_text(json.dumps(manifest) + "\n", encoding="utf-8")
+            write_json(folder / _MANIFEST, manifest)
+            shards = _load(folder, manifest)
         self._count = len(indices)
-        shards = [load_shard(path) for path in sorted(folder.iterdir()) if path.is_dir()]
         self._shards = [shard for shard in shards for _ in range(math.ceil(len(shard.image) / SHARD_IMAGES))]
 
     def __len__(self) -> int:
@@ -89,11 +106,39 @@ class DatasetSource:
         """Nothing is open."""
 
 
-def _has_manifest(folder: Path, manifest: dict[str, Any]) -> bool:
+def _load(folder: Path, manifest: dict[str, Any]) -> list[Shard]:
+    """Shards in a folder of a manifest; none if they are of other images or labels, incomplete or damaged."""
     try:
-        return bool(json.loads((folder / _MANIFEST).read_text(encoding="utf-8")) == manifest)
-    except (OSError, ValueError):
-        return False
+        if read_json(folder / _MANIFEST, "a manifest") != manifest:
+            return []
+        return [load_shard(path) for path in _shard_folders(folder)]
+    except InputError:
+        return []
+
+
+def _shard_folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and _SHARD.fullmatch(path.name))
+
+
+def _remove(folder: Path) -> None:
+    """Remove the shards in a folder, and nothing else.
+
+    Raises:
+        ConfigurationError: the folder holds something that this package did not write.
+    """
+    try:
+        (folder / _MANIFEST).unlink(missing_ok=True)  # first: an incomplete folder has none
+        for path in _shard_folders(folder):
+            remove_shard(path)
+        remove_drafts(folder)
+    except OSError as error:
+        raise ConfigurationError(f"{folder}: cannot remove the shards in it: {error}; choose another folder") from None
+    left = next(folder.iterdir(), None)
+    if left is not None:
+        raise ConfigurationError(
+            f"{folder}: expected a folder of training data alone, but {left.name} was not written by this package; "
+            "choose another output folder"
+        )
 
 
 def _sizes(samples: LabelledSamples, indices: Sequence[int], area_px: int) -> dict[int, Size]:
@@ -117,7 +162,6 @@ def _limited_size(size: Size, area_px: int) -> Size:
 
 def _write(folder: Path, samples: LabelledSamples, indices: Iterable[int], sizes: dict[int, Size]) -> None:
     """Write each image into the shard of its size; the folder is complete once it has a manifest."""
-    shutil.rmtree(folder, ignore_errors=True)
     counts = Counter(sizes.values())
     arrays = {
         size: _ShardFiles(folder / f"{k:05d}", size, counts[size], samples) for k, size in enumerate(sorted(counts))
@@ -166,9 +210,16 @@ class _ShardFiles:
         """Write the categories and flush the arrays."""
         most = max(1, *(len(row) for row in self._rows), 1)
         category = np.array([row + [-1] * (most - len(row)) for row in self._rows], dtype=np.int16)
-        np.save(self._folder / "category.npy", category, allow_pickle=False)
+        write_array(self._folder / "category.npy", category)
         for array in (self._image, self._depth_m, self._instances, self._intrinsics, self._floor):
             array.flush()
 
     def _array(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> Any:
-        return np.lib.format.open_memmap(self._folder / f"{name}.npy", "w+", dtype, shape)  # type: ignore[no-untyped-call]
+        path = self._folder / f"{name}.npy"
+        array = np.lib.format.open_memmap(path, "w+", dtype, shape)  # type: ignore[no-untyped-call]
+        with path.open("r+b") as file:  # reserves the space: a full disk would end the process by a signal later
+            try:
+                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+            except OSError as error:
+                raise OSError(error.errno, error.strerror, str(path)) from None
+        return array
