@@ -120,7 +120,7 @@ def test_a_wrong_call_is_exit_code_2_and_a_message(tmp_path: Path, arguments: li
 def test_evaluate_with_the_truth_of_both_stages_is_flawless(dataset: Path, tmp_path: Path) -> None:
     result = unity_depth("evaluate", dataset, "--output", tmp_path, "--masks", "truth", "--depth", "truth")
     assert result.returncode == 0, result.stderr
-    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    report = json.loads((tmp_path / "report.json").read_text())
     assert report["frames"] == 3
     assert report["depth"]["abs_rel"] == 0
     assert report["objects"]["precision"] == report["objects"]["recall"] == 1
@@ -143,7 +143,7 @@ def test_evaluate_takes_the_floor_plane_baseline(dataset: Path, tmp_path: Path) 
     arguments = ("--output", tmp_path, "--masks", "truth", "--depth-model", "floor-plane", "--limit", "2")
     result = unity_depth("evaluate", dataset, *arguments)
     assert result.returncode == 0, result.stderr
-    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    report = json.loads((tmp_path / "report.json").read_text())
     assert report["frames"] == 2
     assert report["models"]["depth"] == "floor-plane"
     assert 0.05 < report["depth"]["abs_rel"] < 2

@@ -139,7 +139,10 @@ BROKEN_FOLDERS = {
         lambda f: np.save(f / "depth" / "00000.npy", np.array([None]), allow_pickle=True),
         "00000.npy: expected an array",
     ),
-    "image no png": (lambda f: (f / "images" / "00000.png").write_bytes(b"JFIF"), "00000.png: expected a png file"),
+    "image no png": (
+        lambda f: (f / "images" / "00000.png").write_bytes(b"JFIF"),
+        "00000.png: expected a JPEG or PNG image",
+    ),
     "id twice": (_edit(lambda d: _objects(d)[1].update(id=0, parent_id=None)), "00000.png: id 0 occurs more than once"),
     "parent missing": (_edit(lambda d: _objects(d)[1].update(parent_id=7)), "object 1 stands on object 7"),
     "circle of parents": (_edit(lambda d: _objects(d)[0].update(parent_id=1)), "object 0 stands.* on itself"),

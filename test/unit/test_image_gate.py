@@ -15,9 +15,9 @@ import pytest
 from PIL import Image
 
 from unity_depth_perception.core.errors import DatasetError, ImageError
-from unity_depth_perception.dataset.depth_gate import read_exr
 from unity_depth_perception.dataset.files import exif_note, read_depth, read_image, read_mask
-from unity_depth_perception.dataset.image_gate import decode_image, image_header
+from unity_depth_perception.dataset.guards.depth_arrays import read_exr
+from unity_depth_perception.dataset.guards.images import decode_image, image_header
 
 PIXELS = np.random.default_rng(0).integers(0, 255, (12, 20, 3), dtype=np.uint8)
 

@@ -28,7 +28,9 @@ class Origin(StrEnum):
 
 
 def evaluate(
-    dataset: Annotated[Path, typer.Argument(help="Dataset folder.")],
+    dataset: Annotated[
+        list[Path], typer.Argument(metavar="DATASET...", help="Dataset folders (also SOLO ones); several are one.")
+    ],
     output: Annotated[Path, typer.Option(help="Folder for report.json, report.md and pictures.")],
     depth_model: DepthModelOption = "compact",
     depth_weights: DepthWeightsOption = None,
@@ -48,13 +50,14 @@ def evaluate(
     """Report the pipeline's errors over a dataset folder against its ground truth; exit code 1 if an image failed."""
     import torch
 
-    from unity_depth_perception.dataset.reader import UnityDataset
+    from unity_depth_perception.dataset.sources import CombinedDataset, open_source
     from unity_depth_perception.evaluation.evaluator import Evaluator
     from unity_depth_perception.evaluation.report import REPORT_FILES, is_of_report, write_report
     from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
     from unity_depth_perception.models.runtime.device import resolve_device
 
-    data = UnityDataset(dataset)
+    parts = [open_source(path) for path in dataset]
+    data = parts[0] if len(parts) == 1 else CombinedDataset(parts)
     depth_name = depth_model if depth is Origin.MODEL else None
     segmentation_name = segmentation_model if masks is Origin.MODEL else None
     require_usable(depth_name, segmentation_name)
@@ -65,7 +68,8 @@ def evaluate(
         chosen,
         use_camera_pose=camera_pose,
     )
-    require_apart(output, dataset)
+    for path in dataset:
+        require_apart(output, path)
     with output_folder(output, REPORT_FILES, known=is_of_report):
         evaluation = evaluator.evaluate(data, limit, lambda indices: track(indices, len(indices), "evaluating"))
         report = write_report(output, evaluation, evaluator, data)

@@ -13,19 +13,18 @@ from rich.table import Table
 
 from unity_depth_perception.cli.options import DeviceOption
 from unity_depth_perception.cli.training_options import (
-    VIRTUAL,
-    Dataset,
+    Datasets,
     Images,
     Minutes,
     Output,
     Pool,
     Seed,
-    open_dataset,
+    dataset_paths,
+    open_datasets,
     progress_bar,
     training_folder,
     write_or_check_settings,
 )
-from unity_depth_perception.core.errors import DatasetError
 
 if TYPE_CHECKING:
     from unity_depth_perception.core.metrics import DepthMetrics
@@ -43,7 +42,7 @@ _HELD_OUT = 32  # virtual scenes for validation
 
 
 def train_depth(
-    dataset: Dataset,
+    dataset: Datasets,
     output: Output,
     start: Annotated[
         str | None,
@@ -83,7 +82,8 @@ def train_depth(
     from unity_depth_perception.models.runtime.device import resolve_device
     from unity_depth_perception.training.engine.config import TrainingConfig
 
-    whole = dataset == VIRTUAL and _is_compact(start)
+    paths = dataset_paths(dataset)
+    whole = not paths and _is_compact(start)
     config = TrainingConfig(
         output=output,
         pool=pool or output / "pool",
@@ -95,9 +95,8 @@ def train_depth(
         seed=seed,
         device=resolve_device(device, torch.cuda.is_available()),
     )
-    path = None if dataset == VIRTUAL else Path(dataset)
-    data = None if path is None else _open(path)
-    with training_folder(output, _WRITTEN, path):
+    data = open_datasets(paths, needs_depth=True) if paths else None
+    with training_folder(output, _WRITTEN, paths):
         if whole:
             _train_whole(config, start)
         else:
@@ -182,13 +181,6 @@ def _virtual(config: TrainingConfig) -> tuple[Callable[[int], ShardSource], Vali
         lambda area_px: ScenePool(config.pool, config.images, config.device),
         ValidationImages(held_out, range(_HELD_OUT), progress_bar("validating")),
     )
-
-
-def _open(path: Path) -> LabelledSamples:
-    """Dataset of a training, checked."""
-    if path.suffix == ".json":
-        raise DatasetError(f"{path}: expected a dataset folder with depth/, got a COCO file, which has no depth")
-    return open_dataset(path, needs_depth=True)
 
 
 def _dataset(samples: LabelledSamples, config: TrainingConfig) -> tuple[Callable[[int], ShardSource], ValidationImages]:

@@ -13,14 +13,14 @@ import typer
 
 from unity_depth_perception.cli.options import DeviceOption
 from unity_depth_perception.cli.training_options import (
-    VIRTUAL,
     Batch,
     Images,
     Minutes,
     Output,
     Pool,
     Seed,
-    open_dataset,
+    dataset_paths,
+    open_datasets,
     progress_bar,
     training_folder,
     write_or_check_settings,
@@ -61,10 +61,11 @@ class _Data(NamedTuple):
 
 def train_segmentation(
     dataset: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            metavar="DATASET",
-            help="Dataset folder, COCO instances .json, or the word virtual: scenes rendered on the fly.",
+            metavar="DATASET...",
+            help="Dataset folders (also SOLO ones), COCO instances .json, or the word virtual: scenes rendered on the "
+            "fly.",
         ),
     ],
     output: Output,
@@ -105,6 +106,9 @@ def train_segmentation(
     images_dir: Annotated[
         Path | None, typer.Option(help="COCO JSON: folder of the images; default: that of the JSON.")
     ] = None,
+    use_crowds: Annotated[
+        bool, typer.Option("--use-crowds", help="COCO JSON: crowds (iscrowd 1) are objects like others.")
+    ] = False,
     pool: Pool = None,
     images: Images = 8192,
     device: DeviceOption = "auto",
@@ -118,7 +122,8 @@ def train_segmentation(
     from unity_depth_perception.training.engine.config import TrainingConfig
     from unity_depth_perception.training.segmentation.mask_rcnn import Task
 
-    if epochs is not None and (steps is not None or dataset == VIRTUAL):
+    paths = dataset_paths(dataset)
+    if epochs is not None and (steps is not None or not paths):
         raise ConfigurationError("--epochs: expected a dataset to pass over and no --steps; leave one of them out")
     input_px = size or _INPUT_PX.get(network, 800)
     learning_rate = learning_rate or (8e-4 if network is Network.COMPACT else 1e-4)
@@ -132,16 +137,15 @@ def train_segmentation(
         "--seed": seed,
     }
     names = (*_WRITTEN, f"{network}_segmentation.safetensors")
-    path = None if dataset == VIRTUAL else Path(dataset)
     with (
         distributed.process_group(resolve_device(device, torch.cuda.is_available())) as own_device,
         contextlib.ExitStack() as locked,
     ):
         with distributed.rank_zero_first():
             weights = _start(start, network)
-            samples = None if path is None else open_dataset(path, images_dir)
+            samples = open_datasets(paths, images_dir, use_crowds) if paths else None
             if not distributed.rank():
-                locked.enter_context(training_folder(output, names, path, images_dir))
+                locked.enter_context(training_folder(output, names, paths, images_dir))
             write_or_check_settings(output, settings)
             data = _virtual() if samples is None else _from_dataset(samples, output, seed, input_px)
         config = TrainingConfig(
@@ -182,14 +186,14 @@ def _virtual() -> _Data:
 
 
 def _from_dataset(samples: LabelledSamples, output: Path, seed: int, input_px: int) -> _Data:
-    from unity_depth_perception.training.data.dataset_shards import DatasetSource
+    from unity_depth_perception.training.data.dataset_shards import DatasetSource, MaskSamples
     from unity_depth_perception.training.data.split import Split
 
     split = Split.draw(samples.names, samples.categories, seed)
     split.write_or_check(output / "split.json")
     index_of = {name: index for index, name in enumerate(samples.names)}
     train = [index_of[name] for name in split.train]
-    source = DatasetSource(output / "data", samples, train, input_px**2, progress_bar("reading"))
+    source = DatasetSource(output / "data", MaskSamples(samples), train, input_px**2, progress_bar("reading"))
     return _Data(source, samples, [index_of[name] for name in split.validation])
 
 

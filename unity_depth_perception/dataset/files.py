@@ -20,8 +20,8 @@ from PIL import Image
 from unity_depth_perception.core.atomic_file import write_file
 from unity_depth_perception.core.errors import DatasetError, ImageError
 from unity_depth_perception.core.json_file import read_regular_file
-from unity_depth_perception.dataset.depth_gate import exr_size, read_exr, read_npy
-from unity_depth_perception.dataset.image_gate import ImageHeader, decode_image, image_header
+from unity_depth_perception.dataset.guards.depth_arrays import exr_size, read_exr, read_npy
+from unity_depth_perception.dataset.guards.images import ImageHeader, decode_image, image_header
 from unity_depth_perception.ops.validity import from_millimetres, invalid_to_nan, to_millimetres
 
 DEPTH_SUFFIXES = (".npy", ".exr", ".png")  # in order of preference
@@ -101,6 +101,15 @@ def read_mask(path: Path) -> NDArray[np.uint16]:
     if mask.ndim != 2 or mask.dtype not in (np.uint8, np.uint16):
         raise DatasetError(f"{path}: expected a mask with one 16-bit channel, got {mask.shape} {mask.dtype}")
     return np.asarray(mask, dtype=np.uint16)
+
+
+def read_colours(path: Path) -> NDArray[np.uint8]:
+    """Read a picture in which colours stand for objects, (H, W, 4) uint8 RGBA."""
+    image = _decoded(path, cv2.IMREAD_UNCHANGED)
+    if image.ndim != 3 or image.shape[2] not in (3, 4) or image.dtype != np.uint8:
+        raise DatasetError(f"{path}: expected 8-bit RGBA colours, got {image.shape} {image.dtype}")
+    code = cv2.COLOR_BGRA2RGBA if image.shape[2] == 4 else cv2.COLOR_BGR2RGBA
+    return np.asarray(cv2.cvtColor(image, code), dtype=np.uint8)
 
 
 def read_depth(path: Path) -> NDArray[np.float32]:

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, DatasetError
-from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation, raise_if_problems
+from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation
+from unity_depth_perception.dataset.checks.findings import raise_if_problems
 from unity_depth_perception.dataset.files import DEPTH_SUFFIXES, depth_size, png_size, read_depth, read_image, read_mask
+from unity_depth_perception.dataset.guards.paths import inside
 from unity_depth_perception.dataset.sample import Sample, fingerprint
 
 
@@ -108,8 +110,12 @@ def instance_values(instances: NDArray[np.uint16]) -> set[int]:
 
 def file_problems(root: Path, camera: Camera, annotation: ImageAnnotation) -> Iterator[str]:
     """Problems of the files of one image that are found without decoding them."""
-    image, mask = (root / folder / annotation.image for folder in ("images", "masks"))
-    depth = depth_path(root, annotation.image)
+    try:
+        image, mask = (inside(root, f"{folder}/{annotation.image}") for folder in ("images", "masks"))
+        depth = depth_path(root, annotation.image)
+    except DatasetError as error:
+        yield str(error)
+        return
     if not image.is_file():
         yield f"images/{annotation.image}: named in annotations.json, but there is no such file"
     if annotation.objects and not mask.is_file():
@@ -143,5 +149,5 @@ def unannotated_ids_problem(instances: NDArray[np.uint16], annotation: ImageAnno
 
 def depth_path(root: Path, image: str) -> Path | None:
     """Path of the depth file of an image; None if it has none."""
-    candidates = (root / "depth" / (Path(image).stem + suffix) for suffix in DEPTH_SUFFIXES)
+    candidates = (inside(root, f"depth/{Path(image).stem}{suffix}") for suffix in DEPTH_SUFFIXES)
     return next((path for path in candidates if path.is_file()), None)

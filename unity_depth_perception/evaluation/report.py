@@ -11,7 +11,7 @@ from unity_depth_perception.core.atomic_file import write_file, write_json
 from unity_depth_perception.core.errors import ConfigurationError, InputError
 from unity_depth_perception.core.json_file import read_json_object
 from unity_depth_perception.core.output_folder import make_folder
-from unity_depth_perception.dataset.reader import UnityDataset
+from unity_depth_perception.dataset.sources import DatasetSamples
 from unity_depth_perception.evaluation.confusion import INVENTED, MISSED, mistakes
 from unity_depth_perception.evaluation.evaluator import Evaluation, Evaluator
 from unity_depth_perception.evaluation.plots import save_confusion_plot, save_error_plot
@@ -42,7 +42,7 @@ The errors of a frame are the objects missed, invented or of a wrong category (w
 or invented."""
 
 
-def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: UnityDataset) -> dict[str, Any]:
+def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: DatasetSamples) -> dict[str, Any]:
     """Write report.json, report.md, errors.png, confusion.png and pictures of the worst frames.
 
     Returns:

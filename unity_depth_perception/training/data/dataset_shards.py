@@ -3,30 +3,26 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import torch
-from torchvision.transforms.v2 import functional as transforms
-
 from unity_depth_perception.core.atomic_file import remove_drafts, write_json
+from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError, DatasetError, InputError
 from unity_depth_perception.core.json_file import read_json
 from unity_depth_perception.core.output_folder import make_folder
-from unity_depth_perception.dataset.files import write_array
 from unity_depth_perception.dataset.sample import Progress, Sample, SampleSource
 from unity_depth_perception.models.image_size import processing_size
-from unity_depth_perception.ops.instance_images import relabel_sequential
-from unity_depth_perception.training.data.batches import nearest
 from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES
-from unity_depth_perception.training.data.shards import Shard, floor_from_pose, load_shard, remove_shard
+from unity_depth_perception.training.data.shard_writer import ShardWriter
+from unity_depth_perception.training.data.shards import Shard, load_shard, remove_shard
 
 _SAME_SHAPE = 0.06  # largest relative difference of sides that share a shard: photographs come in hundreds of sizes
+_FOV_RAD = math.radians(60)
 _MANIFEST = "manifest.json"
 _SHARD = re.compile(r"\d{5}")
 
@@ -49,6 +45,34 @@ class LabelledSamples(SampleSource, Protocol):
     def fingerprint(self, index: int) -> str:
         """Hash of everything that a sample is made from: its files, annotations and camera."""
         ...
+
+
+class MaskSamples:
+    """The images and masks of a dataset, as a training of masks sees them, whatever else the dataset knows.
+
+    Depth and pose are left out, and the camera has a vertical field of view of 60 degrees: the same images and masks
+    train the same weights whether they come from a Unity folder, from SOLO or from COCO.
+    """
+
+    def __init__(self, samples: LabelledSamples) -> None:
+        self._samples = samples
+        self.names, self.categories = samples.names, samples.categories
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self._samples[index]
+        camera = Camera.from_vertical_fov(_FOV_RAD, sample.camera.width, sample.camera.height)
+        return replace(sample, camera=camera, depth_m=None, world_from_camera=None)
+
+    def size(self, index: int) -> Size:
+        """Width and height [px] of an image, without decoding it."""
+        return self._samples.size(index)
+
+    def fingerprint(self, index: int) -> str:
+        """Hash of everything that a sample is made from."""
+        return self._samples.fingerprint(index)
 
 
 class DatasetSource:
@@ -164,62 +188,10 @@ def _write(folder: Path, samples: LabelledSamples, indices: Iterable[int], sizes
     """Write each image into the shard of its size; the folder is complete once it has a manifest."""
     counts = Counter(sizes.values())
     arrays = {
-        size: _ShardFiles(folder / f"{k:05d}", size, counts[size], samples) for k, size in enumerate(sorted(counts))
+        size: ShardWriter(folder / f"{k:05d}", size, counts[size], samples.categories)
+        for k, size in enumerate(sorted(counts))
     }
     for index in indices:
         arrays[sizes[index]].add(samples[index])
     for files in arrays.values():
         files.close()
-
-
-class _ShardFiles:
-    """Writer of a shard, image by image as memory-mapped arrays: a dataset may be larger than the memory."""
-
-    def __init__(self, folder: Path, size: Size, count: int, samples: LabelledSamples) -> None:
-        folder.mkdir(parents=True)
-        self._folder, self._size = folder, size
-        self._index_of = {name: index for index, name in enumerate(samples.categories)}
-        width, height = size
-        self._image = self._array("image", np.uint8, (count, height, width, 3))
-        self._depth_m = self._array("depth_m", np.float16, (count, height, width))
-        self._instances = self._array("instances", np.int16, (count, height, width))
-        self._intrinsics = self._array("intrinsics", np.float32, (count, 4))
-        self._floor = self._array("floor", np.float32, (count, 4))
-        self._rows: list[list[int]] = []
-
-    def add(self, sample: Sample) -> None:
-        """Write a sample, resized."""
-        k, (width, height) = len(self._rows), self._size
-        image = torch.from_numpy(sample.image).permute(2, 0, 1)
-        self._image[k] = transforms.resize(image, [height, width], antialias=True).permute(1, 2, 0).numpy()
-        self._depth_m[k] = np.nan
-        if sample.depth_m is not None:
-            self._depth_m[k] = nearest(torch.from_numpy(sample.depth_m)[None], height, width)[0].numpy()
-        row: list[int] = []
-        if sample.instances is not None:
-            instances, values = relabel_sequential(torch.from_numpy(sample.instances.astype(np.int32)))
-            self._instances[k] = nearest(instances.float()[None], height, width)[0].numpy()
-            category = {item.id + 1: self._index_of[item.category] for item in sample.objects}
-            row = [category[value] for value in values]
-        camera = sample.camera.resized(width, height)
-        self._intrinsics[k] = camera.fx, camera.fy, camera.cx, camera.cy
-        self._floor[k] = floor_from_pose(sample.world_from_camera)
-        self._rows.append(row)
-
-    def close(self) -> None:
-        """Write the categories and flush the arrays."""
-        most = max(1, *(len(row) for row in self._rows), 1)
-        category = np.array([row + [-1] * (most - len(row)) for row in self._rows], dtype=np.int16)
-        write_array(self._folder / "category.npy", category)
-        for array in (self._image, self._depth_m, self._instances, self._intrinsics, self._floor):
-            array.flush()
-
-    def _array(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> Any:
-        path = self._folder / f"{name}.npy"
-        array = np.lib.format.open_memmap(path, "w+", dtype, shape)  # type: ignore[no-untyped-call]
-        with path.open("r+b") as file:  # reserves the space: a full disk would end the process by a signal later
-            try:
-                os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
-            except OSError as error:
-                raise OSError(error.errno, error.strerror, str(path)) from None
-        return array

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.errors import DatasetError
 from unity_depth_perception.core.json_file import read_regular_file
-from unity_depth_perception.dataset.image_gate import MAX_PIXELS, content_name
+from unity_depth_perception.dataset.guards.images import MAX_PIXELS, content_name
 
 _EXR = b"\x76\x2f\x31\x01"
 _MAX_BYTES = 1 << 30
