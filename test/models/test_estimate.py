@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from plyfile import PlyData
 from terminal import unity_depth
 from torch import Tensor
@@ -195,7 +196,7 @@ def test_intrinsics_that_cannot_be_used(folder: Path, content: str | None, messa
         (["a.png", "--intrinsics", "camera.json", "--vertical-fov", "60"], "got more than one"),
         (["a.png", "--vertical-fov", "0"], "between 0 and 180 deg"),
         (["a.png", "--vertical-fov", "180"], "between 0 and 180 deg"),
-        (["no.png", "a.png", ".", "--vertical-fov", "60"], "no.png: no such file\n  - .: a folder"),
+        (["no.png", "a.png", "no/*", "--vertical-fov", "60"], "no.png: no such file\n  - no/*: no file of this"),
         (["a.png", "sub/a.jpg", "--vertical-fov", "60"], "got a.png and sub/a.jpg"),
         (["a.png", "a.png", "--vertical-fov", "60"], "got a.png and a.png"),
         (["--vertical-fov", "60"], "IMAGE"),
@@ -326,3 +327,81 @@ def test_weights_that_are_not_there_are_told(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "no/such/folder" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_and_a_pattern_name_their_images(folder: Path) -> None:
+    for name in ("b.jpg", ".hidden.png", "notes.txt"):
+        write_image(Path("photos/x.png"), 80, 60)
+        Path("photos/x.png").rename(Path("photos") / name)
+    write_image(Path("more/c.png"), 80, 60)
+    result = unity_depth("estimate", "photos", "more/*.png", "a.png", "--vertical-fov", "60", "--output", "out")
+    assert result.returncode == 0, result.stderr
+    names = [entry["image"] for entry in json.loads(Path("out/results.json").read_text())["images"]]
+    assert names == ["b.jpg", "c.png", "a.png"]
+
+
+def test_frames_of_a_video_are_images(folder: Path) -> None:
+    writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter_fourcc(*"MJPG"), 10, (80, 60))
+    for k in range(25):
+        writer.write(np.full((60, 80, 3), 10 * k, np.uint8))
+    writer.release()
+    result = unity_depth("estimate", "clip.avi", "--every", "10", "--vertical-fov", "60", "--output", "out")
+    assert result.returncode == 0, result.stderr
+    names = [entry["image"] for entry in json.loads(Path("out/results.json").read_text())["images"]]
+    assert names == ["clip_000000.png", "clip_000010.png", "clip_000020.png"]
+    assert abs(float(read_image(Path("out/clip_000020_overlay.png"))[0, 0].mean()) - 200) < 60
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"GIF89a" + bytes(50), "got a GIF"),
+        (b"\0\0\0\x18ftypheic" + bytes(50), "a HEIC"),
+        (b"\0\0\0\x18ftypmp42", "a video"),
+    ],
+)
+def test_what_is_no_image_is_called_by_its_name_and_the_others_are_done(
+    folder: Path, content: bytes, message: str
+) -> None:
+    Path("b.png").write_bytes(content)
+    result = unity_depth("estimate", "b.png", "a.png", "--vertical-fov", "60", "--output", "out")
+    assert result.returncode == 2
+    assert "1 of 2 images were left out" in result.stderr
+    assert message in result.stderr
+    assert [entry["image"] for entry in json.loads(Path("out/results.json").read_text())["images"]] == ["a.png"]
+
+
+@pytest.mark.parametrize("name", ["empty", "no*.png", "broken.mp4"])
+def test_input_without_an_image_is_told(folder: Path, name: str) -> None:
+    Path("empty").mkdir()
+    Path("broken.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
+    result = unity_depth("estimate", name, "--vertical-fov", "60", "--output", "out")
+    assert result.returncode == 2
+    assert name in result.stderr
+    assert not Path("out").exists()
+
+
+def test_camera_of_the_stored_image_names_exif(folder: Path) -> None:
+    image = Image.fromarray(np.zeros((60, 80, 3), np.uint8))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save("p.jpg", exif=exif)
+    result = unity_depth("estimate", "p.jpg", "--intrinsics", "camera.json", "--output", "out")
+    assert result.returncode == 2
+    assert "got 60 x 80; give the intrinsics of this image; its EXIF orientation 6" in result.stderr
+
+
+def test_interrupt_says_what_was_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_image(Path("b.png"), 80, 60)
+    infer = Ramp.infer
+
+    def interrupted(self: Ramp, image: torch.Tensor, *args: object) -> object:
+        if Path("out/results.json").exists():
+            raise KeyboardInterrupt
+        return infer(self, image, *args)
+
+    monkeypatch.setattr(Ramp, "infer", interrupted)
+    result = unity_depth("estimate", "a.png", "b.png", "--vertical-fov", "60", "--output", "out")
+    assert result.returncode == 130
+    assert "interrupted; the results of 1 of 2 images are in out" in result.stderr
+    assert [entry["image"] for entry in json.loads(Path("out/results.json").read_text())["images"]] == ["a.png"]

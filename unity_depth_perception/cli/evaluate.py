@@ -15,8 +15,10 @@ from unity_depth_perception.cli.options import (
     DepthWeightsOption,
     DeviceOption,
     SegmentationModelOption,
+    require_datasets,
+    require_files,
 )
-from unity_depth_perception.cli.progress import track
+from unity_depth_perception.cli.progress import kept_on_interrupt, track
 from unity_depth_perception.core.output_folder import output_folder, require_apart
 
 
@@ -48,6 +50,9 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N images.")] = None,
 ) -> None:
     """Report the pipeline's errors over a dataset folder against its ground truth; exit code 1 if an image failed."""
+    require_datasets(dataset)
+    require_files(depth_weights, depth_model, segmentation_model)
+
     import torch
 
     from unity_depth_perception.dataset.sources import CombinedDataset, open_source
@@ -70,7 +75,10 @@ def evaluate(
     )
     for path in dataset:
         require_apart(output, path)
-    with output_folder(output, REPORT_FILES, known=is_of_report):
+    with (
+        kept_on_interrupt(lambda: "the report is written at the end, so there is none"),
+        output_folder(output, REPORT_FILES, known=is_of_report),
+    ):
         evaluation = evaluator.evaluate(data, limit, lambda indices: track(indices, len(indices), "evaluating"))
         report = write_report(output, evaluation, evaluator, data)
     _print(report, output)
@@ -82,7 +90,7 @@ def _print(report: dict[str, Any], output: Path) -> None:
     console = Console()
     for part in ("depth", "objects"):
         if report[part] is None:
-            console.print(f"{part}: not measured: {report['reasons'][part]}")
+            console.print(f"{part}: not measured: {report['reasons'][part]}", markup=False)
             continue
         table = Table("measure", "value", title=part, title_justify="left", box=None)
         for name, value in report[part].items():
@@ -93,7 +101,7 @@ def _print(report: dict[str, Any], output: Path) -> None:
         console.print(f"pose not used: {refused['image']}: {refused['error']}", style="yellow", markup=False)
     for failure in report["failed"]:
         console.print(f"failed: {failure['image']}: {failure['error']}", style="red", markup=False)
-    console.print(f"{report['frames']} frames, {report['fps']:.2f} frames/s: {output / 'report.md'}")
+    console.print(f"{report['frames']} frames, {report['fps']:.2f} frames/s: {output / 'report.md'}", markup=False)
 
 
 def _cell(value: float | int | None) -> str:

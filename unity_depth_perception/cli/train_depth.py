@@ -11,7 +11,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from unity_depth_perception.cli.options import DeviceOption
+from unity_depth_perception.cli.options import DepthWeightsOption, DeviceOption, require_datasets, require_files
 from unity_depth_perception.cli.training_options import (
     Datasets,
     Images,
@@ -22,6 +22,7 @@ from unity_depth_perception.cli.training_options import (
     dataset_paths,
     open_datasets,
     progress_bar,
+    resumable_on_interrupt,
     training_folder,
     write_or_check_settings,
 )
@@ -53,19 +54,18 @@ def train_depth(
             "Default: compact; with the dataset virtual, random weights.",
         ),
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="File or folder of the published weights, instead of the hub's.")
-    ] = None,
+    weights: DepthWeightsOption = None,
+    weights_alias: Annotated[Path | None, typer.Option("--weights", hidden=True)] = None,
     backbone: Annotated[bool, typer.Option("--train-backbone", help="Train the backbone too.")] = False,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Optimiser steps.", show_default="1000; from random weights 8000")
+        int | None, typer.Option(min=1, help="Optimiser steps; default 1000, from random weights 8000.")
     ] = None,
     minutes: Minutes = None,
     batch: Annotated[
-        int | None, typer.Option(min=2, help="Images per step.", show_default="8; from random weights 16")
+        int | None, typer.Option(min=2, help="Images per step; default 8, from random weights 16.")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=1e-9, help="Peak learning rate.", show_default="depends on the model")
+        float | None, typer.Option(min=1e-9, help="Peak learning rate; default: it depends on the model.")
     ] = None,
     seed: Seed = 0,
     pool: Pool = None,
@@ -77,12 +77,16 @@ def train_depth(
     On virtual Unity, both networks of compact are trained, from random or given weights; writes
     OUTPUT/compact_depth.safetensors.
     """
+    paths = dataset_paths(dataset)
+    weights = weights or weights_alias
+    require_datasets(paths)
+    require_files(weights, start)
+
     import torch
 
     from unity_depth_perception.models.runtime.device import resolve_device
     from unity_depth_perception.training.engine.config import TrainingConfig
 
-    paths = dataset_paths(dataset)
     whole = not paths and _is_compact(start)
     config = TrainingConfig(
         output=output,
@@ -96,7 +100,7 @@ def train_depth(
         device=resolve_device(device, torch.cuda.is_available()),
     )
     data = open_datasets(paths, needs_depth=True) if paths else None
-    with training_folder(output, _WRITTEN, paths):
+    with resumable_on_interrupt(output), training_folder(output, _WRITTEN, paths):
         if whole:
             _train_whole(config, start)
         else:

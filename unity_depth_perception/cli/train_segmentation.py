@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from unity_depth_perception.cli.options import DeviceOption
+from unity_depth_perception.cli.options import DeviceOption, require_datasets, require_files
 from unity_depth_perception.cli.training_options import (
     Batch,
     Images,
@@ -22,6 +22,7 @@ from unity_depth_perception.cli.training_options import (
     dataset_paths,
     open_datasets,
     progress_bar,
+    resumable_on_interrupt,
     training_folder,
     write_or_check_settings,
 )
@@ -114,6 +115,12 @@ def train_segmentation(
     device: DeviceOption = "auto",
 ) -> None:
     """Train Mask R-CNN on your own objects; writes a checkpoint, its average precision and pictures."""
+    paths = dataset_paths(dataset)
+    if epochs is not None and (steps is not None or not paths):
+        raise ConfigurationError("--epochs: expected a dataset to pass over and no --steps; leave one of them out")
+    require_datasets(paths)
+    require_files(None, None if start == _PRETRAINED else start)
+
     import torch
 
     from unity_depth_perception.models.runtime.device import resolve_device
@@ -122,9 +129,6 @@ def train_segmentation(
     from unity_depth_perception.training.engine.config import TrainingConfig
     from unity_depth_perception.training.segmentation.mask_rcnn import Task
 
-    paths = dataset_paths(dataset)
-    if epochs is not None and (steps is not None or not paths):
-        raise ConfigurationError("--epochs: expected a dataset to pass over and no --steps; leave one of them out")
     input_px = size or _INPUT_PX.get(network, 800)
     learning_rate = learning_rate or (8e-4 if network is Network.COMPACT else 1e-4)
     settings = {
@@ -139,6 +143,7 @@ def train_segmentation(
     names = (*_WRITTEN, f"{network}_segmentation.safetensors")
     with (
         distributed.process_group(resolve_device(device, torch.cuda.is_available())) as own_device,
+        resumable_on_interrupt(output),
         contextlib.ExitStack() as locked,
     ):
         with distributed.rank_zero_first():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unity_depth_perception.cli.progress import track
+from unity_depth_perception.cli.progress import kept_on_interrupt, track
 from unity_depth_perception.core.atomic_file import write_json
 from unity_depth_perception.core.errors import ConfigurationError, DatasetError, InputError
 from unity_depth_perception.core.json_file import read_json_object
@@ -38,6 +38,11 @@ Images = Annotated[int, typer.Option(min=32, help="virtual: scenes in the pool."
 Minutes = Annotated[float | None, typer.Option(min=0.01, help="Time limit; the schedule is compressed to fit.")]
 Batch = Annotated[int, typer.Option(min=2, help="Images per step.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of initial weights, training batches and split.")]
+
+
+def resumable_on_interrupt(output: Path) -> AbstractContextManager[None]:
+    """Say on Ctrl-C how the training goes on."""
+    return kept_on_interrupt(lambda: f"{output} keeps the training up to here: the same call goes on with it")
 
 
 def training_folder(

@@ -74,6 +74,10 @@ class DatasetWriter:
         finally:
             self._open.close()
 
+    def __len__(self) -> int:
+        """Number of samples that were added."""
+        return len(self._images)
+
     def add(self, sample: Sample) -> None:
         """Write the files of one sample.
 
