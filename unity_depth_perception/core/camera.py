@@ -110,8 +110,8 @@ class Camera:
         width, height = data["width"], data["height"]
         if width != int(width) or height != int(height) or max(width, height) > _MAX_SIDE_PX:
             raise CameraError(
-                f"{source}: expected a whole number of pixels up to {_MAX_SIDE_PX}, got width {shown(width)}, "
-                f"height {shown(height)}"
+                f"{source}: expected a whole number of pixels, got width {shown(width)}, height {shown(height)} "
+                f"(at most {_MAX_SIDE_PX})"
             )
         _raise_if_normalised(data, source)
         try:

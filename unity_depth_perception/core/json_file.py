@@ -64,7 +64,7 @@ def read_regular_file(path: Path, what: str, max_bytes: int, error: type[Percept
             raise error(f"{path}: expected {what} of at most {max_bytes >> 20} MiB, got {status.st_size >> 20} MiB")
         return path.read_bytes()
     except FileNotFoundError:
-        raise error(f"{path}: expected {what}, but there is no such file") from None
+        raise error(f"{path}: cannot read {what}: there is no such file") from None
     except OSError as cause:
         raise error(f"{path}: cannot read {what}: {cause.strerror or cause}") from None
     except ValueError as cause:  # NUL or a lone surrogate in the name
