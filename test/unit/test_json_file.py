@@ -31,7 +31,7 @@ def test_every_unicode_encoding_is_read(tmp_path: Path, encoding: str) -> None:
         (b"[" * 200_000, "nested too deeply"),
         (b'{"a":' * 200_000, "nested too deeply"),
         (b"{", "as JSON"),
-        (b'{"k": "\xff\xfe"}', "in UTF-8, but byte 7"),
+        (b'{"k": "\xff\xfe"}', "expected UTF-8, but byte 7"),
         (b'{\n "focal_length_x": 488,855,\n "b": 1}', r"decimal comma \(488,855\).*InvariantCulture"),
         (b"[1]", "expected a JSON object with a file, got list"),
     ],

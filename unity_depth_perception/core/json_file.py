@@ -30,7 +30,7 @@ def read_json(path: Path, what: str, error: type[PerceptionError] = InputError) 
     Raises:
         PerceptionError: of the class `error`; the file is missing, unreadable, too large, or not JSON.
     """
-    text = _text(read_regular_file(path, what, _MAX_BYTES, error), f"{path}: expected {what} as JSON", error)
+    text = _text(read_regular_file(path, what, _MAX_BYTES, error), f"{path}: cannot read {what}", error)
     if not text.strip("\0 \t\r\n"):
         raise error(f"{path}: expected {what} as JSON, got an empty file")
     try:
@@ -71,12 +71,12 @@ def read_regular_file(path: Path, what: str, max_bytes: int, error: type[Percept
         raise error(f"{str(path)!r}: expected the name of a file: {cause}") from None
 
 
-def _text(data: bytes, expected: str, error: type[PerceptionError]) -> str:
+def _text(data: bytes, failed: str, error: type[PerceptionError]) -> str:
     encoding = json.detect_encoding(data)
     try:
         return data.decode(encoding)
     except UnicodeDecodeError as cause:
-        raise error(f"{expected} in UTF-8, but byte {cause.start} is not {encoding}: {cause.reason}") from None
+        raise error(f"{failed}: expected UTF-8, but byte {cause.start} is not {encoding}: {cause.reason}") from None
 
 
 def _whole_number(digits: str) -> int | float:
