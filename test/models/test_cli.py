@@ -14,7 +14,10 @@ from terminal import unity_depth
 
 from unity_depth_perception.cli import main
 from unity_depth_perception.cli.doctor import command as doctor
+from unity_depth_perception.cli.options import DEPTH_MODELS
 from unity_depth_perception.dataset.reader import UnityDataset
+from unity_depth_perception.models.registry import depth_model_names
+from unity_depth_perception.synthetic.scene import CUBE_EDGE_M
 from unity_depth_perception.synthetic.seeds import FIRST_TRAINING_SEED, IMAGES_PER_SEED, LARGEST_SEED, scene_seed
 
 ROOT = Path(__file__).parents[2]
@@ -132,10 +135,10 @@ def test_evaluate_reports_readable_images_and_fails_if_one_is_not(dataset: Path,
     shutil.copytree(dataset, broken)
     depth = broken / "depth" / "00001.npy"
     np.save(depth, np.load(depth).astype(np.int16))
-    result = unity_depth("evaluate", broken, "--output", tmp_path, "--masks", "truth", "--depth", "truth")
+    result = unity_depth("evaluate", broken, "--output", tmp_path / "report", "--masks", "truth", "--depth", "truth")
     assert result.returncode == 1
     assert "00001.npy: expected depth (H, W) in float metres" in " ".join(result.stdout.split())
-    report = json.loads((tmp_path / "report.json").read_text())
+    report = json.loads((tmp_path / "report" / "report.json").read_text())
     assert (report["frames"], [failure["image"] for failure in report["failed"]]) == (2, ["00001.png"])
 
 
@@ -209,3 +212,46 @@ def test_doctor_fails_where_something_must_be_mended(monkeypatch: pytest.MonkeyP
     assert unity_depth("doctor").returncode == 1
     monkeypatch.setattr(doctor, "CHECKS", (lambda: [doctor.Finding("weights", doctor.NOTE, "old")],))
     assert unity_depth("doctor").returncode == 0
+
+
+def test_missing_files_are_told_before_torch_is_imported(tmp_path: Path) -> None:
+    calls = [
+        ["estimate", "no.png", "--vertical-fov", "60", "--output", "out"],
+        ["estimate", "no.png", "--vertical-fov", "60", "--output", "out", "--depth-weights", "no.pth"],
+        ["evaluate", "no", "--output", "out"],
+        ["train-depth", "no", "--output", "out"],
+        ["train-segmentation", "virtual", "--from", "no.safetensors", "--output", "out"],
+    ]
+    code = (
+        f"import sys; sys.path.append({str(ROOT)!r})\n"
+        "from unity_depth_perception.cli.main import main\n"
+        f"for call in {calls!r}:\n"
+        "    sys.argv[1:] = call\n"
+        "    try: main()\n"
+        "    except SystemExit as end: print(end.code, 'torch' in sys.modules)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=True)
+    assert result.stdout.split() == ["2", "False"] * len(calls), result.stderr
+    assert result.stderr.count("no such") == len(calls)
+
+
+def test_version_is_printed() -> None:
+    assert unity_depth("--version").stdout == "0.1.0\n"
+
+
+def test_help_names_the_models_and_shows_defaults_as_they_are_typed() -> None:
+    shown = " ".join(unity_depth("synthesize", "--help").stdout.split())
+    assert "[default: 1024x1024]" in shown
+    assert "[default: 0.07]" in shown
+    assert CUBE_EDGE_M == 0.07
+    assert set(DEPTH_MODELS) == set(depth_model_names())
+    shown = "".join(unity_depth("estimate", "--help").stdout.split()).replace("│", "")
+    assert all(name in shown for name in DEPTH_MODELS)
+
+
+@pytest.mark.parametrize("name", ["[/x]", "[red]scenes", "x" * 300, "a\nb"])
+def test_names_are_shown_as_they_are(tmp_path: Path, name: str) -> None:
+    result = unity_depth("doctor", name)
+    assert result.returncode in (1, 2)
+    assert "Traceback" not in result.stderr
+    assert name[:5].splitlines()[0] in result.stdout + result.stderr

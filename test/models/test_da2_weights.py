@@ -83,6 +83,19 @@ def test_the_authors_checkpoints_give_the_same_depth(folder: Path, tmp_path: Pat
     assert torch.equal(depth_m, expected_m)
 
 
+def test_checkpoint_of_the_authors_fine_tuning_gives_the_same_depth(folder: Path, tmp_path: Path) -> None:
+    """exp/latest.pth of metric_depth/train.py, trained by DistributedDataParallel."""
+    state = {f"module.{name}": value for name, value in original_state(folder).items()}
+    path = tmp_path / "latest.pth"
+    torch.save({"model": state, "optimizer": {}, "epoch": 3, "previous_best": {"d1": 0.9}}, path)
+    torch.save({f"model.{name}": value for name, value in original_state(folder).items()}, tmp_path / "lightning.ckpt")
+    image = picture(200, 150)
+    with torch.inference_mode():
+        expected_m = create(folder).depth_at_network_size(image)
+        for given in (path, tmp_path / "lightning.ckpt"):
+            assert torch.equal(create(given).depth_at_network_size(image), expected_m)
+
+
 def test_weights_under_the_names_in_memory_load_too(folder: Path, tmp_path: Path) -> None:
     network = transformers.AutoModelForDepthEstimation.from_pretrained(folder)
     save_file(network.state_dict(), tmp_path / "memory.safetensors")
@@ -114,7 +127,7 @@ def _drop_qkv(path: Path, state: dict[str, torch.Tensor]) -> None:
 
 
 def _training_state(path: Path, state: dict[str, torch.Tensor]) -> None:
-    torch.save({"model": state, "epoch": 3}, path)
+    torch.save({"weights": state, "epoch": 3}, path)
 
 
 def _not_finite(path: Path, state: dict[str, torch.Tensor]) -> None:

@@ -1,15 +1,18 @@
 """Shards and split of a dataset: resized images agree with the files, the split with its seed."""
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
 
-from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.core.errors import ConfigurationError, DatasetError
+from unity_depth_perception.dataset.files import write_mask
 from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.dataset.sample import Sample
 from unity_depth_perception.dataset.writer import DatasetWriter
@@ -51,6 +54,9 @@ class InMemory:
 
     def size(self, index: int) -> tuple[int, int]:
         return self.samples[index].camera.width, self.samples[index].camera.height
+
+    def fingerprint(self, index: int) -> str:
+        return self.names[index]
 
 
 def test_images_that_fit_are_stored_unchanged(dataset: UnityDataset, tmp_path: Path) -> None:
@@ -140,6 +146,34 @@ def test_shards_are_written_once_and_again_for_other_images(dataset: UnityDatase
     (shard,) = DatasetSource(tmp_path / "data", dataset, [3], 64 * 48, watched).available()
     assert read == [0, 1, 2, 3]
     assert len(shard.image) == 1
+
+
+def test_shards_are_written_again_when_a_label_changes_or_an_array_is_damaged(
+    dataset: UnityDataset, tmp_path: Path
+) -> None:
+    folder = tmp_path / "copy"
+    shutil.copytree(dataset.path, folder)
+    before = DatasetSource(tmp_path / "data", UnityDataset(folder), [0], 64 * 48).available()[0]
+    changed = np.array(before.instances)
+    mask = cv2.imread(str(folder / "masks" / dataset.names[0]), cv2.IMREAD_UNCHANGED)
+    mask[mask == 1] = 0
+    mask[0, 0] = 1
+    write_mask(folder / "masks" / dataset.names[0], mask)
+    after = DatasetSource(tmp_path / "data", UnityDataset(folder), [0], 64 * 48).available()[0]
+    assert (np.array(after.instances) != changed).any()
+    array = tmp_path / "data" / "00000" / "image.npy"
+    array.write_bytes(array.read_bytes()[:500])
+    again = DatasetSource(tmp_path / "data", UnityDataset(folder), [0], 64 * 48).available()[0]
+    assert (again.image == before.image).all()
+
+
+def test_dataset_source_removes_nothing_that_it_did_not_write(dataset: UnityDataset, tmp_path: Path) -> None:
+    (tmp_path / "data" / "images").mkdir(parents=True)
+    thesis = tmp_path / "data" / "images" / "thesis.txt"
+    thesis.write_text("precious")
+    with pytest.raises(ConfigurationError, match="images was not written by this package"):
+        DatasetSource(tmp_path / "data", dataset, [0], 64 * 48)
+    assert thesis.read_text() == "precious"
 
 
 def test_dataset_source_refuses_an_empty_list_of_images(dataset: UnityDataset, tmp_path: Path) -> None:

@@ -10,11 +10,13 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from plyfile import PlyData
 from terminal import unity_depth
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.output_folder import MARKER
 from unity_depth_perception.dataset.annotations import Annotations
 from unity_depth_perception.dataset.files import read_depth, read_image
 from unity_depth_perception.models import registry
@@ -72,6 +74,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def results_in(folder: Path) -> list[str]:
+    """Names in a folder of results, without the marker."""
+    return sorted(path.name for path in folder.iterdir() if path.name != MARKER)
+
+
 def write_image(path: Path, width: int, height: int) -> None:
     path.parent.mkdir(exist_ok=True)
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
@@ -81,7 +88,7 @@ def write_image(path: Path, width: int, height: int) -> None:
 def test_an_image_becomes_depth_objects_pictures_and_a_cloud(folder: Path) -> None:
     result = unity_depth("estimate", "a.png", "--intrinsics", "camera.json", "--output", "out")
     assert result.returncode == 0, result.stderr
-    assert sorted(path.name for path in Path("out").iterdir()) == sorted(FILES)
+    assert results_in(Path("out")) == sorted(FILES)
     depth_m = np.load("out/a_depth.npy")
     assert depth_m.dtype == np.float32
     assert depth_m.shape == (60, 80)
@@ -155,14 +162,14 @@ def test_an_image_that_cannot_be_used_is_named_and_the_others_are_done(folder: P
     assert result.returncode == 2
     assert "4 of 5 images were left out" in result.stderr
     assert "wide.png: expected an image with the proportions of the camera's 80 x 60 px, got 90 x 60" in result.stderr
-    assert all(f"- {name}: expected an image file" in result.stderr for name in images[1:4])
-    assert sorted(path.name for path in Path("out").iterdir()) == sorted(FILES)
+    assert all(f"- {name}: expected a" in result.stderr for name in images[1:4])
+    assert results_in(Path("out")) == sorted(FILES)
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (None, "cannot read the camera intrinsics"),
+        (None, "no such file"),
         ("", "empty file"),
         ("{", "as JSON"),
         ("[]", "expected a JSON object"),
@@ -189,7 +196,7 @@ def test_intrinsics_that_cannot_be_used(folder: Path, content: str | None, messa
         (["a.png", "--intrinsics", "camera.json", "--vertical-fov", "60"], "got more than one"),
         (["a.png", "--vertical-fov", "0"], "between 0 and 180 deg"),
         (["a.png", "--vertical-fov", "180"], "between 0 and 180 deg"),
-        (["no.png", "a.png", ".", "--vertical-fov", "60"], "no.png: no such file\n  - .: a folder"),
+        (["no.png", "a.png", "no/*", "--vertical-fov", "60"], "no.png: no such file\n  - no/*: no file of this"),
         (["a.png", "sub/a.jpg", "--vertical-fov", "60"], "got a.png and sub/a.jpg"),
         (["a.png", "a.png", "--vertical-fov", "60"], "got a.png and a.png"),
         (["--vertical-fov", "60"], "IMAGE"),
@@ -214,8 +221,28 @@ def test_nothing_is_overwritten_unless_asked_for(folder: Path, taken: str) -> No
     assert result.returncode == 2
     assert f"{file}: exists already" in result.stderr
     assert [path.read_text() for path in Path("out").iterdir()] == ["mine"]
-    assert unity_depth(*arguments, "--overwrite").returncode == 0
-    assert file.read_bytes() != b"mine"
+    result = unity_depth(*arguments, "--overwrite")
+    assert f"{file}: exists already and was not written by this package" in result.stderr
+    assert [path.read_text() for path in Path("out").iterdir()] == ["mine"]
+
+
+def test_results_are_overwritten_only_if_asked_for_and_those_of_other_images_stay(folder: Path) -> None:
+    write_image(Path("b.png"), 80, 60)
+    arguments = ("--vertical-fov", "60", "--output", "out")
+    assert unity_depth("estimate", "a.png", "b.png", *arguments).returncode == 0
+    results = json.loads(Path("out/results.json").read_text())
+    Path("out/b.ply").write_text("damaged")
+    assert "--overwrite" in unity_depth("estimate", "b.png", *arguments).stderr
+    assert unity_depth("estimate", "b.png", *arguments, "--overwrite").returncode == 0
+    assert Path("out/b.ply").read_bytes() != b"damaged"
+    assert json.loads(Path("out/results.json").read_text()) == results
+
+
+def test_results_of_version_0_1_which_have_no_marker_may_be_overwritten(folder: Path) -> None:
+    arguments = ("estimate", "a.png", "--vertical-fov", "60", "--output", "out", "--overwrite")
+    assert unity_depth(*arguments).returncode == 0
+    (Path("out") / MARKER).unlink()
+    assert unity_depth(*arguments).returncode == 0
 
 
 def test_an_output_that_is_no_folder_is_told(folder: Path) -> None:
@@ -274,7 +301,7 @@ def test_relative_depth_gives_no_distances(folder: Path, monkeypatch: pytest.Mon
     result = unity_depth("estimate", "a.png", "--vertical-fov", "60", "--output", "out")
     assert result.returncode == 2
     assert "expected metric depth" in result.stderr
-    assert not any(Path("out").iterdir())
+    assert results_in(Path("out")) == []
 
 
 def test_the_embedded_models_estimate_an_image(tmp_path: Path) -> None:
@@ -300,3 +327,81 @@ def test_weights_that_are_not_there_are_told(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "no/such/folder" in result.stderr
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_and_a_pattern_name_their_images(folder: Path) -> None:
+    for name in ("b.jpg", ".hidden.png", "notes.txt"):
+        write_image(Path("photos/x.png"), 80, 60)
+        Path("photos/x.png").rename(Path("photos") / name)
+    write_image(Path("more/c.png"), 80, 60)
+    result = unity_depth("estimate", "photos", "more/*.png", "a.png", "--vertical-fov", "60", "--output", "out")
+    assert result.returncode == 0, result.stderr
+    names = [entry["image"] for entry in json.loads(Path("out/results.json").read_text())["images"]]
+    assert names == ["b.jpg", "c.png", "a.png"]
+
+
+def test_frames_of_a_video_are_images(folder: Path) -> None:
+    writer = cv2.VideoWriter("clip.avi", cv2.VideoWriter_fourcc(*"MJPG"), 10, (80, 60))
+    for k in range(25):
+        writer.write(np.full((60, 80, 3), 10 * k, np.uint8))
+    writer.release()
+    result = unity_depth("estimate", "clip.avi", "--every", "10", "--vertical-fov", "60", "--output", "out")
+    assert result.returncode == 0, result.stderr
+    names = [entry["image"] for entry in json.loads(Path("out/results.json").read_text())["images"]]
+    assert names == ["clip_000000.png", "clip_000010.png", "clip_000020.png"]
+    assert abs(float(read_image(Path("out/clip_000020_overlay.png"))[0, 0].mean()) - 200) < 60
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"GIF89a" + bytes(50), "got a GIF"),
+        (b"\0\0\0\x18ftypheic" + bytes(50), "a HEIC"),
+        (b"\0\0\0\x18ftypmp42", "a video"),
+    ],
+)
+def test_what_is_no_image_is_called_by_its_name_and_the_others_are_done(
+    folder: Path, content: bytes, message: str
+) -> None:
+    Path("b.png").write_bytes(content)
+    result = unity_depth("estimate", "b.png", "a.png", "--vertical-fov", "60", "--output", "out")
+    assert result.returncode == 2
+    assert "1 of 2 images were left out" in result.stderr
+    assert message in result.stderr
+    assert [entry["image"] for entry in json.loads(Path("out/results.json").read_text())["images"]] == ["a.png"]
+
+
+@pytest.mark.parametrize("name", ["empty", "no*.png", "broken.mp4"])
+def test_input_without_an_image_is_told(folder: Path, name: str) -> None:
+    Path("empty").mkdir()
+    Path("broken.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
+    result = unity_depth("estimate", name, "--vertical-fov", "60", "--output", "out")
+    assert result.returncode == 2
+    assert name in result.stderr
+    assert not Path("out").exists()
+
+
+def test_camera_of_the_stored_image_names_exif(folder: Path) -> None:
+    image = Image.fromarray(np.zeros((60, 80, 3), np.uint8))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save("p.jpg", exif=exif)
+    result = unity_depth("estimate", "p.jpg", "--intrinsics", "camera.json", "--output", "out")
+    assert result.returncode == 2
+    assert "got 60 x 80; give the intrinsics of this image; its EXIF orientation 6" in result.stderr
+
+
+def test_interrupt_says_what_was_kept(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_image(Path("b.png"), 80, 60)
+    infer = Ramp.infer
+
+    def interrupted(self: Ramp, image: torch.Tensor, *args: object) -> object:
+        if Path("out/results.json").exists():
+            raise KeyboardInterrupt
+        return infer(self, image, *args)
+
+    monkeypatch.setattr(Ramp, "infer", interrupted)
+    result = unity_depth("estimate", "a.png", "b.png", "--vertical-fov", "60", "--output", "out")
+    assert result.returncode == 130
+    assert "interrupted; the results of 1 of 2 images are in out" in result.stderr
+    assert [entry["image"] for entry in json.loads(Path("out/results.json").read_text())["images"]] == ["a.png"]

@@ -83,7 +83,7 @@ def _not_finite(path: Path) -> None:
     ("spoil", "message"),
     [
         (_truncated, "cannot be read"),
-        (_no_safetensors, "cannot be read"),
+        (_no_safetensors, "got one of torch.save"),
         (_foreign, "other safetensors; published weights .* --depth-weights"),
         (_other_kind, "of kind compact-depth"),
         (_missing_tensor, r"expected a tensor dense\.head\.weight"),

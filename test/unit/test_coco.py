@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 from pycocotools import mask as coco_mask
 from typer.testing import CliRunner
 
 from unity_depth_perception.cli.main import app
 from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.dataset.checks.findings import raise_if_problems
 from unity_depth_perception.dataset.coco import CocoDataset, examine_coco
 from unity_depth_perception.dataset.coco_masks import decode_mask
 from unity_depth_perception.dataset.files import write_image
@@ -99,7 +102,8 @@ def test_a_good_file_has_no_problem(tmp_path: Path) -> None:
     found = examine_coco(write(tmp_path, content()))
     assert found.problems == ()
     assert (found.images, found.objects) == (1, 2)
-    (note,) = found.notes
+    crowd, note = found.notes
+    assert crowd.startswith("instances.json: 1 annotation is a crowd (iscrowd 1) and left out, 2 objects are left")
     assert note.startswith("instances.json: expected several objects")
     assert note.endswith("got 1 cup, 1 plate")
 
@@ -125,7 +129,6 @@ PROBLEMS = {
     "image id twice": (_second("images", file_name="b.png"), "images: id 7 occurs more than once"),
     "file twice": (_second("images", id=8), r"images: file_name a\.png occurs more than once"),
     "annotation id twice": (_second("annotations"), "annotations: id 1 occurs more than once"),
-    "category twice": (_second("categories", id=5), "categories: name plate occurs more than once"),
     "no such image": (_set("annotations", image_id=5), "annotation 1: there is no image 5"),
     "no such category": (_set("annotations", category_id=5), "annotation 1: there is no category 5"),
     "no size": (_set("images", width=0), "a.png: expected width and height"),
@@ -142,7 +145,7 @@ PROBLEMS = {
     "image a list": (_set("annotations", image_id=[7]), r"annotations\[0\]: expected the key image_id"),
     "file a number": (_set("images", file_name=5), r"images\[0\]: expected the key file_name with a value of type str"),
     "category unnamed": (_set("categories", name=""), r"categories\[0\]: expected the key name"),
-    "size a text": (_set("images", width="30"), r"images\[0\]: expected the key width with a value of type int"),
+    "size a text": (_set("images", width="30 px"), r"images\[0\]: expected the key width with a value of type int"),
     "size of no image": (_set("images", width=10**9), "a.png: expected width and height from 1 to 32768 px"),
     "another size": (_set("images", width=31), r"a\.png: expected 31 x 20 px as its entry says, got 30 x 20"),
     "empty mask": (_set("annotations", segmentation=[]), r"annotation 1 \(a\.png\): its mask has no pixel"),
@@ -176,16 +179,17 @@ def test_problem_is_listed_with_its_location(tmp_path: Path, name: str) -> None:
 
 def test_crowd_annotation_needs_no_object_keys(tmp_path: Path) -> None:
     data = content()
-    before = examine_coco(write(tmp_path, data))
     data["annotations"].append({"iscrowd": 1})
-    assert examine_coco(write(tmp_path, data)) == before
+    found = examine_coco(write(tmp_path, data))
+    assert (found.problems, found.objects) == ((), 2)
+    assert "2 annotations are crowds" in found.notes[0]
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"images": []}', '{"images": 1, "annotations": [], "categories": []}'])
 def test_another_json_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "instances.json"
     path.write_text(text, encoding="utf-8")
-    with pytest.raises(DatasetError, match="expected COCO instances"):
+    with pytest.raises(DatasetError, match="COCO instances"):
         CocoDataset(path)
     assert len(examine_coco(path).problems) == 1
 
@@ -195,3 +199,176 @@ def test_inconsistent_file_is_refused(tmp_path: Path) -> None:
     _second("annotations")(data)
     with pytest.raises(DatasetError, match="id 1 occurs more than once"):
         CocoDataset(write(tmp_path, data))
+
+
+def test_crowds_are_objects_on_request_and_told_where_nothing_else_is_there(tmp_path: Path) -> None:
+    data = content()
+    for entry in data["annotations"]:
+        entry["iscrowd"] = 1
+    path = write(tmp_path, data)
+    (problem,) = examine_coco(path).problems
+    assert "all 3 annotations are crowds (iscrowd 1)" in problem
+    assert "--use-crowds" in problem
+    found = examine_coco(path, use_crowds=True)
+    assert (found.problems, found.objects) == ((), 3)
+    assert len(CocoDataset(path, use_crowds=True)[0].objects) == 2  # two crowds are the same pixels
+
+
+def test_root_category_that_nothing_uses_is_left_out(tmp_path: Path) -> None:
+    data = content()
+    for entry in data["categories"]:
+        entry["supercategory"] = "kitchen"
+    data["categories"].insert(0, {"id": 0, "name": "kitchen", "supercategory": "none"})
+    path = write(tmp_path, data)
+    assert CocoDataset(path).categories == ("cup", "plate")
+    assert any("'kitchen' is left out" in note for note in examine_coco(path).notes)
+
+
+def test_categories_of_one_name_are_one_class(tmp_path: Path) -> None:
+    data = content()
+    data["categories"].append({"id": 12, "name": "cup"})
+    data["annotations"][1]["category_id"] = 12
+    path = write(tmp_path, data)
+    assert CocoDataset(path).categories == ("cup", "plate")
+    assert {item.category for item in CocoDataset(path)[0].objects} == {"cup"}
+    assert any("cup is the name of several categories" in note for note in examine_coco(path).notes)
+
+
+@pytest.mark.parametrize(
+    ("name", "folder", "file"),
+    [
+        ("JPEGImages\\a.png", None, "JPEGImages/a.png"),
+        ("JPEGImages\\a.png", "photos", "photos/a.png"),
+        ("/data/local-files/images/сцена 1.png", "photos", "photos/сцена 1.png"),
+        ("/data/local-files/?d=images/%D1%81%D1%86%D0%B5%D0%BD%D0%B0%201.png", "photos", "photos/сцена 1.png"),
+        ("https://example.org/upload/a%20b.png?x=1", "photos", "photos/a b.png"),
+        ("a%20b.png", None, "a b.png"),
+        ("C:\\Users\\Иван\\Рабочий стол\\a.png", "photos", "photos/deep/er/a.png"),
+        ("images/a.png", "photos", "photos/a.png"),
+        ("100%.png", None, "100%.png"),
+    ],
+)
+def test_name_of_another_machine_is_found(tmp_path: Path, name: str, folder: str | None, file: str) -> None:
+    data = content()
+    data["images"][0]["file_name"] = name
+    path = write(tmp_path, data)
+    (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "a.png").rename(tmp_path / file)
+    images_dir = None if folder is None else tmp_path / folder
+    assert examine_coco(path, images_dir).problems == ()
+    assert CocoDataset(path, images_dir)[0].image.shape == (20, 30, 3)
+
+
+def test_bare_name_of_several_images_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, content())
+    for folder in ("x", "y"):
+        (tmp_path / "photos" / folder).mkdir(parents=True)
+        write_image(tmp_path / "photos" / folder / "a.png", np.zeros((20, 30, 3), np.uint8))
+    (problem,) = examine_coco(path, tmp_path / "photos").problems
+    assert "several images of this name" in problem
+
+
+@pytest.mark.parametrize(
+    "name", ["../secret.png", "/dev/zero", "link.png", "pipe", "a\0.png", "\ud800.png", "x" * 5000]
+)
+def test_nothing_outside_the_folder_is_read(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "set"
+    folder.mkdir()
+    data = content()
+    path = write(folder, data)
+    (folder / "a.png").rename(tmp_path / "secret.png")
+    (folder / "link.png").symlink_to(tmp_path / "secret.png")
+    os.mkfifo(folder / "pipe")
+    data["images"][0]["file_name"] = name
+    path.write_text(json.dumps(data), encoding="utf-8")
+    (problem,) = examine_coco(path).problems
+    assert "leads out of this folder" in problem or "no such file" in problem or "expected" in problem
+    assert len(problem) < 1000
+
+
+def test_degenerate_polygon_is_dropped_and_its_object_kept(tmp_path: Path) -> None:
+    data = content()
+    good, line = SQUARE[0], [3.0, 3.0, 9.0, 9.0]
+    data["annotations"][0]["segmentation"] = [line, good, [1.0, 1.0] * 4]
+    lone = {"id": 9, "image_id": 7, "category_id": 3, "segmentation": [line]}
+    data["annotations"].append(lone)
+    path = write(tmp_path, data)
+    found = examine_coco(path)
+    assert found.problems == ()
+    assert any("annotation 1 (a.png): a polygon of less than three points" in note for note in found.notes)
+    assert any("annotation 9 (a.png)" in note and "the object is left out" in note for note in found.notes)
+    assert [item.category for item in CocoDataset(path)[0].objects] == ["plate", "cup"]
+
+
+@pytest.mark.parametrize("missing", [True, False])
+def test_boxes_without_masks_are_told_in_one_line(tmp_path: Path, missing: bool) -> None:
+    data = content()
+    data["annotations"] = [entry | {"bbox": [2, 2, 10, 10]} for entry in data["annotations"][:2]]
+    for entry in data["annotations"]:
+        entry["segmentation"] = []
+        if missing:
+            del entry["segmentation"]
+    (problem,) = examine_coco(write(tmp_path, data)).problems
+    assert "there are no masks in this file: its 2 objects have boxes alone" in problem
+
+
+def test_object_with_a_box_alone_is_left_out_and_counted(tmp_path: Path) -> None:
+    data = content()
+    data["annotations"][0] |= {"segmentation": [], "bbox": [2, 2, 10, 10]}
+    found = examine_coco(write(tmp_path, data))
+    assert (found.problems, found.objects) == ((), 1)
+    assert any("1 objects have a box but no mask" in note for note in found.notes)
+
+
+def test_numbers_written_as_floats_and_texts_are_whole_numbers(tmp_path: Path) -> None:
+    data = content()
+    data["images"][0] |= {"id": 7.0, "width": 30.0, "height": "20"}
+    data["annotations"][0] |= {"image_id": "7", "iscrowd": False}
+    data["annotations"][0]["segmentation"] = SQUARE[0]  # VIA: a flat list
+    path = write(tmp_path, data)
+    assert examine_coco(path).problems == ()
+    assert len(CocoDataset(path)[0].objects) == 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16"])
+def test_file_with_byte_order_mark_is_read(tmp_path: Path, encoding: str) -> None:
+    path = write(tmp_path, content())
+    path.write_text(json.dumps(content()).replace("\n", "\r\n"), encoding=encoding)
+    assert examine_coco(path).problems == ()
+
+
+def test_size_of_the_image_as_stored_names_exif(tmp_path: Path) -> None:
+    data = content()
+    data["images"][0]["file_name"] = "a.jpg"
+    path = write(tmp_path, data)
+    image = Image.fromarray(np.full((20, 30, 3), 80, dtype=np.uint8))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(tmp_path / "a.jpg", exif=exif)
+    (problem,) = examine_coco(path).problems
+    assert "expected 30 x 20 px as its entry says, got 20 x 30; its EXIF orientation 6" in problem
+
+
+@pytest.mark.parametrize(
+    "counts", ["\n0\u001a\0\u001c|\u00ba#\u00d8", "0" * 99, "o" * 40, "PPPP", "oooo5", "5" * 10**5]
+)
+def test_run_length_string_that_would_corrupt_memory_is_refused(counts: str) -> None:
+    with pytest.raises(ValueError, match=r"run-length|run lengths") as caught:
+        decode_mask({"size": [3, 7], "counts": counts}, 7, 3)
+    assert len(str(caught.value)) < 400
+
+
+def test_run_length_strings_of_pycocotools_are_decoded(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        height, width = rng.integers(1, 90, 2)
+        mask = rng.random((height, width)) < rng.random() ** 2
+        assert (decode_mask(run_length(mask), int(width), int(height)) == mask).all()
+
+
+def test_findings_of_one_kind_are_one_line_with_a_count(tmp_path: Path) -> None:
+    data = content()
+    data["images"] += [{"id": k, "file_name": f"{k}.png", "width": 30, "height": 20} for k in range(100, 140)]
+    with pytest.raises(DatasetError, match=r"100.png.*no such file.* \(and 39 more like this\)$") as caught:
+        raise_if_problems("file", examine_coco(write(tmp_path, data)).problems)
+    assert "40 problems" in str(caught.value)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -96,33 +93,6 @@ def test_an_interrupted_writer_leaves_a_readable_folder(tmp_path: Path) -> None:
     assert [s.name for s in UnityDataset(tmp_path)] == ["00000.png"]
 
 
-def test_exr_depth_is_read(tmp_path: Path) -> None:
-    """In a process of its own, since OpenCV reads OPENCV_IO_ENABLE_OPENEXR once."""
-    code = (
-        "import sys, numpy as np, pathlib; from unity_depth_perception.dataset.files import read_depth; import cv2\n"
-        "path = pathlib.Path(sys.argv[1]); depth = np.array([[0.5, 0.0], [np.inf, 3.25]], np.float32)\n"
-        "assert cv2.imwrite(str(path), depth)\n"
-        "np.testing.assert_array_equal(read_depth(path), [[0.5, np.nan], [np.inf, 3.25]])"
-    )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "d.exr")], check=True, timeout=60)
-
-
-def test_exr_without_codec_says_what_to_do(tmp_path: Path) -> None:
-    path = tmp_path / "d.exr"
-    path.write_bytes(bytes.fromhex("762f3101") + bytes(64))
-    code = (
-        "import sys, pathlib; from unity_depth_perception.dataset.files import read_depth\n"
-        "from unity_depth_perception.core.errors import DatasetError\n"
-        "try: read_depth(pathlib.Path(sys.argv[1]))\n"
-        "except DatasetError as error: print(error)"
-    )
-    environment = os.environ | {"OPENCV_IO_ENABLE_OPENEXR": "0"}
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(path)], env=environment, capture_output=True, text=True, check=True, timeout=60
-    )
-    assert "OPENCV_IO_ENABLE_OPENEXR=1" in done.stdout
-
-
 def _edit(change: Callable[[dict], object]) -> Callable[[Path], None]:  # type: ignore[type-arg]
     def apply(folder: Path) -> None:
         path = folder / "annotations.json"
@@ -169,7 +139,10 @@ BROKEN_FOLDERS = {
         lambda f: np.save(f / "depth" / "00000.npy", np.array([None]), allow_pickle=True),
         "00000.npy: expected an array",
     ),
-    "image no png": (lambda f: (f / "images" / "00000.png").write_bytes(b"JFIF"), "00000.png: expected a png file"),
+    "image no png": (
+        lambda f: (f / "images" / "00000.png").write_bytes(b"JFIF"),
+        "00000.png: expected a JPEG or PNG image",
+    ),
     "id twice": (_edit(lambda d: _objects(d)[1].update(id=0, parent_id=None)), "00000.png: id 0 occurs more than once"),
     "parent missing": (_edit(lambda d: _objects(d)[1].update(parent_id=7)), "object 1 stands on object 7"),
     "circle of parents": (_edit(lambda d: _objects(d)[0].update(parent_id=1)), "object 0 stands.* on itself"),
@@ -180,7 +153,7 @@ BROKEN_FOLDERS = {
         "00000.png: expected camera_pose",
     ),
     "category not listed": (_edit(lambda d: d.update(categories=["red_cube"])), "lacks blue_parallelepiped"),
-    "intrinsics missing": (lambda f: (f / "camera_intrinsics.json").unlink(), "camera_intrinsics.json: cannot read"),
+    "intrinsics missing": (lambda f: (f / "camera_intrinsics.json").unlink(), "camera_intrinsics.json: .*no such file"),
 }
 
 
@@ -204,7 +177,7 @@ def test_all_problems_are_listed_in_one_error(folder: Path) -> None:
 
 
 BROKEN_FRAMES = {
-    "truncated image": (lambda f: _truncate(f / "images" / "00000.png"), "images/00000.png: .*decode"),
+    "truncated image": (lambda f: _truncate(f / "images" / "00000.png"), "images/00000.png: .*truncated"),
     "unknown object in the mask": (
         _edit(lambda d: _objects(d).pop()),
         r"masks/00000.png: holds the values \[2\].*ids \[1\]",

@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from unity_depth_perception.cli.main import app
-from unity_depth_perception.cli.training_options import open_dataset
+from unity_depth_perception.cli.training_options import open_datasets
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import DatasetError
 from unity_depth_perception.core.objects import ObjectDistance
@@ -158,7 +158,7 @@ def test_dataset_that_a_training_cannot_use_is_refused(
         write_mask(mask, np.zeros((12, 20), np.uint16))
     assert examine(folder).problems == ()
     with pytest.raises(DatasetError, match=rf"^{folder}: {text}"):
-        open_dataset(folder)
+        open_datasets([folder])
 
 
 def test_a_category_with_one_object_is_noted(folder: Path) -> None:

@@ -13,20 +13,23 @@ from unity_depth_perception.cli.options import (
     DepthWeightsOption,
     DeviceOption,
     SegmentationModelOption,
+    require_files,
 )
-from unity_depth_perception.cli.progress import track
+from unity_depth_perception.cli.progress import kept_on_interrupt, track
 from unity_depth_perception.core.camera_source import CameraSource
-from unity_depth_perception.core.errors import ConfigurationError, ImageError, InputError
+from unity_depth_perception.core.errors import CameraError, ConfigurationError, InputError
 
 if TYPE_CHECKING:
     from unity_depth_perception.core.objects import ObjectDistance
+    from unity_depth_perception.dataset.image_inputs import ImageInput
     from unity_depth_perception.pipeline import Frame
-
-_SHOWN = 10  # of the images that failed
 
 
 def estimate(
-    images: Annotated[list[Path], typer.Argument(metavar="IMAGE...", help="Image files: png, jpeg, ...")],
+    images: Annotated[
+        list[Path],
+        typer.Argument(metavar="IMAGE...", help="Images (PNG, JPEG, WebP), folders of them, quoted patterns, videos."),
+    ],
     output: Annotated[Path, typer.Option(help="Folder for the results.")],
     intrinsics: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Intrinsics file of the camera that took the images.")
@@ -44,9 +47,19 @@ def estimate(
     ] = None,
     segmentation_model: SegmentationModelOption = "compact",
     device: DeviceOption = "auto",
+    every: Annotated[int, typer.Option(min=1, metavar="N", help="Of a video every N-th frame.")] = 10,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results of an earlier call.")] = False,
 ) -> None:
-    """Write depth, objects and their distances, pictures and a point cloud for each image."""
+    """Write depth, objects and their distances, pictures and a point cloud for each image.
+
+    An image that cannot be used is listed at the end, with exit code 2; the others are done.
+    """
+    from unity_depth_perception.dataset.image_inputs import image_inputs, raise_if_images_failed
+
+    cameras = CameraSource(intrinsics=intrinsics, vertical_fov_deg=vertical_fov)
+    require_files(None if metres_per_unit else depth_weights, depth_model, segmentation_model)
+    inputs = image_inputs(images, every)
+
     import torch
 
     from unity_depth_perception.export.result_folder import ResultFolder
@@ -61,8 +74,6 @@ def estimate(
     from unity_depth_perception.models.runtime.options import DepthOptions
     from unity_depth_perception.pipeline import PerceptionPipeline
 
-    cameras = CameraSource(intrinsics=intrinsics, vertical_fov_deg=vertical_fov)
-    _require_files(images)
     scale = DepthScale() if metres_per_unit is None else DepthScale("fixed", metres_per_unit)
     require_usable(depth_model, segmentation_model, scale)
     if metres_per_unit is not None and is_metric(depth_model):
@@ -74,33 +85,35 @@ def estimate(
         scale=scale,
     )
     failures: list[str] = []
-    with ResultFolder(output, images, overwrite=overwrite) as folder:
-        for image in track(images, len(images), "estimating"):
+    done = 0
+    with (
+        kept_on_interrupt(lambda: f"the results of {done} of {len(inputs)} images are in {output}"),
+        ResultFolder(output, [item.path for item in inputs], overwrite=overwrite) as folder,
+    ):
+        for item in track(inputs, len(inputs), "estimating"):
             try:
-                result = pipeline.process(_frame(image, cameras))
-            except InputError as error:
-                failures.append(str(error) if str(image) in str(error) else f"{image}: {error}")
+                result = pipeline.process(_frame(item, cameras))
+            except (InputError, MemoryError) as error:
+                reason = str(error) or type(error).__name__
+                failures.append(reason if str(item.source) in reason else f"{item.source}: {reason}")
             else:
-                typer.echo(_line(image, result.objects, folder.add(image, result)))
-    typer.echo(f"{len(images) - len(failures)} of {len(images)} images: {output}")
-    if failures:
-        raise ImageError(f"{len(failures)} of {len(images)} images were left out:{_listed(failures)}")
+                typer.echo(_line(item.path, result.objects, folder.add(item.path, result)))
+                done += 1
+    typer.echo(f"{done} of {len(inputs)} images: {output}")
+    raise_if_images_failed(f"{len(failures)} of {len(inputs)} images were left out:", failures)
 
 
-def _require_files(images: list[Path]) -> None:
-    """Raise one ImageError that lists all missing files, before models load."""
-    missing = (image for image in images if not image.is_file())
-    problems = [f"{image}: {'a folder; name its images' if image.is_dir() else 'no such file'}" for image in missing]
-    if problems:
-        raise ImageError(f"expected image files, got{_listed(problems)}")
-
-
-def _frame(path: Path, cameras: CameraSource) -> Frame:
-    from unity_depth_perception.dataset.files import read_image
+def _frame(item: ImageInput, cameras: CameraSource) -> Frame:
+    from unity_depth_perception.dataset.files import exif_note
     from unity_depth_perception.pipeline import Frame
 
-    image = read_image(path)
-    return Frame(image, cameras.camera_for(image.shape[1], image.shape[0]), frame_id=path.name)
+    image = item.read()
+    try:
+        camera = cameras.camera_for(image.shape[1], image.shape[0])
+    except CameraError as error:
+        note = exif_note(item.source) if item.source == item.path else ""
+        raise CameraError(f"{error}{note}") from None
+    return Frame(image, camera, frame_id=item.path.name)
 
 
 def _line(image: Path, objects: Sequence[ObjectDistance], beyond_px: int) -> str:
@@ -108,8 +121,3 @@ def _line(image: Path, objects: Sequence[ObjectDistance], beyond_px: int) -> str
     found = ", ".join(f"{item.category} {item.distance.median:.3f} m" for item in objects) or "no objects"
     note = f" ({beyond_px} px are too far for the 16-bit png: 0 there, right in the .npy)" if beyond_px else ""
     return f"{image.name}: {found}{note}"
-
-
-def _listed(problems: Sequence[str]) -> str:
-    more = f"\n  ... and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    return "".join(f"\n  - {problem}" for problem in problems[:_SHOWN]) + more

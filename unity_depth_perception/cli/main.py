@@ -6,24 +6,47 @@ torch and the models are imported inside the commands, so that `--help` answers 
 from __future__ import annotations
 
 import errno
+import io
 import sys
+from typing import Annotated
 
 import typer
 
+from unity_depth_perception import __version__
 from unity_depth_perception.cli import endpoint, estimate, evaluate, synthesize, train_depth, train_segmentation
 from unity_depth_perception.cli.benchmark import command as benchmark
 from unity_depth_perception.cli.doctor import command as doctor
 from unity_depth_perception.core.errors import PerceptionError
 
-_OUTPUT_ERRNOS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR)
+_OUTPUT_ERRNOS = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR),
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.EIO, errno.EFBIG, errno.ENOTEMPTY, errno.ETXTBSY, errno.EINVAL),
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(__version__)
+        raise typer.Exit
+
 
 app = typer.Typer(
     help="Metric depth, segmentation and object distances for Unity simulations.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool, typer.Option("--version", is_eager=True, callback=_print_version, help="Show the version and exit.")
+    ] = False,
+) -> None:
+    """Metric depth, segmentation and object distances for Unity simulations."""
+
+
 app.command()(estimate.estimate)
 app.command()(evaluate.evaluate)
 app.command()(synthesize.synthesize)
@@ -36,6 +59,9 @@ app.command()(endpoint.endpoint)
 
 def main() -> None:
     """Run a command; errors of the package, and of the system when writing (space, permissions), exit with code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # names of files may hold what the terminal cannot show
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except PerceptionError as error:

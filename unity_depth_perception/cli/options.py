@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 import typer
 
+from unity_depth_perception.core.errors import InputError, ModelError
 
-class Size(NamedTuple):
+DEPTH_MODELS = (
+    *("compact", "floor-plane"),
+    *(f"da2-metric-{place}-{size}" for place in ("indoor", "outdoor") for size in ("small", "base", "large")),
+    *("da3metric-large", "da3nested-giant-large-1.1", "da3mono-large"),
+    *("da3-small", "da3-base", "da3-large-1.1", "da3-giant-1.1"),
+)
+"""Names of the depth models, for --help, which does not load torch to ask the registry."""
+
+_METRIC_MODELS = tuple(name for name in DEPTH_MODELS if not name.startswith(("da3-", "da3mono")))
+
+
+@dataclass(frozen=True)
+class Size:
     """Width and height of an image [px]."""
 
     width: int
@@ -33,12 +48,32 @@ def parse_size(text: str) -> Size:
 SizeOption = Annotated[Size, typer.Option("--size", parser=parse_size, metavar="WxH", help="Image size in pixels.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
 DepthModelOption = Annotated[
-    str, typer.Option("--depth-model", help="Name of the depth model, or the path of weights of train-depth.")
+    str,
+    typer.Option("--depth-model", help=f"Path of weights of train-depth, or one of {', '.join(DEPTH_MODELS)}."),
 ]
 DepthWeightsOption = Annotated[
     Path | None,
     typer.Option("--depth-weights", help="File or folder of the depth model's weights; default: the hub's."),
 ]
 SegmentationModelOption = Annotated[
-    str, typer.Option("--segmentation-model", help="Name of the segmentation model, or the path of a checkpoint.")
+    str, typer.Option("--segmentation-model", help="compact, or the path of a checkpoint of train-segmentation.")
 ]
+
+
+def require_files(weights: Path | None, *models: str | None) -> None:
+    """Raise ModelError if weights that are named by a path are not there, before torch is imported.
+
+    Unknown names of models, and models without metres, are left to the registry.
+    """
+    paths = [Path(model) for model in models if model is not None and model.endswith((".safetensors", ".pth", ".pt"))]
+    known = all(model is None or model in _METRIC_MODELS or Path(model) in paths for model in models)
+    for path in [*paths, *([weights] if weights is not None and known else [])]:
+        if not path.exists():
+            raise ModelError(f"{path}: no such weights file")
+
+
+def require_datasets(paths: Sequence[Path]) -> None:
+    """Raise InputError if a dataset is not there, before torch is imported."""
+    missing = [str(path) for path in paths if not path.exists()]
+    if missing:
+        raise InputError(f"{', '.join(missing)}: no such dataset folder or file")

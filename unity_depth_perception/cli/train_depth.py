@@ -11,33 +11,39 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from unity_depth_perception.cli.options import DeviceOption
+from unity_depth_perception.cli.options import DepthWeightsOption, DeviceOption, require_datasets, require_files
 from unity_depth_perception.cli.training_options import (
-    VIRTUAL,
-    Dataset,
+    Datasets,
     Images,
     Minutes,
     Output,
     Pool,
     Seed,
-    open_dataset,
+    dataset_paths,
+    open_datasets,
     progress_bar,
+    resumable_on_interrupt,
+    training_folder,
     write_or_check_settings,
 )
-from unity_depth_perception.core.errors import DatasetError
 
 if TYPE_CHECKING:
     from unity_depth_perception.core.metrics import DepthMetrics
+    from unity_depth_perception.training.data.dataset_shards import LabelledSamples
     from unity_depth_perception.training.data.shards import ShardSource
     from unity_depth_perception.training.engine.config import TrainingConfig
     from unity_depth_perception.training.fine_tuning.fine_tune import Baseline, ValidationImages
 
 _COMPACT = "compact"
+_WRITTEN = (
+    *("split.json", "data", "pool", "fine_tuning.json", "checkpoint.pt", "log.jsonl", "tensorboard", "cube_scale"),
+    *("dense", "depth.safetensors", "compact_depth.safetensors"),
+)
 _HELD_OUT = 32  # virtual scenes for validation
 
 
 def train_depth(
-    dataset: Dataset,
+    dataset: Datasets,
     output: Output,
     start: Annotated[
         str | None,
@@ -48,19 +54,18 @@ def train_depth(
             "Default: compact; with the dataset virtual, random weights.",
         ),
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="File or folder of the published weights, instead of the hub's.")
-    ] = None,
+    weights: DepthWeightsOption = None,
+    weights_alias: Annotated[Path | None, typer.Option("--weights", hidden=True)] = None,
     backbone: Annotated[bool, typer.Option("--train-backbone", help="Train the backbone too.")] = False,
     steps: Annotated[
-        int | None, typer.Option(min=1, help="Optimiser steps.", show_default="1000; from random weights 8000")
+        int | None, typer.Option(min=1, help="Optimiser steps; default 1000, from random weights 8000.")
     ] = None,
     minutes: Minutes = None,
     batch: Annotated[
-        int | None, typer.Option(min=2, help="Images per step.", show_default="8; from random weights 16")
+        int | None, typer.Option(min=2, help="Images per step; default 8, from random weights 16.")
     ] = None,
     learning_rate: Annotated[
-        float | None, typer.Option(min=1e-9, help="Peak learning rate.", show_default="depends on the model")
+        float | None, typer.Option(min=1e-9, help="Peak learning rate; default: it depends on the model.")
     ] = None,
     seed: Seed = 0,
     pool: Pool = None,
@@ -72,12 +77,17 @@ def train_depth(
     On virtual Unity, both networks of compact are trained, from random or given weights; writes
     OUTPUT/compact_depth.safetensors.
     """
+    paths = dataset_paths(dataset)
+    weights = weights or weights_alias
+    require_datasets(paths)
+    require_files(weights, start)
+
     import torch
 
     from unity_depth_perception.models.runtime.device import resolve_device
     from unity_depth_perception.training.engine.config import TrainingConfig
 
-    whole = dataset == VIRTUAL and _is_compact(start)
+    whole = not paths and _is_compact(start)
     config = TrainingConfig(
         output=output,
         pool=pool or output / "pool",
@@ -89,10 +99,12 @@ def train_depth(
         seed=seed,
         device=resolve_device(device, torch.cuda.is_available()),
     )
-    if whole:
-        _train_whole(config, start)
-    else:
-        _fine_tune(config, dataset, start or _COMPACT, weights, backbone)
+    data = open_datasets(paths, needs_depth=True) if paths else None
+    with resumable_on_interrupt(output), training_folder(output, _WRITTEN, paths):
+        if whole:
+            _train_whole(config, start)
+        else:
+            _fine_tune(config, data, start or _COMPACT, weights, backbone)
 
 
 def _is_compact(start: str | None) -> bool:
@@ -132,7 +144,9 @@ def _train_whole(config: TrainingConfig, start: str | None) -> None:
     typer.echo(f"weights: {path}")
 
 
-def _fine_tune(config: TrainingConfig, dataset: str, start: str, weights: Path | None, backbone: bool) -> None:
+def _fine_tune(
+    config: TrainingConfig, data: LabelledSamples | None, start: str, weights: Path | None, backbone: bool
+) -> None:
     """Train any metric back end, on true depth alone."""
     from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
     from unity_depth_perception.models.registry import create_depth_estimator, require_known_depth_model
@@ -141,7 +155,7 @@ def _fine_tune(config: TrainingConfig, dataset: str, start: str, weights: Path |
     from unity_depth_perception.training.fine_tuning.trainable import trainable
 
     require_known_depth_model(start)
-    source_of, validation_images = _virtual(config) if dataset == VIRTUAL else _dataset(Path(dataset), config)
+    source_of, validation_images = _virtual(config) if data is None else _dataset(data, config)
     exact = DepthOptions(precision="float32")
     estimator = create_depth_estimator(start, config.device, weights, exact)
     model = trainable(estimator)
@@ -173,15 +187,12 @@ def _virtual(config: TrainingConfig) -> tuple[Callable[[int], ShardSource], Vali
     )
 
 
-def _dataset(path: Path, config: TrainingConfig) -> tuple[Callable[[int], ShardSource], ValidationImages]:
+def _dataset(samples: LabelledSamples, config: TrainingConfig) -> tuple[Callable[[int], ShardSource], ValidationImages]:
     """Training and validation images of a dataset folder."""
     from unity_depth_perception.training.data.dataset_shards import DatasetSource
     from unity_depth_perception.training.data.split import Split
     from unity_depth_perception.training.fine_tuning.fine_tune import ValidationImages
 
-    if path.suffix == ".json":
-        raise DatasetError(f"{path}: expected a dataset folder with depth/, got a COCO file, which has no depth")
-    samples = open_dataset(path, needs_depth=True)
     split = Split.draw(samples.names, samples.categories, config.seed)
     split.write_or_check(config.output / "split.json")
     train = [index for index, name in enumerate(samples.names) if name in split.train]

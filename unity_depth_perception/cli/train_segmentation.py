@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import math
 from collections.abc import Sequence
 from enum import StrEnum
@@ -11,19 +11,22 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from unity_depth_perception.cli.options import DeviceOption
+from unity_depth_perception.cli.options import DeviceOption, require_datasets, require_files
 from unity_depth_perception.cli.training_options import (
-    VIRTUAL,
     Batch,
     Images,
     Minutes,
     Output,
     Pool,
     Seed,
-    open_dataset,
+    dataset_paths,
+    open_datasets,
     progress_bar,
+    resumable_on_interrupt,
+    training_folder,
     write_or_check_settings,
 )
+from unity_depth_perception.core.atomic_file import write_json
 from unity_depth_perception.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -36,6 +39,7 @@ if TYPE_CHECKING:
 
 _PRETRAINED = "pretrained"
 _INPUT_PX = {"compact": 640}  # of the other networks 800
+_WRITTEN = ("split.json", "data", "pool", "detector", "crop_classifier", "metrics.json", "worst.png", "random.png")
 _VIRTUAL_STEPS, _STEPS = 20000, 4000
 _VIRTUAL_SCENES, _VIRTUAL_SEED = 50, 1  # of the validation on virtual Unity; never trained on
 
@@ -58,10 +62,11 @@ class _Data(NamedTuple):
 
 def train_segmentation(
     dataset: Annotated[
-        str,
+        list[str],
         typer.Argument(
-            metavar="DATASET",
-            help="Dataset folder, COCO instances .json, or the word virtual: scenes rendered on the fly.",
+            metavar="DATASET...",
+            help="Dataset folders (also SOLO ones), COCO instances .json, or the word virtual: scenes rendered on the "
+            "fly.",
         ),
     ],
     output: Output,
@@ -102,11 +107,20 @@ def train_segmentation(
     images_dir: Annotated[
         Path | None, typer.Option(help="COCO JSON: folder of the images; default: that of the JSON.")
     ] = None,
+    use_crowds: Annotated[
+        bool, typer.Option("--use-crowds", help="COCO JSON: crowds (iscrowd 1) are objects like others.")
+    ] = False,
     pool: Pool = None,
     images: Images = 8192,
     device: DeviceOption = "auto",
 ) -> None:
     """Train Mask R-CNN on your own objects; writes a checkpoint, its average precision and pictures."""
+    paths = dataset_paths(dataset)
+    if epochs is not None and (steps is not None or not paths):
+        raise ConfigurationError("--epochs: expected a dataset to pass over and no --steps; leave one of them out")
+    require_datasets(paths)
+    require_files(None, None if start == _PRETRAINED else start)
+
     import torch
 
     from unity_depth_perception.models.runtime.device import resolve_device
@@ -115,8 +129,6 @@ def train_segmentation(
     from unity_depth_perception.training.engine.config import TrainingConfig
     from unity_depth_perception.training.segmentation.mask_rcnn import Task
 
-    if epochs is not None and (steps is not None or dataset == VIRTUAL):
-        raise ConfigurationError("--epochs: expected a dataset to pass over and no --steps; leave one of them out")
     input_px = size or _INPUT_PX.get(network, 800)
     learning_rate = learning_rate or (8e-4 if network is Network.COMPACT else 1e-4)
     settings = {
@@ -128,10 +140,17 @@ def train_segmentation(
         "--learning-rate": learning_rate,
         "--seed": seed,
     }
-    with distributed.process_group(resolve_device(device, torch.cuda.is_available())) as own_device:
+    names = (*_WRITTEN, f"{network}_segmentation.safetensors")
+    with (
+        distributed.process_group(resolve_device(device, torch.cuda.is_available())) as own_device,
+        resumable_on_interrupt(output),
+        contextlib.ExitStack() as locked,
+    ):
         with distributed.rank_zero_first():
             weights = _start(start, network)
-            samples = None if dataset == VIRTUAL else open_dataset(Path(dataset), images_dir)
+            samples = open_datasets(paths, images_dir, use_crowds) if paths else None
+            if not distributed.rank():
+                locked.enter_context(training_folder(output, names, paths, images_dir))
             write_or_check_settings(output, settings)
             data = _virtual() if samples is None else _from_dataset(samples, output, seed, input_px)
         config = TrainingConfig(
@@ -172,14 +191,14 @@ def _virtual() -> _Data:
 
 
 def _from_dataset(samples: LabelledSamples, output: Path, seed: int, input_px: int) -> _Data:
-    from unity_depth_perception.training.data.dataset_shards import DatasetSource
+    from unity_depth_perception.training.data.dataset_shards import DatasetSource, MaskSamples
     from unity_depth_perception.training.data.split import Split
 
     split = Split.draw(samples.names, samples.categories, seed)
     split.write_or_check(output / "split.json")
     index_of = {name: index for index, name in enumerate(samples.names)}
     train = [index_of[name] for name in split.train]
-    source = DatasetSource(output / "data", samples, train, input_px**2, progress_bar("reading"))
+    source = DatasetSource(output / "data", MaskSamples(samples), train, input_px**2, progress_bar("reading"))
     return _Data(source, samples, [index_of[name] for name in split.validation])
 
 
@@ -202,8 +221,7 @@ def _finish(state: dict[str, Tensor], config: TrainingConfig, task: Task, data: 
     progress = progress_bar("validating")
     scores = write_report(segmenter, data.samples, data.validation, config.output, config.seed, progress)
     save_segmentation(path, state, task, config.categories, training, scores)
-    text = json.dumps(json_scores(scores), indent=1)
-    (config.output / "metrics.json").write_text(text + "\n", encoding="utf-8")
+    write_json(config.output / "metrics.json", json_scores(scores))
     typer.echo(
         f"{len(data.validation)} validation images: mask AP {scores.mask_ap:.3f}, AP50 {scores.mask_ap50:.3f}; "
         f"box AP {scores.box_ap:.3f}, AP50 {scores.box_ap50:.3f}"

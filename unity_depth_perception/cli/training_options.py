@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from unity_depth_perception.cli.progress import track
-from unity_depth_perception.core.errors import ConfigurationError, DatasetError
+from unity_depth_perception.cli.progress import kept_on_interrupt, track
+from unity_depth_perception.core.atomic_file import write_json
+from unity_depth_perception.core.errors import ConfigurationError, DatasetError, InputError
+from unity_depth_perception.core.json_file import read_json_object
+from unity_depth_perception.core.output_folder import output_folder, require_apart
 
 if TYPE_CHECKING:
     from unity_depth_perception.dataset.sample import Progress
-    from unity_depth_perception.training.data.dataset_shards import LabelledSamples
+    from unity_depth_perception.dataset.sources import DatasetSamples
 
+_SETTINGS = "settings.json"
 VIRTUAL = "virtual"
 """Argument that names virtual Unity instead of a dataset."""
 
-Dataset = Annotated[
-    str,
-    typer.Argument(metavar="DATASET", help="Dataset folder, or the word virtual: scenes rendered on the fly."),
+Datasets = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="DATASET...", help="Dataset folders (also SOLO ones), or the word virtual: scenes rendered on the fly."
+    ),
 ]
 Output = Annotated[
     Path,
@@ -34,18 +40,49 @@ Batch = Annotated[int, typer.Option(min=2, help="Images per step.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of initial weights, training batches and split.")]
 
 
+def resumable_on_interrupt(output: Path) -> AbstractContextManager[None]:
+    """Say on Ctrl-C how the training goes on."""
+    return kept_on_interrupt(lambda: f"{output} keeps the training up to here: the same call goes on with it")
+
+
+def training_folder(
+    output: Path, names: Sequence[str], datasets: Sequence[Path], images_dir: Path | None = None
+) -> AbstractContextManager[Path]:
+    """Folder of a training, apart from its dataset; locked while the block runs.
+
+    Args:
+        names: of what this training writes there, beside `settings.json`.
+        datasets: paths; none for virtual Unity.
+
+    Raises:
+        ConfigurationError: see `output_folder` and `require_apart`.
+    """
+    for source in [*datasets, *([] if images_dir is None else [images_dir])]:
+        require_apart(output, source)
+    return output_folder(output, (_SETTINGS, *names), known=_is_of_earlier_version)
+
+
+def _is_of_earlier_version(taken: Path) -> bool:
+    """Whether a training of version 0.1, which left no marker, wrote this: its settings name the command."""
+    try:
+        settings = read_json_object(taken.parent / _SETTINGS, "settings of a training")
+    except InputError:
+        return False
+    return "command" in settings and (taken.name != "data" or (taken / "manifest.json").is_file())
+
+
 def write_or_check_settings(output: Path, settings: Mapping[str, str | int | float | None]) -> None:
     """Write settings.json, or where a training resumes, check that its settings are the same.
 
     Raises:
         ConfigurationError: the training was started with other settings.
     """
-    path = output / "settings.json"
+    path = output / _SETTINGS
     if not path.is_file():
         output.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+        write_json(path, dict(settings))
         return
-    earlier = json.loads(path.read_text(encoding="utf-8"))
+    earlier = read_json_object(path, "the settings of an earlier training", ConfigurationError)
     others = {name: value for name, value in earlier.items() if settings.get(name) != value}
     if others:
         listed = ", ".join(f"no {name}" if value is None else f"{name} {value}" for name, value in others.items())
@@ -54,31 +91,52 @@ def write_or_check_settings(output: Path, settings: Mapping[str, str | int | flo
         )
 
 
-def open_dataset(path: Path, images_dir: Path | None = None, needs_depth: bool = False) -> LabelledSamples:
-    """Examine every file of a dataset folder or of a COCO dataset, print notes to stderr, and open the dataset.
+def open_datasets(
+    paths: Sequence[Path], images_dir: Path | None = None, use_crowds: bool = False, needs_depth: bool = False
+) -> DatasetSamples:
+    """Examine every file of datasets, print notes to stderr, and open them, several as one.
 
     Args:
+        paths: Unity dataset folders, SOLO folders, COCO files.
         images_dir: folder of the images of a COCO file.
+        use_crowds: whether COCO's crowds are objects like others.
         needs_depth: whether every image must have true depth.
 
     Raises:
-        DatasetError: names every problem with its file.
+        DatasetError: names every kind of problem with its file.
     """
-    from unity_depth_perception.dataset.annotations import raise_if_problems
-    from unity_depth_perception.dataset.coco import CocoDataset, examine_coco
-    from unity_depth_perception.dataset.examination import examine
-    from unity_depth_perception.dataset.reader import UnityDataset
+    from unity_depth_perception.dataset.checks.findings import group, raise_if_problems
+    from unity_depth_perception.dataset.sources import CombinedDataset, examine_source, open_source
 
-    is_coco = path.suffix == ".json"
-    found = examine_coco(path, images_dir) if is_coco else examine(path, needs_depth)
-    raise_if_problems(str(path), found.problems)
-    if not (found.objects or needs_depth):
-        raise DatasetError(f"{path}: expected objects to train on, but no image has one")
-    if found.images < 2:
-        raise DatasetError(f"{path}: expected at least 2 images, some for training and some for validation, got 1")
-    for note in found.notes:
-        typer.echo(f"note: {note}", err=True)
-    return CocoDataset(path, images_dir) if is_coco else UnityDataset(path)
+    images = objects = 0
+    for path in paths:
+        if needs_depth and path.suffix == ".json":
+            raise DatasetError(f"{path}: expected a dataset folder with depth, got a COCO file, which has no depth")
+        found = examine_source(path, images_dir, use_crowds, needs_depth)
+        raise_if_problems(str(path), found.problems)
+        images, objects = images + found.images, objects + found.objects
+        for note in group(found.notes):
+            typer.echo(f"note: {note}", err=True)
+    named = ", ".join(map(str, paths))
+    if not (objects or needs_depth):
+        raise DatasetError(f"{named}: expected objects to train on, but no image has one")
+    if images < 2:
+        raise DatasetError(f"{named}: expected at least 2 images, some for training and some for validation, got 1")
+    parts = [open_source(path, images_dir, use_crowds) for path in paths]
+    return parts[0] if len(parts) == 1 else CombinedDataset(parts)
+
+
+def dataset_paths(datasets: Sequence[str]) -> list[Path]:
+    """Paths of datasets; none for virtual Unity.
+
+    Raises:
+        ConfigurationError: virtual Unity is named beside datasets.
+    """
+    if VIRTUAL not in datasets:
+        return [Path(name) for name in datasets]
+    if len(datasets) > 1:
+        raise ConfigurationError(f"expected datasets or the word {VIRTUAL}, got both: {', '.join(datasets)}")
+    return []
 
 
 def progress_bar(description: str) -> Progress:

@@ -6,7 +6,6 @@ Optical frame: x right, y down, z forward. Pixel centres are at integer coordina
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -16,9 +15,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from unity_depth_perception.core.errors import CameraError
+from unity_depth_perception.core.errors import CameraError, shown
+from unity_depth_perception.core.json_file import read_json_object
 
 _CORNER_ORIGIN = "image_corner"
+_MAX_SIDE_PX = 100_000
+_NORMALISED = 8.0  # a focal length in image widths or heights is at most this: 7 degrees
 _FILE_KEYS = ("width", "height", "focal_length_x", "focal_length_y", "principal_point_x", "principal_point_y")
 
 
@@ -87,7 +89,7 @@ class Camera:
         Raises:
             CameraError: the file is missing, empty, not JSON, lacks a key, or holds an impossible value.
         """
-        return cls.from_intrinsics(_read_json(Path(path)), source=str(path))
+        return cls.from_intrinsics(read_json_object(Path(path), "camera intrinsics", CameraError), source=str(path))
 
     @classmethod
     def from_intrinsics(cls, data: dict[str, Any], source: str = "camera intrinsics") -> Camera:
@@ -98,14 +100,20 @@ class Camera:
         for key in _FILE_KEYS:
             value = data[key]
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise CameraError(f"{source}: expected a finite number for {key}, got {value!r}")
+                raise CameraError(f"{source}: expected a finite number for {key}, got {shown(value)}")
         origin = data.get("pixel_origin", _CORNER_ORIGIN)
         if origin not in (_CORNER_ORIGIN, "pixel_centre"):
-            raise CameraError(f"{source}: expected pixel_origin '{_CORNER_ORIGIN}' or 'pixel_centre', got {origin!r}")
+            raise CameraError(
+                f"{source}: expected pixel_origin '{_CORNER_ORIGIN}' or 'pixel_centre', got {shown(origin)}"
+            )
         shift = 0.5 if origin == _CORNER_ORIGIN else 0.0
         width, height = data["width"], data["height"]
-        if width != int(width) or height != int(height):
-            raise CameraError(f"{source}: expected a whole number of pixels, got width {width}, height {height}")
+        if width != int(width) or height != int(height) or max(width, height) > _MAX_SIDE_PX:
+            raise CameraError(
+                f"{source}: expected a whole number of pixels, got width {shown(width)}, height {shown(height)} "
+                f"(at most {_MAX_SIDE_PX})"
+            )
+        _raise_if_normalised(data, source)
         try:
             return cls(
                 int(width),
@@ -197,19 +205,12 @@ class Camera:
         return np.stack([(uv[..., 0] - self.cx) / self.fx * z, (uv[..., 1] - self.cy) / self.fy * z, z], axis=-1)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        text = path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise CameraError(f"{path}: cannot read the camera intrinsics: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise CameraError(f"{path}: cannot read the camera intrinsics: {error}") from None
-    if not text.strip():
-        raise CameraError(f"{path}: expected camera intrinsics as JSON, got an empty file")
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise CameraError(f"{path}: expected camera intrinsics as JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise CameraError(f"{path}: expected a JSON object with {', '.join(_FILE_KEYS)}, got {type(data).__name__}")
-    return data
+def _raise_if_normalised(data: dict[str, Any], source: str) -> None:
+    """Refuse intrinsics in units of the image, not in pixels: a principal point of 0.5, a focal length of 1.5."""
+    keys = ("focal_length_x", "focal_length_y", "principal_point_x", "principal_point_y")
+    if all(abs(data[key]) < _NORMALISED for key in keys) and min(data["width"], data["height"]) > 2 * _NORMALISED:
+        raise CameraError(
+            f"{source}: expected intrinsics in pixels, got normalised ones: focal lengths {data[keys[0]]:g}, "
+            f"{data[keys[1]]:g} and a principal point of {data[keys[2]]:g}, {data[keys[3]]:g}; values of a projection "
+            "matrix (com.unity.perception) times half of width and height are pixels"
+        )

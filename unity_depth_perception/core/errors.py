@@ -13,6 +13,18 @@ Each message says what was expected, what came and what to do. They are caught o
 tell the user: a node's callback, the command line, the web page.
 """
 
+import reprlib
+from typing import Any
+
+_SHOWN = reprlib.Repr()
+_SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 60
+_SHOWN.maxlevel = 3
+
+
+def shown(value: Any) -> str:
+    """A value as messages show it: its repr, shortened."""
+    return _SHOWN.repr(value)
+
 
 class PerceptionError(Exception):
     """Base of every error raised on purpose."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.core.errors import InputError, shown
 
 SHAPES = ("cube", "parallelepiped")
 
@@ -94,7 +94,7 @@ class ObjectDistance:
             if len(bbox) != 4:
                 raise ValueError(f"bbox has {len(bbox)} values instead of 4")
             if not (isinstance(data["category"], str) and data["category"]):
-                raise InputError(f"expected category as a name such as red_cube, got {data['category']!r}")
+                raise InputError(f"expected category as a name such as red_cube, got {shown(data['category'])}")
             distance = data.get("distance") or {}
             parent = data.get("parent_id")
             parent = None if parent is None else _whole("parent_id", parent)
@@ -115,8 +115,8 @@ class ObjectDistance:
             )
         except InputError as error:
             raise InputError(f"{source}: {error}") from None
-        except (TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
-            raise InputError(f"{source}: {error}; got {dict(data)!r:.160}") from None
+        except (TypeError, ValueError, AttributeError, LookupError, OverflowError) as error:
+            raise InputError(f"{source}: {error}; got {shown(dict(data))}") from None
 
 
 def _number(value: float) -> float | None:
@@ -127,7 +127,7 @@ def _whole(name: str, value: Any) -> int:
     """Read a whole number, also one written 3.0; 3.4 is refused, since a rounded id would name another object."""
     if type(value) is int or (isinstance(value, float) and value.is_integer()):
         return int(value)
-    raise InputError(f"expected {name} as a whole number, got {value!r}")
+    raise InputError(f"expected {name} as a whole number, got {shown(value)}")
 
 
 def _nan(value: Any) -> float:

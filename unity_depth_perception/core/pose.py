@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.core.errors import InputError, shown
 
 Matrix = NDArray[np.float64]
 
@@ -21,7 +21,8 @@ def matrix_from_pose(position: Sequence[float], orientation: Sequence[float]) ->
     p, q = np.asarray(position, dtype=np.float64), np.asarray(orientation, dtype=np.float64)
     if p.shape != (3,) or q.shape != (4,) or not (np.isfinite(p).all() and np.isfinite(q).all()):
         raise InputError(
-            f"expected a position of 3 and an orientation of 4 finite numbers, got {position}, {orientation}"
+            "expected a position of 3 and an orientation of 4 finite numbers, got "
+            f"{shown(position)}, {shown(orientation)}"
         )
     norm = float(np.linalg.norm(q))
     if norm < 1e-6:

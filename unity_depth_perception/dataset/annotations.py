@@ -9,9 +9,7 @@ POSE is {"position": [x, y, z], "orientation": [x, y, z, w]}: metres and a quate
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,12 +17,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from unity_depth_perception.core.errors import DatasetError, InputError
+from unity_depth_perception.core.errors import DatasetError, InputError, shown
+from unity_depth_perception.core.json_file import read_json_object
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.core.pose import matrix_from_pose, pose_from_matrix
+from unity_depth_perception.dataset.checks.findings import duplicates, raise_if_problems
 
 VERSION = 1
-_SHOWN = 10
 
 
 @dataclass(frozen=True)
@@ -69,9 +68,9 @@ class Annotations:
         Raises:
             DatasetError: the file is missing, not JSON, or of another version.
         """
-        data = _load(path)
+        data = read_json_object(path, "the annotations of the dataset", DatasetError)
         if data.get("version") != VERSION:
-            raise DatasetError(f"{path}: expected version {VERSION}, got {data.get('version')!r}")
+            raise DatasetError(f"{path}: expected version {VERSION}, got {shown(data.get('version'))}")
         entries = data.get("images")
         if not isinstance(entries, list):
             raise DatasetError(f"{path}: expected a list of images under 'images', got {type(entries).__name__}")
@@ -83,15 +82,6 @@ class Annotations:
         used = {o.category for a in images for o in a.objects}
         categories = _categories(data, used, problems)
         return cls(tuple(images), categories), problems
-
-
-def raise_if_problems(source: str, problems: Sequence[str]) -> None:
-    """Raise one DatasetError that lists the problems, if there are any."""
-    if not problems:
-        return
-    shown = "".join(f"\n  - {problem}" for problem in problems[:_SHOWN])
-    more = f"\n  ... and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
-    raise DatasetError(f"{source}: {len(problems)} problem{'s' if len(problems) > 1 else ''}:{shown}{more}")
 
 
 def object_problems(objects: Sequence[ObjectDistance]) -> list[str]:
@@ -116,27 +106,15 @@ def _in_cycle(start: int, parents: dict[int, int | None]) -> bool:
     return here == start
 
 
-def _load(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        raise DatasetError(f"{path}: expected the annotations of the dataset, but there is no such file")
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise DatasetError(f"{path}: expected annotations as JSON: {error}") from None
-    if not isinstance(data, dict):
-        raise DatasetError(f"{path}: expected a JSON object with 'version' and 'images', got {type(data).__name__}")
-    return data
-
-
 def _image(entry: Any, number: int, problems: list[str]) -> ImageAnnotation | None:
     """Parse one entry; on a problem, add it to `problems` and return None."""
     name = entry.get("image") if isinstance(entry, dict) else None
-    if not isinstance(name, str) or Path(name).name != name or Path(name).suffix != ".png":
-        problems.append(f"images[{number}]: expected 'image' as a plain file name such as 00042.png, got {name!r}")
+    if not isinstance(name, str) or "\0" in name or Path(name).name != name or Path(name).suffix != ".png":
+        problems.append(f"images[{number}]: expected 'image' as a plain file name such as 00042.png, got {shown(name)}")
         return None
     objects = entry.get("objects", [])
     if not isinstance(objects, list) or not all(isinstance(o, dict) for o in objects):
-        problems.append(f"{name}: expected 'objects' as a list of JSON objects, got {objects!r:.80}")
+        problems.append(f"{name}: expected 'objects' as a list of JSON objects, got {shown(objects)}")
         return None
     try:
         parsed = tuple(ObjectDistance.from_json(o, f"{name}, objects[{k}]") for k, o in enumerate(objects))
@@ -151,9 +129,9 @@ def _pose(pose: Any, name: str) -> NDArray[np.float64] | None:
         return None
     try:
         return matrix_from_pose(pose["position"], pose["orientation"])
-    except (InputError, KeyError, TypeError, ValueError) as error:
+    except (InputError, KeyError, TypeError, ValueError, OverflowError) as error:
         raise InputError(
-            f"{name}: expected camera_pose {{'position': [x, y, z], 'orientation': [x, y, z, w]}}: {error!r}"
+            f"{name}: expected camera_pose {{'position': [x, y, z], 'orientation': [x, y, z, w]}}: {error!r:.120}"
         ) from None
 
 
@@ -162,14 +140,9 @@ def _categories(data: dict[str, Any], used: set[str], problems: list[str]) -> tu
     if listed is None:
         return tuple(sorted(used))
     if not isinstance(listed, list) or not all(isinstance(c, str) and c for c in listed):
-        problems.append(f"expected 'categories' as a list of names, got {listed!r:.80}")
+        problems.append(f"expected 'categories' as a list of names, got {shown(listed)}")
         return ()
     problems += [f"the list of categories names {category} more than once" for category in duplicates(listed)]
     if missing := sorted(used - set(listed)):
         problems.append(f"the list of categories lacks {', '.join(missing)}, which objects have")
     return tuple(listed)
-
-
-def duplicates(values: Iterable[Any]) -> list[Any]:
-    """Values that occur more than once, sorted, numbers before strings."""
-    return sorted((v for v, count in Counter(values).items() if count > 1), key=lambda v: (isinstance(v, str), v))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -14,7 +13,10 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, DatasetError
+from unity_depth_perception.core.json_file import read_json_object
+from unity_depth_perception.core.output_folder import read_marker
 from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation
+from unity_depth_perception.dataset.checks.consistency import DistanceComparison, camera_centre_notes
 from unity_depth_perception.dataset.files import read_depth, read_image, read_mask
 from unity_depth_perception.dataset.reader import (
     depth_path,
@@ -63,14 +65,18 @@ def examine(path: Path, needs_depth: bool = False) -> Examination:
         problems.append("annotations.json: expected at least one image, but it names none that can be read")
     camera = _camera(path, problems)
     without_depth: list[str] = []
+    distances = DistanceComparison()
     for annotation in annotations.images:
         in_files = [] if camera is None else list(file_problems(path, camera, annotation))
         in_boxes = [] if camera is None else list(_box_problems(camera, annotation))
-        problems += in_boxes + (in_files or _pixel_problems(path, annotation, without_depth))
+        problems += in_boxes + (in_files or _pixel_problems(path, annotation, without_depth, distances))
     if needs_depth:
         problems += without_depth
     objects = [item for annotation in annotations.images for item in annotation.objects]
     notes = [] if camera is None else [*_camera_notes(path / "camera_intrinsics.json", camera)]
+    notes += distances.notes()
+    if read_marker(path).get("complete") is False:
+        notes.append(f"{path}: the call that wrote this dataset was interrupted; these are its first images")
     notes += category_notes("annotations.json", annotations.categories, Counter(item.category for item in objects))
     if not needs_depth and len(without_depth) < len(annotations.images):  # a dataset without any depth is intended
         notes += without_depth
@@ -88,18 +94,25 @@ def _camera(path: Path, problems: list[str]) -> Camera | None:
 def _camera_notes(path: Path, camera: Camera) -> Iterator[str]:
     """Notes on intrinsics that are possible but unusual for a Unity camera."""
     computed_deg = math.degrees(camera.vertical_fov_rad)
-    written_deg = json.loads(path.read_text(encoding="utf-8")).get(_FOV)
+    written_deg = read_json_object(path, "camera intrinsics", CameraError).get(_FOV)
     if isinstance(written_deg, int | float) and abs(written_deg - computed_deg) > _FOV_TOLERANCE_DEG:
         yield (
             f"{path.name}: {_FOV} says {written_deg:g} deg, but focal_length_y and height make {computed_deg:.2f} deg, "
-            "which is what counts"
+            f"which is what counts; the focal lengths differ by a factor of {_focal_ratio(written_deg, camera):.3g}"
         )
     if not (0 <= camera.cx < camera.width and 0 <= camera.cy < camera.height):
         yield f"{path.name}: expected a principal point inside the image, got {camera.cx:g}, {camera.cy:g} px"
+    else:
+        yield from camera_centre_notes(path.name, camera)
     if abs(camera.fx / camera.fy - 1) > _PIXEL_TOLERANCE:
         yield (
             f"{path.name}: expected square pixels, got focal_length_x {camera.fx:g} and focal_length_y {camera.fy:g} px"
         )
+
+
+def _focal_ratio(fov_deg: float, camera: Camera) -> float:
+    """Focal length of a camera over that of a vertical field of view."""
+    return camera.fy * math.tan(math.radians(fov_deg) / 2) / (camera.height / 2)
 
 
 def _box_problems(camera: Camera, annotation: ImageAnnotation) -> Iterator[str]:
@@ -113,13 +126,19 @@ def _box_problems(camera: Camera, annotation: ImageAnnotation) -> Iterator[str]:
             )
 
 
-def _pixel_problems(path: Path, annotation: ImageAnnotation, without_depth: list[str]) -> list[str]:
+def _pixel_problems(
+    path: Path, annotation: ImageAnnotation, without_depth: list[str], distances: DistanceComparison
+) -> list[str]:
     """Problems of the pixels of one image; missing true depth is added to `without_depth` instead."""
     mask = path / "masks" / annotation.image
     try:
         read_image(path / "images" / annotation.image)
         instances = read_mask(mask) if mask.is_file() else None
-        without_depth += _missing_depth(path, annotation.image)
+        depth = depth_path(path, annotation.image)
+        depth_m = None if depth is None else read_depth(depth)
+        without_depth += _missing_depth(path, annotation.image, depth, depth_m)
+        if instances is not None and depth_m is not None and instances.shape == depth_m.shape:
+            distances.add(annotation.objects, instances, depth_m)
     except DatasetError as error:
         return [str(error)]
     return (
@@ -127,11 +146,10 @@ def _pixel_problems(path: Path, annotation: ImageAnnotation, without_depth: list
     )
 
 
-def _missing_depth(path: Path, image: str) -> list[str]:
-    depth = depth_path(path, image)
-    if depth is None:
+def _missing_depth(path: Path, image: str, depth: Path | None, depth_m: NDArray[np.float32] | None) -> list[str]:
+    if depth is None or depth_m is None:
         return [f"depth/{Path(image).stem}: expected true depth as .png, .exr or .npy, found none"]
-    known = not np.isnan(read_depth(depth)).all()
+    known = not np.isnan(depth_m).all()
     return [] if known else [f"{depth.relative_to(path)}: expected true depth, but no pixel has one"]
 
 

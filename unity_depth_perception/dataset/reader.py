@@ -16,9 +16,11 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, DatasetError
-from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation, raise_if_problems
+from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation
+from unity_depth_perception.dataset.checks.findings import raise_if_problems
 from unity_depth_perception.dataset.files import DEPTH_SUFFIXES, depth_size, png_size, read_depth, read_image, read_mask
-from unity_depth_perception.dataset.sample import Sample
+from unity_depth_perception.dataset.guards.paths import inside
+from unity_depth_perception.dataset.sample import Sample, fingerprint
 
 
 class UnityDataset:
@@ -63,6 +65,14 @@ class UnityDataset:
         """Width and height [px] of an image, without reading it: the camera's."""
         return self.camera.width, self.camera.height
 
+    def fingerprint(self, index: int) -> str:
+        """Hash of the files, annotations and camera of a sample."""
+        annotation = self._images[index]
+        mask = self.path / "masks" / annotation.image
+        files = (self.path / "images" / annotation.image, mask if mask.is_file() else None)
+        values = (annotation.to_json(), self.camera.to_intrinsics())
+        return fingerprint((*files, depth_path(self.path, annotation.image)), values)
+
     def __iter__(self) -> Iterator[Sample]:
         return (self[k] for k in range(len(self)))
 
@@ -100,8 +110,12 @@ def instance_values(instances: NDArray[np.uint16]) -> set[int]:
 
 def file_problems(root: Path, camera: Camera, annotation: ImageAnnotation) -> Iterator[str]:
     """Problems of the files of one image that are found without decoding them."""
-    image, mask = (root / folder / annotation.image for folder in ("images", "masks"))
-    depth = depth_path(root, annotation.image)
+    try:
+        image, mask = (inside(root, f"{folder}/{annotation.image}") for folder in ("images", "masks"))
+        depth = depth_path(root, annotation.image)
+    except DatasetError as error:
+        yield str(error)
+        return
     if not image.is_file():
         yield f"images/{annotation.image}: named in annotations.json, but there is no such file"
     if annotation.objects and not mask.is_file():
@@ -135,5 +149,5 @@ def unannotated_ids_problem(instances: NDArray[np.uint16], annotation: ImageAnno
 
 def depth_path(root: Path, image: str) -> Path | None:
     """Path of the depth file of an image; None if it has none."""
-    candidates = (root / "depth" / (Path(image).stem + suffix) for suffix in DEPTH_SUFFIXES)
+    candidates = (inside(root, f"depth/{Path(image).stem}{suffix}") for suffix in DEPTH_SUFFIXES)
     return next((path for path in candidates if path.is_file()), None)

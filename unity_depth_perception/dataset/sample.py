@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
+import json
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -50,6 +54,15 @@ class Sample:
                 )
         if self.world_from_camera is not None and self.world_from_camera.shape != (4, 4):
             raise DatasetError(f"{self.name}: expected a camera pose (4, 4), got {self.world_from_camera.shape}")
+
+
+def fingerprint(files: Iterable[Path | None], values: object) -> str:
+    """Hash of the content of files and of values that JSON can hold; None stands for a file that is not there."""
+    digest = hashlib.sha256(json.dumps(values, sort_keys=True, default=str).encode())
+    for path in files:
+        with path.open("rb") if path is not None else io.BytesIO() as file:
+            digest.update(b"\0" + hashlib.file_digest(file, "sha256").digest())
+    return digest.hexdigest()[:32]
 
 
 class SampleSource(Protocol):

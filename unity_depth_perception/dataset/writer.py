@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
+from unity_depth_perception.core.atomic_file import write_json
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import DatasetError
-from unity_depth_perception.dataset.annotations import VERSION, ImageAnnotation, object_problems, raise_if_problems
+from unity_depth_perception.core.output_folder import output_folder, read_marker, update_marker
+from unity_depth_perception.dataset.annotations import VERSION, ImageAnnotation, object_problems
+from unity_depth_perception.dataset.checks.findings import raise_if_problems
 from unity_depth_perception.dataset.files import write_depth, write_image, write_mask
 from unity_depth_perception.dataset.sample import Sample
 
 _SAVE_EVERY = 50  # samples; a killed program loses at most this many
+_FOLDERS = ("images", "masks", "depth")
+_NAMES = (*_FOLDERS, "camera_intrinsics.json", "annotations.json")
+
+
+def unfinished(path: Path) -> str:
+    """Part of a message where a folder's writer was interrupted; empty where it was not."""
+    return ", got the dataset of a call that was interrupted" if read_marker(path).get("complete") is False else ""
 
 
 class DatasetWriter:
@@ -41,10 +51,15 @@ class DatasetWriter:
         self._categories = None if categories is None else list(categories)
         self._images: dict[str, ImageAnnotation] = {}
         if (self.path / "annotations.json").exists():
-            raise DatasetError(f"{self.path}: expected a new folder, but it holds a dataset already")
-        for folder in ("images", "masks", "depth"):
-            (self.path / folder).mkdir(parents=True, exist_ok=True)
-        self._replace("camera_intrinsics.json", camera.to_intrinsics())
+            raise DatasetError(
+                f"{self.path}: expected a new folder, but it holds a dataset already{unfinished(self.path)}"
+            )
+        self._open = contextlib.ExitStack()
+        self._open.enter_context(output_folder(self.path, _NAMES, replace=False))
+        update_marker(self.path, complete=False)
+        for folder in _FOLDERS:
+            (self.path / folder).mkdir(exist_ok=True)
+        write_json(self.path / "camera_intrinsics.json", camera.to_intrinsics())
 
     def __enter__(self) -> DatasetWriter:
         return self
@@ -52,7 +67,16 @@ class DatasetWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        try:
+            self.save()
+            if kind is None:
+                update_marker(self.path, complete=True)
+        finally:
+            self._open.close()
+
+    def __len__(self) -> int:
+        """Number of samples that were added."""
+        return len(self._images)
 
     def add(self, sample: Sample) -> None:
         """Write the files of one sample.
@@ -68,15 +92,16 @@ class DatasetWriter:
         if sample.depth_m is not None:
             write_depth((self.path / "depth" / sample.name).with_suffix(self._depth_suffix), sample.depth_m)
         self._images[sample.name] = ImageAnnotation(sample.name, sample.objects, sample.world_from_camera)
-        if len(self._images) % _SAVE_EVERY == 0:
-            self.close()
+        if len(self._images) == 1 or len(self._images) % _SAVE_EVERY == 0:
+            self.save()
 
-    def close(self) -> None:
+    def save(self) -> None:
         """Write annotations.json; samples may still be added afterwards."""
         content: dict[str, object] = {"version": VERSION}
         if self._categories is not None:
             content["categories"] = self._categories
-        self._replace("annotations.json", content | {"images": [a.to_json() for a in self._images.values()]})
+        images = [annotation.to_json() for annotation in self._images.values()]
+        write_json(self.path / "annotations.json", content | {"images": images})
 
     def _problems(self, sample: Sample) -> list[str]:
         problems = object_problems(sample.objects)
@@ -89,9 +114,3 @@ class DatasetWriter:
         if sample.objects and sample.instances is None:
             problems.append("it has objects, so it needs an instance image")
         return problems
-
-    def _replace(self, name: str, content: dict[str, object]) -> None:
-        """Write a JSON file whole or not at all."""
-        draft = self.path / f".{name}.partial"
-        draft.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-        draft.replace(self.path / name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from unity_depth_perception.core.atomic_file import write_file
 from unity_depth_perception.evaluation.confusion import Confusion, axes
 
 _COLOUR = "#2a6f97"
@@ -29,7 +31,7 @@ def save_error_plot(path: Path, abs_rel: Sequence[float], distance_errors: Seque
     left, right = figure.subplots(1, 2)
     _percentiles(left, abs_rel, "depth: AbsRel of a frame [%]", "frames")
     _percentiles(right, distance_errors, "objects: relative error of the distance [%]", "matched objects")
-    figure.savefig(path)
+    _save(figure, path)
 
 
 def save_confusion_plot(path: Path, table: Confusion) -> None:
@@ -50,7 +52,13 @@ def save_confusion_plot(path: Path, table: Confusion) -> None:
     plot.set_title("objects; colour: share of the row", fontsize=9)
     plot.set_xlabel("predicted")
     plot.set_ylabel("true")
-    figure.savefig(path)
+    _save(figure, path)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    content = io.BytesIO()
+    figure.savefig(content, format="png")
+    write_file(path, content.getvalue(), durable=False)
 
 
 def _percentiles(axes: Axes, errors: Sequence[float], title: str, of_what: str) -> None:

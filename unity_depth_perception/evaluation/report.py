@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from unity_depth_perception.core.errors import ConfigurationError
-from unity_depth_perception.dataset.reader import UnityDataset
+from unity_depth_perception.core.atomic_file import write_file, write_json
+from unity_depth_perception.core.errors import ConfigurationError, InputError
+from unity_depth_perception.core.json_file import read_json_object
+from unity_depth_perception.core.output_folder import make_folder
+from unity_depth_perception.dataset.sources import DatasetSamples
 from unity_depth_perception.evaluation.confusion import INVENTED, MISSED, mistakes
 from unity_depth_perception.evaluation.evaluator import Evaluation, Evaluator
 from unity_depth_perception.evaluation.plots import save_confusion_plot, save_error_plot
 from unity_depth_perception.evaluation.summary import summarise
-from unity_depth_perception.evaluation.worst_frames import write_worst
-from unity_depth_perception.export.result_folder import make_folder
+from unity_depth_perception.evaluation.worst_frames import WORST_PICTURES, write_worst
 
 _DISTRIBUTIONS = ("unity-depth-perception", "torch", "torchvision", "numpy")
 _PLOT = "errors.png"
 _CONFUSION = "confusion.png"
+REPORT_FILES = ("report.json", "report.md", _PLOT, _CONFUSION, *WORST_PICTURES)
+"""Names of the files of a report."""
 _MOST_MISTAKES = 10  # listed in report.md; report.json and the picture have all
 _DEFINITIONS = """## How it is measured
 
@@ -39,7 +42,7 @@ The errors of a frame are the objects missed, invented or of a wrong category (w
 or invented."""
 
 
-def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: UnityDataset) -> dict[str, Any]:
+def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: DatasetSamples) -> dict[str, Any]:
     """Write report.json, report.md, errors.png, confusion.png and pictures of the worst frames.
 
     Returns:
@@ -61,11 +64,19 @@ def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dat
         _write_plot(output / _PLOT, evaluation)
         if report["objects"] is not None:
             save_confusion_plot(output / _CONFUSION, report["objects"]["confusion"])
-        (output / "report.json").write_text(json.dumps(report, indent=2, allow_nan=False) + "\n", encoding="utf-8")
-        (output / "report.md").write_text(to_markdown(report), encoding="utf-8")
+        write_json(output / "report.json", report, indent=2)
+        write_file(output / "report.md", to_markdown(report).encode())
     except OSError as error:
         raise ConfigurationError(f"{output}: cannot write the report: {error}; choose another --output") from None
     return report
+
+
+def is_of_report(taken: Path) -> bool:
+    """Whether version 0.1, which left no marker, wrote this file of a report: report.json lies beside it."""
+    try:
+        return {"models", "versions"} <= read_json_object(taken.parent / "report.json", "a report").keys()
+    except InputError:
+        return False
 
 
 def _write_plot(path: Path, evaluation: Evaluation) -> None:

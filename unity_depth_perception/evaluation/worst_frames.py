@@ -8,10 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import cv2
-import numpy as np
-
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
+from unity_depth_perception.dataset.files import write_image
 from unity_depth_perception.dataset.sample import Sample, SampleSource
 from unity_depth_perception.evaluation.confusion import INVENTED, MISSED
 from unity_depth_perception.evaluation.evaluator import Evaluation, Evaluator, FrameScore
@@ -21,6 +19,8 @@ from unity_depth_perception.export.comparison import FrameData, comparison_pictu
 from unity_depth_perception.export.text import Picture
 
 _WORST = 3  # pictures of each kind
+WORST_PICTURES = tuple(f"worst_{kind}_{rank}.png" for kind in ("depth", "objects") for rank in range(1, _WORST + 1))
+"""Names of the pictures."""
 
 
 def write_worst(
@@ -41,7 +41,7 @@ def write_worst(
         worst[kind] = []
         for rank, (value, frame) in enumerate(rated, start=1):
             name = f"worst_{kind}_{rank}.png"
-            _save(output / name, _picture(evaluator, dataset[frame.index]))
+            write_image(output / name, _picture(evaluator, dataset[frame.index]))
             error = value if math.isfinite(value) else None
             worst[kind].append({"image": frame.image, "error": error, "picture": name})
     return worst
@@ -83,8 +83,3 @@ def error_notes(
     links = links_of_matched(matches.same_category, predicted, true)
     wrong |= {k: "wrong parent" for (k, _), link in zip(matches.same_category, links, strict=True) if link.errors}
     return wrong, {m: MISSED for m in range(len(true)) if m not in seen}
-
-
-def _save(path: Path, picture: Picture) -> None:
-    if not cv2.imwrite(str(path), np.ascontiguousarray(picture[..., ::-1])):
-        raise OSError(f"cannot write {path.name}")

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from plyfile import PlyData, PlyElement
 
+from unity_depth_perception.core.atomic_file import replacing
 from unity_depth_perception.core.errors import InputError
 
 _VERTEX = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")]
@@ -32,5 +33,6 @@ def write_ply(path: str | Path, points: NDArray[np.float32], colours: NDArray[np
         vertices[name] = points[finite, axis]
     for channel, name in enumerate(("red", "green", "blue")):
         vertices[name] = colours[finite, channel]
-    PlyData([PlyElement.describe(vertices, "vertex")], byte_order="<").write(str(path))
+    with replacing(Path(path), durable=False) as file:
+        PlyData([PlyElement.describe(vertices, "vertex")], byte_order="<").write(file)
     return len(vertices)

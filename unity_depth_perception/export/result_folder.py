@@ -9,14 +9,17 @@ results.json           objects of all images in the form of annotations.json, wi
 
 from __future__ import annotations
 
-import json
+import contextlib
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from unity_depth_perception.core.atomic_file import write_json
 from unity_depth_perception.core.errors import ConfigurationError, InputError
+from unity_depth_perception.core.json_file import read_json_object
+from unity_depth_perception.core.output_folder import output_folder
 from unity_depth_perception.dataset.annotations import VERSION
 from unity_depth_perception.dataset.files import write_depth, write_image
 from unity_depth_perception.export.pictures import depth_picture, overlay_picture
@@ -28,19 +31,8 @@ from unity_depth_perception.pipeline import PerceptionResult
 RESULTS = "results.json"
 # Suffixes after an image's stem, chosen so that different stems never give the same file name.
 _DEPTH, _DEPTH_MM, _COLOUR, _OVERLAY, _CLOUD = "_depth.npy", "_depth.png", "_depth_colour.png", "_overlay.png", ".ply"
+_SUFFIXES = (_DEPTH, _DEPTH_MM, _COLOUR, _OVERLAY, _CLOUD)
 _SAVE_EVERY = 50  # images; a killed program loses at most this many entries of results.json
-
-
-def make_folder(path: Path) -> None:
-    """Make a folder for results; called before long computations, so that a bad path fails early.
-
-    Raises:
-        ConfigurationError: it cannot be made.
-    """
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfigurationError(f"{path}: cannot make the folder: {error.strerror}; choose another") from None
 
 
 class ResultFolder:
@@ -49,17 +41,23 @@ class ResultFolder:
     def __init__(self, path: Path, images: Sequence[Path], *, overwrite: bool = False) -> None:
         """Make the folder, after checking that no result file of these images would replace another file.
 
+        Args:
+            images: of which results may be added.
+            overwrite: whether results of an earlier call may be replaced; those of other images stay.
+
         Raises:
             InputError: two images have the same stem.
-            ConfigurationError: a file exists already and `overwrite` is False, or the folder cannot be made.
+            ConfigurationError: a file exists already, and `overwrite` is False or it is no result of an earlier call;
+                or the folder cannot be made, or another process writes there.
         """
         self.path = path
-        self._entries: list[dict[str, Any]] = []
         self._models: dict[str, str] = {}
         _raise_if_stems_repeat(images)
-        if not overwrite:
-            self._raise_if_files_exist(images)
-        make_folder(path)
+        names = [RESULTS, *(f"{image.stem}{suffix}" for image in images for suffix in _SUFFIXES)]
+        self._open = contextlib.ExitStack()
+        self._open.enter_context(output_folder(path, names, known=_is_result, replace=overwrite))
+        self._earlier = _results(path)
+        self._entries: dict[str, dict[str, Any]] = {}
 
     def __enter__(self) -> ResultFolder:
         return self
@@ -67,8 +65,11 @@ class ResultFolder:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._entries:
-            self._save()
+        try:
+            if self._entries:
+                self._save()
+        finally:
+            self._open.close()
 
     def add(self, image: Path, result: PerceptionResult) -> int:
         """Write the files of one image; returns the number of valid pixels that are too far for the 16-bit png.
@@ -79,8 +80,8 @@ class ResultFolder:
         try:
             beyond_px = self._write_files(image.stem, result)
             self._models = {"depth_model": result.depth_model, "segmentation_model": result.segmentation_model}
-            self._entries.append(_entry(image.name, result, beyond_px))
-            if len(self._entries) % _SAVE_EVERY == 0:
+            self._entries[image.name] = _entry(image.name, result, beyond_px)
+            if len(self._entries) == 1 or len(self._entries) % _SAVE_EVERY == 0:
                 self._save()
         except OSError as error:
             raise ConfigurationError(f"{self.path}: cannot write the results: {error}; choose another folder") from None
@@ -100,19 +101,31 @@ class ResultFolder:
     def _file(self, stem: str, suffix: str) -> Path:
         return self.path / f"{stem}{suffix}"
 
-    def _raise_if_files_exist(self, images: Sequence[Path]) -> None:
-        suffixes = (_DEPTH, _DEPTH_MM, _COLOUR, _OVERLAY, _CLOUD)
-        files = [self.path / RESULTS, *(self._file(image.stem, suffix) for image in images for suffix in suffixes)]
-        taken = next((file for file in files if file.exists()), None)
-        if taken is not None:
-            raise ConfigurationError(f"{taken}: exists already; choose another folder, or overwrite it (--overwrite)")
-
     def _save(self) -> None:
         """Write results.json whole or not at all."""
-        draft = self.path / f".{RESULTS}.partial"
-        content = {"version": VERSION, **self._models, "images": self._entries}
-        draft.write_text(json.dumps(content, indent=1, allow_nan=False) + "\n", encoding="utf-8")
-        draft.replace(self.path / RESULTS)
+        kept: dict[str, Any] = {}
+        if all(self._earlier.get(key) == value for key, value in self._models.items()):
+            kept = {entry["image"]: entry for entry in self._earlier["images"]}
+        images = list({**kept, **self._entries}.values())
+        write_json(self.path / RESULTS, {"version": VERSION, **self._models, "images": images})
+
+
+def _results(path: Path) -> dict[str, Any]:
+    """Content of results.json in a folder; empty where there is none of this package."""
+    try:
+        content = read_json_object(path / RESULTS, "results of an earlier call")
+    except InputError:
+        return {}
+    entries = content.get("images")
+    named = isinstance(entries, list) and all(isinstance(e, dict) and isinstance(e.get("image"), str) for e in entries)
+    return content if named and "depth_model" in content else {}
+
+
+def _is_result(taken: Path) -> bool:
+    """Whether version 0.1, which left no marker, wrote this file: results.json beside it lists its image."""
+    entries = _results(taken.parent).get("images", [])
+    stems = {Path(entry["image"]).stem for entry in entries}
+    return taken.name in {RESULTS, *(f"{stem}{suffix}" for stem in stems for suffix in _SUFFIXES)} and bool(entries)
 
 
 def _entry(name: str, result: PerceptionResult, beyond_px: int) -> dict[str, Any]:

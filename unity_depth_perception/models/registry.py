@@ -134,6 +134,12 @@ def require_known_depth_model(name: str) -> None:
 
 
 def _require_known(name: str, what: str, known: tuple[str, ...]) -> None:
+    if name not in known and name.endswith((".pth", ".pt", ".bin", ".ckpt")):
+        way = "--depth-model NAME --depth-weights" if what == "depth" else "train-segmentation DATASET --from"
+        raise ModelError(
+            f"{name}: expected a .safetensors file that this package has trained; weights of others go in by "
+            f"{way} {name}"
+        )
     if name not in known and not name.endswith(".safetensors"):
         raise ModelError(
             f"unknown {what} model {name!r}: expected one of {', '.join(known)} or the path of a .safetensors file"

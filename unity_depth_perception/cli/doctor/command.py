@@ -31,32 +31,38 @@ def doctor(
         Path | None, typer.Argument(help="Check this dataset folder or COCO .json instead of the machine.")
     ] = None,
     images_dir: Annotated[Path | None, typer.Option(help="Folder of a COCO .json's images, if another.")] = None,
+    use_crowds: Annotated[
+        bool, typer.Option("--use-crowds", help="COCO .json: crowds (iscrowd 1) are objects like others.")
+    ] = False,
     graph: Annotated[bool, typer.Option(help="Check the running ROS graph too.")] = False,
     seconds: Annotated[float, typer.Option(min=0.5, help="Time to observe the graph.")] = 6.0,
 ) -> None:
     """Check this machine, a running ROS graph or a dataset; exit code 1 if there is a problem."""
-    findings = check_dataset(dataset, images_dir) if dataset else [finding for check in CHECKS for finding in check()]
+    if dataset is not None:
+        findings = check_dataset(dataset, images_dir, use_crowds)
+    else:
+        findings = [finding for check in CHECKS for finding in check()]
     if graph:
         findings += check_graph(seconds)
     table = Table(box=None, pad_edge=False)
     for title in ("", "state", "detail"):
         table.add_column(title, overflow="fold")
     for finding in findings:
-        table.add_row(finding.subject, f"[{_COLOURS[finding.state]}]{finding.state}", escape(finding.detail))
+        table.add_row(escape(finding.subject), f"[{_COLOURS[finding.state]}]{finding.state}", escape(finding.detail))
     Console().print(table)
     if any(finding.state == PROBLEM for finding in findings):
         raise typer.Exit(1)
 
 
-def check_dataset(path: Path, images_dir: Path | None = None) -> list[Finding]:
-    """Check a dataset folder, or a COCO file and its images."""
-    from unity_depth_perception.dataset.coco import examine_coco
-    from unity_depth_perception.dataset.examination import examine
+def check_dataset(path: Path, images_dir: Path | None = None, use_crowds: bool = False) -> list[Finding]:
+    """Check a dataset folder, a SOLO folder, or a COCO file and its images."""
+    from unity_depth_perception.dataset.checks.findings import group
+    from unity_depth_perception.dataset.sources import examine_source
 
-    found = examine_coco(path, images_dir) if path.suffix == ".json" else examine(path)
-    problems = [Finding(str(path), PROBLEM, text) for text in found.problems]
+    found = examine_source(path, images_dir, use_crowds)
+    problems = [Finding(str(path), PROBLEM, text) for text in group(found.problems)]
     good = [Finding(str(path), OK, f"{found.images} images, {found.objects} objects")]
-    return (problems or good) + [Finding(str(path), NOTE, text) for text in found.notes]
+    return (problems or good) + [Finding(str(path), NOTE, text) for text in group(found.notes)]
 
 
 def check_python() -> list[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import logging
 import pickle
 import socket
@@ -17,10 +18,15 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.core.errors import ModelError, shown
+from unity_depth_perception.core.json_file import read_json_object
+from unity_depth_perception.models.checkpoints.file_content import is_torch_file, require_weights_content
 
 WEIGHTS_FILE = "model.safetensors"
 """File name of the weights in a repository of the hub, and in a local folder."""
+INDEX_SUFFIX = ".index.json"
+_SUFFIXES = (".safetensors", ".pth", ".pt", ".bin", ".ckpt")
+_MODEL_KEYS = ("model", "state_dict", "model_state_dict", "network", "module", "ema")  # in the checkpoint of a training
 _LOG = logging.getLogger(__name__)
 _REACH_S = 5.0
 
@@ -41,6 +47,9 @@ class Published:
 def locate_weights(published: Published, local: Path | None = None) -> Path:
     """Path of the weights file: `local` (a file, or a folder with it), else from the hub's cache, else downloaded.
 
+    A folder may be one of the weights, a snapshot of the hub's cache, the folder of a model in that cache, or the cache
+    itself. Of sharded weights the path is that of their index.
+
     HF_HUB_OFFLINE=1 forbids the download; HF_HOME moves the cache. A non-commercial licence is logged as a warning.
 
     Raises:
@@ -53,32 +62,108 @@ def locate_weights(published: Published, local: Path | None = None) -> Path:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Tensors by name of a .safetensors file, or of a .pth file, which is read with weights_only=True.
+    """Tensors by name of a .safetensors file, of an index and its shards, or of a .pth file (weights_only=True).
+
+    Of the checkpoint of a training, such as {model, optimizer, epoch}, the model's tensors are taken; the prefix
+    `module.` of DistributedDataParallel is left out.
 
     Raises:
         ModelError: the file is truncated, of another kind, or holds anything else than tensors by name.
     """
+    if path.name.endswith(INDEX_SUFFIX):
+        return {name: value for shard in _shards(path) for name, value in read_tensors(shard).items()}
+    require_weights_content(path)
     try:
-        state = _read_safetensors(path) if path.suffix == ".safetensors" else _read_torch(path)
-    except (SafetensorError, OSError, ValueError, EOFError, RuntimeError, KeyError) as error:
-        raise _unreadable(path, error) from None
-    except zipfile.BadZipFile as error:
+        state = _read_torch(path) if is_torch_file(path) else _read_safetensors(path)
+    except (
+        SafetensorError,
+        OSError,
+        ValueError,
+        EOFError,
+        RuntimeError,
+        LookupError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+        zipfile.BadZipFile,
+    ) as error:
         raise _unreadable(path, error) from None
     except pickle.UnpicklingError:  # torch's own message advises unpickling, which is unsafe
         raise ModelError(
             f"{path}: expected a checkpoint that holds tensors alone; this file is none, or holds objects that would "
             "have to be unpickled, which can run any code; fetch it again, as .safetensors where there is one"
         ) from None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
+    named = _model_of_checkpoint(state)
+    if named is None:
         raise ModelError(f"{path}: expected tensors by name (a state dict), got something else")
-    return {str(name): value for name, value in state.items()}
+    return without_prefix({str(name): value for name, value in named.items()}, "module.", "_orig_mod.")
+
+
+def without_prefix(state: dict[str, Tensor], *prefixes: str) -> dict[str, Tensor]:
+    """The same tensors without a prefix that all names share."""
+    for prefix in prefixes:
+        if state and all(name.startswith(prefix) for name in state):
+            state = {name.removeprefix(prefix): value for name, value in state.items()}
+    return state
+
+
+def _model_of_checkpoint(state: Any) -> dict[Any, Tensor] | None:
+    """Tensors of a state dict, or of the one that a training has put into its checkpoint; None if there is none."""
+    if not isinstance(state, dict):
+        return None
+    if state and all(isinstance(value, Tensor) for value in state.values()):
+        return state
+    inner = next((state[key] for key in _MODEL_KEYS if isinstance(state.get(key), dict)), None)
+    return None if inner is None else _model_of_checkpoint(inner)
+
+
+def _shards(index: Path) -> list[Path]:
+    """Files of sharded weights, which lie beside their index."""
+    files = read_json_object(index, "the index of sharded weights", ModelError).get("weight_map")
+    if not isinstance(files, dict) or not files or not all(isinstance(name, str) for name in files.values()):
+        raise ModelError(f"{index}: expected a weight_map from tensors to files")
+    names = sorted(set(files.values()))
+    for name in names:
+        if Path(name).name != name or "\0" in name or not (index.parent / name).is_file():
+            raise ModelError(f"{index}: the weights are in {len(names)} files, but {shown(name)} is not beside it")
+    return [index.parent / name for name in names]
 
 
 def _on_disk(published: Published, local: Path) -> Path:
-    path = local / WEIGHTS_FILE if local.is_dir() else local
-    if path.is_file():
-        return path
-    raise ModelError(_advice(published, f"no weights of {published.hub_id} at {path}"))
+    if local.is_file():
+        return local
+    folders = [local, *_cached_snapshots(published, local)] if local.is_dir() else []
+    for folder in folders:
+        if (path := _in_folder(folder)) is not None:
+            return path
+    where = f"{local} (no {WEIGHTS_FILE})" if local.is_dir() else str(local)
+    raise ModelError(_advice(published, f"no weights of {published.hub_id} at {where}"))
+
+
+def _in_folder(folder: Path) -> Path | None:
+    """The weights in a folder: under the hub's name, sharded, or the only file of weights.
+
+    Raises:
+        ModelError: there are several files of weights.
+    """
+    for name in (WEIGHTS_FILE, WEIGHTS_FILE + INDEX_SUFFIX):
+        if (folder / name).is_file():
+            return folder / name
+    indices = sorted(folder.glob(f"*{INDEX_SUFFIX}"))
+    found = indices or sorted(path for path in folder.glob("*") if path.suffix in _SUFFIXES and path.is_file())
+    if len(found) > 1:
+        raise ModelError(f"{folder}: expected one file of weights, got {found[0].name}, {found[1].name}; name the file")
+    return found[0] if found else None
+
+
+def _cached_snapshots(published: Published, folder: Path) -> list[Path]:
+    """Snapshots in a hub's cache (or in a model's folder of it), that of the branch main first."""
+    name = "models--" + published.hub_id.replace("/", "--")
+    model = next((path for path in (folder / name, folder / "hub" / name) if path.is_dir()), folder)
+    snapshots = sorted(path for path in model.glob("snapshots/*") if path.is_dir())
+    main = model / "refs" / "main"
+    head = main.read_text(encoding="utf-8", errors="replace").strip()[:80] if main.is_file() else ""
+    return sorted(snapshots, key=lambda path: path.name != head)
 
 
 def _from_hub(published: Published) -> Path:
@@ -131,7 +216,13 @@ def _read_safetensors(path: Path) -> Mapping[str, Tensor]:
 
 
 def _read_torch(path: Path) -> Any:
-    return torch.load(path, map_location="cpu", weights_only=True)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:  # torch stores; a compressed file could fill the memory
+            if any(record.compress_type != zipfile.ZIP_STORED for record in archive.infolist()):
+                raise ValueError("its archive is compressed")
+    allowed = torch.serialization.safe_globals([argparse.Namespace])  # arguments of torchvision's training, not code
+    with allowed, path.open("rb") as file:  # of a path torch looks at the suffix
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def _unreadable(path: Path, error: Exception) -> ModelError:

@@ -11,10 +11,12 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
+from unity_depth_perception.core.atomic_file import write_file
 from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.checkpoints.file_content import is_torch_file, require_weights_content
 
 EMBEDDED = Path(__file__).parents[1] / "weights"
 """Folder of the weights that ship with the package."""
@@ -34,8 +36,7 @@ def save_weights(path: Path, state: Mapping[str, Tensor], description: Mapping[s
         for name, value in state.items()  # vectors stay float32: a running variance may exceed float16's range
     }
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={_KEY: json.dumps(dict(description))})
-    path.chmod(0o644)  # safetensors creates files that only their owner can read
+    write_file(path, save(tensors, metadata={_KEY: json.dumps(dict(description))}))
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -72,7 +73,7 @@ def load_description(path: Path) -> dict[str, Any]:
         )
     try:
         parsed = json.loads(description)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ModelError(
             f"{path}: the description in the metadata is not JSON ({error}); train the weights again"
         ) from None
@@ -87,6 +88,12 @@ def _opened(path: Path) -> Iterator[Any]:
         raise ModelError(f"{path}: expected a weights file, got a folder; name the .safetensors file in it")
     if not path.is_file():
         raise ModelError(f"{path}: no such weights file; train one with unity-depth train-depth or train-segmentation")
+    require_weights_content(path)
+    if is_torch_file(path):
+        raise ModelError(
+            f"{path}: expected a .safetensors file of this package, got one of torch.save; weights of Depth Anything "
+            "go in by --depth-model NAME --depth-weights FILE, those of torchvision by train-segmentation --from FILE"
+        )
     try:
         with safe_open(path, framework="pt") as file:
             yield file

@@ -15,7 +15,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models.checkpoints.hub import read_tensors
+from unity_depth_perception.models.checkpoints.hub import read_tensors, without_prefix
 from unity_depth_perception.models.checkpoints.safetensors_file import fill_network
 from unity_depth_perception.models.depth_anything_2.variants import Variant
 
@@ -63,7 +63,7 @@ def fill_da2_network(network: nn.Module, state: Mapping[str, Tensor], path: Path
     Raises:
         ModelError: they are of another network; the message names the first mismatch.
     """
-    published = hub_names(state)
+    published = hub_names(without_prefix(dict(state), "model."))
     in_memory = {_renamed(name, _FROM_MEMORY): name for name in network.state_dict()}
     fill_network(network, {in_memory.get(name, name): value for name, value in published.items()}, path)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.checkpoints.hub import without_prefix
 from unity_depth_perception.models.checkpoints.safetensors_file import fill_network
 from unity_depth_perception.models.depth_anything_3.network import drop_gaussian_head
 from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS, Variant
@@ -23,6 +24,7 @@ def fill_da3_network(network: nn.Module, state: dict[str, Tensor], path: Path) -
         ModelError: it is of another network; the message names the first mismatch.
     """
     whole = nn.ModuleDict({"model": network})
+    state = {f"model.{name}": value for name, value in without_prefix(state, "model.").items()}
     state = drop_gaussian_head(state)
     unknown = sorted(state.keys() - whole.state_dict().keys())
     if unknown and len(unknown) < len(state):

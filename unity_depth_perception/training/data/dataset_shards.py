@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import torch
-from torchvision.transforms.v2 import functional as transforms
-
-from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.core.atomic_file import remove_drafts, write_json
+from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import ConfigurationError, DatasetError, InputError
+from unity_depth_perception.core.json_file import read_json
+from unity_depth_perception.core.output_folder import make_folder
 from unity_depth_perception.dataset.sample import Progress, Sample, SampleSource
 from unity_depth_perception.models.image_size import processing_size
-from unity_depth_perception.ops.instance_images import relabel_sequential
-from unity_depth_perception.training.data.batches import nearest
 from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES
-from unity_depth_perception.training.data.shards import Shard, floor_from_pose, load_shard
+from unity_depth_perception.training.data.shard_writer import ShardWriter
+from unity_depth_perception.training.data.shards import Shard, load_shard, remove_shard
 
 _SAME_SHAPE = 0.06  # largest relative difference of sides that share a shard: photographs come in hundreds of sizes
+_FOV_RAD = math.radians(60)
 _MANIFEST = "manifest.json"
+_SHARD = re.compile(r"\d{5}")
 
 Size = tuple[int, int]
 """Width and height [px]."""
@@ -41,11 +42,43 @@ class LabelledSamples(SampleSource, Protocol):
         """Width and height [px] of an image, without decoding it."""
         ...
 
+    def fingerprint(self, index: int) -> str:
+        """Hash of everything that a sample is made from: its files, annotations and camera."""
+        ...
+
+
+class MaskSamples:
+    """The images and masks of a dataset, as a training of masks sees them, whatever else the dataset knows.
+
+    Depth and pose are left out, and the camera has a vertical field of view of 60 degrees: the same images and masks
+    train the same weights whether they come from a Unity folder, from SOLO or from COCO.
+    """
+
+    def __init__(self, samples: LabelledSamples) -> None:
+        self._samples = samples
+        self.names, self.categories = samples.names, samples.categories
+
+    def __len__(self) -> int:
+        return len(self._samples)
+
+    def __getitem__(self, index: int) -> Sample:
+        sample = self._samples[index]
+        camera = Camera.from_vertical_fov(_FOV_RAD, sample.camera.width, sample.camera.height)
+        return replace(sample, camera=camera, depth_m=None, world_from_camera=None)
+
+    def size(self, index: int) -> Size:
+        """Width and height [px] of an image, without decoding it."""
+        return self._samples.size(index)
+
+    def fingerprint(self, index: int) -> str:
+        """Hash of everything that a sample is made from."""
+        return self._samples.fingerprint(index)
+
 
 class DatasetSource:
     """Images of a dataset, resized to about `area_px` pixels (never enlarged), in shards of one size each.
 
-    The shards are written to a folder once; a resumed training reuses them.
+    The shards are written to a folder once; a resumed training reuses them, unless images or labels have changed.
 
     Attributes:
         categories: of the dataset.
@@ -57,21 +90,29 @@ class DatasetSource:
     def __init__(
         self, folder: Path, samples: LabelledSamples, indices: Sequence[int], area_px: int, progress: Progress = iter
     ) -> None:
-        """Write the shards, unless the folder holds those of the same images.
+        """Write the shards, unless the folder holds those of the same images and labels.
 
         Raises:
             DatasetError: there are no images, or one cannot be read.
+            ConfigurationError: the folder holds something else.
         """
         if not indices:
             raise DatasetError("expected at least one image to train on, got none")
         self.categories = samples.categories
         names = [samples.names[index] for index in indices]
-        manifest = {"area_px": area_px, "categories": list(samples.categories), "images": names}
-        if not _has_manifest(folder, manifest):
+        manifest = {
+            "area_px": area_px,
+            "categories": list(samples.categories),
+            "images": names,
+            "contents": [samples.fingerprint(index) for index in indices],
+        }
+        shards = _load(make_folder(folder), manifest)
+        if not shards:
+            _remove(folder)
             _write(folder, samples, progress(indices), _sizes(samples, indices, area_px))
-            (folder / _MANIFEST).write_text(json.dumps(manifest) + "\n", encoding="utf-8")
+            write_json(folder / _MANIFEST, manifest)
+            shards = _load(folder, manifest)
         self._count = len(indices)
-        shards = [load_shard(path) for path in sorted(folder.iterdir()) if path.is_dir()]
         self._shards = [shard for shard in shards for _ in range(math.ceil(len(shard.image) / SHARD_IMAGES))]
 
     def __len__(self) -> int:
@@ -89,11 +130,39 @@ class DatasetSource:
         """Nothing is open."""
 
 
-def _has_manifest(folder: Path, manifest: dict[str, Any]) -> bool:
+def _load(folder: Path, manifest: dict[str, Any]) -> list[Shard]:
+    """Shards in a folder of a manifest; none if they are of other images or labels, incomplete or damaged."""
     try:
-        return bool(json.loads((folder / _MANIFEST).read_text(encoding="utf-8")) == manifest)
-    except (OSError, ValueError):
-        return False
+        if read_json(folder / _MANIFEST, "a manifest") != manifest:
+            return []
+        return [load_shard(path) for path in _shard_folders(folder)]
+    except InputError:
+        return []
+
+
+def _shard_folders(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and _SHARD.fullmatch(path.name))
+
+
+def _remove(folder: Path) -> None:
+    """Remove the shards in a folder, and nothing else.
+
+    Raises:
+        ConfigurationError: the folder holds something that this package did not write.
+    """
+    try:
+        (folder / _MANIFEST).unlink(missing_ok=True)  # first: an incomplete folder has none
+        for path in _shard_folders(folder):
+            remove_shard(path)
+        remove_drafts(folder)
+    except OSError as error:
+        raise ConfigurationError(f"{folder}: cannot remove the shards in it: {error}; choose another folder") from None
+    left = next(folder.iterdir(), None)
+    if left is not None:
+        raise ConfigurationError(
+            f"{folder}: expected a folder of training data alone, but {left.name} was not written by this package; "
+            "choose another output folder"
+        )
 
 
 def _sizes(samples: LabelledSamples, indices: Sequence[int], area_px: int) -> dict[int, Size]:
@@ -117,58 +186,12 @@ def _limited_size(size: Size, area_px: int) -> Size:
 
 def _write(folder: Path, samples: LabelledSamples, indices: Iterable[int], sizes: dict[int, Size]) -> None:
     """Write each image into the shard of its size; the folder is complete once it has a manifest."""
-    shutil.rmtree(folder, ignore_errors=True)
     counts = Counter(sizes.values())
     arrays = {
-        size: _ShardFiles(folder / f"{k:05d}", size, counts[size], samples) for k, size in enumerate(sorted(counts))
+        size: ShardWriter(folder / f"{k:05d}", size, counts[size], samples.categories)
+        for k, size in enumerate(sorted(counts))
     }
     for index in indices:
         arrays[sizes[index]].add(samples[index])
     for files in arrays.values():
         files.close()
-
-
-class _ShardFiles:
-    """Writer of a shard, image by image as memory-mapped arrays: a dataset may be larger than the memory."""
-
-    def __init__(self, folder: Path, size: Size, count: int, samples: LabelledSamples) -> None:
-        folder.mkdir(parents=True)
-        self._folder, self._size = folder, size
-        self._index_of = {name: index for index, name in enumerate(samples.categories)}
-        width, height = size
-        self._image = self._array("image", np.uint8, (count, height, width, 3))
-        self._depth_m = self._array("depth_m", np.float16, (count, height, width))
-        self._instances = self._array("instances", np.int16, (count, height, width))
-        self._intrinsics = self._array("intrinsics", np.float32, (count, 4))
-        self._floor = self._array("floor", np.float32, (count, 4))
-        self._rows: list[list[int]] = []
-
-    def add(self, sample: Sample) -> None:
-        """Write a sample, resized."""
-        k, (width, height) = len(self._rows), self._size
-        image = torch.from_numpy(sample.image).permute(2, 0, 1)
-        self._image[k] = transforms.resize(image, [height, width], antialias=True).permute(1, 2, 0).numpy()
-        self._depth_m[k] = np.nan
-        if sample.depth_m is not None:
-            self._depth_m[k] = nearest(torch.from_numpy(sample.depth_m)[None], height, width)[0].numpy()
-        row: list[int] = []
-        if sample.instances is not None:
-            instances, values = relabel_sequential(torch.from_numpy(sample.instances.astype(np.int32)))
-            self._instances[k] = nearest(instances.float()[None], height, width)[0].numpy()
-            category = {item.id + 1: self._index_of[item.category] for item in sample.objects}
-            row = [category[value] for value in values]
-        camera = sample.camera.resized(width, height)
-        self._intrinsics[k] = camera.fx, camera.fy, camera.cx, camera.cy
-        self._floor[k] = floor_from_pose(sample.world_from_camera)
-        self._rows.append(row)
-
-    def close(self) -> None:
-        """Write the categories and flush the arrays."""
-        most = max(1, *(len(row) for row in self._rows), 1)
-        category = np.array([row + [-1] * (most - len(row)) for row in self._rows], dtype=np.int16)
-        np.save(self._folder / "category.npy", category, allow_pickle=False)
-        for array in (self._image, self._depth_m, self._instances, self._intrinsics, self._floor):
-            array.flush()
-
-    def _array(self, name: str, dtype: type[np.generic], shape: tuple[int, ...]) -> Any:
-        return np.lib.format.open_memmap(self._folder / f"{name}.npy", "w+", dtype, shape)  # type: ignore[no-untyped-call]

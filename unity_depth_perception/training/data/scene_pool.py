@@ -7,11 +7,13 @@ hence the pool: each image is drawn several times with different augmentation.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import multiprocessing
+import multiprocessing.connection
 import os
-import shutil
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -19,7 +21,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.core.errors import ConfigurationError, DatasetError
+from unity_depth_perception.core.output_folder import locked_folder, make_folder
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.synthetic.random_scene import random_scene
 from unity_depth_perception.synthetic.render import render
@@ -27,9 +30,10 @@ from unity_depth_perception.synthetic.scene import CATEGORIES, LEAST_VISIBLE_RAT
 from unity_depth_perception.synthetic.seeds import FIRST_TRAINING_SEED
 from unity_depth_perception.synthetic.variety import USUAL, WIDE
 from unity_depth_perception.training import distributed
-from unity_depth_perception.training.data.shards import Shard, floor_from_pose, load_shard, save_shard
+from unity_depth_perception.training.data.shards import Shard, floor_from_pose, load_shard, remove_shard, save_shard
 
 SHARD_IMAGES = 32
+_PARTIAL = ".partial-"
 _CPU = torch.device("cpu")
 _IMAGE_AREA = 540 * 540
 _USUAL_EVERY = 4
@@ -49,8 +53,9 @@ class ScenePool:
             raise ConfigurationError(f"expected a pool of at least {SHARD_IMAGES} images, got {count}")
         self.folder = folder
         self.shards = math.ceil(count / SHARD_IMAGES)
-        folder.mkdir(parents=True, exist_ok=True)
+        make_folder(folder)
         self._loaded: dict[int, Shard] = {}
+        self._remove_leftovers()
         context = multiprocessing.get_context("spawn")
         missing = sum(not self._path(index).exists() for index in range(self.shards))
         self._workers = [
@@ -89,6 +94,21 @@ class ScenePool:
         for worker in self._workers:
             worker.join()
 
+    def _remove_leftovers(self) -> None:
+        """Remove what killed processes were rendering, and damaged shards, which are rendered again."""
+        for partial in self.folder.glob(f"{_PARTIAL}*"):
+            with (
+                contextlib.suppress(ConfigurationError, OSError),
+                locked_folder(partial),
+            ):  # its renderer holds the lock
+                remove_shard(partial)
+        for index in range(self.shards):
+            try:
+                if self._path(index).exists():
+                    load_shard(self._path(index))
+            except DatasetError:
+                remove_shard(self._path(index))
+
     def _path(self, index: int) -> Path:
         return self.folder / f"{index:05d}"
 
@@ -96,16 +116,31 @@ class ScenePool:
 def fill(folder: Path, shards: int, device: torch.device = _CPU) -> None:
     """Render the missing shards of 0..shards-1 in random order, so that two processes rarely render the same."""
     torch.set_num_threads(1)
+    _end_with_parent()
     for index in np.random.default_rng(os.getpid()).permutation(shards):
         target = folder / f"{index:05d}"
         if target.exists():
             continue
-        partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=folder))
-        save_shard(render_shard(int(index), device), partial)
-        try:
-            partial.rename(target)
-        except OSError:  # another process was first
-            shutil.rmtree(partial)
+        partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=folder))
+        with locked_folder(partial):
+            save_shard(render_shard(int(index), device), partial)
+            try:
+                partial.rename(target)
+            except OSError:  # another process was first
+                remove_shard(partial)
+
+
+def _end_with_parent() -> None:
+    """End this process as soon as the training that started it has ended, by SIGKILL too."""
+    parent = multiprocessing.parent_process()
+    if parent is None:  # called in the training's own process
+        return
+
+    def wait() -> None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
 
 
 def render_shard(index: int, device: torch.device = _CPU) -> Shard:

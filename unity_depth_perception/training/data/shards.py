@@ -9,7 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from unity_depth_perception.core.atomic_file import remove_drafts
+from unity_depth_perception.core.errors import DatasetError
 from unity_depth_perception.core.ground_plane import up_from_pose
+from unity_depth_perception.dataset.files import write_array
 
 
 @dataclass(frozen=True)
@@ -73,9 +76,29 @@ _FIELDS = ("image", "depth_m", "instances", "category", "intrinsics", "floor")
 def save_shard(shard: Shard, folder: Path) -> None:
     """Write the arrays of a shard into a folder."""
     for name in _FIELDS:
-        np.save(folder / f"{name}.npy", getattr(shard, name), allow_pickle=False)
+        write_array(folder / f"{name}.npy", getattr(shard, name))
 
 
 def load_shard(folder: Path) -> Shard:
-    """The shard in a folder, memory-mapped."""
-    return Shard(**{name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _FIELDS})
+    """The shard in a folder, memory-mapped.
+
+    Raises:
+        DatasetError: an array is missing or damaged.
+    """
+    try:
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _FIELDS}
+    except (OSError, ValueError, EOFError) as error:
+        raise DatasetError(f"{folder}: the shard is damaged ({error}); remove this folder, it is made again") from None
+    return Shard(**arrays)
+
+
+def remove_shard(folder: Path) -> None:
+    """Remove the arrays of a shard and its folder; anything else in it, and then the folder too, stays.
+
+    Raises:
+        OSError: the folder holds something else, or cannot be removed.
+    """
+    for name in _FIELDS:
+        (folder / f"{name}.npy").unlink(missing_ok=True)
+    remove_drafts(folder)
+    folder.rmdir()

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from unity_depth_perception.core.atomic_file import write_json
 from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.core.json_file import read_json
 
 VALIDATION_SHARE = 0.2
 
@@ -53,10 +55,10 @@ class Split:
         """
         content = json.loads(json.dumps(asdict(self)))
         if path.is_file():
-            if json.loads(path.read_text(encoding="utf-8")) != content:
+            if read_json(path, "the split of an earlier training (remove a damaged one)", DatasetError) != content:
                 raise DatasetError(
                     f"{path}: a training was started here with another dataset or seed; choose another output folder"
                 )
             return
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_json(path, content)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import math
+import pickle
 import time
+import zipfile
 from collections.abc import Iterable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.core.atomic_file import remove_drafts, replacing
+from unity_depth_perception.core.errors import ConfigurationError, ModelError
 from unity_depth_perception.training import distributed
 from unity_depth_perception.training.engine.config import TrainingConfig
 from unity_depth_perception.training.engine.validation import BestCheckpoint
@@ -45,6 +48,8 @@ class TrainingState:
         self._earlier_s = 0.0
         self._start = self._saved = time.monotonic()
         self._path = config.output / "checkpoint.pt"
+        if not distributed.rank():
+            remove_drafts(config.output)
         if self._path.exists():
             self._resume()
         self.progress = self._progress()
@@ -88,17 +93,27 @@ class TrainingState:
             "ema_weights": self.ema_weights,
             "best": vars(self.best),
         }
-        partial = self._path.with_suffix(".partial")
-        torch.save(state, partial)
-        partial.replace(self._path)
+        try:
+            with replacing(self._path) as file:
+                torch.save(state, file)
+        except RuntimeError as error:  # torch hides the system's error
+            reason = str(error).splitlines()[0]
+            raise ConfigurationError(
+                f"{self._path}: cannot write the checkpoint ({reason}); is the disk full?"
+            ) from None
 
     def _resume(self) -> None:
-        state = torch.load(self._path, map_location=self.config.device, weights_only=True)
+        try:
+            state = torch.load(self._path, map_location=self.config.device, weights_only=True)
+        except (OSError, EOFError, RuntimeError, ValueError, KeyError, pickle.UnpicklingError, zipfile.BadZipFile):
+            raise ModelError(
+                f"{self._path}: damaged; remove it, and the training of this network starts again"
+            ) from None
         try:
             self.network.load_state_dict(state["network"])
             self.optimizer.load_state_dict(state["optimizer"])
             self.ema_weights, self.best = state["ema_weights"], BestCheckpoint(**state["best"])
-        except (KeyError, RuntimeError, ValueError):  # KeyError: of an earlier version
+        except (KeyError, RuntimeError, TypeError, ValueError):  # KeyError: of an earlier version
             raise ModelError(
                 f"{self._path}: a training of another network, other categories or an earlier version was started "
                 "here; choose another output folder"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import math
 import statistics
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from unity_depth_perception.core.atomic_file import write_json
 from unity_depth_perception.core.errors import ConfigurationError, DatasetError
+from unity_depth_perception.core.json_file import read_json_object
 from unity_depth_perception.core.metrics import DepthMetrics, depth_metrics, mean_metrics
 from unity_depth_perception.dataset.sample import Progress, SampleSource
 from unity_depth_perception.models.protocols import DepthEstimator
@@ -67,16 +68,21 @@ class Baseline:
         """Write fine_tuning.json, with the validation errors after the training if there are any yet."""
         folder.mkdir(parents=True, exist_ok=True)
         content = {**asdict(self), "after": None if after is None else asdict(after)}
-        (folder / _RECORD).write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+        write_json(folder / _RECORD, content)
 
     @classmethod
     def read(cls, folder: Path) -> Baseline | None:
         """The baseline that an earlier call wrote to a folder, or None."""
         if not (folder / _RECORD).is_file():
             return None
-        content = json.loads((folder / _RECORD).read_text(encoding="utf-8"))
-        before, scaled = DepthMetrics(**content["before"]), DepthMetrics(**content["scaled"])
-        return cls(content["start"], content["backbone"], content["factor"], before, scaled)
+        content = read_json_object(folder / _RECORD, "the record of an earlier training", ConfigurationError)
+        try:
+            before, scaled = DepthMetrics(**content["before"]), DepthMetrics(**content["scaled"])
+            return cls(content["start"], content["backbone"], float(content["factor"]), before, scaled)
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ConfigurationError(
+                f"{folder / _RECORD}: damaged ({error!r}); remove it, and the training measures again"
+            ) from None
 
 
 def align_scale(

@@ -11,7 +11,8 @@ from torchvision.models import MobileNet_V3_Large_Weights
 from torchvision.models.detection import MaskRCNN_ResNet50_FPN_V2_Weights
 
 from unity_depth_perception.core.errors import ModelError
-from unity_depth_perception.models.checkpoints.hub import read_tensors
+from unity_depth_perception.models.checkpoints.file_content import is_torch_file, require_weights_content
+from unity_depth_perception.models.checkpoints.hub import read_tensors, without_prefix
 from unity_depth_perception.models.checkpoints.safetensors_file import (
     categories_of,
     fill_network,
@@ -67,7 +68,8 @@ def require_segmentation_weights(path: Path) -> Path:
         raise ModelError(
             f"{path}: no such weights file; name one of train-segmentation or of torchvision, or pretrained"
         )
-    if path.suffix == ".safetensors":
+    require_weights_content(path)
+    if not is_torch_file(path):
         kind = load_description(path).get("kind")
         if kind not in ("compact-segmentation", KIND):
             raise ModelError(f"{path}: expected weights of train-segmentation, got weights of kind {kind!r}")
@@ -87,17 +89,17 @@ def load_matching(network: nn.Module, part: str, start: Path, categories: Sequen
     """
     expected = network.state_dict()
     known: tuple[str, ...] = ()
-    if start.suffix == ".safetensors":
+    if not is_torch_file(start):
         state, description = load_weights(start)
         known = categories_of(description, start)
         given = {name.removeprefix(f"{part}."): v for name, v in state.items() if name.startswith(f"{part}.")} or state
     else:
-        given = _from_torchvision(read_tensors(start), expected, start)
+        given = _from_torchvision(without_prefix(read_tensors(start), "model."), expected, start)
     for name, value in given.items():
         rows = _ROWS_PER_CATEGORY.get(name.rpartition(".")[0])
         if rows is not None and name in expected and value.shape[1:] == expected[name].shape[1:]:
             given[name] = _match_rows(value, expected[name], rows, known, categories)
-    fill_network(network, given if start.suffix == ".safetensors" else {**expected, **given}, start)
+    fill_network(network, {**expected, **given} if is_torch_file(start) else given, start)
 
 
 def _from_torchvision(state: Mapping[str, Tensor], expected: Mapping[str, Tensor], start: Path) -> dict[str, Tensor]:

@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.objects import ObjectDistance
+from unity_depth_perception.dataset.files import write_image
 from unity_depth_perception.dataset.sample import Progress, Sample, SampleSource
 from unity_depth_perception.evaluation.coco_ap import CocoEvaluation, CocoScores
 from unity_depth_perception.evaluation.ground_truth import TrueObjects, true_objects
@@ -59,8 +59,7 @@ def write_report(
     drawn = np.random.default_rng(seed).permutation(len(frames))[:_FRAMES]
     for name, chosen in (("worst", worst), ("random", [frames[k] for k in sorted(drawn)])):
         pictures = [_picture(segmenter, samples[frame.sample]) for frame in chosen]
-        if not cv2.imwrite(str(output / f"{name}.png"), np.ascontiguousarray(_stack(pictures)[..., ::-1])):
-            raise OSError(f"cannot write {output / name}.png")
+        write_image(output / f"{name}.png", _stack(pictures))
     return evaluation.scores()
 
 

@@ -1,0 +1,1 @@
+"""SOLO datasets of com.unity.perception."""
