@@ -10,7 +10,7 @@ from unity_depth_perception.core.errors import ConfigurationError
 
 
 class CameraSource:
-    """Gives each image its camera, from the one thing that is known of it."""
+    """Gives each image its camera, from the one source that is set: field of view, file or intrinsics."""
 
     def __init__(
         self,

@@ -18,9 +18,9 @@ class GroundPlane:
     """A plane in the camera's optical frame.
 
     Attributes:
-        up: (3,) float64 unit vector.
-        offset_m: height of the plane along `up`, from the camera: negative for a camera above the floor.
-        noise_m: standard deviation of the plane's points from it, robust: the noise of the depth.
+        up: (3,) float64 unit normal, pointing up.
+        offset_m: position of the plane along `up`, relative to the camera: negative if the camera is above the plane.
+        noise_m: robust standard deviation of the points on the plane from it [m]: the depth noise.
     """
 
     up: NDArray[np.float64]
@@ -38,7 +38,7 @@ class GroundPlane:
 
     @property
     def relative_noise(self) -> float:
-        """Noise of the depth in camera heights."""
+        """Depth noise as a fraction of the camera's height."""
         return self.noise_m / self.camera_height_m
 
     def with_min_noise(self, relative: float) -> GroundPlane:
@@ -66,8 +66,8 @@ class GroundPlane:
 def along(points: NDArray[np.float64], direction: NDArray[np.float64]) -> NDArray[np.float64]:
     """Dot products (...) of points (..., 3) and a direction (3,).
 
-    Not by `@`: for a few thousand points OpenBLAS wakes its threads, which then spin for longer than the whole frame
-    takes and slow down whatever else runs.
+    `@` is avoided: for a few thousand points OpenBLAS starts its threads, which then spin for longer than a whole frame
+    takes and slow down everything else.
     """
     return np.asarray(np.einsum("...k,k->...", points, direction))
 
@@ -87,17 +87,15 @@ def fit_ground_plane(
     up: NDArray[np.float64] | None = None,
     config: SupportConfig = SUPPORT,
 ) -> GroundPlane | None:
-    """Fit the plane with the most background points that no object reaches through; None if there is none.
+    """Fit the plane that holds the most background points and lies below the objects; None if there is none.
 
-    With `up` known only the height and a slight tilt are fitted. Both come from the depth itself even where the pose of
-    the camera is known: a depth of wrong scale, or of a camera that is half a pixel off, then still has its ground
-    below its objects.
+    If `up` is known, only the height and a slight tilt are fitted. They come from the depth even if the camera's pose
+    is known, so that the plane fits the objects where the depth has a wrong scale or the camera is half a pixel off.
 
     Args:
         background: (M, 3) points [m] in the optical frame; rows with NaN are left out.
         objects: (P, 3) points of all objects; rows with NaN are left out.
         up: (3,) unit vector against gravity in the optical frame, if known.
-        config: constants.
     """
     background, objects = finite_points(background), finite_points(objects)
     if len(background) < config.plane_min_points:
@@ -135,7 +133,7 @@ def _fit_normal(
 def _fit_known_up(
     background: NDArray[np.float64], up: NDArray[np.float64], band_m: float, config: SupportConfig
 ) -> GroundPlane:
-    """The plane at right angles to `up`; slightly tilted where the depth is exact and shows the tilt."""
+    """The plane perpendicular to `up`; slightly tilted if the depth is exact enough to show a tilt."""
     level = _fit_height(background, up, band_m)
     normal = _refine_normal(background, up, level.offset_m, band_m, config)
     tilted = _fit_height(background, normal, band_m)
@@ -144,7 +142,7 @@ def _fit_known_up(
 
 
 def _fit_height(background: NDArray[np.float64], up: NDArray[np.float64], band_m: float) -> GroundPlane:
-    """The plane at right angles to `up` with the most points."""
+    """The plane perpendicular to `up` that holds the most points."""
     heights = along(background, up)
     offset = _densest_height(heights, band_m)
     residuals = np.abs(heights - offset)
@@ -167,7 +165,7 @@ def _refine_normal(
 
 
 def _nearest_triples(drawn: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Of each row of points (T, 1 + D, 3) the first and the two nearest to it (T, 3, 3): mostly of one plane."""
+    """First point of each row of points (T, 1 + D, 3) and the two nearest to it, (T, 3, 3): mostly on one plane."""
     distances = ((drawn[:, 1:] - drawn[:, :1]) ** 2).sum(axis=2)
     nearest = 1 + np.argpartition(distances, 1, axis=1)[:, :2]
     return np.asarray(np.take_along_axis(drawn, np.pad(nearest, ((0, 0), (1, 0)))[..., None], axis=1))
@@ -180,10 +178,10 @@ def _plane_scores(
     objects: NDArray[np.float64],
     band_m: float,
 ) -> NDArray[np.float64]:
-    """Scores (T,) of planes: fraction of background on each, times how plausible it is as the ground.
+    """Scores (T,) of planes: fraction of the background on each, times its plausibility as the ground.
 
-    The objects are between the ground and the height of the camera. A camera that looks down sees the normal of every
-    wall point down or sideways in its image, and only that of the ground up.
+    Plausible is a plane with the objects between it and the camera's height, and with a normal that points up in the
+    image: to a camera that looks down, the normals of walls point down or sideways.
     """
     on_plane = _fraction(np.abs(background @ normals.T - offsets) < band_m)
     heights = objects @ normals.T - offsets
@@ -198,7 +196,7 @@ def _fraction(inliers: NDArray[np.bool_]) -> NDArray[np.float64]:
 
 
 def _densest_height(heights: NDArray[np.float64], band_m: float) -> float:
-    """Middle of the band of width 2 `band_m` that holds most of the heights (M,): walls spread theirs."""
+    """Median of the heights (M,) in the fullest band of width 2 `band_m`; the heights of walls are spread out."""
     ordered = np.sort(heights)
     ends = np.searchsorted(ordered, ordered + 2 * band_m, side="right")
     start = int((ends - np.arange(len(ordered))).argmax())

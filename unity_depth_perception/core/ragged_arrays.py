@@ -1,4 +1,4 @@
-"""Ragged arrays: rows of different lengths in one array, filled up with NaN, beside the lengths."""
+"""Ragged arrays: rows of different lengths in one array, padded with NaN, and their lengths."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Counts = NDArray[np.int64]
 
 
 def packed(points: Sequence[Values]) -> tuple[Values, Counts]:
-    """The finite points of N objects, (K, 3) each, as (N, max, 3) with NaN behind them; and their numbers (N,)."""
+    """Pack the finite points of N objects, (K, 3) each, into (N, max K, 3), padded with NaN; and their counts (N,)."""
     filled = np.full((len(points), max(map(len, points), default=0), 3), np.nan)
     for row, one in zip(filled, points, strict=True):
         row[: len(one)] = one
@@ -28,7 +28,7 @@ def finite_points(points: Values) -> Values:
 
 
 def thinned(points: Values, counts: Counts, most: int) -> tuple[Values, Counts]:
-    """At most `most` of the points (N, K, 3) of each object, evenly spread; and their numbers (N,)."""
+    """At most `most` of the points (N, K, 3) of each object, evenly spread; and their counts (N,)."""
     steps = -(-counts // most)
     kept = -(-counts // steps)
     places = np.minimum(np.arange(kept.max(initial=0)) * steps[:, None], points.shape[1] - 1)
@@ -36,7 +36,7 @@ def thinned(points: Values, counts: Counts, most: int) -> tuple[Values, Counts]:
 
 
 def quantiles(ordered: Values, counts: Counts, shares: Sequence[float]) -> Values:
-    """np.quantile (S, N, ...) along the last axis of `ordered` (N, ..., K), which is sorted, NaN last."""
+    """Quantiles (S, N, ...) at S fractions along the last axis of `ordered` (N, ..., K): sorted, NaN last."""
     places = np.multiply.outer(shares, counts - 1)  # (S, N)
     below = places.astype(np.int64)
     rows = np.arange(len(counts))

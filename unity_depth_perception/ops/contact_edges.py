@@ -22,9 +22,9 @@ class _View:
     """Some rows of an image, rotated by quarter turns until gravity points to larger rows.
 
     Attributes:
-        numbers, depth_m: (H, W) contiguous.
-        x, y: (W,), (H,) normalised image coordinates.
-        up: (3,) against gravity, in these.
+        numbers, depth_m: (H, W) object numbers and planar depth, contiguous.
+        x, y: (W,), (H,) viewing rays x / z and y / z of columns and rows.
+        up: (3,) unit vector against gravity, in the axes of these rays.
     """
 
     numbers: Tensor
@@ -53,7 +53,7 @@ class _View:
         return numbers.view_as(pixels).to(torch.int64), depth_m.view_as(pixels)
 
     def slopes(self, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Rise of the rays of pixels (R,) against gravity, and its gradient from row to row and to the side."""
+        """Rise against gravity of the rays of pixels (R,), and its change from row to row and from column to column."""
         row = torch.div(pixels, self.numbers.shape[1], rounding_mode="floor")
         x, y = self.x.index_select(0, pixels - row * self.numbers.shape[1]), self.y.index_select(0, row)
         rise = x * self.up[0] + y * self.up[1] + self.up[2]
@@ -73,10 +73,7 @@ def contact_edges(
     Args:
         depth_m: (H, W) planar depth [m].
         instances: (H, W) instance image.
-        count: number of objects.
-        camera: intrinsics of this image.
-        up: (3,) against gravity, in the optical frame; below is along the nearest of rows and columns.
-        config: constants.
+        up: (3,) unit vector against gravity, in the optical frame; "below" is along the image axis nearest to gravity.
     """
     gap_px = max(1, round(config.mask_gap * max(instances.shape)))
     rows = object_rows(instances, gap_px + 1)  # what is farther from all objects is below none
@@ -103,10 +100,10 @@ def contact_edges(
 
 
 def _on_side(view: _View, edge: Tensor) -> Tensor:
-    """Which of the pixels (R,) above a change are at an upright side of their object and not at its lower end.
+    """Which of the pixels (R,) above a change of object are at a vertical side of their object, not at its lower end.
 
-    Upright sides are slanted in images. Along the direction of gravity in the image the object continues there, as soon
-    as that direction reaches the next column.
+    Vertical sides look slanted in images. From such a pixel, the object continues in the image direction of gravity:
+    the pixel where that direction reaches the next column belongs to the object.
     """
     height, width = view.numbers.shape
     _, down, aside = view.slopes(edge)
@@ -119,7 +116,7 @@ def _on_side(view: _View, edge: Tensor) -> Tensor:
 
 
 def _first_below(view: _View, edge: Tensor, above: Tensor, gap_px: int) -> tuple[Tensor, Tensor]:
-    """The next object below pixels (R,) of objects `above` across a gap between masks, 0 for none; and its pixel."""
+    """The next object below pixels (R,) of objects `above`, across a gap between masks, or 0; and its first pixel."""
     height, width = view.numbers.shape
     lowest = (height - 1) * width + edge % width
     steps = torch.arange(width, (gap_px + 1) * width, width, device=edge.device)

@@ -47,7 +47,7 @@ def from_millimetres(depth_mm: Tensor) -> Tensor:
 
 
 def to_millimetres(depth_m: Tensor) -> Tensor:
-    """Rounded millimetres (uint16) from metres; 0 for invalid depth, +Inf and more than 16 bits can hold.
+    """Rounded millimetres (uint16) from metres; 0 for invalid depth, +Inf and depth beyond 65.535 m.
 
     A valid depth under half a millimetre becomes 1, so that it does not turn invalid.
     """
@@ -57,5 +57,5 @@ def to_millimetres(depth_m: Tensor) -> Tensor:
 
 
 def exceeds_millimetres(depth_m: Tensor) -> Tensor:
-    """Whether each pixel is valid but too far for 16 bits, so that `to_millimetres` makes it 0: bool, same shape."""
+    """Whether each pixel is valid but beyond 65.535 m, where `to_millimetres` gives 0: bool, same shape."""
     return is_valid(depth_m) & ((depth_m * _MM_PER_M).round() > _MAX_MM)

@@ -1,4 +1,4 @@
-"""The constants of the ground plane and of support inference: each with its unit and the reason for its value."""
+"""Constants of ground-plane fitting and support inference, each with its unit and the reason for its value."""
 
 from __future__ import annotations
 
@@ -11,45 +11,46 @@ class SupportConfig:
 
     Attributes:
         plane_trials: planes that RANSAC tries.
-        plane_samples: points of the background, and of the objects, that score each trial; more change no winner.
+        plane_samples: background points, and object points, that score each trial; more do not change the best plane.
         plane_band: distance of an inlier from the plane, as a fraction of the scene's depth: the noise of predictions.
         plane_min_points: background points that a plane needs.
-        plane_max_tilt_rad: tilt [rad] of the plane against gravity that a camera some pixels off explains.
-        plane_exact_noise: noise, in camera heights, up to which a tilt in the depth is no error of the depth.
-        same_depth: relative depth step of two pixels on touching surfaces, at most; a surface that slants by 80 degrees
-            changes by less from pixel to pixel.
-        depth_noise: relative depth step that may be rounding: smaller steps separate no surfaces.
-        mask_gap: gap between the predicted masks of touching objects, in longer sides of the image, at most.
-        min_points: points that an object needs; fewer tell no extent.
+        plane_max_tilt_rad: largest angle [rad] between plane and known horizontal: intrinsics may be some pixels off.
+        plane_exact_noise: plane noise, in camera heights, up to which a fitted tilt is real and not a depth error.
+        same_depth: largest relative depth step between adjacent pixels of touching surfaces; on a surface slanted by 80
+            degrees the step is smaller.
+        depth_noise: relative depth step that rounding may cause: smaller steps do not separate surfaces.
+        mask_gap: largest gap between predicted masks of touching objects, as a fraction of the image's longer side.
+        min_points: points that an object needs; fewer do not show its extent.
         max_points: points of an object that are used, at most; more cost time and change no link.
-        tail: fraction of an object's points beyond its lower and upper end where depth is exact: the tip of a tilted
-            box shows in few points.
-        tail_per_noise, noise_tail: what noisy depth adds to `tail`, per relative noise beyond `exact_noise` and at
-            most: it scatters some points beyond the ends.
+        tail: fraction of an object's points beyond its lower end, and beyond its upper end, where depth is exact: few
+            points lie at the tip of a tilted box.
+        tail_per_noise, noise_tail: increase of `tail` per relative noise beyond `exact_noise`, and its maximum: noise
+            scatters points beyond the ends.
         exact_noise: noise of the ground plane, in camera heights, up to which depth counts as rendered or measured.
-        end: fraction of an object's points that show whether a level face ends it: a mask lacks no rim there.
-        height_error: error of an object's depth against the ground's where depth is exact, relative: half a pixel.
-        error_per_noise: what the ground plane's relative noise adds to `height_error`, in multiples of it.
+        end: fraction of an object's points at an end; if they have one height, it is a level face: no rim is missing.
+        height_error: relative error of an object's depth against the ground's where depth is exact: half a pixel.
+        error_per_noise: increase of `height_error` per relative noise of the ground plane.
         max_shift: how far along its rays an object may move to meet its supporter, in standard deviations.
-        max_height_cost: of a supporter at the wrong height where the lower end is visible: beyond, all is impossible.
-        hidden_height_cost: of a supporter below the visible part where the lower end is hidden: no surprise.
+        max_height_cost: largest cost of a supporter at the wrong height where the lower end is visible.
+        hidden_height_cost: the same where the lower end is hidden and may reach farther down to the supporter.
         place_tolerance: horizontal distance of an object's centre from its supporter's footprint, as a fraction of the
             smaller of the two objects.
-        outline_noise: fraction of a lower edge whose pixels may show what is beside it.
-        min_overlap: fraction of an object's points above a supporter that tells at which height it passes over it.
-        min_cost, max_cost: costs of a supporter against the floor are clipped to these: beyond, they tell no more.
+        outline_noise: fraction of a lower edge whose pixels may show what is beside the object and not below it.
+        min_overlap: fraction of an object's points that must be above a supporter to give its lower end there.
+        min_cost, max_cost: bounds of the cost of a supporter minus that of the floor; beyond, it says no more.
         odds_per_cost, noisy_odds_per_cost: log odds per cost where depth is exact, and where it is noisy.
         noisy: noise of the ground plane, in camera heights, from which on depth counts as noisy.
-        below_odds: log odds of an object that is all that is visible below another.
-        floor_odds: log odds of the floor where nothing is known of the lower edge.
-        hidden_edge: what a hidden part of the lower edge counts of a visible one: any object may be behind.
-        raised_cube_odds, noisy_raised_cube_odds: log odds against a cube on another object, which is rare; and what
-            noisy depth adds.
-        noisy_other_odds: log odds against a supporter that is no cube where depth is noisy; cubes are the usual ones.
+        below_odds: log odds for an object that the image shows below all of another's lower edge.
+        floor_odds: log odds for the floor before the lower edge is considered.
+        hidden_edge: weight of the part of a lower edge that shows neither a given supporter nor the background,
+            relative to a part that shows the supporter: it may be hidden there.
+        raised_cube_odds, noisy_raised_cube_odds: log odds against a cube on another object, which is rare; and their
+            increase where depth is noisy.
+        noisy_other_odds: log odds against a supporter that is not a cube, where depth is noisy: most are cubes.
         noisy_link_odds: log odds against any supporter where depth is noisy.
-        occluding_odds: log odds of a supporter that the object occludes in part, where depth is noisy.
-        occluded_odds: log odds against a supporter that occludes the object in part, where depth is noisy: what stands
-            on another object is not behind it.
+        occluding_odds: log odds for a supporter that the object partly occludes, where depth is noisy.
+        occluded_odds: log odds against a supporter that partly occludes the object, where depth is noisy: an object
+            is not behind its supporter.
         certain_occlusion: fraction of an object's visible points inside another's outline that proves an occlusion.
     """
 

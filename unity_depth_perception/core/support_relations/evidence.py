@@ -12,7 +12,7 @@ from unity_depth_perception.core.errors import InputError
 
 @dataclass(frozen=True)
 class ParentLink:
-    """The supporter of an object: its index, and the probability 0..1 of this hypothesis among all of that object."""
+    """The supporter of an object: its index, and the probability 0..1 of this hypothesis among all for the object."""
 
     parent: int
     score: float
@@ -23,11 +23,11 @@ class ContactEdges:
     """What the image shows just below each of N objects, as fractions 0..1 of the length of its lower edge.
 
     Attributes:
-        visible: (N,) background that is not nearer, or an object that is farther: the object ends there in sight.
+        visible: (N,) background that is not nearer, or an object that is farther: the object's lower end is visible.
         touching: (N, N) surface of another object at the same depth: [a, b] = b below a.
         touching_background: (N,) background at the same depth.
         background: (N,) background at any depth.
-        below: (N, N) another object at any depth; masks alone tell it, so it holds however noisy the depth is.
+        below: (N, N) another object at any depth, [a, b] = b below a; from masks alone, so depth noise does not matter.
 
     Raises:
         InputError: the arrays are not of the same N objects.

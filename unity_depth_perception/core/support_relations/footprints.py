@@ -49,7 +49,7 @@ class RotatedPoints:
     """Ground points of N objects, along the axes of each of Y yaws.
 
     Args:
-        ground: (N, K, 2) [m] from the camera, NaN behind the last.
+        ground: (N, K, 2) [m] horizontally from the camera, padded with NaN.
         counts: (N,) number of points of each object.
     """
 
@@ -68,10 +68,10 @@ class RotatedPoints:
         return Footprints(_AXES[best], low[rows, best], high[rows, best])
 
     def cube_squares(self, cubes: NDArray[np.int64], below_top: NDArray[np.bool_], edges_m: Values) -> Footprints:
-        """The square of each cube's edge that fits best: points lie on its near sides and under its top.
+        """Fit squares with the cubes' edge lengths: points lie on the near sides and under the top.
 
-        Where neither of two opposite sides is visible and less than an edge between them, the square may lie anywhere
-        around the visible points: the footprint then covers all these squares.
+        Where neither of two opposite sides is visible and the points span less than an edge, the square may lie
+        anywhere around them: the footprint then covers all these squares.
 
         Args:
             cubes: (C,) indices of the objects that are cubes.

@@ -1,8 +1,8 @@
 """Costs of the support hypotheses "object k, or the floor, supports object i", from geometry.
 
 An object at rest is supported by what lies below its centre and reaches up to its lower end. Every other object and the
-floor is a hypothesis that predicts both; its cost is how far the object is from that, in standard deviations of the
-depth noise (compare Silberman et al., "Indoor segmentation and support inference from RGBD images", 2012).
+floor is a hypothesis that predicts both; its cost is the deviation of the object from that, in standard deviations of
+the depth noise (compare Silberman et al., "Indoor segmentation and support inference from RGBD images", 2012).
 
 - Height: the top of the supporter against the lower end of the object. The depth of an object may be wrong along its
   rays, so the error is a ratio of depths. Where another object may hide the lower end, its height is only a bound.
@@ -24,14 +24,7 @@ from unity_depth_perception.core.support_relations.objects_on_ground import Grou
 def hypothesis_costs(
     objects: GroundedObjects, floor: GroundPlane, edges: ContactEdges, config: SupportConfig
 ) -> Values:
-    """Costs (N, N + 1) of all hypotheses: [i, k] = object k supports object i; the last column is the floor.
-
-    Args:
-        objects: N >= 1 objects.
-        floor: the plane that heights count from.
-        edges: contact edges of these objects.
-        config: constants.
-    """
+    """Costs (N, N + 1) of all hypotheses on N >= 1 objects: [i, k] = k supports i; the last column is the floor."""
     camera_m = floor.camera_height_m
     noise = config.error_per_noise * floor.relative_noise + objects.pixel_m / _below_camera(objects.bottom_m, camera_m)
     error = config.height_error + noise  # (N,) relative
@@ -53,9 +46,9 @@ def hypothesis_costs(
 
 
 def _lower_ends(objects: GroundedObjects, config: SupportConfig) -> Values:
-    """Heights (N, N) [m] at which each object ends over each supporter.
+    """Heights (N, N) [m] of the lower end of each object above each supporter.
 
-    A plank that lies across a supporter may end lower beside it: the height of its part above the supporter counts.
+    A plank that lies across a supporter may reach lower beside it: only its part above the supporter counts.
     """
     count = len(objects)
     distances_m = objects.footprints.distances_m(objects.ground.reshape(-1, 2)).reshape(count, count, -1)
@@ -72,14 +65,14 @@ def _lower_ends(objects: GroundedObjects, config: SupportConfig) -> Values:
 
 
 def _below_camera(height_m: Values, camera_m: float) -> Values:
-    """Distances [m] below the camera; near or above its own height, where depth tells little of heights, a minimum."""
+    """Distances [m] below the camera, at least 5 % of its height: near that level depth says little about heights."""
     return np.maximum(camera_m - height_m, 0.05 * camera_m)
 
 
 def _height_costs(errors: Values, visible: Values, config: SupportConfig) -> Values:
-    """Costs of lower ends that are so many standard deviations from their supporters, by the visible fraction of them.
+    """Costs (N, N + 1) of height errors [standard deviations], bounded by the visible fractions of the lower ends.
 
-    A lower end below the supporter's top is always in sight there; one above it may go on hidden, at little cost.
+    A lower end below the supporter's top (error < 0) contradicts the hypothesis; one above it may be partly hidden.
     """
     most = visible * config.max_height_cost + (1 - visible) * config.hidden_height_cost
     return np.minimum(np.abs(errors), np.where(errors < 0, 2 * config.max_height_cost, most))

@@ -1,13 +1,12 @@
 """Support inference: what each object stands on, the floor or another object.
 
-Every object has one hypothesis for each other object and one for the floor. Two kinds of evidence, whose errors are
-independent, add up to the log odds of a hypothesis: its geometric cost (see `hypothesis_costs`), and the masks: what
-the image shows just below an object is as a rule what supports it, whatever the depth. The noisier the depth, which the
-scatter of the ground plane shows, the less the costs count, the more it takes to believe in what is rare, and the more
-it counts which of two objects occludes the other (see `occlusion_order`).
+Every object has one hypothesis for each other object and one for the floor. Two kinds of evidence with independent
+errors add up to the log odds of a hypothesis: its geometric cost (see `hypothesis_costs`), and the masks, since an
+object is usually supported by what the image shows just below it. The noisier the depth (the ground plane's noise), the
+less the costs count, and the more the prior against rare hypotheses and the occlusion order (`occlusion_order`) do.
 
-The parent of an object is its direct supporter, be it a cube or a parallelepiped; None is the floor. "Belongs to a
-cube" then means: the chain of parents leads to that cube.
+The parent of an object is its direct supporter, a cube or a parallelepiped; None is the floor. An object "belongs to a
+cube" if its chain of parents leads to that cube.
 """
 
 from __future__ import annotations
@@ -43,7 +42,6 @@ def find_parents(
         floor: the plane that the lowest objects stand on.
         edges: what the image shows below the objects.
         focal_px: focal length of the image.
-        config: constants.
 
     Raises:
         InputError: the inputs are not of the same objects.
@@ -79,7 +77,7 @@ def _log_odds(
 
 
 def _mask_odds(objects: GroundedObjects, edges: ContactEdges, noise_weight: float, config: SupportConfig) -> Values:
-    """Log odds (N, N) of each supporter by what is visible below the objects and by which supporters are rare."""
+    """Log odds (N, N) of each supporter, from what is visible below the objects and the prior of rare supporters."""
     by_masks = np.where(objects.side_visible, noise_weight, 1.0)[:, None]  # an upper face alone shows no lower end
     below = by_masks * edges.below + (1 - by_masks) * edges.touching
     background = noise_weight * edges.background + (1 - noise_weight) * edges.touching_background
@@ -91,13 +89,13 @@ def _mask_odds(objects: GroundedObjects, edges: ContactEdges, noise_weight: floa
 
 
 def _occlusion_odds(order: Values, config: SupportConfig) -> Values:
-    """Log odds (N, N) of each supporter by the occlusion order: what stands on another object is not behind it."""
+    """Log odds (N, N) of each supporter, from the occlusion order: an object is not behind its supporter."""
     certainty = np.clip(order / config.certain_occlusion, -1, 1)
     return np.where(certainty > 0, config.occluding_odds, config.occluded_odds) * certainty - config.noisy_link_odds
 
 
 def _most_probable(indices: list[int], log_odds: Values) -> dict[int, ParentLink | None]:
-    """The hypothesis of highest log odds (N, N + 1) of each of the objects `indices`, and its probability."""
+    """The most probable hypothesis for each of the objects `indices`, from log odds (N, N + 1)."""
     weights = np.exp(log_odds - log_odds.max(axis=1, keepdims=True))
     probabilities = weights / weights.sum(axis=1, keepdims=True)
     best = probabilities.argmax(axis=1).tolist()

@@ -1,4 +1,4 @@
-"""Objects on the ground: the height of their lower and upper end, and the footprint that each covers."""
+"""Objects in ground coordinates: heights of their lower and upper ends, and their footprints."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ class GroundedObjects:
     """N objects with enough visible points, in ground coordinates: horizontally from the camera, heights above it [m].
 
     Attributes:
-        indices: (N,) which of all objects they are.
+        indices: (N,) their indices among all objects.
         counts: (N,) number of their points.
-        ground: (N, K, 2) their points, NaN behind the last; and so `heights` (N, K).
+        ground, heights: (N, K, 2) and (N, K) coordinates of their points, padded with NaN.
         bottom_m, top_m: (N,) heights of their lowest and highest visible points.
         pixel_m: (N,) size of a pixel at their distance.
-        is_cube: (N,)
-        footprints: what each may cover of the ground.
+        is_cube: (N,) bool.
+        footprints: ground that each may cover, hidden parts of cubes included.
     """
 
     indices: NDArray[np.int64]
@@ -43,7 +43,7 @@ class GroundedObjects:
 
     @property
     def side_visible(self) -> NDArray[np.bool_]:
-        """(N,) whether more than the upper face of each is visible: only then may its lower end be."""
+        """(N,) whether a side of each object is visible; if only the upper face is, its lower end is hidden."""
         return np.asarray(self.top_m - self.bottom_m > 2 * self.pixel_m)
 
 
@@ -55,9 +55,8 @@ def place_on_ground(
     Args:
         points: per object (K, 3) [m] of its visible surface in the optical frame; rows with NaN are left out.
         floor: the plane that heights count from.
-        is_cube: (M,) whose height tells how far they reach where they are hidden.
+        is_cube: (M,) bool; the height of a cube gives the size of its footprint, hidden part included.
         pixel_rad: angle that a pixel covers, 1 / focal length [px].
-        config: constants.
     """
     visible, counts = packed(points)
     indices = np.flatnonzero(counts >= config.min_points)
@@ -81,8 +80,8 @@ def _extent(
 ) -> tuple[Values, Values]:
     """Heights (N,) of the lower and the upper end of each object, from those of its points (N, K).
 
-    The points lack the rim of the mask, a pixel on each side. They lack none where a level face ends the object, as the
-    top of a box seen from above: many points then share its height.
+    The points leave out the mask's rim, so a pixel is added at each end, except where the object ends in a level face
+    such as the top of a box seen from above: many points then have its height.
     """
     tail = config.tail + min(config.tail_per_noise * max(0.0, noise - config.exact_noise), config.noise_tail)
     fractions = (tail, tail + config.end, 1 - config.end - tail, 1 - tail)

@@ -1,4 +1,4 @@
-"""Occlusion order: which of two objects occludes a part of the other, told from their outlines in the image alone.
+"""Occlusion order: which of two objects occludes a part of the other, from their outlines in the image alone.
 
 Boxes are convex, and so are their outlines. A point of one object inside the convex hull of the visible points of
 another lies inside that one's outline and so in front of it, however noisy the depth is.
@@ -18,10 +18,10 @@ _NORMALS = np.stack([np.cos(_ANGLES), np.sin(_ANGLES)])
 
 
 def occlusion_order(points: Sequence[Values]) -> Values:
-    """(N, N) -1..1: how much of object b is occluded by object a, less how much of a is occluded by b.
+    """(N, N) -1..1: [a, b] is how much object a occludes object b, minus how much b occludes a.
 
-    The measure is the fraction of an object's visible points inside the other's convex hull; masks that err do so on
-    both sides, which the difference cancels.
+    Occlusion is measured by the fraction of an object's visible points inside the other's convex hull; mask errors
+    affect both directions, so the difference cancels them.
 
     Args:
         points: per object (K, 3) points [m] of its visible surface in the optical frame; rows with NaN are left out.
