@@ -1,1 +1,1 @@
-"""Endpoint for Unity's ROS-TCP-Connector: the wire protocol over asyncio. Knows no ROS; `ros.endpoint_bridge` does."""
+"""Endpoint for Unity's ROS-TCP-Connector: wire protocol over asyncio, without ROS, which `ros.endpoint.bridge` adds."""

@@ -1,4 +1,4 @@
-"""What the endpoint asks of ROS, and what ROS answers: the seam between the wire protocol and rclpy."""
+"""Interface between the endpoint's wire protocol and ROS: publishers, subscriptions, services and their callbacks."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ Serve = Callable[[bytes, Answer], None]
 class Bridge(Protocol):
     """Publishers, subscriptions and services on behalf of clients. Called from the event loop; must not block.
 
-    `client` tells clients apart: what several of them publish or subscribe to is shared, and what one registered goes
-    with it (`forget`). Registering the same thing again changes nothing.
+    `client` is the number of a client. Clients that use the same topic share its publisher and subscription; `forget`
+    ends the registrations of one client. Registering the same thing again changes nothing.
     """
 
     def advertise(self, client: int, wanted: Registration) -> None:
@@ -34,7 +34,7 @@ class Bridge(Protocol):
         """Publish a serialized message.
 
         Raises:
-            InputError: the client has not registered the topic, or the message is no CDR.
+            InputError: the client has not registered the topic, or the message is not CDR.
         """
         ...
 
@@ -50,7 +50,7 @@ class Bridge(Protocol):
         """Call a ROS service.
 
         Raises:
-            InputError: the client has not registered the service, it is not there, or the request is not of its type.
+            InputError: the client has not registered the service, it is unavailable, or the request is not of its type.
         """
         ...
 
@@ -59,7 +59,7 @@ class Bridge(Protocol):
         ...
 
     def remove(self, client: int, kind: str, topic: str) -> None:
-        """End one registration of a kind of `commands.REGISTRATIONS`; nothing where there is none."""
+        """End a registration, if there is one; `kind` is one of `commands.REGISTRATIONS`."""
         ...
 
     def forget(self, client: int) -> None:

@@ -90,7 +90,7 @@ def topic_of(command: str, parameters: dict[str, Any]) -> str:
     """The topic or service that a command is about.
 
     Raises:
-        InputError: it is missing or is no name.
+        InputError: it is missing or not a name.
     """
     topic = parameters.get("topic")
     if not isinstance(topic, str) or _TOPIC.fullmatch(topic) is None:
@@ -99,10 +99,10 @@ def topic_of(command: str, parameters: dict[str, Any]) -> str:
 
 
 def call_id_of(command: str, parameters: dict[str, Any]) -> int:
-    """The number that joins a service request and its response.
+    """The number that a service request and its response share.
 
     Raises:
-        InputError: it is missing or no whole number.
+        InputError: it is missing or not a whole number.
     """
     number = parameters.get("srv_id")
     if not isinstance(number, int) or isinstance(number, bool):

@@ -1,4 +1,4 @@
-"""One client of the endpoint: its frames become calls of the bridge, what the bridge delivers becomes its frames."""
+"""One client of the endpoint: its frames become calls of the bridge, and the bridge's messages become frames to it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_OPEN_CALLS = 1000
 
 
 class Connection:
-    """State of one client; nothing of it outlives the client, and no other client sees it."""
+    """Connection to one client and all of its state, which ends with the connection."""
 
     def __init__(
         self,
@@ -41,8 +41,8 @@ class Connection:
         Args:
             number: tells clients apart.
             reader: of `connection`.
-            log: takes sentences for the person who runs the endpoint.
-            refuse: takes those about what clients send that cannot be used: these may come often.
+            log: logs a message for the person who runs the endpoint.
+            refuse: logs a message about unusable input of a client; these may come often.
         """
         self.number = number
         self._socket = connection
@@ -59,7 +59,7 @@ class Connection:
         self._announced: tuple[str, int] | None = None  # the next frame is this request or response
 
     async def run(self) -> None:
-        """Talk until the client leaves or breaks the protocol."""
+        """Exchange frames until the client disconnects or violates the protocol."""
         self._outgoing.put_command(encode_command("__handshake", _HANDSHAKE))
         sender = asyncio.create_task(self._send())
         try:
@@ -89,7 +89,7 @@ class Connection:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def _take(self, frame: Frame) -> None:
-        """Act on one frame. What cannot be used is told to the client and counted; the connection goes on."""
+        """Act on one frame. An unusable one is counted and reported to the client; the connection goes on."""
         if frame.is_keep_alive:
             return
         self._counts.count("received")
@@ -132,7 +132,7 @@ class Connection:
             self._bridge.offer_service(self.number, wanted, functools.partial(self._serve_soon, wanted.topic))
 
     def _take_call(self, command: str, call: int, frame: Frame) -> None:
-        """The frame that `__request` or `__response` announced."""
+        """Handle the frame that `__request` or `__response` announced."""
         self._counts.count("service_calls")
         if command == commands.REQUEST:
             self._bridge.call(

@@ -1,4 +1,4 @@
-"""Counts of what passes through an endpoint, and of what does not."""
+"""Counters of an endpoint: connections, messages and calls, both handled and lost."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ class Counts:
             return self._counts[name]
 
     def values(self) -> dict[str, int]:
-        """All counters that have counted."""
+        """Values of all counters used so far, by name."""
         with self._lock:
             return dict(self._counts)

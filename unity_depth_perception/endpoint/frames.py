@@ -69,7 +69,7 @@ class FrameReader:
             receive_into: as asyncio's `loop.sock_recv_into` of one socket.
             max_payload_bytes: longer payloads are refused.
             frame_timeout_s: seconds within which a frame that has begun must be complete.
-            on_progress: hears how many bytes of the unfinished payload have come, and how many are missing.
+            on_progress: called with the numbers of received and of missing bytes of the unfinished payload.
         """
         self._receive_into = receive_into
         self._max_payload_bytes = max_payload_bytes
@@ -77,10 +77,10 @@ class FrameReader:
         self._on_progress = on_progress
 
     async def read(self) -> Frame | None:
-        """The next frame; None where the connection ends between two.
+        """The next frame; None if the connection ends between two frames.
 
         Raises:
-            InputError: the frame is too long, is cut off, comes too slowly, or its destination is no text.
+            InputError: the frame is too long, is cut off, comes too slowly, or its destination is not text.
         """
         head = bytearray(_LENGTH.size)
         if not await self._receive_into(memoryview(head)[:1]):  # may take as long as it will

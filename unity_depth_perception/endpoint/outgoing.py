@@ -1,4 +1,4 @@
-"""What waits to be sent to one client: newest first where the client is slow, with all that is dropped counted."""
+"""Queue of frames to be sent to one client; if the client is slow, the oldest messages are dropped and counted."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ _MAX_COMMANDS = 1000
 
 
 class OutgoingQueue:
-    """Frames for one client. Threads may put; the event loop takes.
+    """Frames for one client. Any thread may put them; the event loop takes them.
 
-    Of a topic whose messages are large (images, clouds) the newest one waits, of others the ten newest; the oldest is
-    dropped. Commands and service calls are never dropped: a client that lets a thousand of them pile up is given up.
+    Per topic the ten newest messages are kept, or the newest one if it is large (image, cloud); older ones are dropped.
+    Commands and service calls are never dropped: a client with more than a thousand waiting is disconnected.
     """
 
     def __init__(
@@ -32,8 +32,8 @@ class OutgoingQueue:
 
         Args:
             loop: in which `take` is awaited.
-            on_dropped: hears the topic of each message that the client was too slow for.
-            on_overrun: is called in the loop when too many commands wait.
+            on_dropped: called with the topic of each dropped message.
+            on_overrun: called in the loop when too many commands wait.
         """
         self._loop = loop
         self._on_dropped = on_dropped
@@ -54,7 +54,7 @@ class OutgoingQueue:
             self._in_loop(self._on_overrun)
 
     def put_message(self, topic: str, payload: bytes) -> None:
-        """Queue a message; older ones of the same topic make room."""
+        """Queue a message; older ones of the same topic are dropped to make room."""
         dropped = 0
         with self._lock:
             waiting = self._messages.setdefault(topic, deque())

@@ -1,4 +1,4 @@
-"""The endpoint's TCP server: accepts clients and bounds what they can cost."""
+"""The endpoint's TCP server: accepts clients and limits their use of memory and connections."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ _WAKE_UP_BYTES = 1 << 18
 
 @dataclass(frozen=True)
 class EndpointSettings:
-    """Where the endpoint listens and what clients can cost.
+    """Address of the endpoint and limits on its clients.
 
     Attributes:
         host: address to listen on; 0.0.0.0 lets other machines in.
         port: as in Unity's ROS Settings; 0 takes a free one.
         max_message_bytes: longer messages end their connection.
-        max_partial_bytes: what the unfinished frames of all clients may hold; beyond, who holds most is disconnected.
+        max_partial_bytes: bound on the unfinished frames of all clients together; beyond it, the client with the
+            largest one is disconnected.
         max_clients: more are refused.
         frame_timeout_s: seconds within which a frame that has begun must be complete.
     """
@@ -41,9 +42,9 @@ class EndpointServer:
     """Serves ROS-TCP-Connector clients until it is cancelled."""
 
     def __init__(self, bridge: Bridge, settings: EndpointSettings, log: Log, refuse: Log) -> None:
-        """Bind the port at once, so that a taken one is told before anything else starts.
+        """Bind the port at once, so that a port in use is reported before anything else starts.
 
-        `log` and `refuse` take sentences as those of `Connection`.
+        `log` and `refuse` are those of `Connection`.
 
         Raises:
             ConfigurationError: the address cannot be listened on.
@@ -70,7 +71,7 @@ class EndpointServer:
         return int(self._listener.getsockname()[1])
 
     def close(self) -> None:
-        """Let go of the port; only while nobody serves."""
+        """Release the port of a server that is not serving."""
         self._listener.close()
 
     @property
@@ -79,7 +80,7 @@ class EndpointServer:
         return len(self._sockets)
 
     async def serve(self) -> None:
-        """Accept clients for ever; ends all connections when it is cancelled."""
+        """Accept clients until cancelled, which ends all connections."""
         loop = asyncio.get_running_loop()
         number = 0
         talks: set[asyncio.Task[None]] = set()
@@ -130,7 +131,7 @@ class EndpointServer:
             self._log(f"client {number} {reason}")
 
     def _account(self, number: int, size: int, missing: int) -> None:
-        """Note what a client's unfinished frame holds; over the bound, disconnect who holds most."""
+        """Record the size of a client's unfinished frame; beyond the bound, disconnect the client of the largest."""
         self._partial_bytes[number] = size
         low_water = min(max(missing, 1), _WAKE_UP_BYTES)  # of a large frame, not each segment is worth a wake-up
         self._sockets[number].setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, low_water)
