@@ -5,8 +5,8 @@
     perception = udp.load()
     result = perception("image.png", vertical_fov_deg=60)
 
-This module stays light: rosidl installs the generated messages under the same package name, `extend_path` lets the
-source tree and the generated ``msg`` package be one package, and what needs torch is imported when it is asked for.
+rosidl installs the generated messages under the same package name: `extend_path` joins the source tree with the
+generated ``msg`` package. Attributes are imported on first use, so that importing a message does not import torch.
 """
 
 from typing import TYPE_CHECKING

@@ -41,8 +41,8 @@ def load(depth_model: str = "compact", segmentation_model: str = "compact", devi
         device: "auto", "cpu", "cuda" or "cuda:N"; "auto" takes a GPU where there is one.
 
     Raises:
-        ModelError: a model is unknown or gives no metres, or its weights cannot be had or used.
-        ConfigurationError: the device is not there.
+        ModelError: a model is unknown, its depth is not metric, or its weights cannot be obtained or loaded.
+        ConfigurationError: the device is unknown or not available.
     """
     require_usable(depth_model, segmentation_model)
     chosen = resolve_device(device, torch.cuda.is_available())
@@ -67,7 +67,7 @@ class Perception:
         camera: Camera | None = None,
         gravity: ArrayLike | None = None,
     ) -> ImagePerception:
-        """Perceive one image. Exactly one of `vertical_fov_deg`, `intrinsics` and `camera` says which camera took it.
+        """Perceive one image. Its camera is given by exactly one of `vertical_fov_deg`, `intrinsics` and `camera`.
 
         Args:
             image: path of an image file, or an array or tensor (H, W, 3) uint8 RGB, top row first.
@@ -99,7 +99,7 @@ class Perception:
 
 
 class ImagePerception:
-    """What was perceived in one image, in host memory.
+    """Depth, masks and objects of one image, as NumPy arrays in host memory.
 
     Attributes:
         result: the pipeline's own result, whose tensors are on the device.

@@ -104,7 +104,7 @@ class ColourScale:
         return np.hstack([picture, panel])
 
     def ticks(self, min_spacing: float) -> list[float]:
-        """Round values within the scale, as many as stand at least min_spacing (share of the bar) apart."""
+        """Round values within the scale for ticks, at least `min_spacing` (fraction of the bar) apart."""
         if self.logarithmic and self.high / self.low >= 3:
             rows = [self._within(_decades(row, self.low, self.high)) for row in _DECADES]
         else:

@@ -25,8 +25,8 @@ class DepthPrediction:
         confidence: (H, W) float32, higher is more confident.
         intrinsics: (3, 3) float32 [px] predicted by the model, for the image's size, pixel centres at integers; on the
             device, so that it is not downloaded unless used.
-        scatter_ratio: expected error of an object's depth over its distance, for models whose depth of the floor is a
-            plane by construction, so that its residuals do not show the error.
+        scatter_ratio: expected relative error of an object's depth; set by models whose floor is planar by
+            construction, since the residuals of a ground plane then hide the error.
     """
 
     depth_m: Tensor
@@ -133,7 +133,7 @@ class ObjectProposer(Protocol):
     device: torch.device
 
     def propose(self, image: Tensor, camera: Camera, gravity: Gravity | None = None) -> ObjectProposals:
-        """Propose objects in `image` (H, W, 3) uint8 RGB on `device`; the arguments are those of `Segmenter.infer`."""
+        """Propose objects in `image` (H, W, 3) uint8 RGB on `device`; arguments as in `DepthEstimator.infer`."""
         ...
 
 
@@ -159,7 +159,7 @@ class DepthEstimator(Protocol):
             image: (H, W, 3) uint8 RGB on `device`.
             camera: intrinsics of the image, same size.
             gravity: (3,) float64 unit vector of gravity in the optical frame, if known.
-            proposals: of `proposer` for this image; None: the estimator calls its proposer itself.
+            proposals: result of `proposer` for this image; None: the estimator calls its proposer itself.
 
         Raises:
             PoseError: the image contradicts `gravity`.
@@ -185,12 +185,5 @@ class Segmenter(Protocol):
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> Segmentation:
-        """Segment objects of one image. A model ignores the optional arguments that it has no use for.
-
-        Args:
-            image: (H, W, 3) uint8 RGB on `device`.
-            camera: intrinsics of the image, same size.
-            gravity: (3,) float64 unit vector of gravity in the optical frame, if known.
-            proposals: of `proposer` for this image; None: the segmenter calls its proposer itself.
-        """
+        """Segment objects of one image; the arguments are as in `DepthEstimator.infer`."""
         ...

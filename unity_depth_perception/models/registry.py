@@ -79,7 +79,6 @@ def create_depth_estimator(
 
     Args:
         name: one of `depth_model_names`, or the path of a .safetensors file of `train-depth`.
-        device: where it runs.
         weights: file or folder of weights that replace the embedded or published ones.
         options: input size, precision and acceleration.
 
@@ -95,11 +94,7 @@ def create_depth_estimator(
 
 
 def create_segmenter(name: str, device: torch.device) -> Segmenter:
-    """Load a segmenter by name, or from a weights file of `train-segmentation` by its path.
-
-    Raises:
-        ModelError: the name is unknown, or the weights cannot be loaded.
-    """
+    """Load a segmenter by name, or a weights file of `train-segmentation` by its path; ModelError if that fails."""
     _require_known(name, "segmentation", segmentation_model_names())
     if name in _SEGMENTATION:
         return CompactSegmenter(device)

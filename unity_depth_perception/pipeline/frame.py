@@ -1,4 +1,4 @@
-"""What goes into the pipeline and what comes out: Frame, Limits, PerceptionResult."""
+"""Inputs and output of the pipeline: Frame, Limits, PerceptionResult."""
 
 from __future__ import annotations
 
@@ -84,12 +84,12 @@ def _unit_vector(gravity: NDArray[np.float64]) -> NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Limits:
-    """What counts of a frame.
+    """Limits on the objects and the depth of a frame.
 
     Attributes:
         min_score: objects with a lower score are left out.
-        min_depth_m: what is nearer becomes invalid.
-        max_depth_m: what is farther becomes +Inf, like sky.
+        min_depth_m: nearer depth becomes invalid (NaN).
+        max_depth_m: farther depth becomes +Inf, like sky.
     """
 
     min_score: float = 0.0
@@ -102,15 +102,15 @@ class PerceptionResult:
     """Everything known about one frame; tensors are still on the device.
 
     Attributes:
-        frame: without its pose if that was left out of account.
+        frame: the input; without its pose if that contradicts the image.
         image: (H, W, 3) uint8 on the device; None where the frame has none.
         depth: depth at the image's size.
         segmentation: instances at the image's size; object k is `objects[k]`.
         objects: distances, positions and parents.
-        depth_model: name of the model, "given" where the caller handed in the depth; so for `segmentation_model`.
+        depth_model, segmentation_model: names of the models; "given" where the caller supplied the result.
         stage_s: wall-clock seconds spent in each stage: upload, proposals, segmentation, depth, objects, support.
-        links: what each object stands on, and the probability of that; None: the floor.
-        pose_error: why the camera's pose was left out of account, if it contradicts the image.
+        links: supporter of each object, with its probability; None for the floor.
+        pose_error: why the camera's pose was ignored: it contradicts the image. None if it was not.
     """
 
     frame: Frame

@@ -32,7 +32,7 @@ _NO_SCALE = DepthScale()
 class PerceptionPipeline:
     """Runs the stages of perception on each frame: proposals, segmentation, depth, objects, support.
 
-    A stage may be None where every frame brings its result along: ground truth, or another node's output.
+    A model may be None if its result is given with every frame: ground truth, or another node's output.
     """
 
     def __init__(
@@ -42,9 +42,9 @@ class PerceptionPipeline:
         device: torch.device | None = None,
         scale: DepthScale = _NO_SCALE,
     ) -> None:
-        """`device` is for a pipeline without models; otherwise the models' own, on which they must agree.
+        """Combine models, which must be on one device; `device` is only used for a pipeline without models.
 
-        `scale` makes metres of relative depth; without one it is refused.
+        `scale` converts relative depth to metres; without it, relative depth is refused.
 
         Raises:
             ConfigurationError: the models are on different devices.
@@ -70,18 +70,18 @@ class PerceptionPipeline:
     ) -> PerceptionResult:
         """Perceive one frame: depth, instances, and each object's distance, position and parent.
 
-        A pose that the image contradicts is left out of account; the result says so.
+        A camera pose that contradicts the image is ignored and reported in the result's `pose_error`.
 
         Args:
             frame: the image and its camera.
             depth: replaces the depth model (ground truth, another sensor).
             segmentation: replaces the segmentation model.
-            limits: leaves out objects by score, and depth by range.
+            limits: least score of objects, and range of valid depth.
 
         Raises:
-            ModelError: the depth is relative, so it holds no distances, and there is no source of scale.
+            ModelError: the depth is relative and there is no source of scale.
             ConfigurationError: a stage has neither a model nor a given result.
-            InputError: what is given does not fit the image, or the frame does not tell the scale of relative depth.
+            InputError: what is given does not fit the image, or the scale cannot be computed from this frame.
         """
         self._require_stages(depth, segmentation)
         clock = _StageClock(self.device)
@@ -186,7 +186,7 @@ def _place(device: torch.device) -> tuple[str, int]:
 
 
 class _StageClock:
-    """Wall-clock seconds of each stage; waits for the GPU, which else works on while the next stage is timed."""
+    """Wall-clock seconds of each stage; waits for the GPU, so that its work counts for the stage that started it."""
 
     def __init__(self, device: torch.device) -> None:
         self.stage_s: dict[str, float] = {}

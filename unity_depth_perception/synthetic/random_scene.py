@@ -32,7 +32,7 @@ def random_scene(
 ) -> Scene:
     """The scene of a seed, with a centred camera of width x height px; the field of view is drawn unless given.
 
-    With cubes of another edge, everything is scaled, room and camera position included, except surface patterns.
+    `edge_m` scales everything, room and camera position included, except surface patterns.
     """
     rng = np.random.default_rng(seed)
     camera = Camera.from_vertical_fov(fov_rad if fov_rad is not None else random_fov_rad(rng, variety), width, height)

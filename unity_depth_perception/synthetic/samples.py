@@ -92,7 +92,6 @@ def true_object(
     Args:
         mask: (H, W) bool, True somewhere.
         depth_m: (H, W) planar depth [m].
-        camera: intrinsics, same size.
     """
     rows, columns = np.nonzero(mask)
     depths = depth_m[mask].astype(np.float64)

@@ -106,7 +106,7 @@ class Sensor:
 
 @dataclass(frozen=True)
 class Scene:
-    """All that an image depends on. `room` is the (2, 3) lower and upper corner of the room's inside."""
+    """Everything that an image depends on. `room` is the (2, 3) lower and upper corner of the room's inside."""
 
     seed: int
     camera: Camera

@@ -1,4 +1,4 @@
-"""Ranges of scene seeds, disjoint so that no accuracy is measured on scenes of a training.
+"""Ranges of scene seeds, disjoint, so that accuracy is never measured on training scenes.
 
 0 ..                          tests, demonstrations, benchmarks of speed
 FIRST_TRAINING_SEED ..        training pools (training/data/scene_pool.py)

@@ -65,9 +65,7 @@ def whole_call(estimator: DepthEstimator, image: NDArray[np.uint8], camera: Came
 def time_calls(calls: Mapping[str, Call], count: int, progress: Progress = iter) -> dict[str, CallTimes]:
     """Time calls in alternation, so that other load on the machine affects all alike, after warm-up calls.
 
-    Args:
-        count: how many calls of each are measured.
-        progress: wraps the iteration over rounds, for a progress bar.
+    `count` calls of each are measured; `progress` wraps the iteration over the rounds.
     """
     times = {name: CallTimes() for name in calls}
     for turn in progress(range(_WARM_UP_CALLS + count)):

@@ -53,7 +53,7 @@ class Timings:
 
     @contextmanager
     def measure(self, stage: str, device: torch.device, into: dict[str, list[float]] | None = None) -> Iterator[None]:
-        """Add the wall-clock time of a block, the device's queue included."""
+        """Add the wall-clock time of a block, until the device has finished its work."""
         start = time.perf_counter()
         yield
         if device.type == "cuda":

@@ -61,7 +61,7 @@ def load_reference(model: str, weights: Path | None, device: torch.device, size_
     """Load the reference of `model` with the same weights and processing size.
 
     Raises:
-        ModelError: the weights cannot be had or used.
+        ModelError: the weights cannot be obtained or loaded.
     """
     if model in DA3_VARIANTS:
         front_end = _da3_front_end(model)

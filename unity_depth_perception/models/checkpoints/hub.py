@@ -191,7 +191,7 @@ def _from_hub(published: Published) -> Path:
 
 
 def _unreachable(url: str) -> str:
-    """Why a server is out of reach; empty where it is not, or behind a proxy. The hub's own client retries for 40 s."""
+    """Why a server cannot be reached; empty if it can, or with a proxy. The hub's own client would retry for 40 s."""
     if getproxies():
         return ""
     address = urlsplit(url)

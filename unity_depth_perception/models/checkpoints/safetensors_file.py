@@ -40,7 +40,7 @@ def save_weights(path: Path, state: Mapping[str, Tensor], description: Mapping[s
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """State dict, floats as float32 and under today's names, and description of a weights file.
+    """State dict (floats as float32, names of the current networks) and description of a weights file.
 
     Raises:
         ModelError: the file is missing, truncated, not safetensors, or not written by `save_weights`.
@@ -52,18 +52,14 @@ def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 
 def _current_name(name: str) -> str:
-    """Name in today's networks of a tensor in a weights file, which may be of version 0.1."""
+    """Name in the current networks of a tensor in a weights file, which version 0.1 may have written."""
     for pattern, replacement in _RENAMED:
         name = pattern.sub(replacement, name)
     return name
 
 
 def load_description(path: Path) -> dict[str, Any]:
-    """Description of a weights file, without reading the tensors.
-
-    Raises:
-        ModelError: as `load_weights`.
-    """
+    """Description of a weights file, without reading the tensors; raises as `load_weights`."""
     with _opened(path) as file:
         description = (file.metadata() or {}).get(_KEY)
     if description is None:
@@ -142,11 +138,7 @@ def check_kind(description: Mapping[str, Any], kind: str, source: Path) -> None:
 
 
 def categories_of(description: Mapping[str, Any], source: Path) -> tuple[str, ...]:
-    """Category names in the description of segmentation weights.
-
-    Raises:
-        ModelError: it has none, or something else in their place.
-    """
+    """Category names in the description of segmentation weights; ModelError if there are none."""
     categories = description.get("categories")
     if not (isinstance(categories, list) and categories and all(isinstance(name, str) for name in categories)):
         raise ModelError(f"{source}: expected a list of category names in the metadata, got {categories!r}")

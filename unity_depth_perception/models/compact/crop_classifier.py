@@ -33,7 +33,6 @@ class CropClassifier(nn.Module):
         """Logits (N, 1 + C) of N crops: background first, then the categories.
 
         Args:
-            crops: N object crops.
             size: height and width [px] of the images that they are cut from.
             intrinsics: (N, 4) fx, fy, cx, cy [px] of each crop's image.
             gravity: (N, 3) unit vector of gravity in the optical frame of each crop's image; zeros where it is unknown.

@@ -59,7 +59,6 @@ class CubeScaleNetwork(nn.Module):
         removes both.
 
         Args:
-            crops: N object crops.
             intrinsics: (N, 4) fx, fy, cx, cy [px] of each crop's image.
             gravity: (N, 3) unit vector of gravity in the optical frame of each crop's image; zeros where it is unknown.
         """

@@ -1,4 +1,4 @@
-"""The `compact` metric depth: a dense network scaled by the ground plane that the cubes in sight give."""
+"""The `compact` metric depth: a dense network, scaled by the ground plane estimated from the visible cubes."""
 
 from __future__ import annotations
 
@@ -34,11 +34,7 @@ class CompactDepth:
     """Metric depth of scenes that show a cube of the size trained on (see the model card)."""
 
     def __init__(self, device: torch.device, weights: Path = DEPTH_WEIGHTS) -> None:
-        """Load the networks.
-
-        Raises:
-            ModelError: the file cannot be read, or is of another kind; the message says why.
-        """
+        """Load the networks; raise ModelError if the weights file cannot be read or is of another kind."""
         state, description = load_weights(weights)
         check_kind(description, "compact-depth", weights)
         self.network, self.cube_scale = CompactDepthNetwork(), CubeScaleNetwork()

@@ -1,15 +1,14 @@
 """The dense network of the `compact` depth model: a convolutional encoder-decoder with attention at its coarsest level
 and, in the decoder, within each column of pixels.
 
-Inputs are the colours and, as two more channels, the viewing ray of each pixel. Given the direction of gravity, the
-decoder predicts depth in units of the camera's height above the ground plane, and class probabilities, among them the
-floor's. From these follows a room layout, vertical walls around the floor (room_layout.py); the log depth of a pixel is
-the mean of the directly predicted one and the layout's, weighted by the layout's trust, a last layer's output. The
-decoder knows no metres: gravity and height come from the proposed cubes (cube_scale.py) and from the encoder's own
-ground-plane estimate, which is one more estimate beside the cubes'. Its heights are canonical, those of a camera whose
-focal length is CANONICAL_FOCAL_PX: metres = height * f / CANONICAL_FOCAL_PX, with f [px] at the network's input size.
-An object that covers n pixels then has the same canonical distance through every lens (Metric3D, Yin et al., ICCV 2023:
-"label transformation").
+Inputs are RGB and, as two more channels, the viewing ray of each pixel. Given the ground plane's normal, the decoder
+predicts log depth in units of the camera's height above that plane, and the probabilities of CLASSES. From the classes
+follows a room layout: vertical walls around the floor (room_layout.py). The log depth of a pixel is the mean of the
+directly predicted one and the layout's, with the weight that LayoutTrust predicts. The decoder predicts no metres:
+normal and height come from the cube proposals (cube_scale.py), fused with a ground-plane estimate of the encoder. The
+encoder's heights are canonical, those of a camera of focal length CANONICAL_FOCAL_PX: metres = height * f /
+CANONICAL_FOCAL_PX, with f [px] at the network's input size. An object that covers n pixels then has the same canonical
+distance through every lens (Metric3D, Yin et al., ICCV 2023: "label transformation").
 """
 
 from __future__ import annotations

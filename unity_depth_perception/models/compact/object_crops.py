@@ -51,7 +51,6 @@ def crop_rays(crops: Crops, intrinsics: Tensor) -> Tensor:
     """Viewing rays x / z and y / z (N, 2, CROP_PX, CROP_PX) of the crops' pixels.
 
     Args:
-        crops: N crops.
         intrinsics: (N, 4) fx, fy, cx, cy [px] of each crop's image, pixel centres at integers.
     """
     device = intrinsics.device

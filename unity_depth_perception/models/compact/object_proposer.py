@@ -33,11 +33,7 @@ class CompactProposer:
     """Mask R-CNN and the crop classifier, loaded from one segmentation checkpoint."""
 
     def __init__(self, device: torch.device, weights: Path = SEGMENTATION_WEIGHTS) -> None:
-        """Load the networks.
-
-        Raises:
-            ModelError: the file cannot be read, or is of another kind; the message says why.
-        """
+        """Load the networks; raise ModelError if the weights file cannot be read or is of another kind."""
         state, description = load_weights(weights)
         check_kind(description, "compact-segmentation", weights)
         self.categories = categories_of(description, weights)
@@ -50,13 +46,7 @@ class CompactProposer:
         self._area_px = input_area_px(description, weights, SEGMENTATION_AREA_PX)
 
     def propose(self, image: Tensor, camera: Camera, gravity: Gravity | None = None) -> ObjectProposals:
-        """Detect and classify possible objects in one image.
-
-        Args:
-            image: (H, W, 3) uint8 RGB on `device`.
-            camera: intrinsics of the image, same size.
-            gravity: (3,) unit vector of gravity in the optical frame, if known.
-        """
+        """Detect and classify candidate objects in one image; see `ObjectProposer.propose`."""
         small = resize_image(image, *processing_size(image.shape[1], image.shape[0], self._area_px))
         detections = detect(self.detector, small[0], MIN_SCORE)
         return self._classify(small, detections, camera.resized(detections.size[1], detections.size[0]), gravity)

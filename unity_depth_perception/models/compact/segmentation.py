@@ -24,11 +24,7 @@ class CompactSegmenter:
     """Instance segmentation of cubes and parallelepipeds; the categories are those of the checkpoint."""
 
     def __init__(self, device: torch.device, weights: Path = SEGMENTATION_WEIGHTS) -> None:
-        """Load the networks.
-
-        Raises:
-            ModelError: the file cannot be read, or is of another kind; the message says why.
-        """
+        """Load the networks; raise ModelError if the weights file cannot be read or is of another kind."""
         is_embedded = weights == SEGMENTATION_WEIGHTS
         self.proposer = embedded_proposer(device) if is_embedded else CompactProposer(device, weights)
         self.name = "compact" if is_embedded else str(weights)

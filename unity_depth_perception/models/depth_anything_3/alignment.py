@@ -32,10 +32,10 @@ def with_sky(depth: Tensor, sky: Tensor) -> Tensor:
 
 
 def metric_scale(depth: Tensor, confidence: Tensor, metres: Tensor, sky: Tensor) -> Tensor:
-    """Metres per unit of `depth`, a scalar on the device: least squares over the non-sky pixels of higher confidence.
+    """Metres per unit of `depth`, a scalar on the device: least squares over the more confident non-sky pixels.
 
-    Pixels count from the median confidence up. NaN if at most ten pixels remain, as in an image of sky alone: then
-    depth is unknown, which is not an error.
+    Pixels below the median confidence are left out. NaN, which is not an error but unknown depth, if at most ten pixels
+    remain, as in an image of sky alone.
 
     Args:
         depth: (...) float32 of the any-view network, in its own unit.

@@ -149,10 +149,9 @@ class AnyViewDepth(_RelativeDepth):
         Args:
             frames: N images (H, W, 3) uint8 RGB of one size on `device`.
             cameras: their N intrinsics.
-            poses: (N, 4, 4) world_from_camera [m], N >= 2, only with cameras: inputs of the network, and the source of
-                metres.
-            use_ray_pose: poses from the predicted rays: slower, more accurate.
-            reference_view: saddle_balanced, saddle_sim_range, first or middle; matters from three views on.
+            poses: (N, 4, 4) world_from_camera [m], N >= 2, only with cameras; network inputs that also give the scale.
+            use_ray_pose: poses from the predicted rays (slower, more accurate) instead of the camera decoder.
+            reference_view: rule that chooses the reference view, one of REFERENCE_VIEWS; matters from three views on.
             seed: of the random sampling in the ray poses.
 
         Raises:

@@ -44,9 +44,7 @@ class Views:
         width, height: of the original images [px].
         cameras: intrinsics of the images, if known.
         world_from_camera: (N, 4, 4) poses, if known; only with cameras.
-        use_ray_pose: poses from the predicted rays (slower, more exact) instead of the camera decoder.
-        reference_view: rule by which the network chooses the reference view; matters from three views on.
-        seed: of the random sampling in the ray poses.
+        use_ray_pose, reference_view, seed: as in `AnyViewDepth.infer_views`.
     """
 
     images: Tensor

@@ -81,7 +81,7 @@ class DepthAnything3Network(nn.Module):
         return raw.depth
 
     def of_batch(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """Depth and sky (B, H, W) of B normalised images (B, 3, H, W), each a single view; metric and mono alone."""
+        """Depth and sky (B, H, W) of B single views, normalised images (B, 3, H, W); metric and mono networks only."""
         features = self._features(images)
         with arithmetic(self.head_precision, images.device):
             out = self.net.head(features, *images.shape[2:], patch_start_idx=0)

@@ -53,8 +53,7 @@ def mask_windows(
         masks: (N, M, M) 0..1, each stretched over its box.
         boxes: (N, 4) x_min, y_min, x_max, y_max [px], max exclusive, in the network's input image.
         size: height and width of the network's input image [px].
-        height: of the output image [px].
-        width: of the output image [px].
+        height, width: of the output image [px].
 
     Yields:
         For each mask that overlaps the image: its index, rows and columns of its window, and its values (h, w) there.

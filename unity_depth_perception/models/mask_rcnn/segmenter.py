@@ -63,7 +63,7 @@ def torchvision_mask_rcnn(network: str, class_count: int) -> MaskRCNN:
 
 
 class MaskRcnnSegmenter:
-    """Segmenter with a Mask R-CNN of train-segmentation. Its box head alone gives the category; no crop classifier."""
+    """Segmenter with a Mask R-CNN of `train-segmentation`; its box head gives the category: no crop classifier."""
 
     proposer = None
 
@@ -77,7 +77,7 @@ class MaskRcnnSegmenter:
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> Segmentation:
-        """Instances of `image` (H, W, 3) uint8 RGB on `device`."""
+        """Segment one image; see `Segmenter.infer`."""
         height, width = image.shape[:2]
         small = resize_image(image, *processing_size(width, height, min(self._area_px, width * height)))
         found = detect(self.network, small[0], MIN_SCORE)
@@ -94,11 +94,7 @@ class MaskRcnnSegmenter:
 
 
 def load_mask_rcnn(path: Path, device: torch.device) -> MaskRcnnSegmenter:
-    """Load the segmenter of a weights file of `train-segmentation`.
-
-    Raises:
-        ModelError: the file cannot be read, or is of another kind; the message says why.
-    """
+    """Load a weights file of `train-segmentation`; raise ModelError if it cannot be read or is of another kind."""
     state, description = load_weights(path)
     check_kind(description, KIND, path)
     categories = categories_of(description, path)

@@ -41,21 +41,13 @@ def resize_area(image: Tensor, width: int, height: int) -> Tensor:
 
 
 def resize_cubic(image: Tensor, width: int, height: int) -> Tensor:
-    """Enlarge an image (H, W, 3) uint8 to (height, width, 3): bicubic without antialiasing, as cv2's INTER_CUBIC.
-
-    Raises:
-        ImageError: not (H, W, 3) uint8.
-    """
+    """Enlarge an image (H, W, 3) uint8 to (height, width, 3): bicubic without antialiasing, as cv2's INTER_CUBIC."""
     _require_rgb(image)
     return _bicubic(image, width, height, antialias=False)
 
 
 def resize_bicubic(image: Tensor, width: int, height: int) -> Tensor:
-    """Resize an image (H, W, 3) uint8 to (height, width, 3): bicubic with antialiasing, as Pillow's BICUBIC.
-
-    Raises:
-        ImageError: not (H, W, 3) uint8.
-    """
+    """Resize an image (H, W, 3) uint8 to (height, width, 3): bicubic with antialiasing, as Pillow's BICUBIC."""
     _require_rgb(image)
     wide = _bicubic(image, width, image.shape[0], antialias=True)  # Pillow rounds between the two directions
     return _bicubic(wide, width, height, antialias=True)

@@ -31,7 +31,7 @@ _FLOOR_RATIO, _FLOOR_PX = 0.002, 0.3  # tolerance of the floor: share of the cam
 def train_depth(config: TrainingConfig) -> dict[str, Tensor]:
     """Train both networks of the compact depth back end, one after the other, and return their EMA weights.
 
-    The cube scale learns faster, with a quarter of the steps and of the time.
+    The cube scale takes a quarter of the steps and of the time.
     """
     parts = {
         "cube_scale": train_cube_scale(part_config(config, "cube_scale", 0.25)),

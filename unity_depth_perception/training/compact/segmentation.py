@@ -23,8 +23,8 @@ _CLASSIFIER_BATCH = 8  # images of the crop classifier for each of the detector:
 def train_segmentation(config: TrainingConfig, task: Task = VIRTUAL_TASK) -> dict[str, Tensor]:
     """Train a segmentation network and return its EMA weights, those of the best validation.
 
-    The compact one has two networks: after the detector the crop classifier is trained on the detector's crops. It
-    learns faster, with a quarter of the steps and of the time.
+    The compact one has two networks: the crop classifier is trained after the detector, on the detector's crops, with a
+    quarter of the steps and of the time.
     """
     if task.network != "compact":
         return train_detector(replace(config, output=config.output / "detector"), task)

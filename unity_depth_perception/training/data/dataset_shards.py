@@ -82,7 +82,7 @@ class DatasetSource:
 
     Attributes:
         categories: of the dataset.
-        least_visible_ratio: about 4 x 4 px of 384 x 384; an annotated object counts however small it is.
+        least_visible_ratio: see `ShardSource`; about 4 x 4 px of 384 x 384, so that nearly all annotations count.
     """
 
     least_visible_ratio = 1e-4

@@ -22,7 +22,7 @@ class TrainingLogger:
     """Logs losses and validation scores of one network; of several processes rank 0 alone writes.
 
     Args:
-        state: of the training; TensorBoard forgets what it has of later steps.
+        state: of the training; TensorBoard entries of steps after it are discarded.
     """
 
     def __init__(self, state: TrainingState) -> None:

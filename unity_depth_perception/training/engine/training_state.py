@@ -26,7 +26,7 @@ _MAX_GRADIENT_NORM = 5.0
 
 
 class TrainingState:
-    """What a training changes; resumes from `config.output / "checkpoint.pt"` where that exists.
+    """Everything that changes during a training; resumes from `config.output / "checkpoint.pt"` where that exists.
 
     Attributes:
         ema_weights: exponential moving average of the network's parameters and buffers.

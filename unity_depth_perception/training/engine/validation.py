@@ -46,8 +46,8 @@ class Validation:
     Attributes:
         measure: returns named scores of the EMA weights; the first one decides, larger is better.
         times: validations of a whole training, beside that of the initial weights.
-        patience: the training stops early after this many validations in a row without improvement; 0: never. They
-            count from the first improvement on the initial weights: random weights may take long to find anything.
+        patience: the training stops early after this many validations in a row without improvement; 0: never.
+            Counting starts with the first improvement on the initial weights, which may take long from random ones.
     """
 
     measure: Callable[[State], dict[str, float]]

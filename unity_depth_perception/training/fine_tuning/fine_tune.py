@@ -37,9 +37,8 @@ class ValidationImages:
     """Images that are not trained on.
 
     Attributes:
-        samples: source of the images.
-        indices: of the images in the source.
-        progress: around the indices while they are validated.
+        samples, indices: source of the images, and their indices in it.
+        progress: wraps the iteration over the indices, for a progress bar.
     """
 
     samples: SampleSource
@@ -97,9 +96,8 @@ def align_scale(
 
     Args:
         estimator: back end that `model` wraps.
-        config: of the training, with a source.
-        start: name of the back end.
-        backbone: whether the backbone will be trained.
+        config: of the training; its `source` is a dataset.
+        start, backbone: as in `Baseline`.
 
     Raises:
         ConfigurationError: another training was started in this folder.
@@ -157,8 +155,8 @@ def fine_tune(
 
     Args:
         backbone: whether to train the backbone too.
-        measure: returns the validation errors of the model as it is; the weights of the least AbsRel, perhaps the
-            initial ones, are kept.
+        measure: returns the current validation errors; the weights with the lowest AbsRel, initial ones included,
+            are kept.
     """
     parts = model.parts(backbone)
 
@@ -175,7 +173,7 @@ def fine_tune(
 def _measure_weights(
     parts: nn.Module, measure: Callable[[], DepthMetrics], state: Mapping[str, Tensor]
 ) -> dict[str, float]:
-    """Scores of other weights in the same modules, the first one larger for better weights."""
+    """Validation scores of the weights `state`, loaded into `parts` for the time being; the first: larger is better."""
     own = {name: value.clone() for name, value in parts.state_dict().items()}
     parts.load_state_dict(state)
     metrics = measure()

@@ -23,7 +23,7 @@ class Trainable(Protocol):
 
     Attributes:
         area_px: area of the training images.
-        least_crop: least side of random crops, relative to the image's; 1 for a network that does not know the camera.
+        least_crop: least side of random crops, relative to the image's; 1 (no crops) if the network ignores the camera.
         learning_rate: default peak, with a frozen backbone.
     """
 

@@ -1,7 +1,7 @@
 """Trainable compact depth back end; needs true depth and instances of a dataset, but neither pose nor categories.
 
-The decoder gets the floor that the cube scale estimates from the objects, as at inference. The networks keep the unit
-of length of their first training; cubes of another size change one factor at the end.
+As at inference, the decoder gets the floor that the cube scale estimates from the objects. The networks keep the unit
+of length of their first training; for cubes of another size, one factor is changed at the end.
 """
 
 from __future__ import annotations

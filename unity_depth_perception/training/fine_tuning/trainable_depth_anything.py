@@ -55,7 +55,7 @@ class TrainableDa2:
         return bilinear(unit.log(), height, width) + math.log(self._estimator.variant.max_depth_m)
 
     def scale_depth(self, factor: float) -> None:
-        """Scale the greatest depth, which the output is a share of."""
+        """Scale the model's maximum depth; the network's output is a fraction of it."""
         variant = self._estimator.variant
         self._estimator.variant = replace(variant, max_depth_m=variant.max_depth_m * factor)
 

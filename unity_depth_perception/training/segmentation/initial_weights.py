@@ -59,11 +59,7 @@ def published_weights(network: str) -> Path:
 
 
 def require_segmentation_weights(path: Path) -> Path:
-    """The path itself, if it is a file of segmentation weights.
-
-    Raises:
-        ModelError: there is no such file, or it holds other weights.
-    """
+    """Return the path if it is a file of segmentation weights, else raise ModelError."""
     if not path.is_file():
         raise ModelError(
             f"{path}: no such weights file; name one of train-segmentation or of torchvision, or pretrained"

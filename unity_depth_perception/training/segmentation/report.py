@@ -1,4 +1,4 @@
-"""Report on a trained segmentation: average precision on the validation images, pictures of the worst and of some."""
+"""Report on a trained segmentation: average precision on the validation images, pictures of worst and random ones."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write_report(
 
     Args:
         indices: of the validation images.
-        seed: of the choice of random frames.
+        seed: for the choice of random frames.
 
     Raises:
         OSError: a picture cannot be written.
