@@ -1,7 +1,7 @@
 """All exceptions that this package raises on purpose.
 
     PerceptionError
-    ├── InputError           what the caller handed in cannot be used (also a ValueError)
+    ├── InputError           an input from the caller cannot be used (also a ValueError)
     │   ├── CameraError      intrinsics: missing, impossible, or of another image
     │   ├── ImageError       a frame: encoding, size, step, missing bytes
     │   ├── PoseError        a camera's pose that contradicts its image
@@ -31,7 +31,7 @@ class PerceptionError(Exception):
 
 
 class InputError(PerceptionError, ValueError):
-    """What the caller handed in cannot be used."""
+    """An input from the caller cannot be used."""
 
 
 class CameraError(InputError):

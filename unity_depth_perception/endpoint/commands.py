@@ -32,7 +32,7 @@ _INTERFACE = re.compile(r"([a-z][a-z0-9_]*)/(?:msg/|srv/)?([A-Z][A-Za-z0-9]*)")
 
 @dataclass(frozen=True)
 class Registration:
-    """What a client wants to publish, subscribe to, call or serve.
+    """A topic or service that a client wants to publish, subscribe to, call or serve.
 
     Attributes:
         kind: one of REGISTRATIONS.
@@ -71,7 +71,7 @@ def parse_parameters(command: str, payload: bytes | memoryview) -> dict[str, Any
 
 
 def parse_registration(command: str, parameters: dict[str, Any]) -> Registration:
-    """What `__publish`, `__subscribe`, `__ros_service` and `__unity_service` register.
+    """Registration that a `__publish`, `__subscribe`, `__ros_service` or `__unity_service` command asks for.
 
     Raises:
         InputError: a parameter is missing or impossible.

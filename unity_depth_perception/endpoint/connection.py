@@ -39,7 +39,7 @@ class Connection:
         """Serve the client on `connection`.
 
         Args:
-            number: tells clients apart.
+            number: of the client, unique within the endpoint.
             reader: of `connection`.
             log: logs a message for the person who runs the endpoint.
             refuse: logs a message about unusable input of a client; these may come often.

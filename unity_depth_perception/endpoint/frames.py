@@ -35,7 +35,7 @@ class Frame(NamedTuple):
 
 
 def frame_head(destination: str, payload_bytes: int) -> bytes:
-    """What comes before the payload of a frame that an endpoint sends: without a NUL after the destination."""
+    """Header of a frame to send: destination, without a NUL after it, and length of the payload."""
     name = destination.encode()
     return _LENGTH.pack(len(name)) + name + _LENGTH.pack(payload_bytes)
 

@@ -39,7 +39,7 @@ def relabel_sequential(instances: Tensor) -> tuple[Tensor, tuple[int, ...]]:
 def object_rows(instances: Tensor, margin_px: int) -> slice:
     """Rows of an instance image (H, W) from the first object to the last, extended by a margin.
 
-    Per-pixel work on objects can skip the other rows. Without an object, the first row alone.
+    Per-pixel work on objects can skip the other rows. Without objects, only the first row.
     """
     height = len(instances)
     on_cpu = instances.device.type == "cpu"  # where NumPy takes a third of the time of Tensor.any along rows

@@ -1,4 +1,4 @@
-"""What a file holds that should hold weights, told from its first bytes."""
+"""Kind of content of a file that should hold weights, from its first bytes."""
 
 from __future__ import annotations
 

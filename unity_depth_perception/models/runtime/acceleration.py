@@ -63,7 +63,7 @@ def accelerate(network: Network, acceleration: str, device: torch.device) -> Net
 
 
 class _Fallback:
-    """Callable that uses `fast` until it fails, and `plain` ever after."""
+    """Callable that uses `fast` until it fails once, then always `plain`."""
 
     def __init__(self, fast: Network, plain: Network, name: str) -> None:
         self._fast: Network | None = fast

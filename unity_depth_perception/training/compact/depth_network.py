@@ -100,7 +100,7 @@ def _given_normal(guess: Tensor, normal: Tensor) -> Tensor:
 
 
 def _height_error(normal: Tensor, given: Tensor, rays: Tensor, is_object: Tensor) -> Tensor:
-    """Error of the log height (B,) that goes with the given normal if the depth of the objects stays the same.
+    """Error (B,) of the log height that the error of the given normal causes at unchanged depth of the objects.
 
     The cube scale estimates the height from objects: where its normal is too steep, its height is too large.
     """

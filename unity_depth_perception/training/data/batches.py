@@ -1,4 +1,4 @@
-"""Batches from virtual scenes or a dataset: random crops, flips, photometric augmentation; cameras match."""
+"""Batches from virtual scenes or a dataset: random crops, flips, photometric augmentation; intrinsics are adapted."""
 
 from __future__ import annotations
 
