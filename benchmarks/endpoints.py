@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import os
+import statistics
 import struct
 import sys
 import tempfile
@@ -46,22 +47,26 @@ def main() -> int:
     set_environment(profile=True)
     from endpoint import OURS, STOCK  # DDS reads its environment on import
 
-    results = {"ours": _measure(OURS, options)}
+    modules = {"ours": OURS}
     if importlib.util.find_spec("ros_tcp_endpoint"):
-        results["Unity's"] = _measure(STOCK, options)
+        modules["Unity's"] = STOCK
+    rounds: dict[str, list[Measured]] = {name: [] for name in modules}
+    for index in range(options.rounds):  # turn by turn, each first in every second round
+        for name in list(modules)[:: -1 if index % 2 else 1]:
+            rounds[name].append(_measure(modules[name], options))
     width, height = options.size
     print(f"{width} x {height} rgb8 at {options.rate_hz:g} Hz, {options.clients} clients, {os.cpu_count()} cores")
-    for name, m in results.items():
-        tcp = f", {m.over_tcp} over TCP to the other client" if options.clients > 1 else ""
-        latency = f"latency p50 {m.latency_ms[0]:.1f} p99 {m.latency_ms[1]:.1f} ms, CPU {m.cpu_ms:.1f} ms an image"
-        print(f"{name:8} {m.received} of {m.sent} images, {latency}{tcp}; load {os.getloadavg()[0]:.1f}")
-    if len(results) == 2:
-        ours, theirs = results.values()
-        print(
-            f"ours / Unity's: latency p50 {ours.latency_ms[0] / theirs.latency_ms[0]:.2f}, "
-            f"CPU {ours.cpu_ms / theirs.cpu_ms:.2f}"
-        )
-    return 0 if results["ours"].received == results["ours"].sent else 1
+    for name, measured in rounds.items():
+        for m in measured:
+            tcp = f", {m.over_tcp} over TCP to the other client" if options.clients > 1 else ""
+            latency = f"latency p50 {m.latency_ms[0]:.1f} p99 {m.latency_ms[1]:.1f} ms, CPU {m.cpu_ms:.1f} ms an image"
+            print(f"{name:8} {m.received} of {m.sent} images, {latency}{tcp}")
+    if len(modules) == 2:
+        latency = statistics.median(a.latency_ms[0] / b.latency_ms[0] for a, b in zip(*rounds.values(), strict=True))
+        cpu = statistics.median(a.cpu_ms / b.cpu_ms for a, b in zip(*rounds.values(), strict=True))
+        print(f"ours / Unity's, median of the rounds: latency p50 {latency:.2f}, CPU {cpu:.2f}")
+    print(f"load {os.getloadavg()[0]:.1f}")
+    return 0 if all(m.received == m.sent for m in rounds["ours"]) else 1
 
 
 def _parse() -> argparse.Namespace:
@@ -69,6 +74,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--size", type=lambda text: tuple(map(int, text.split("x"))), default=(1024, 1024))
     parser.add_argument("--rate-hz", type=float, default=30.0)
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--rounds", type=int, default=4, help="measurements of each, turn by turn")
     parser.add_argument("--clients", type=int, choices=(1, 2), default=1)
     return parser.parse_args()
 
