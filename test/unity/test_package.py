@@ -162,6 +162,18 @@ def test_scenes_of_samples_hold_the_scripts_of_samples() -> None:
         assert f"guid: {guid}\n" in scene.with_suffix(".cs.meta").read_text(encoding="utf-8")
 
 
+def test_readme_names_every_component_and_its_links_lead_somewhere() -> None:
+    readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
+    menus = [re.search(r'AddComponentMenu\("Unity Depth Perception/(.*)"\)', path.read_text()) for path in SOURCES]
+    names = [menu[1] for menu in menus if menu]
+    assert len(names) == 8
+    assert [name for name in names if f"**{name}**" not in readme] == []
+    for target in re.findall(r"\]\(([^)#]+)\)", readme):
+        assert (PACKAGE / target).exists(), target
+    assert "(#nothing-arrives)" in readme
+    assert "## Nothing arrives" in readme
+
+
 def test_shaders_are_where_the_code_looks_for_them() -> None:
     paths = re.findall(
         r'ShaderPath = "(.*)"',
