@@ -201,6 +201,14 @@ def test_messages_compile_for_the_editor_too(mono: Mono, engine: Path, connector
     mono.library("Messages.Editor", sources, [engine, connector], (*DEFINES, "UNITY_EDITOR"), documented=False)
 
 
+def test_example_of_the_documentation_compiles(mono: Mono, core: Path, engine: Path, capture: Path) -> None:
+    text = (PACKAGE / "Documentation~" / "index.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```csharp\n(.*?)```", text, re.DOTALL)
+    path = mono.folder / "Recorder.cs"
+    path.write_text(f"using UnityDepthPerception;\nusing UnityEngine;\n\n{example}", encoding="utf-8")
+    mono.library("Documentation", [path], [core, engine, capture], documented=False)
+
+
 def test_samples_and_tests_compile(mono: Mono, core: Path, engine: Path, capture: Path, ros: Path) -> None:
     references = [core, engine, capture]
     mono.library("Samples.BoxWorld", mono.package_sources("Samples~/CubesAndParallelepipeds"), [*references, ros])
