@@ -134,6 +134,10 @@ static class PublisherScenarios
         Run(5, new Inbox());
         Say.Values("problem", rig.Publisher.Problem);
         Say.Values("failed", rig.Publisher.Counts.Failed > 0);
+        AsyncGPUReadback.GivesTooLittle = false;
+        Run(5, new Inbox());
+        Say.Values("mended", rig.Publisher.Problem == null);
+        Say.Values("told", Debug.Lines.FindAll(line => line.StartsWith("error")).Count);
         Debug.Lines.Clear();
     }
 
