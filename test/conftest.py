@@ -4,6 +4,7 @@ test/unit    no ROS, no torch, seconds
 test/models  torch on the CPU, tiny or embedded weights
 test/ros     adapters and nodes in process
 test/launch  launch files; where launch is installed
+test/unity   the C# of the Unity package, compiled and run by Mono; where mcs and mono are installed
 """
 
 from __future__ import annotations

@@ -162,6 +162,18 @@ def test_scenes_of_samples_hold_the_scripts_of_samples() -> None:
         assert f"guid: {guid}\n" in scene.with_suffix(".cs.meta").read_text(encoding="utf-8")
 
 
+def test_readme_names_every_component_and_its_links_lead_somewhere() -> None:
+    readme = (PACKAGE / "README.md").read_text(encoding="utf-8")
+    menus = [re.search(r'AddComponentMenu\("Unity Depth Perception/(.*)"\)', path.read_text()) for path in SOURCES]
+    names = [menu[1] for menu in menus if menu]
+    assert len(names) == 8
+    assert [name for name in names if f"**{name}**" not in readme] == []
+    for target in re.findall(r"\]\(([^)#]+)\)", readme):
+        assert (PACKAGE / target).exists(), target
+    assert "(#nothing-arrives)" in readme
+    assert "## Nothing arrives" in readme
+
+
 def test_shaders_are_where_the_code_looks_for_them() -> None:
     paths = re.findall(
         r'ShaderPath = "(.*)"',
@@ -187,6 +199,14 @@ def test_window_compiles_with_and_without_the_connector(
 def test_messages_compile_for_the_editor_too(mono: Mono, engine: Path, connector: Path) -> None:
     sources = mono.package_sources("Runtime/Messages")
     mono.library("Messages.Editor", sources, [engine, connector], (*DEFINES, "UNITY_EDITOR"), documented=False)
+
+
+def test_example_of_the_documentation_compiles(mono: Mono, core: Path, engine: Path, capture: Path) -> None:
+    text = (PACKAGE / "Documentation~" / "index.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"```csharp\n(.*?)```", text, re.DOTALL)
+    path = mono.folder / "Recorder.cs"
+    path.write_text(f"using UnityDepthPerception;\nusing UnityEngine;\n\n{example}", encoding="utf-8")
+    mono.library("Documentation", [path], [core, engine, capture], documented=False)
 
 
 def test_samples_and_tests_compile(mono: Mono, core: Path, engine: Path, capture: Path, ros: Path) -> None:

@@ -67,7 +67,7 @@ namespace UnityDepthPerception
         /// <summary>Frames by outcome so far.</summary>
         public FrameCounts Counts => _ledger.Counts;
 
-        /// <summary>Why the last read-back failed; null if none did.</summary>
+        /// <summary>Why the last frame failed; null once one has arrived.</summary>
         public string LastFailure { get; private set; }
 
         /// <summary>The image, for whoever shows it.</summary>
@@ -165,6 +165,7 @@ namespace UnityDepthPerception
         {
             while (_ledger.TryPeek(out FrameRequest frame))
             {
+                LastFailure = null;
                 bool isSent = false;
                 try
                 {

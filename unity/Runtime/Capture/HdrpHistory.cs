@@ -4,8 +4,8 @@ using UnityEngine;
 namespace UnityDepthPerception
 {
     /// <summary>
-    /// Keeps the history of an HDRP camera between renders. HDRP frees the history of a disabled camera after each frame,
-    /// so that automatic exposure starts anew with every image. Found by name, as HDRP need not be installed.
+    /// Keeps the history of an HDRP camera between renders. HDRP frees the history of a disabled camera after each
+    /// frame, so that automatic exposure starts anew with every image. Found by name, as HDRP need not be installed.
     /// </summary>
     static class HdrpHistory
     {

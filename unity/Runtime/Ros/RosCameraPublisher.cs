@@ -1,4 +1,5 @@
 using System;
+using System.Collections.Generic;
 using UnityEngine;
 
 namespace UnityDepthPerception.Ros
@@ -14,6 +15,8 @@ namespace UnityDepthPerception.Ros
     [AddComponentMenu("Unity Depth Perception/ROS Camera Publisher")]
     public sealed class RosCameraPublisher : MonoBehaviour, IFrameSink
     {
+        readonly HashSet<string> _told = new HashSet<string>();
+
         [SerializeField]
         CaptureSettings image = CaptureSettings.OfSize(1024, 1024);
 
@@ -122,12 +125,22 @@ namespace UnityDepthPerception.Ros
 
             if (_camera.orthographic)
             {
-                Problem = "the camera is orthographic, which has no intrinsics: set Projection to Perspective";
+                Report("the camera is orthographic, which has no intrinsics: set Projection to Perspective");
                 return;
             }
 
             _capture.Request(RosMessages.Now(stamps));
-            Problem = _capture.LastFailure;
+            Report(_capture.LastFailure);
+        }
+
+        void Report(string problem)
+        {
+            if (problem != null && _told.Add(problem)) // each once, as a read-back may fail now and then
+            {
+                Debug.LogError(name + ": " + problem, this);
+            }
+
+            Problem = problem;
         }
 
         void Open()
@@ -138,12 +151,11 @@ namespace UnityDepthPerception.Ros
             try
             {
                 _capture = new FrameCapture(_camera, image, parts, this);
-                Problem = null;
+                Report(null);
             }
             catch (NotSupportedException error)
             {
-                Problem = error.Message;
-                Debug.LogError(name + ": " + error.Message, this);
+                Report(error.Message);
                 return;
             }
 

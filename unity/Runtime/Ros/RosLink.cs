@@ -23,7 +23,9 @@ namespace UnityDepthPerception.Ros
         readonly Dictionary<string, object> _listeners = new Dictionary<string, object>();
         readonly List<ROSConnection> _found = new List<ROSConnection>();
         readonly List<GameObject> _roots = new List<GameObject>();
+        readonly float _madeAt = Time.realtimeSinceStartup;
         int _lastFrame = -1;
+        bool _hasSaidNotStarted;
 
         RosLink(ROSConnection connection)
         {
@@ -71,11 +73,27 @@ namespace UnityDepthPerception.Ros
                 Connection.HasConnectionThread,
                 Connection.HasConnectionError,
                 Connection.LastMessageReceivedRealtime > 0);
-            if (!hasChanged)
+            if (hasChanged)
             {
-                return;
+                TellChange();
             }
+            else if (_watch.State == ConnectionState.NotStarted)
+            {
+                TellNotStarted();
+            }
+        }
 
+        void TellNotStarted()
+        {
+            if (!_hasSaidNotStarted && Time.realtimeSinceStartup - _madeAt >= ConnectionWatch.Patience)
+            {
+                _hasSaidNotStarted = true;
+                Debug.LogWarning(Description, Connection);
+            }
+        }
+
+        void TellChange()
+        {
             if (_watch.State == ConnectionState.NoAnswer)
             {
                 Debug.LogWarning(Description, Connection);

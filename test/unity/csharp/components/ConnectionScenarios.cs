@@ -93,6 +93,16 @@ static class ConnectionScenarios
         RosLinkState();
     }
 
+    public static void NotStarted()
+    {
+        ROSConnection connection = new GameObject("ROSConnection").AddComponent<ROSConnection>();
+        connection.ConnectOnStart = false;
+        Rig.Make(PublisherScenarios.Prefix, TrueTopics.None);
+        PublisherScenarios.Run(100, new Inbox());
+        connection.Connect();
+        PublisherScenarios.Run(3, new Inbox());
+    }
+
     static void RosLinkState()
     {
         Say.Values("state", RosLink.Current.State, RosLink.Current.Description);

@@ -58,6 +58,9 @@ static class Program
             case "wrong-address":
                 ConnectionScenarios.WrongAddress();
                 break;
+            case "not-started":
+                ConnectionScenarios.NotStarted();
+                break;
             case "unsupported":
                 PublisherScenarios.Unsupported();
                 break;

@@ -134,6 +134,10 @@ static class PublisherScenarios
         Run(5, new Inbox());
         Say.Values("problem", rig.Publisher.Problem);
         Say.Values("failed", rig.Publisher.Counts.Failed > 0);
+        AsyncGPUReadback.GivesTooLittle = false;
+        Run(5, new Inbox());
+        Say.Values("mended", rig.Publisher.Problem == null);
+        Say.Values("told", Debug.Lines.FindAll(line => line.StartsWith("error")).Count);
         Debug.Lines.Clear();
     }
 
@@ -192,10 +196,13 @@ static class PublisherScenarios
     {
         new GameObject("One").AddComponent<RosClockPublisher>();
         new GameObject("Two").AddComponent<RosClockPublisher>();
+        Rig.Make(Prefix, TrueTopics.None).Publisher.Stamps = StampClock.Unix;
         var inbox = new Inbox();
         Run(20, inbox);
         List<double> times = inbox.Of<ClockMsg>("/clock").Select(m => m.clock.sec + m.clock.nanosec * 1e-9).ToList();
         Say.Values("clock", times.Count > 15, times.Distinct().Count() == times.Count, Math.Round(times.Last(), 6));
+        double stamp = inbox.Of<CameraInfoMsg>(Prefix + "/camera_info").Last().header.stamp.sec;
+        Say.Values("unix", Math.Abs(stamp - (DateTime.UtcNow - new DateTime(1970, 1, 1)).TotalSeconds) < 10);
     }
 
     static void SayPixels(string name, Inbox inbox)

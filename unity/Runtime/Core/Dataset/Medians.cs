@@ -4,8 +4,8 @@ namespace UnityDepthPerception
     static class Medians
     {
         /// <summary>
-        /// Median of the first values, the lower of the two middle ones of an even number; NaN of none. The values change
-        /// their order (Hoare 1961).
+        /// Median of the first values, the lower of the two middle ones of an even number; NaN of none. The values
+        /// change their order (Hoare 1961).
         /// </summary>
         public static double Lower(float[] values, int count)
         {
