@@ -27,8 +27,9 @@ DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
 DEPTH_AREA_PX = 256 * 256
 _SCATTER_RATIO = 0.02  # median relative error of the objects' median depths where the ground plane is right
 _MAX_TILT_RAD = math.radians(60)  # the dense network's estimate is off by 35 degrees at most, even straight down
-# A credible cube; bounds fitted on held-out scenes with a cube, scenes without one, and photographs.
-_CUBE_PROBABILITY, _CUBE_LOG_SIGMA, _CUBE_FLIP_ERROR = 0.95, -2.0, 0.15
+# A credible cube. Bounds fitted on 200 held-out scenes with a cube, 80 without one, and 25 photographs.
+_CUBE_PROBABILITY, _CUBE_FLIP_ERROR = 0.97, 0.15  # the latter of the log heights from the image and its mirror image
+_CUBE_LOG_SIGMA, _SCENE_LOG_SIGMA = -1.4, -3.7  # of the cube scale; its sum with that of the dense network
 _CONFIDENT_LOG_SIGMA = -0.8  # only estimates below may contradict a pose; that of a blank image is above
 
 
@@ -82,20 +83,23 @@ class CompactDepth:
         metres = ((log_ratio[:1] + log_ratio[1:].flip(2)) / 2 + log_height).exp()
         size = (camera.height, camera.width)
         depth_m = functional.interpolate(metres[None], size=size, mode="bilinear", align_corners=False)[0, 0]
-        source = "cube" if self._has_credible_cube(found, estimates) else "learned"
+        source = "cube" if self._has_credible_cube(found, estimates, encoding.floor) else "learned"
         return DepthPrediction(depth_m, is_metric=True, scatter_ratio=_SCATTER_RATIO, scale_source=source)
 
-    def _has_credible_cube(self, proposals: ObjectProposals, estimates: GroundPlaneEstimates) -> bool:
-        """Whether one of the proposals is surely a cube, of which the cube scale is sure, and not by chance.
+    def _has_credible_cube(
+        self, proposals: ObjectProposals, estimates: GroundPlaneEstimates, dense: GroundPlaneEstimates
+    ) -> bool:
+        """Whether a proposal is surely a cube whose scale is surely estimated, in a scene like those trained on.
 
         Args:
             estimates: (2 N,) of the cube scale, from the image and from its mirror image.
+            dense: (2,) of the dense network.
         """
         probability = proposals.probabilities[:, self._cubes].sum(dim=1)
         log_sigma = estimates.log_sigma.reshape(2, -1).mean(dim=0)
         difference = estimates.log_height.reshape(2, -1).diff(dim=0)[0].abs()
-        credible = (probability > _CUBE_PROBABILITY) & (log_sigma < _CUBE_LOG_SIGMA) & (difference < _CUBE_FLIP_ERROR)
-        return bool(credible.any())
+        is_sure = (log_sigma < _CUBE_LOG_SIGMA) & (log_sigma + dense.log_sigma.mean() < _SCENE_LOG_SIGMA)
+        return bool(((probability > _CUBE_PROBABILITY) & is_sure & (difference < _CUBE_FLIP_ERROR)).any())
 
     def _ground_plane(
         self,
