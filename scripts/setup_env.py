@@ -18,10 +18,16 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from setup_machine import SetupError, check_machine, choose_python, clean_environment, describe_python
+from setup_machine import SetupError, check_machine, check_place, choose_python, clean_environment, describe_python
 from setup_progress import Progress, Stamps, Step, locked, run_logged
 
 ROOT = Path(__file__).resolve().parent.parent
+
+# Run by every Python of the environment when it starts: a sourced ROS names packages of another Python by PYTHONPATH.
+_WITHOUT_FOREIGN_PACKAGES = (
+    "import os, sys; sys.path[:] = [path for path in sys.path if not (path in os.environ.get('PYTHONPATH', '')"
+    ".split(os.pathsep) and path.rstrip('/').endswith(('site-packages', 'dist-packages')))]"
+)
 
 # Run in a child process: imports that the package depends on.
 _PROOF = """
@@ -113,10 +119,29 @@ class Setup:
         place = self.venv / "setup" / "place"
         moved = place.is_file() and place.read_text() != str(self.venv)
         if config.is_file() and (moved or f"version = {version}." not in config.read_text()):
-            shutil.rmtree(self.venv)
+            self._remove_venv()
         place.parent.mkdir(parents=True, exist_ok=True)
         place.write_text(str(self.venv))
         self._run(self.python["executable"], "-m", "venv", str(self.venv))
+
+    def _remove_venv(self) -> None:
+        """Remove the environment, but for the lock that this process holds in it.
+
+        Raises:
+            SetupError: the Python that makes the new environment is in the old one.
+        """
+        executable = Path(self.python["executable"])
+        if self.venv.resolve() in executable.parents or self.venv in executable.parents:
+            raise SetupError(
+                f"the environment {self.venv} was moved or is of another Python, and {executable} in it cannot make a "
+                "new one; name another Python: make setup PYTHON=/usr/bin/python3.12"
+            )
+        for path in self.venv.iterdir():
+            if path.name != "setup":
+                shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
+        for path in (self.venv / "setup").iterdir():
+            if path.name not in ("lock", "log.txt"):
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def _pip(self, *arguments: str) -> None:
         remove_half_installed(self.site_packages)
@@ -128,6 +153,7 @@ class Setup:
 
     def _link_package(self) -> None:
         self._run(*self._pip_install, "--no-deps", "--no-build-isolation", "--editable", str(ROOT))
+        (self.site_packages / "_unity_depth_paths.pth").write_text(_WITHOUT_FOREIGN_PACKAGES + "\n", encoding="utf-8")
 
     def _build_messages(self, source: Path) -> None:
         """Build an ament package from scratch and install it without its Python modules (component `python`)."""
@@ -172,11 +198,13 @@ def remove_half_installed(site_packages: Path) -> None:
 
 def python_for(venv: Path, requested: str | None) -> dict[str, Any]:
     """Python of the environment: the requested one, else its present one, else the first supported on this machine."""
-    if not requested and (venv / "setup" / "venv.done").is_file():
+    place = venv / "setup" / "place"
+    is_in_place = place.is_file() and place.read_text() == str(venv)
+    if not requested and is_in_place and (venv / "setup" / "venv.done").is_file():
         python = describe_python(str(venv / "bin" / "python"))
         if python:
             return python
-    return choose_python(requested)
+    return choose_python(requested, outside=venv)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -184,6 +212,8 @@ def main(arguments: Sequence[str]) -> int:
     venv = Path(arguments[0]).absolute() if arguments else ROOT / ".venv"
     started = time.monotonic()
     try:
+        for place in (ROOT, venv):
+            check_place(place)
         setup = Setup(venv, python_for(venv, os.environ.get("PYTHON")))
         if not setup.pending():
             print(f"{venv} is up to date")

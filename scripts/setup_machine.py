@@ -5,14 +5,17 @@ from __future__ import annotations
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
 SUPPORTED_PYTHONS = ((3, 12), (3, 11))
 NEEDED_DISK_GB = 10
+NEEDED_TEMPORARY_GB = 3
 APT_LINE = "sudo apt-get install build-essential python3-dev python3-venv"
 
 _PROBE = """
@@ -40,8 +43,11 @@ def describe_python(command: str) -> dict[str, Any] | None:
     return python
 
 
-def choose_python(requested: str | None) -> dict[str, Any]:
+def choose_python(requested: str | None, outside: Path | None = None) -> dict[str, Any]:
     """Choose the Python of the environment: `requested`, else the first supported one on this machine.
+
+    Args:
+        outside: an environment whose own Python does not count, as it may have to be removed.
 
     Raises:
         SetupError: the requested one does not start or is not supported, or the machine has no supported one.
@@ -55,7 +61,7 @@ def choose_python(requested: str | None) -> dict[str, Any]:
             raise SetupError(f"PYTHON={requested} is Python {_dotted(python)}; expected Python {supported}")
         return python
     candidates = [sys.executable, "python3", *(f"python{major}.{minor}" for major, minor in SUPPORTED_PYTHONS)]
-    found = [python for python in map(describe_python, candidates) if python]
+    found = [python for python in map(describe_python, candidates) if python and not _is_inside(python, outside)]
     for python in found:
         if tuple(python["version"]) in SUPPORTED_PYTHONS:
             return python
@@ -64,6 +70,40 @@ def choose_python(requested: str | None) -> dict[str, Any]:
         f"expected Python {supported} (ROS 2 Jazzy has wheels for these), found {versions}; "
         "install one, or name it: make setup PYTHON=/path/to/python3.12"
     )
+
+
+def _is_inside(python: dict[str, Any], folder: Path | None) -> bool:
+    return folder is not None and folder in Path(python["executable"]).parents
+
+
+def check_place(place: Path) -> None:
+    """Check the place of the checkout or of the environment before anything is written.
+
+    Raises:
+        SetupError: the generator of the messages drops the letters of the path, or nothing can be written here.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9_./+@%,=-]+", str(place)):
+        raise SetupError(
+            f"the path {place} has spaces or letters outside ASCII, with which the message generator of ROS 2 (rosidl) "
+            "and scripts of Python environments do not work; move it to a path of plain letters, such as "
+            "~/unity_depth_perception"
+        )
+    folder = next(parent for parent in (place, *place.parents) if parent.exists())
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise SetupError(
+            f"cannot write to {folder}: it is read-only or another user's; copy the checkout to a folder of yours"
+        )
+
+
+def check_temporary(needed_gb: float = NEEDED_TEMPORARY_GB) -> None:
+    """Raise SetupError where the folder for temporary files, into which pip unpacks, is too small."""
+    folder = Path(tempfile.gettempdir())
+    free_gb = shutil.disk_usage(folder).free / 1e9
+    if free_gb < needed_gb:
+        raise SetupError(
+            f"expected {needed_gb:g} GB free in the folder for temporary files {folder}, got {free_gb:.1f} GB; name a "
+            "larger one: TMPDIR=/path make setup"
+        )
 
 
 def check_machine(python: dict[str, Any], venv: Path) -> None:
@@ -84,7 +124,8 @@ def check_machine(python: dict[str, Any], venv: Path) -> None:
         raise SetupError(f"messages are compiled, and this machine lacks {', '.join(missing)}; {APT_LINE}")
     if not python["header"]:
         raise SetupError(f"messages are compiled, and {python['executable']} has no Python.h; {APT_LINE}")
-    check_disk(venv.parent)
+    check_disk(next(parent for parent in venv.parents if parent.exists()))
+    check_temporary()
 
 
 def check_disk(folder: Path, needed_gb: float = NEEDED_DISK_GB) -> None:

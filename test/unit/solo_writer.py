@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import zlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -88,13 +89,18 @@ def annotations(sample: Sample, sequence: Path) -> list[dict[str, Any]]:
 
 
 def write_exr(path: Path, depth_m: np.ndarray) -> None:
-    """Write depth (H, W) [m] to R of an uncompressed float EXR, as Unity's EncodeToEXR; B and G are 0."""
+    """Write depth (H, W) [m] to R of a float EXR, as Unity's EncodeToEXR; B and G are 0."""
+    path.write_bytes(exr_bytes(depth_m))
+
+
+def exr_bytes(depth_m: np.ndarray, compression: int = 0) -> bytes:
+    """An EXR with depth (H, W) in R, 0 in B and G; without compression (0) or with ZIP (3)."""
     height, width = depth_m.shape
     box = np.array([0, 0, width - 1, height - 1], "<i4").tobytes()
     channel = np.array([2, 0, 1, 1], "<u4").tobytes()
     attributes = {
         "channels chlist": b"".join(name + b"\0" + channel for name in (b"B", b"G", b"R")) + b"\0",
-        "compression compression": b"\0",
+        "compression compression": bytes([compression]),
         "dataWindow box2i": box,
         "displayWindow box2i": box,
         "lineOrder lineOrder": b"\0",
@@ -106,14 +112,25 @@ def write_exr(path: Path, depth_m: np.ndarray) -> None:
     for name, value in attributes.items():
         header += b"".join(part.encode() + b"\0" for part in name.split()) + len(value).to_bytes(4, "little") + value
     header += b"\0"
-    size = 12 * width
-    first = len(header) + 8 * height
-    offsets = np.arange(height, dtype="<u8") * (8 + size) + first
-    lines = np.zeros((height, 8 + size), dtype=np.uint8)
-    lines[:, :4] = np.arange(height, dtype="<i4")[:, None].view(np.uint8)
-    lines[:, 4:8] = np.frombuffer(size.to_bytes(4, "little"), dtype=np.uint8)
-    lines[:, 8 + 8 * width :] = np.ascontiguousarray(depth_m.astype("<f4")).view(np.uint8)
-    path.write_bytes(header + offsets.tobytes() + lines.tobytes())
+    lines = np.zeros((height, 12 * width), dtype=np.uint8)
+    lines[:, 8 * width :] = np.ascontiguousarray(depth_m.astype("<f4")).view(np.uint8)
+    step = 16 if compression else 1
+    blocks = []
+    for y in range(0, height, step):
+        block = lines[y : y + step].tobytes()
+        block = _zip(block) if compression else block
+        blocks.append(y.to_bytes(4, "little") + len(block).to_bytes(4, "little") + block)
+    starts = np.cumsum([len(header) + 8 * len(blocks), *map(len, blocks[:-1])]).astype("<u8")
+    return header + starts.tobytes() + b"".join(blocks)
+
+
+def _zip(block: bytes) -> bytes:
+    """ZIP of OpenEXR: bytes at even places first, each as its difference from the one before, plus 128."""
+    raw = np.frombuffer(block, dtype=np.uint8)
+    halves = np.concatenate([raw[0::2], raw[1::2]])
+    differences = halves.copy()
+    differences[1:] = halves[1:] - halves[:-1] + 128
+    return zlib.compress(differences.tobytes())
 
 
 def link_pipe(path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,16 @@ from typing import Any
 import pytest
 import setup_env
 import setup_machine
-from setup_machine import SetupError, check_disk, check_machine, choose_python, clean_environment, explain_failure
+from setup_machine import (
+    SetupError,
+    check_disk,
+    check_machine,
+    check_place,
+    check_temporary,
+    choose_python,
+    clean_environment,
+    explain_failure,
+)
 from setup_progress import Progress, Stamps, Step, locked, run_logged
 
 GOOD_PYTHON = {"version": [3, 11], "executable": "/usr/bin/python3", "venv": True, "header": True}
@@ -189,3 +199,82 @@ def test_second_concurrent_setup_is_refused(tmp_path: Path) -> None:
         pass
     with locked(lock):
         pass
+
+
+@pytest.mark.parametrize("name", ["Рабочий стол", "my work", "a'b", "naïve"])
+def test_place_that_the_message_generator_cannot_take_is_refused_at_once(tmp_path: Path, name: str) -> None:
+    with pytest.raises(SetupError, match=r"spaces or letters outside ASCII.*rosidl.*move it"):
+        check_place(tmp_path / name / ".venv")
+    assert not (tmp_path / name).exists()
+    check_place(tmp_path / "plain-1.0" / ".venv")
+
+
+def test_folder_that_cannot_be_written_is_refused_in_one_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    with pytest.raises(SetupError, match=r"cannot write to .*read-only") as error:
+        check_place(tmp_path / "sub" / ".venv")
+    assert "\n" not in str(error.value)
+
+
+def test_small_folder_for_temporary_files_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(setup_machine.tempfile, "gettempdir", lambda: str(tmp_path))
+    check_temporary(needed_gb=0)
+    with pytest.raises(SetupError, match=rf"temporary files {tmp_path}.*TMPDIR="):
+        check_temporary(needed_gb=1e9)
+
+
+def moved_environment(tmp_path: Path) -> Path:
+    """An environment whose checkout was renamed; its own Python starts and is supported."""
+    venv = tmp_path / "new" / ".venv"
+    (venv / "setup" / "build").mkdir(parents=True)
+    (venv / "bin").mkdir()
+    python = venv / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    (venv / "pyvenv.cfg").write_text("version = 3.11.0\n")
+    (venv / "setup" / "place").write_text(str(tmp_path / "old" / ".venv"))
+    for name in ("venv.done", "ros.done", "lock"):
+        (venv / "setup" / name).write_text("x")
+    return venv
+
+
+def test_moved_environment_is_made_again_by_a_python_outside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    venv = moved_environment(tmp_path)
+    asked = []
+
+    def describe(command: str) -> dict[str, Any]:
+        asked.append(command)
+        return GOOD_PYTHON
+
+    for module in (setup_env, setup_machine):
+        monkeypatch.setattr(module, "describe_python", describe)
+    python = setup_env.python_for(venv, None)
+    assert python == GOOD_PYTHON
+    assert str(venv / "bin" / "python") not in asked
+    setup = setup_env.Setup(venv, python)
+    commands = []
+    monkeypatch.setattr(setup, "_run", lambda *command: commands.append(command))
+    setup._make_venv()
+    assert commands == [("/usr/bin/python3", "-m", "venv", str(venv))]
+    assert sorted(path.name for path in (venv / "setup").iterdir()) == ["lock", "place"]  # the lock is held
+    assert [path.name for path in venv.iterdir()] == ["setup"]
+
+
+def test_moved_environment_is_kept_if_only_its_own_python_could_make_a_new_one(tmp_path: Path) -> None:
+    venv = moved_environment(tmp_path)
+    setup = setup_env.Setup(venv, {**GOOD_PYTHON, "executable": str(venv / "bin" / "python")})
+    with pytest.raises(SetupError, match=r"cannot make a new one; name another Python"):
+        setup._make_venv()
+    assert (venv / "bin" / "python").exists()
+
+
+def test_packages_of_a_sourced_ros_are_left_out_of_every_command(tmp_path: Path) -> None:
+    foreign, own = tmp_path / "ros" / "site-packages", tmp_path / "mine"
+    for folder in (foreign, own):
+        folder.mkdir(parents=True)
+    code = f"{setup_env._WITHOUT_FOREIGN_PACKAGES}\nprint({str(foreign)!r} in sys.path, {str(own)!r} in sys.path)"
+    environment = {**os.environ, "PYTHONPATH": f"{foreign}{os.pathsep}{own}"}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout == "False True\n"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from solo_writer import link_pipe, write_exr, write_solo
+from solo_writer import exr_bytes, link_pipe, write_exr, write_solo
 from typer.testing import CliRunner
 
 from unity_depth_perception.cli.main import app
@@ -68,7 +68,9 @@ def test_doctor_knows_a_solo_folder(folder: Path) -> None:
 def test_exr_written_as_unity_does_has_depth_in_r(tmp_path: Path) -> None:
     depth_m = np.random.default_rng(0).random((5, 7)).astype(np.float32)
     write_exr(tmp_path / "d.exr", depth_m)
-    np.testing.assert_array_equal(read_depth(tmp_path / "d.exr"), depth_m)
+    (tmp_path / "z.exr").write_bytes(exr_bytes(depth_m, compression=3))
+    for name in ("d.exr", "z.exr"):
+        np.testing.assert_array_equal(read_depth(tmp_path / name), depth_m)
 
 
 def _capture(change: Callable[[dict[str, Any]], object]) -> Callable[[Path], None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,10 +19,14 @@ from unity_depth_perception.cli.progress import kept_on_interrupt, track
 from unity_depth_perception.core.camera_source import CameraSource
 from unity_depth_perception.core.errors import CameraError, ConfigurationError, InputError
 
+_GUESSED = {
+    "learned": "nothing in this image tells the scale, the metres are a guess",
+    "none": "these are no metres",
+}
+
 if TYPE_CHECKING:
-    from unity_depth_perception.core.objects import ObjectDistance
     from unity_depth_perception.dataset.image_inputs import ImageInput
-    from unity_depth_perception.pipeline import Frame
+    from unity_depth_perception.pipeline import Frame, PerceptionResult
 
 
 def estimate(
@@ -85,6 +89,7 @@ def estimate(
         scale=scale,
     )
     failures: list[str] = []
+    sources: Counter[str] = Counter()
     done = 0
     with (
         kept_on_interrupt(lambda: f"the results of {done} of {len(inputs)} images are in {output}"),
@@ -97,9 +102,12 @@ def estimate(
                 reason = str(error) or type(error).__name__
                 failures.append(reason if str(item.source) in reason else f"{item.source}: {reason}")
             else:
-                typer.echo(_line(item.path, result.objects, folder.add(item.path, result)))
+                typer.echo(_line(item.path, result, folder.add(item.path, result)))
+                sources[result.depth.scale_source] += 1
                 done += 1
     typer.echo(f"{done} of {len(inputs)} images: {output}")
+    if sources:
+        typer.echo(f"metres from: {', '.join(f'{source} ({count})' for source, count in sources.items())}")
     raise_if_images_failed(f"{len(failures)} of {len(inputs)} images were left out:", failures)
 
 
@@ -116,8 +124,10 @@ def _frame(item: ImageInput, cameras: CameraSource) -> Frame:
     return Frame(image, camera, frame_id=item.path.name)
 
 
-def _line(image: Path, objects: Sequence[ObjectDistance], beyond_px: int) -> str:
-    """Line of output for one image: its objects, and the number of pixels too far for 16-bit depth."""
-    found = ", ".join(f"{item.category} {item.distance.median:.3f} m" for item in objects) or "no objects"
+def _line(image: Path, result: PerceptionResult, beyond_px: int) -> str:
+    """Line of output for one image: its objects, a warning on their metres, the pixels too far for 16-bit depth."""
+    found = ", ".join(f"{item.category} {item.distance.median:.3f} m" for item in result.objects) or "no objects"
+    if result.depth.scale_source in _GUESSED:
+        found += f" (warning: {_GUESSED[result.depth.scale_source]})"
     note = f" ({beyond_px} px are too far for the 16-bit png: 0 there, right in the .npy)" if beyond_px else ""
     return f"{image.name}: {found}{note}"

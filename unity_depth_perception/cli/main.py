@@ -16,7 +16,7 @@ from unity_depth_perception import __version__
 from unity_depth_perception.cli import endpoint, estimate, evaluate, synthesize, train_depth, train_segmentation
 from unity_depth_perception.cli.benchmark import command as benchmark
 from unity_depth_perception.cli.doctor import command as doctor
-from unity_depth_perception.core.errors import PerceptionError
+from unity_depth_perception.core.errors import PerceptionError, shortened
 
 _OUTPUT_ERRNOS = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.EEXIST, errno.ENOTDIR, errno.EISDIR),
@@ -65,7 +65,7 @@ def main() -> None:
     try:
         app()
     except PerceptionError as error:
-        typer.echo(f"unity-depth: {error}", err=True)
+        typer.echo(f"unity-depth: {shortened(str(error))}", err=True)
         sys.exit(2)
     except OSError as error:
         if error.errno not in _OUTPUT_ERRNOS:

@@ -16,6 +16,7 @@ tell the user: a node's callback, the command line, the web page.
 import reprlib
 from typing import Any
 
+_LINE = 1000  # characters of a line of a message
 _SHOWN = reprlib.Repr()
 _SHOWN.maxstring = _SHOWN.maxother = _SHOWN.maxlong = 60
 _SHOWN.maxlevel = 3
@@ -24,6 +25,11 @@ _SHOWN.maxlevel = 3
 def shown(value: Any) -> str:
     """A value as messages show it: its repr, shortened."""
     return _SHOWN.repr(value)
+
+
+def shortened(text: str) -> str:
+    """A message of which each line is shortened, as names in hostile files may have any length."""
+    return "\n".join(line if len(line) <= _LINE else f"{line[:_LINE]}..." for line in text.splitlines())
 
 
 class PerceptionError(Exception):

@@ -15,13 +15,12 @@ import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
 from unity_depth_perception.core.atomic_file import write_file
 from unity_depth_perception.core.errors import DatasetError, ImageError
 from unity_depth_perception.core.json_file import read_regular_file
 from unity_depth_perception.dataset.guards.depth_arrays import exr_size, read_exr, read_npy
-from unity_depth_perception.dataset.guards.images import ImageHeader, decode_image, image_header
+from unity_depth_perception.dataset.guards.images import ImageHeader, decode_image, decode_indices, image_header
 from unity_depth_perception.ops.validity import from_millimetres, invalid_to_nan, to_millimetres
 
 DEPTH_SUFFIXES = (".npy", ".exr", ".png")  # in order of preference
@@ -90,8 +89,10 @@ def read_mask(path: Path) -> NDArray[np.uint16]:
     """
     header = image_file_header(path)
     if header.has_palette:
-        with Image.open(path) as image:
-            return np.asarray(image, dtype=np.uint16)
+        try:
+            return decode_indices(read_regular_file(path, "an image", _MAX_BYTES, DatasetError)).astype(np.uint16)
+        except ImageError as error:
+            raise DatasetError(f"{path}: {error}") from None
     if header.channels != 1:
         raise DatasetError(
             f"{path}: expected a mask with one 16-bit channel (value = object id + 1), got {header.kind} colours; "

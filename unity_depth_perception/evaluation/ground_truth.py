@@ -22,7 +22,7 @@ def true_depth(sample: Sample, device: torch.device) -> DepthPrediction:
     """
     if sample.depth_m is None:
         raise DatasetError(f"{sample.name}: expected true depth in depth/, found none")
-    return DepthPrediction(torch.from_numpy(sample.depth_m).to(device), is_metric=True)
+    return DepthPrediction(torch.from_numpy(sample.depth_m).to(device), is_metric=True, scale_source="given")
 
 
 @dataclass(frozen=True)

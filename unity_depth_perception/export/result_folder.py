@@ -134,6 +134,7 @@ def _entry(name: str, result: PerceptionResult, beyond_px: int) -> dict[str, Any
         "image": name,
         "objects": [item.to_json() for item in result.objects],
         "camera_intrinsics": result.frame.camera.to_intrinsics(),
+        "scale_source": result.depth.scale_source,
         "valid_ratio": float(is_valid(result.depth.depth_m).float().mean()),
         "beyond_png_px": beyond_px,
     }

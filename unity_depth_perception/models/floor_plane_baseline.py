@@ -61,4 +61,5 @@ class FloorPlaneEstimator:
         y = (torch.arange(camera.height, dtype=torch.float32, device=self.device) - camera.cy) / camera.fy
         descent = y * math.cos(self._floor.pitch_rad) + math.sin(self._floor.pitch_rad)
         depth_m = self._floor.height_m / descent.clamp(min=self._floor.height_m / self._floor.far_m)
-        return DepthPrediction(depth_m[:, None].expand(camera.height, camera.width).contiguous(), is_metric=True)
+        image_m = depth_m[:, None].expand(camera.height, camera.width).contiguous()
+        return DepthPrediction(image_m, is_metric=True, scale_source="learned")

@@ -68,10 +68,10 @@ class DepthScale:
         self.require_metres(depth.is_metric)
         if depth.is_metric:
             return depth
-        factor = self.metres_per_unit
+        factor, source = self.metres_per_unit, "given"
         if self.source == "median_to_pose":
-            factor = _from_pose(depth.depth_m, instances, camera, world_from_camera)
-        return replace(depth, depth_m=depth.depth_m * factor, is_metric=True)
+            factor, source = _from_pose(depth.depth_m, instances, camera, world_from_camera), "poses"
+        return replace(depth, depth_m=depth.depth_m * factor, is_metric=True, scale_source=source)
 
 
 def _from_pose(

@@ -14,6 +14,17 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 
+SCALE_SOURCES = ("cube", "focal", "poses", "given", "learned", "none")
+"""Where the metres of depth come from.
+
+cube     a cube of known edge in the image
+focal    the focal length of the camera, with a network that was trained for it
+poses    poses of the camera in metres
+given    the caller: measured or true depth, or metres per unit
+learned  the appearance of the training images alone: a guess, in a scene that looks otherwise
+none     nothing: there are no metres
+"""
+
 
 @dataclass(frozen=True)
 class DepthPrediction:
@@ -27,6 +38,7 @@ class DepthPrediction:
             device, so that it is not downloaded unless used.
         scatter_ratio: expected relative error of an object's depth; set by models whose floor is planar by
             construction, since the residuals of a ground plane then hide the error.
+        scale_source: one of SCALE_SOURCES.
     """
 
     depth_m: Tensor
@@ -34,8 +46,11 @@ class DepthPrediction:
     confidence: Tensor | None = None
     intrinsics: Tensor | None = None
     scatter_ratio: float = 0.0
+    scale_source: str = "none"
 
     def __post_init__(self) -> None:
+        if self.scale_source not in SCALE_SOURCES:
+            raise InputError(f"expected a scale_source of {', '.join(SCALE_SOURCES)}, got {self.scale_source!r}")
         if self.depth_m.ndim != 2 or self.depth_m.dtype != torch.float32:
             raise InputError(f"expected depth (H, W) float32, got {tuple(self.depth_m.shape)} {self.depth_m.dtype}")
 

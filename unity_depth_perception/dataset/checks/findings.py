@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.core.errors import DatasetError, shortened
 
 _SHOWN = 10
 _VARYING = (  # what differs between findings of one kind: names of files, values, numbers
@@ -27,7 +27,7 @@ def group(findings: Iterable[str]) -> list[str]:
         first.setdefault(kind, finding)
         counts[kind] += 1
     more = {kind: f" (and {count - 1} more like this)" if count > 1 else "" for kind, count in counts.items()}
-    return [text + more[kind] for kind, text in first.items()]
+    return [shortened(text) + more[kind] for kind, text in first.items()]
 
 
 def _kind(finding: str) -> str:

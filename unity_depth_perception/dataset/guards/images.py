@@ -21,7 +21,7 @@ MAX_PIXELS = 64_000_000
 _PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_CHUNKS = (b"IHDR", b"PLTE", b"IDAT", b"IEND")
 _MAX_JPEG_SCANS = 100  # a progressive one of some thousand scans keeps a CPU busy for minutes
-_PALETTE = 3  # colour type of a PNG
+_GREY, _PALETTE = 0, 3  # colour types of a PNG
 _FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}  # markers of a JPEG that hold its size
 _QUARTER_TURNS = (5, 6, 7, 8)  # EXIF orientations that swap width and height
 _SIGNATURES = (  # offset, bytes, name
@@ -108,6 +108,20 @@ def decode_image(data: bytes, flags: int = cv2.IMREAD_COLOR, max_pixels: int = M
     if image is None:
         raise ImageError(f"expected a {header.kind} image, but OpenCV cannot decode it; is it truncated?")
     return np.asarray(image)
+
+
+def decode_indices(data: bytes) -> NDArray[np.uint8]:
+    """Indices (H, W) of a PNG with a palette, whose colours are left out of account.
+
+    Raises:
+        ImageError: see `decode_image`.
+    """
+    data = _without_extras(data)
+    depth = data[24]
+    grey = data[:25] + bytes([_GREY]) + data[26:29] + zlib.crc32(data[12:25] + bytes([_GREY]) + data[26:29]).to_bytes(4)
+    chunks = [kept for kept in _png_pixels(grey + data[33:]) if kept[4:8] != b"PLTE"]
+    pixels = decode_image(b"".join([_PNG, *chunks]), cv2.IMREAD_UNCHANGED)
+    return np.asarray(pixels // (255 // ((1 << depth) - 1)), dtype=np.uint8)  # grey of few bits fills 0..255
 
 
 def _header(data: bytes) -> ImageHeader:

@@ -182,10 +182,9 @@ def _camera(capture: Entry, name: str) -> Camera:
         matrix = np.zeros((4, 4))
         matrix[:3, :3] = np.asarray(capture.get("matrix"), dtype=np.float64).reshape(3, 3)
         return Camera.from_projection_matrix(matrix, width, height)
-    except (TypeError, ValueError, OverflowError) as error:
+    except (TypeError, ValueError, OverflowError):
         raise DatasetError(
-            f"{name}: expected the upper 3 x 3 of the projection matrix as `matrix`, got "
-            f"{shown(capture.get('matrix'))}: {error}"
+            f"{name}: expected the upper 3 x 3 of the projection matrix as `matrix`, got {shown(capture.get('matrix'))}"
         ) from None
 
 
@@ -197,7 +196,7 @@ def _pose(capture: Entry, name: str) -> NDArray[np.float64] | None:
     try:
         unity = matrix_from_pose(position, rotation)
     except (InputError, TypeError, ValueError, OverflowError) as error:
-        raise DatasetError(f"{name}: expected position [x, y, z] and rotation [x, y, z, w]: {error}") from None
+        raise DatasetError(f"{name}: expected position [x, y, z] and rotation [x, y, z, w]: {error!s:.300}") from None
     pose = np.eye(4)
     pose[:3, :3] = _TO_Z_UP @ unity[:3, :3] @ _FLIP_Y
     pose[:3, 3] = _TO_Z_UP @ unity[:3, 3]

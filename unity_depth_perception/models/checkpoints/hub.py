@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from torch import Tensor
 
 from unity_depth_perception.core.errors import ModelError, shown
@@ -75,24 +75,13 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     require_weights_content(path)
     try:
         state = _read_torch(path) if is_torch_file(path) else _read_safetensors(path)
-    except (
-        SafetensorError,
-        OSError,
-        ValueError,
-        EOFError,
-        RuntimeError,
-        LookupError,
-        TypeError,
-        AttributeError,
-        RecursionError,
-        zipfile.BadZipFile,
-    ) as error:
-        raise _unreadable(path, error) from None
     except pickle.UnpicklingError:  # torch's own message advises unpickling, which is unsafe
         raise ModelError(
             f"{path}: expected a checkpoint that holds tensors alone; this file is none, or holds objects that would "
             "have to be unpickled, which can run any code; fetch it again, as .safetensors where there is one"
         ) from None
+    except Exception as error:  # noqa: BLE001 - the unpickler fails with any exception on a damaged file
+        raise _unreadable(path, error) from None
     named = _model_of_checkpoint(state)
     if named is None:
         raise ModelError(f"{path}: expected tensors by name (a state dict), got something else")

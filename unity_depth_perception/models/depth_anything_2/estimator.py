@@ -61,7 +61,8 @@ class DepthAnythingV2:
     ) -> DepthPrediction:
         """Predict metric depth; see `DepthEstimator.infer`."""
         depth_m = resize_depth(self.depth_at_network_size(image), camera.width, camera.height)
-        return DepthPrediction(depth_m * self._focal_factor(camera), is_metric=True)
+        source = "focal" if self._options.correct_focal else "learned"
+        return DepthPrediction(depth_m * self._focal_factor(camera), is_metric=True, scale_source=source)
 
     def depth_at_network_size(self, image: Tensor) -> Tensor:
         """Depth (h, w) float32 [m] at the network's size, without focal correction, of an image (H, W, 3) uint8 RGB."""

@@ -213,6 +213,7 @@ def _prediction(image: Tensor, depth: Tensor, raw: RawDepth, is_metric: bool) ->
         is_metric,
         None if raw.confidence is None else resize_map(raw.confidence, width, height),
         None if raw.intrinsics is None else _rescaled(raw.intrinsics, width / depth.shape[1], height / depth.shape[0]),
+        scale_source="focal" if is_metric else "none",
     )
 
 

@@ -73,7 +73,8 @@ class DepthInstancesSource(FrameSource):
             frame_id=header.frame_id,
             world_from_camera=self.poses.lookup(header) if self.poses else None,
         )
-        depth_prediction = DepthPrediction(depth_m, is_metric=True, scatter_ratio=self.host.config.depth_scatter)
+        scatter = self.host.config.depth_scatter
+        depth_prediction = DepthPrediction(depth_m, is_metric=True, scatter_ratio=scatter, scale_source="given")
         return FrameInput(frame, depth_prediction, _segmentation_of(instances, labels))
 
     def _take_depth(self, message: Image) -> None:
