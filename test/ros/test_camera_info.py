@@ -16,15 +16,15 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, InputError
 from unity_depth_perception.ros.conversions.camera_info import (
     camera_info_message,
-    camera_of,
+    intrinsics_of,
     matrix_of,
     pose_message,
 )
 
 
-def test_camera_of_camera_info_message_is_the_same_camera() -> None:
+def test_intrinsics_of_camera_info_message_are_those_of_the_camera() -> None:
     shifted = Camera(640, 480, 500.5, 501.5, 300.25, 250.75)
-    assert camera_of(camera_info_message(header(), shifted)) == shifted
+    assert intrinsics_of(camera_info_message(header(), shifted), is_rectified=True).camera == shifted
 
 
 @pytest.mark.parametrize("focal", [0.0, -1.0, math.nan, math.inf])
@@ -33,29 +33,29 @@ def test_camera_info_with_impossible_focal_length_is_refused(focal: float, index
     message = camera_info()
     message.k[index] = focal
     with pytest.raises(CameraError, match="camera_info: expected a finite focal length"):
-        camera_of(message)
+        intrinsics_of(message, is_rectified=False)
 
 
 def test_camera_info_without_pixels_is_refused() -> None:
     message = camera_info()
     message.width = 0
     with pytest.raises(CameraError, match="camera_info: expected an image size"):
-        camera_of(message)
+        intrinsics_of(message, is_rectified=False)
 
 
 def test_camera_follows_region_of_interest_and_binning() -> None:
     message = camera_info()
     message.binning_x = message.binning_y = 2
-    assert camera_of(message) == camera().resized(32, 24)
+    assert intrinsics_of(message, is_rectified=False).camera == camera().resized(32, 24)
     message.roi.x_offset, message.roi.y_offset, message.roi.width, message.roi.height = 8, 4, 40, 20
-    assert camera_of(message) == camera().cropped(8, 4, 40, 20).resized(20, 10)
+    assert intrinsics_of(message, is_rectified=False).camera == camera().cropped(8, 4, 40, 20).resized(20, 10)
 
 
 def test_binning_that_leaves_no_pixel_is_refused() -> None:
     message = camera_info()
     message.binning_x = 100
     with pytest.raises(CameraError, match="camera_info: expected an image size of at least 1 x 1 px, got 0 x 48"):
-        camera_of(message)
+        intrinsics_of(message, is_rectified=False)
 
 
 def test_matrix_and_pose_are_inverse() -> None:
