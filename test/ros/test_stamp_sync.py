@@ -22,7 +22,7 @@ class Bench:
         )
 
     def add(self, topic: str, stamp_ns: int) -> list[str] | None:
-        found = self.synchronizer.add(topic, stamp_ns, f"{topic} {stamp_ns}", self.needed)
+        found = self.synchronizer.add(topic, stamp_ns, f"{topic} {stamp_ns}", set(self.needed).issubset)
         return None if found is None else [found[name] for name in TOPICS if name in found]
 
 
