@@ -94,7 +94,6 @@ class QosMatchingSubscription:
     ) -> None:
         """`reliability`: auto, reliable or best_effort; `qos_overrides.*` parameters set history and depth."""
         self._node = node
-        self._message_type = message_type
         self._topic = topic
         self._callback = callback
         self._mismatches = mismatches
@@ -149,7 +148,7 @@ class QosMatchingSubscription:
         # Without reliability: an override parameter, once declared, would win over the reliability matched later.
         overrides = QoSOverridingOptions([QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH])
         return self._node.create_subscription(
-            self._message_type,
+            self.message_type,
             self._topic,
             self._callback,
             self.qos,
