@@ -33,6 +33,7 @@ _WITHOUT_FOREIGN_PACKAGES = (
 _PROOF = """
 import cv2, torch, torchvision, transformers, depth_anything_3.cfg, rclpy, rosbags
 from rclpy.serialization import deserialize_message, serialize_message
+from tf2_msgs.msg import TFMessage
 from vision_msgs.msg import Detection2DArray
 from unity_depth_perception.core import camera
 from unity_depth_perception.msg import ObjectDistance, ObjectDistanceArray
@@ -80,7 +81,7 @@ class Setup:
         pins = ROOT / "constraints.txt"
         ros, runtime, no_deps, dev = (ROOT / f"requirements{suffix}.txt" for suffix in ("-ros", "", "-no-deps", "-dev"))
         mend = ROOT / "cmake" / "ros_wheels.cmake"
-        vision = ROOT / "cmake" / "vision_msgs"
+        vision, tf2 = (ROOT / "cmake" / name for name in ("vision_msgs", "tf2_msgs"))
         package = [ROOT / name for name in ("package.xml", "CMakeLists.txt", "unity_depth_perception/__init__.py")]
         metadata = [ROOT / name for name in ("setup.cfg", "setup.py", "pyproject.toml")]
         return [
@@ -91,6 +92,12 @@ class Setup:
                 "Messages: vision_msgs",
                 lambda: self._build_messages(vision),
                 [ros, mend, *vision.glob("*.*"), *vision.glob("msg/*.msg")],
+            ),
+            Step(
+                "tf2_msgs",
+                "Messages: tf2_msgs",
+                lambda: self._build_messages(tf2),
+                [ros, mend, *tf2.glob("*.*"), *tf2.glob("msg/*.msg")],
             ),
             Step(
                 "messages",
@@ -157,7 +164,7 @@ class Setup:
 
     def _build_messages(self, source: Path) -> None:
         """Build an ament package from scratch and install it without its Python modules (component `python`)."""
-        package = "vision_msgs" if source.name == "vision_msgs" else "unity_depth_perception"
+        package = "unity_depth_perception" if source == ROOT else source.name
         build = self.venv / "setup" / "build" / package
         for leftover in (build, self.site_packages / package):
             shutil.rmtree(leftover, ignore_errors=True)

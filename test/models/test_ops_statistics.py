@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from torch.nn import functional
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, InputError
 from unity_depth_perception.ops.overlap import iou_matrix
 from unity_depth_perception.ops.statistics import ObjectStatistics, object_statistics
-from unity_depth_perception.ops.validity import is_valid
+from unity_depth_perception.ops.surface_extremes import edge_width
 
 CAMERA = Camera.from_vertical_fov(1.0, 40, 30)
 
@@ -50,9 +51,9 @@ def test_statistics_of_each_object_equal_plain_numpy_on_its_mask(seed: int, dtyp
         assert s.valid_ratio[k].item() == pytest.approx(len(values) / mask.sum())
         assert s.mean[k].item() == pytest.approx(values.mean(), rel=1e-5)
         assert s.median[k].item() == values[(len(values) - 1) // 2]
-        inner = depth.numpy()[_eroded(mask) & is_valid(depth).numpy()]
-        inner = inner if len(inner) else values
-        assert (s.minimum[k], s.maximum[k]) == (inner.min(), inner.max())
+        supported = _supported(depth.numpy(), mask)
+        supported = supported if len(supported) else values
+        assert (s.minimum[k], s.maximum[k]) == (supported.min(), supported.max())
 
 
 @pytest.mark.parametrize("corner", [(5, 9), (6, 9), (5, 10), (6, 10)])
@@ -69,36 +70,91 @@ def test_centre_does_not_depend_on_other_objects(corner: tuple[int, int]) -> Non
         assert object_statistics(depth, beside, 2, CAMERA).center[0] == alone
 
 
-def _eroded(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Pixels whose eight neighbours belong to the mask; beyond the border all do."""
-    padded = np.pad(mask, 1, constant_values=True)
-    views = np.lib.stride_tricks.sliding_window_view(padded, (3, 3))
-    return np.asarray(views.all(axis=(2, 3)))
+def _supported(depth: NDArray[np.float32], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Depths of the mask's pixels that have a neighbour of similar depth in the mask."""
+    found = []
+    for y, x in np.argwhere(mask):
+        z = depth[y, x]
+        near = [
+            depth[y + dy, x + dx]
+            for dy in (-1, 0, 1)
+            for dx in (-1, 0, 1)
+            if (dy or dx) and 0 <= y + dy < mask.shape[0] and 0 <= x + dx < mask.shape[1] and mask[y + dy, x + dx]
+        ]
+        if np.isfinite(z) and z > 0 and any(abs(n - z) <= np.float32(0.06) * z for n in near):
+            found.append(z)
+    return np.array(found, dtype=np.float32)
 
 
-def test_the_rim_does_not_enter_minimum_and_maximum() -> None:
-    depth, mask = torch.full((30, 40), 5.0), torch.zeros(30, 40)
-    mask[10:20, 10:20] = 1
-    depth[10:20, 10:20] = 9.0  # bled from what lies behind
-    depth[11:19, 11:19] = 2.0
-    depth[15, 15] = 1.5
-    s = single(depth, mask)
-    assert (s.minimum.item(), s.maximum.item(), s.median.item()) == (1.5, 2.0, 2.0)
+def step_scene(size: int = 120) -> tuple[torch.Tensor, torch.Tensor]:
+    """A tilted square, 2.0 m to 2.4 m from top to bottom, in front of a wall at 4 m; depth steps at the mask's rim."""
+    depth, mask = torch.full((size, size), 4.0), torch.zeros(size, size, dtype=torch.uint8)
+    mask[30:90, 40:80] = 1
+    depth[30:90, 40:80] = torch.linspace(2.4, 2.0, 60)[:, None]
+    return depth, mask
 
 
-def test_neighbours_beyond_the_image_border_count_as_the_objects_own() -> None:
-    depth, mask = torch.full((30, 40), 5.0), torch.zeros(30, 40)
-    mask[:4, :4] = 1
-    depth[:4, :4] = 9.0
-    depth[:3, :3] = 2.0
-    depth[0, 0] = 1.0  # in the image's corner, yet inside the object
-    s = single(depth, mask)
-    assert (s.minimum.item(), s.maximum.item()) == (1.0, 2.0)
-    assert s.bbox.tolist() == [[0, 0, 4, 4]]
+def blurred(depth: torch.Tensor, width_px: int) -> torch.Tensor:
+    """Depth whose edges are ramps of `width_px`, as a network of lower resolution gives it."""
+    padded = functional.pad(depth[None, None], (width_px // 2,) * 4, mode="replicate")
+    return functional.avg_pool2d(padded, width_px, stride=1)[0, 0]
+
+
+def extremes(depth: torch.Tensor, mask: torch.Tensor) -> tuple[float, float]:
+    camera = Camera.from_vertical_fov(1.0, depth.shape[1], depth.shape[0])
+    s = object_statistics(depth, mask, 1, camera)
+    return s.minimum.item(), s.maximum.item()
+
+
+def test_extremes_of_exact_depth_are_those_of_all_pixels() -> None:
+    assert extremes(*step_scene()) == pytest.approx((2.0, 2.4), rel=1e-6)
+
+
+@pytest.mark.parametrize("width_px", [3, 5, 9])
+def test_depth_that_bleeds_over_the_rim_does_not_enter_the_extremes(width_px: int) -> None:
+    depth, mask = step_scene()
+    soft = blurred(depth, width_px)
+    assert soft[mask > 0].max() > 2.8, "the mask's own pixels are contaminated"
+    nearest, farthest = extremes(soft, mask)
+    assert nearest == pytest.approx(2.0, rel=0.02)
+    assert farthest == pytest.approx(2.4, rel=0.04)
+
+
+def test_nearer_neighbour_that_bleeds_into_an_object_does_not_enter_its_minimum() -> None:
+    depth, mask = step_scene()
+    depth[60:, :40] = 1.0  # in front of the square, at its left
+    assert extremes(blurred(depth, 7), mask)[0] == pytest.approx(2.0, rel=0.02)
+
+
+def test_mask_that_covers_some_background_does_not_move_the_maximum() -> None:
+    depth, mask = step_scene()
+    mask[28:92, 38:82] = 1
+    assert extremes(depth, mask)[1] == pytest.approx(2.4, rel=0.04)
+
+
+@pytest.mark.parametrize("place", [(60, 60), (30, 40), (45, 79)], ids=["inside", "corner", "rim"])
+@pytest.mark.parametrize("value", [1.2, 3.3])
+def test_flying_pixel_does_not_enter_the_extremes(place: tuple[int, int], value: float) -> None:
+    depth, mask = step_scene()
+    depth[place] = value
+    assert extremes(depth, mask) == pytest.approx((2.0, 2.4), rel=0.01)
+
+
+@pytest.mark.parametrize("width_px", [1, 3, 5, 9])
+def test_width_of_depth_edges_is_measured(width_px: int) -> None:
+    depth, mask = step_scene()
+    assert edge_width(blurred(depth, width_px), mask) == pytest.approx(width_px, rel=0.2)
+
+
+def test_sky_behind_an_object_leaves_its_extremes() -> None:
+    depth, mask = step_scene()
+    depth[:30] = math.inf
+    assert extremes(depth, mask) == pytest.approx((2.0, 2.4), rel=1e-6)
+    assert extremes(torch.where(depth.isinf(), depth, blurred(depth.nan_to_num(posinf=4.0), 5)), mask)[1] < 2.5
 
 
 def test_mask_without_inner_pixels_uses_all_its_pixels() -> None:
-    depth, mask = torch.rand(30, 40) + 1, torch.zeros(30, 40)
+    depth, mask = torch.linspace(1, 2, 1200).view(30, 40), torch.zeros(30, 40)
     mask[7, 5:30] = 1
     s = single(depth, mask)
     assert (s.minimum, s.maximum) == (depth[7, 5:30].min(), depth[7, 5:30].max())

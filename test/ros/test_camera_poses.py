@@ -26,7 +26,7 @@ def pose(stamp_ns: int, x: float) -> PoseStamped:
     return message
 
 
-def test_pose_lookup_needs_the_exact_stamp() -> None:
+def test_pose_lookup_without_tolerance_needs_the_exact_stamp() -> None:
     poses = PoseBuffer()
     for stamp_ns in (10, 20):
         poses.update(pose(stamp_ns, x=stamp_ns / 10))
@@ -77,6 +77,9 @@ class FakeTf(ModuleType):
         self.asked: list[tuple[str, str, int]] = []
         self.known = True
 
+    def clear(self) -> None:
+        self.asked.clear()
+
     def Buffer(self) -> FakeTf:  # noqa: N802
         return self
 
@@ -89,7 +92,8 @@ class FakeTf(ModuleType):
         if not self.known:
             raise self.TransformException("extrapolation into the future")
         return SimpleNamespace(
-            transform=SimpleNamespace(translation=Vector3(x=1.0, y=2.0, z=3.0), rotation=Quaternion(w=1.0))
+            header=header(at.nanoseconds),
+            transform=SimpleNamespace(translation=Vector3(x=1.0, y=2.0, z=3.0), rotation=Quaternion(w=1.0)),
         )
 
 

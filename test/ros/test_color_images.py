@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -12,6 +15,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from stand_ins import compressed, header, image, picture
 
 from unity_depth_perception.core.errors import ImageError
+from unity_depth_perception.ros.conversions import color_images
 from unity_depth_perception.ros.conversions.color_images import rgb_of
 from unity_depth_perception.ros.conversions.images import image_message
 
@@ -93,6 +97,61 @@ def test_compressed_mono16_image_is_converted() -> None:
     assert np.array_equal(rgb_of(message)[..., 2], SMOOTH[..., 0])
 
 
+def transported(format_name: str, array: np.ndarray) -> CompressedImage:
+    """What compressed_image_transport sends for an OpenCV array: it compresses it as if it were BGR."""
+    suffix = ".png" if "png" in format_name else ".jpg"
+    return CompressedImage(header=header(), format=format_name, data=cv2.imencode(suffix, array)[1].tobytes())
+
+
+BGR_FILE, RGB_FILE = SMOOTH[..., ::-1], SMOOTH
+
+
+@pytest.mark.parametrize(
+    ("format_name", "array"),
+    [
+        ("rgb8; jpeg compressed bgr8", BGR_FILE),
+        ("bgr8; jpeg compressed bgr8", BGR_FILE),
+        ("rgba8; jpeg compressed bgr8", BGR_FILE),
+        ("bgra8; png compressed bgr8", BGR_FILE),
+        ("rgb16; png compressed bgr16", BGR_FILE),
+        ("bayer_rggb8; jpeg compressed bgr8", BGR_FILE),
+        ("rgb8; jpeg compressed rgb8", RGB_FILE),
+        ("bgr8; jpeg compressed rgb8", RGB_FILE),
+        ("rgb8; png compressed rgb8", RGB_FILE),
+        ("rgb16; png compressed rgb16", RGB_FILE),
+        ("rgb8;jpeg compressed rgb8", RGB_FILE),
+        ("rgb8; jpeg compressed ", RGB_FILE),
+        ("jpeg", BGR_FILE),
+        ("png", BGR_FILE),
+        ("", BGR_FILE),
+        ("jpg; something of a driver's own", BGR_FILE),
+    ],
+)
+def test_colour_order_of_a_compressed_image_follows_image_transport(format_name: str, array: np.ndarray) -> None:
+    found = rgb_of(transported(format_name, array))
+    assert np.abs(found.astype(int) - SMOOTH).mean() < 4
+
+
+def test_grey_image_of_image_transport_is_taken() -> None:
+    found = rgb_of(transported("mono8; jpeg compressed ", SMOOTH[..., 0]))
+    assert np.abs(found.astype(int) - SMOOTH[..., :1]).mean() < 4
+
+
+@pytest.mark.parametrize("suffix", [".jpg", ".png"])
+def test_base64_text_is_named(suffix: str) -> None:
+    data = base64.b64encode(cv2.imencode(suffix, SMOOTH)[1].tobytes())
+    what = {".jpg": "JPEG", ".png": "PNG"}[suffix]
+    with pytest.raises(ImageError, match=f"base64 text of a {what}"):
+        rgb_of(CompressedImage(format="jpeg", data=data))
+    with pytest.raises(ImageError, match="base64 text"):
+        rgb_of(CompressedImage(format="jpeg", data=b"data:image/jpeg;base64," + data))
+
+
+def test_compressed_depth_is_named() -> None:
+    with pytest.raises(ImageError, match="that is a depth image"):
+        rgb_of(CompressedImage(format="16UC1; compressedDepth png", data=b"\x89PNG"))
+
+
 @pytest.mark.parametrize("data", [b"", b"no image", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0" + b"\0" * 50])
 def test_invalid_compressed_image_is_refused(data: bytes) -> None:
     with pytest.raises(ImageError, match=f"expected a JPEG or PNG image, got {len(data)} bytes of 'jpeg'"):
@@ -126,7 +185,10 @@ def test_image_of_one_pixel_is_converted() -> None:
         ({"data": b""}, "expected 9216 bytes .*got 0"),
         ({"data": b"\0" * 9217}, "expected 9216 bytes .*got 9217"),
         ({"step": 191}, "step of at least 192 bytes .*got 191"),
-        ({"step": 0}, "step of at least 192 bytes .*got 0"),
+        ({"step": 0}, "step of at least 192 bytes .*got 0; step is the bytes of a row, width x 3 .ROS-TCP-Connector"),
+        ({"step": 3}, "got 3; step is the bytes of a row, width x 3 .ROS-TCP-Connector before 0.7"),
+        ({"encoding": "nv12"}, "got 'nv12' .YUV with chroma in a plane of its own.: publish it as rgb8"),
+        ({"encoding": "nv21"}, "got 'nv21' .YUV with chroma in a plane of its own.: publish it as rgb8"),
         ({"encoding": "32FC7"}, "expected an encoding of rgb8, .*got '32FC7'"),
         ({"encoding": ""}, "expected an encoding of rgb8, .*got ''"),
         ({"width": 0}, "at least 1 x 1 px, got 0 x 48"),
@@ -163,3 +225,86 @@ def padded(message: Image, padding: int) -> Image:
         step=message.step + padding,
         data=wide.tobytes(),
     )
+
+
+# Conversion codes of cv_bridge to rgb8 (vision_opencv, cv_bridge.cpp), colours before depth.
+BRIDGE_CODES = {
+    "rgb": None,
+    "bgr": cv2.COLOR_BGR2RGB,
+    "rgba": cv2.COLOR_RGBA2RGB,
+    "bgra": cv2.COLOR_BGRA2RGB,
+    "mono": cv2.COLOR_GRAY2RGB,
+    "bayer_rggb": cv2.COLOR_BayerBG2RGB,
+    "bayer_bggr": cv2.COLOR_BayerRG2RGB,
+    "bayer_gbrg": cv2.COLOR_BayerGR2RGB,
+    "bayer_grbg": cv2.COLOR_BayerGB2RGB,
+    "yuv422": cv2.COLOR_YUV2RGB_UYVY,
+    "yuv422_yuy2": cv2.COLOR_YUV2RGB_YUY2,
+}
+CHANNELS = {"rgb": 3, "bgr": 3, "rgba": 4, "bgra": 4, "yuv422": 2, "yuv422_yuy2": 2}
+EIGHT, SIXTEEN = np.dtype(np.uint8), np.dtype(np.uint16)
+
+
+class ReferenceBridge:
+    """Plain reference of CvBridge.imgmsg_to_cv2 in NumPy and OpenCV, which records what goes through it."""
+
+    def __init__(self) -> None:
+        self.taken: list[str] = []
+
+    def imgmsg_to_cv2(self, message: Image, desired: str) -> np.ndarray:
+        assert desired == "rgb8"
+        self.taken.append(message.encoding)
+        name, dtype = message.encoding, EIGHT
+        if name.endswith(("8", "16")):
+            dtype = SIXTEEN if name.endswith("16") else EIGHT
+            name = name.removesuffix("16").removesuffix("8")
+        channels = CHANNELS.get(name, 1)
+        rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
+        rows = np.ascontiguousarray(rows[:, : message.width * channels * dtype.itemsize])
+        pixels = rows.view(dtype.newbyteorder(">" if message.is_bigendian else "<")).astype(dtype)
+        pixels = pixels.reshape(message.height, message.width, channels)
+        code = BRIDGE_CODES[name]
+        pixels = pixels if code is None else cv2.cvtColor(pixels, code)
+        return np.rint(pixels * (255 / 65535)).astype(np.uint8) if dtype == SIXTEEN else pixels
+
+
+def any_image(encoding: str, padding: int, big_endian: bool) -> Image:
+    layout = color_images._LAYOUTS[encoding]
+    generator = np.random.default_rng(len(encoding))
+    shape = (6, 8, layout.channels) if layout.channels > 1 else (6, 8)
+    pixels = generator.integers(0, np.iinfo(layout.dtype).max + 1, shape).astype(layout.dtype)
+    return padded(message_of(pixels, encoding, big_endian), padding)
+
+
+@pytest.mark.parametrize("encoding", color_images._LAYOUTS)
+@pytest.mark.parametrize("padding", [0, 4], ids=["tight", "padded"])
+@pytest.mark.parametrize("big_endian", [False, True], ids=["little", "big"])
+def test_both_paths_give_the_same_bytes(
+    encoding: str, padding: int, big_endian: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    message, bridge = any_image(encoding, padding, big_endian), ReferenceBridge()
+    monkeypatch.setattr(color_images, "cv_bridge", lambda: None)
+    ours = rgb_of(message)
+    monkeypatch.setattr(color_images, "cv_bridge", lambda: bridge)
+    assert np.array_equal(rgb_of(message), ours)
+    assert np.array_equal(rgb_of(message, flip_vertical=True), ours[::-1])
+    assert bridge.taken == ([encoding] * 2 if encoding in color_images.BRIDGED else [])
+    assert (ours.shape, ours.dtype) == ((6, 8, 3), np.uint8)
+
+
+@pytest.mark.parametrize("encoding", color_images.BRIDGED)
+@pytest.mark.parametrize("padding", [0, 4], ids=["tight", "padded"])
+def test_cv_bridge_itself_gives_the_same_bytes(encoding: str, padding: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    cv_bridge: Any = pytest.importorskip("cv_bridge", reason="needs cv_bridge (a ROS installation)")
+    message = any_image(encoding, padding, big_endian=False)
+    monkeypatch.setattr(color_images, "cv_bridge", lambda: None)
+    assert np.array_equal(cv_bridge.CvBridge().imgmsg_to_cv2(message, "rgb8"), rgb_of(message))
+
+
+def test_malformed_image_does_not_reach_cv_bridge(monkeypatch: pytest.MonkeyPatch) -> None:
+    bridge, message = ReferenceBridge(), any_image("bgr8", 0, big_endian=False)
+    monkeypatch.setattr(color_images, "cv_bridge", lambda: bridge)
+    message.step = 3
+    with pytest.raises(ImageError, match="step"):
+        rgb_of(message)
+    assert bridge.taken == []

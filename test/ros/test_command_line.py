@@ -26,9 +26,9 @@ from unity_depth_perception.ros.parameters.node_tables import (
     DistanceConfig,
     PerceptionConfig,
     SegmentationConfig,
-    VirtualUnityConfig,
 )
 from unity_depth_perception.ros.parameters.spec import table
+from unity_depth_perception.ros.parameters.virtual_unity_table import VirtualUnityConfig
 
 NODES = {
     depth_node: DepthConfig,

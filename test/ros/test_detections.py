@@ -16,17 +16,23 @@ from visualization_msgs.msg import Marker
 
 from unity_depth_perception.core.objects import DistanceStatistics
 from unity_depth_perception.pipeline import Frame, PerceptionResult
+from unity_depth_perception.ros.conversions.camera_info import matrix_of
 from unity_depth_perception.ros.conversions.color_images import rgb_of
 from unity_depth_perception.ros.conversions.detections import (
+    class_ids_of,
+    class_names_of,
     detections_2d_message,
     detections_3d_message,
     label_info_message,
 )
 from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.conversions.markers import markers_message
+from unity_depth_perception.ros.conversions.objects_and_clouds import cloud_message, distances_message
+from unity_depth_perception.ros.conversions.placement import OPTICAL, Placement
 from unity_depth_perception.ros.topics import outputs
 
 STAMP_NS = 3_000_000_007
+CLASS_IDS = class_ids_of(("green_parallelepiped", "red_cube"))
 
 
 @pytest.fixture(scope="module")
@@ -47,16 +53,16 @@ def blind(result: PerceptionResult) -> PerceptionResult:
 
 
 def test_2d_boxes_are_those_of_the_objects(result: PerceptionResult) -> None:
-    cube, standing = detections_2d_message(result).detections
-    assert (cube.id, standing.id) == ("0", "1")
+    cube, standing = detections_2d_message(result, CLASS_IDS).detections
+    assert (cube.id, standing.id) == ("3000000007/1", "3000000007/2")
     center, size = cube.bbox.center, (cube.bbox.size_x, cube.bbox.size_y)
     assert (center.position.x, center.position.y, center.theta) == (14.5, 24.5, 0.0)
     assert size == (10.0, 10.0)
-    assert (cube.results[0].hypothesis.class_id, cube.results[0].hypothesis.score) == ("red_cube", 0.9)
+    assert (cube.results[0].hypothesis.class_id, cube.results[0].hypothesis.score) == ("2", 0.9)
 
 
 def test_3d_boxes_are_those_of_the_visible_surfaces(result: PerceptionResult) -> None:
-    cube, _ = detections_3d_message(result).detections
+    cube, _ = detections_3d_message(result, CLASS_IDS).detections
     box = cube.bbox
     left, right = (
         camera().project((box.center.position.x + sign * box.size.x / 2, 0.0, DEPTH_M))[0] for sign in (-1, 1)
@@ -67,10 +73,25 @@ def test_3d_boxes_are_those_of_the_visible_surfaces(result: PerceptionResult) ->
     assert cube.bbox.center.orientation.w == 1.0
 
 
-def test_label_info_names_every_value_of_the_instance_image(result: PerceptionResult) -> None:
-    message = label_info_message(result, 0.25)
-    assert [(c.class_id, c.class_name) for c in message.class_map] == [(1, "red_cube")]
+def test_ids_of_a_frame_are_the_same_in_2d_and_3d_and_never_reused(result: PerceptionResult) -> None:
+    flat, solid = (m(result, CLASS_IDS).detections for m in (detections_2d_message, detections_3d_message))
+    assert [d.id for d in flat] == [d.id for d in solid] == [f"{STAMP_NS}/{item.id + 1}" for item in result.objects]
+    later = replace(result, frame=replace(result.frame, stamp_ns=STAMP_NS + 1))
+    assert not {d.id for d in flat} & {d.id for d in detections_2d_message(later, CLASS_IDS).detections}
+
+
+def test_class_ids_are_keys_of_label_info(result: PerceptionResult) -> None:
+    message = label_info_message(CLASS_IDS, 0.25)
+    assert [(c.class_id, c.class_name) for c in message.class_map] == [(1, "green_parallelepiped"), (2, "red_cube")]
     assert message.threshold == 0.25
+    names = class_names_of(message)
+    found = [d.results[0].hypothesis.class_id for d in detections_2d_message(result, CLASS_IDS).detections]
+    assert [names[key] for key in found] == [item.category for item in result.objects]
+
+
+def test_category_outside_the_class_map_is_its_own_key(result: PerceptionResult) -> None:
+    (cube, _) = detections_3d_message(result, {}).detections
+    assert cube.results[0].hypothesis.class_id == "red_cube"
 
 
 def test_markers_are_boxes_labels_and_parent_arrows(result: PerceptionResult) -> None:
@@ -93,8 +114,8 @@ def test_markers_are_boxes_labels_and_parent_arrows(result: PerceptionResult) ->
 
 
 def test_object_without_depth_has_no_3d_box_and_no_marker(blind: PerceptionResult) -> None:
-    assert len(detections_2d_message(blind).detections) == 2
-    assert detections_3d_message(blind).detections == []
+    assert len(detections_2d_message(blind, CLASS_IDS).detections) == 2
+    assert detections_3d_message(blind, CLASS_IDS).detections == []
     assert len(markers_message(blind).markers) == 1
 
 
@@ -110,17 +131,43 @@ def test_frame_without_objects_deletes_all_markers(result: PerceptionResult) -> 
 
 
 def test_every_detection_and_marker_has_the_header_of_the_image(result: PerceptionResult) -> None:
-    messages = [detections_2d_message(result), detections_3d_message(result), label_info_message(result)]
-    parts = [part for m in messages[:2] for part in m.detections] + markers_message(result).markers
+    messages = [detections_2d_message(result, CLASS_IDS), detections_3d_message(result, CLASS_IDS)]
+    parts = [part for m in messages for part in m.detections] + markers_message(result).markers
     headers: list[Header] = [part.header for part in messages + parts]
     assert {(stamp_ns_of(h), h.frame_id) for h in headers} == {(STAMP_NS, FRAME_ID)}
 
 
-def test_overlay_accepts_image_arrays_with_negative_strides(result: PerceptionResult) -> None:
-    """An RGBA image with its bottom row first is read as a view with gaps and a negative stride."""
+def test_overlay_is_drawn_over_the_rectified_image(result: PerceptionResult) -> None:
+    """result.image is rectified, the image of the frame is as it came."""
     overlay = outputs._OUTPUTS["debug/overlay"].convert
-    rgba = np.dstack([picture(), np.full(picture().shape[:2], 9, dtype=np.uint8)])[::-1].copy()
-    view = replace(result, frame=replace(result.frame, image=rgba[::-1, :, :3]))
+    raw = replace(result, frame=replace(result.frame, image=np.zeros_like(picture())))
     plain = rgb_of(overlay(result, None))
-    assert np.array_equal(rgb_of(overlay(view, None)), plain)
+    assert np.array_equal(rgb_of(overlay(raw, None)), plain)
     assert not np.array_equal(plain, picture()), "something is drawn"
+
+
+def test_markers_live_for_three_intervals(result: PerceptionResult) -> None:
+    _, *markers = markers_message(result, interval_s=0.5).markers
+    assert {(m.lifetime.sec, m.lifetime.nanosec) for m in markers} == {(1, 500_000_000)}
+
+
+def test_boxes_positions_and_markers_move_to_the_target_frame(result: PerceptionResult) -> None:
+    matrix = np.array([[0.0, 0, 1, 10], [-1, 0, 0, 20], [0, -1, 0, 30], [0, 0, 0, 1]])
+    placement = Placement("map", matrix)
+    (plain, _), (moved, _) = (detections_3d_message(result, CLASS_IDS, p).detections for p in (OPTICAL, placement))
+    before, after = (
+        np.array([d.bbox.center.position.x, d.bbox.center.position.y, d.bbox.center.position.z]) for d in (plain, moved)
+    )
+    assert after == pytest.approx((matrix @ [*before, 1.0])[:3])
+    assert matrix_of(moved.bbox.center)[:3, :3] == pytest.approx(matrix[:3, :3], abs=1e-9)
+    assert (moved.header.frame_id, moved.header.stamp) == ("map", plain.header.stamp)
+    assert moved.bbox.size == plain.bbox.size
+    box = markers_message(result, placement).markers[1]
+    assert (box.header.frame_id, box.pose) == ("map", moved.bbox.center)
+    distances = distances_message(result, placement)
+    assert distances.header.frame_id == "map"
+    assert distances.objects[0].position == placement.point(result.objects[0].position_m)
+    assert distances.objects[0].distance.median == pytest.approx(DEPTH_M), "planar depth stays along the camera's axis"
+    cloud = np.frombuffer(cloud_message(result, placement).data, np.float32).reshape(-1, 4)[:, :3]
+    flat = np.frombuffer(cloud_message(result).data, np.float32).reshape(-1, 4)[:, :3]
+    assert cloud == pytest.approx(flat @ matrix[:3, :3].T + matrix[:3, 3], abs=1e-5)

@@ -167,14 +167,15 @@ def test_compressed_images_are_received_at_the_remapped_name(graph: Graph) -> No
     assert "expected a JPEG or PNG image" in rig.node.counts.last_reason
 
 
-def test_late_subscriber_gets_the_last_label_info(rig: CameraRig) -> None:
-    first = rig.graph.collect(LabelInfo, "objects/label_info")
-    rig.graph.spin_until(lambda: rig.node._result_publishers.is_subscribed("objects/label_info"), "a subscription")
+def test_class_map_is_published_once_and_late_subscribers_get_it(rig: CameraRig) -> None:
     rig.expect_good_frame_processed()
-    rig.graph.spin_until(lambda: bool(first), "label_info")
-    later: list[LabelInfo] = []
-    rig.graph.node.create_subscription(LabelInfo, "objects/label_info", later.append, LATCHED_QOS)
-    rig.graph.spin_until(lambda: bool(later), "the last label_info")
+    found: list[LabelInfo] = []
+    rig.graph.node.create_subscription(LabelInfo, "objects/label_info", found.append, LATCHED_QOS)
+    rig.graph.spin_until(lambda: bool(found), "the class map")
+    assert [(c.class_id, c.class_name) for c in found[0].class_map] == [(1, "red_cube")]
+    rig.process(image(100))
+    rig.graph.spin_for(0.3)
+    assert len(found) == 1
 
 
 def test_qos_overrides_apply_to_the_named_output_only(graph: Graph, make_node: MakeNode) -> None:

@@ -14,6 +14,7 @@ from stand_ins import header, image
 
 from unity_depth_perception.core.errors import ConfigurationError, ImageError
 from unity_depth_perception.ros.conversions.images import (
+    INSTANCE_ENCODINGS,
     depth_message,
     image_message,
     instance_message,
@@ -52,3 +53,12 @@ def test_colour_image_is_refused_as_depth() -> None:
 def test_instances_above_255_are_unchanged_by_conversion() -> None:
     message = instance_message(header(), torch.tensor([[0, 1, 300]], dtype=torch.int32))
     assert single_channel_of(message).tolist() == [[0, 1, 300]]
+
+
+@pytest.mark.parametrize(("encoding", "dtype"), [("8UC1", np.uint8), ("mono8", np.uint8), ("32SC1", np.int32)])
+def test_instance_images_of_8_and_32_bits_are_read(encoding: str, dtype: type[np.generic]) -> None:
+    pixels = np.array([[0, 1, 200]], dtype=dtype)
+    message = image_message(header(), pixels, encoding)
+    assert single_channel_of(message, INSTANCE_ENCODINGS).tolist() == [[0, 1, 200]]
+    with pytest.raises(ImageError, match="expected an encoding of 32FC1, 16UC1, mono16"):
+        single_channel_of(message)

@@ -21,25 +21,25 @@ def test_camera_info_takes_precedence_over_file_and_field_of_view(tmp_path: Path
     from_file = Camera.from_vertical_fov(0.5, WIDTH, HEIGHT)
     path.write_text(json.dumps(from_file.to_intrinsics()))
     intrinsics = IntrinsicsSelector(str(path), vertical_fov_deg=90.0)
-    assert intrinsics.camera_for(WIDTH, HEIGHT).fx == pytest.approx(from_file.fx)
+    assert intrinsics.of_image(WIDTH, HEIGHT).camera.fx == pytest.approx(from_file.fx)
     intrinsics.update(camera_info())
-    assert intrinsics.camera_for(WIDTH, HEIGHT) == camera()
+    assert intrinsics.of_image(WIDTH, HEIGHT).camera == camera()
 
 
 def test_field_of_view_holds_for_any_image_size() -> None:
-    assert IntrinsicsSelector(vertical_fov_deg=60.0).camera_for(1024, 1024).fx == pytest.approx(886.81, abs=0.01)
+    assert IntrinsicsSelector(vertical_fov_deg=60.0).of_image(1024, 1024).camera.fx == pytest.approx(886.81, abs=0.01)
 
 
 def test_error_without_intrinsics_says_what_to_set() -> None:
     with pytest.raises(CameraError, match="waiting for camera_info; or set camera_intrinsics_file or vertical_fov_deg"):
-        IntrinsicsSelector().camera_for(WIDTH, HEIGHT)
+        IntrinsicsSelector().of_image(WIDTH, HEIGHT)
 
 
 @pytest.mark.parametrize("size", [(32, 24), (640, 480), (63, 47), (21, 15)], ids=["binned", "larger", "cut", "odd"])
 def test_intrinsics_are_scaled_to_an_image_of_the_same_proportions(size: tuple[int, int]) -> None:
     intrinsics = IntrinsicsSelector()
     intrinsics.update(camera_info())
-    scaled = intrinsics.camera_for(*size)
+    scaled = intrinsics.of_image(*size).camera
     assert scaled == camera().resized(*size)
     assert scaled.vertical_fov_rad == pytest.approx(camera().vertical_fov_rad)
     assert intrinsics.description == f"camera_info 64 x 48, scaled to {size[0]} x {size[1]}"
@@ -51,7 +51,7 @@ def test_intrinsics_of_an_image_of_other_proportions_are_refused(size: tuple[int
     intrinsics.update(camera_info())
     said = f"camera_info: expected an image with the proportions of .* 64 x 48 px, got {size[0]} x {size[1]}"
     with pytest.raises(CameraError, match=said):
-        intrinsics.camera_for(*size)
+        intrinsics.of_image(*size)
 
 
 def test_age_of_camera_info_counts_from_the_last_valid_one() -> None:
@@ -68,7 +68,7 @@ def test_invalid_camera_info_leaves_the_last_valid_one_in_use() -> None:
     intrinsics.update(camera_info())
     with pytest.raises(CameraError, match="focal"):
         intrinsics.update(bad)
-    assert intrinsics.camera_for(WIDTH, HEIGHT) == camera()
+    assert intrinsics.of_image(WIDTH, HEIGHT).camera == camera()
 
 
 @pytest.mark.parametrize("content", [None, "", "no json", "{}", '{"width": -1}'])

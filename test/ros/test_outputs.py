@@ -33,9 +33,10 @@ def result() -> PerceptionResult:
     return stand_in_pipeline().process(frame, depth=seen.depth, segmentation=seen.segmentation)
 
 
-@pytest.mark.parametrize("name", [name for name in outputs.OUTPUTS if name not in NEED_IMAGE])
+@pytest.mark.parametrize("name", [name for name in outputs.OUTPUTS if name not in (*NEED_IMAGE, outputs.CLASSES)])
 def test_output_is_made_of_a_result_without_image(result: PerceptionResult, name: str) -> None:
-    message = outputs._OUTPUTS[name].convert(result, PerceptionConfig())
+    view = outputs.View(PerceptionConfig(), {"red_cube": "1"})
+    message = outputs._OUTPUTS[name].convert(result, view)
     message = message.markers[-1] if name == "objects/markers" else message
     assert (stamp_ns_of(message.header), message.header.frame_id) == (STAMP_NS, FRAME_ID)
 
@@ -43,7 +44,7 @@ def test_output_is_made_of_a_result_without_image(result: PerceptionResult, name
 @pytest.mark.parametrize("name", NEED_IMAGE)
 def test_output_that_needs_an_image_says_so(result: PerceptionResult, name: str) -> None:
     with pytest.raises(ImageError, match=r"expected a (frame|result) with an image"):
-        outputs._OUTPUTS[name].convert(result, PerceptionConfig())
+        outputs._OUTPUTS[name].convert(result, outputs.View(PerceptionConfig(), {}))
 
 
 def test_nodes_without_images_cannot_publish_what_needs_one() -> None:

@@ -22,9 +22,9 @@ from unity_depth_perception.ros.parameters.node_tables import (
     DistanceConfig,
     PerceptionConfig,
     SegmentationConfig,
-    VirtualUnityConfig,
 )
 from unity_depth_perception.ros.parameters.spec import config_from, table
+from unity_depth_perception.ros.parameters.virtual_unity_table import VirtualUnityConfig
 from unity_depth_perception.ros.runtime.lifecycle_node import ConfiguredNode
 
 SHIPPED = Path(__file__).parents[2] / "config" / "perception.yaml"

@@ -51,7 +51,7 @@ run_node(lambda: PerceptionNode(lambda _: stand_in_pipeline(Slow())), sys.argv)
 _OVERTAKEN = """
 import sys, rclpy
 from std_msgs.msg import Empty
-from unity_depth_perception.ros.parameters.node_tables import VirtualUnityConfig
+from unity_depth_perception.ros.parameters.virtual_unity_table import VirtualUnityConfig
 from unity_depth_perception.ros.runtime.lifecycle_node import ConfiguredNode, run_node
 
 class Overtaken(ConfiguredNode):

@@ -54,7 +54,9 @@ def test_stage_nodes_in_one_namespace_are_connected(graph: Graph) -> None:
     assert (item.category, item.pixel_count) == ("red_cube", 100)
     assert distances[0].header in [header(stamp) for stamp in range(8, next(stamps))]
     assert item.distance.median == pytest.approx(DEPTH_M)
-    assert (boxes[0].detections[0].bbox.size_x, places[0].detections[0].id) == (10.0, "0")
+    assert boxes[0].detections[0].bbox.size_x == 10.0
+    assert places[0].detections[0].id == f"{stamp_ns_of(places[0].header)}/1"
+    assert places[0].detections[0].results[0].hypothesis == boxes[0].detections[0].results[0].hypothesis
 
 
 class Simulator:
@@ -65,7 +67,7 @@ class Simulator:
         self.graph = graph
         self.node = graph.add(DistanceNode(context=graph.context, parameter_overrides=overrides))
         assert self.node.autostart()
-        kinds = {"depth/image_rect": Image, "objects/instances": Image, "objects/label_info": LabelInfo}
+        kinds = {"depth/image_rect": Image, "objects/instances": Image, "objects/instance_labels": LabelInfo}
         self.publishers = {name: graph.node.create_publisher(kind, name, OUTPUT_QOS) for name, kind in kinds.items()}
         self.distances = graph.collect(ObjectDistanceArray, "objects/distances")
         graph.spin_until(lambda: all(p.get_subscription_count() for p in self.publishers.values()), "a listener")
@@ -73,7 +75,7 @@ class Simulator:
 
     def send(self, **messages: Any) -> None:
         """Publish those of `depth`, `instances` and `labels` that are given."""
-        names = {"depth": "depth/image_rect", "instances": "objects/instances", "labels": "objects/label_info"}
+        names = {"depth": "depth/image_rect", "instances": "objects/instances", "labels": "objects/instance_labels"}
         for name, message in messages.items():
             self.publishers[names[name]].publish(message)
 
@@ -117,7 +119,7 @@ def test_depth_and_instances_of_a_simulator_become_distances(simulator: Simulato
 
 def test_label_info_of_stamp_zero_holds_for_every_frame(simulator: Simulator) -> None:
     simulator.send(labels=labels(0))
-    simulator.graph.spin_until(lambda: simulator.node._source._constant_labels is not None, "label_info")
+    simulator.graph.spin_until(lambda: simulator.node._source._constant_table is not None, "label_info")
     for stamp_ns in (7, 8):
         simulator.send(depth=depth(stamp_ns), instances=instances(stamp_ns))
         simulator.expect("processed", stamp_ns - 6)
@@ -132,7 +134,10 @@ def test_messages_of_different_stamps_are_refused_with_the_reason(simulator: Sim
         simulator.send(labels=labels(stamp_ns + 1), depth=depth(stamp_ns), instances=instances(stamp_ns + 1))
         simulator.expect("received", (stamp_ns + 1) // 2)
     simulator.expect("refused", 2)
-    assert "expected objects/instances and objects/label_info with the same stamp" in simulator.node.counts.last_reason
+    assert (
+        "expected objects/instances, and objects/detections_2d or objects/instance_labels"
+        in simulator.node.counts.last_reason
+    )
     assert simulator.distances == []
 
 
@@ -147,7 +152,7 @@ def test_stamps_within_the_tolerance_are_synchronised(graph: Graph) -> None:
     ("change", "said"),
     [
         ({"depth": image(5)}, "expected an encoding of 32FC1, 16UC1, mono16; got 'rgb8'"),
-        ({"instances": depth(5)}, "expected an instance image of 16UC1 or mono16, got '32FC1'"),
+        ({"instances": depth(5)}, "expected an encoding of 16UC1, mono16, 8UC1, mono8, 32SC1; got '32FC1'"),
         ({"instances": SMALL}, "expected an instance image of 64 x 48 px like the depth image, got 9 x 8"),
     ],
     ids=["no depth", "no instances", "another size"],

@@ -43,6 +43,8 @@ VISION_MESSAGES = {
     "LabelInfo": "std_msgs/Header header, vision_msgs/VisionClass[] class_map, float32 threshold",
 }
 
+TF2_MESSAGES = {"TFMessage": "geometry_msgs/TransformStamped[] transforms"}
+
 
 def fields_of(path: Path) -> str:
     """`type name, type name, ...` of a message file, comments left out."""
@@ -86,7 +88,9 @@ def declares(module: str, function: str) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("folder", "contract"), [("msg", MESSAGES), ("cmake/vision_msgs/msg", VISION_MESSAGES)], ids=["ours", "vision_msgs"]
+    ("folder", "contract"),
+    [("msg", MESSAGES), ("cmake/vision_msgs/msg", VISION_MESSAGES), ("cmake/tf2_msgs/msg", TF2_MESSAGES)],
+    ids=["ours", "vision_msgs", "tf2_msgs"],
 )
 def test_messages_are_the_contract(folder: str, contract: dict[str, str]) -> None:
     """Order and types of the fields are what a message's type hash is made of."""

@@ -21,7 +21,8 @@ def shape_of(category: str) -> str:
 class DistanceStatistics:
     """Planar depth [m] over a mask; NaN where no pixel is valid.
 
-    `center` is the median in a small window at the mask's own centre; `min` and `max` leave out the rim.
+    `center` is the median in a small window at the mask's own centre; `min` and `max` are of the visible surface:
+    pixels at the rim where depth bleeds, and flying pixels, are left out.
     """
 
     center: float = math.nan

@@ -64,3 +64,20 @@ def pose_from_matrix(matrix: Matrix) -> tuple[list[float], list[float]]:
     quaternion = np.linalg.eigh(k)[1][:, 3]
     quaternion = quaternion if quaternion[3] >= 0 else -quaternion
     return [float(v) for v in matrix[:3, 3]], [float(v) for v in quaternion]
+
+
+def interpolate_pose(first: Matrix, last: Matrix, share: float) -> Matrix:
+    """Pose (4, 4) at `share` (0..1) of the way from one rigid transform to another.
+
+    Linear in position and at constant angular velocity along the shorter turn (slerp; Shoemake 1985).
+    """
+    (p0, q0), (p1, q1) = ((np.array(v) for v in pose_from_matrix(m)) for m in (first, last))
+    cosine = float(q0 @ q1)
+    if cosine < 0:
+        q1, cosine = -q1, -cosine
+    angle = float(np.arccos(min(1.0, cosine)))
+    if angle < 1e-6:
+        turned = q0 + share * (q1 - q0)
+    else:
+        turned = (np.sin((1 - share) * angle) * q0 + np.sin(share * angle) * q1) / np.sin(angle)
+    return matrix_from_pose(list(p0 + share * (p1 - p0)), list(turned))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
+from typing import NamedTuple
 
 from unity_depth_perception.core.metrics import match_objects
 from unity_depth_perception.core.objects import ObjectDistance
@@ -56,6 +57,18 @@ class Matches:
     any_category: tuple[tuple[int, int], ...]
 
 
+class SurfaceError(NamedTuple):
+    """How well the visible surface of a matched object is bounded.
+
+    `nearest` and `farthest` are |min - true min| / true min and |max - true max| / true max; `depth_ratio` is the depth
+    max - min of its 3D box over the true one.
+    """
+
+    nearest: float
+    farthest: float
+    depth_ratio: float
+
+
 @dataclass(frozen=True)
 class ObjectScore:
     """One frame's objects.
@@ -67,6 +80,7 @@ class ObjectScore:
         category_pairs: (true, predicted) categories of the pairs by IoU alone; None on the side without an object.
         distance_errors: |median - truth| / truth of the matched pairs whose medians are both known.
         links: score of the links child -> parent.
+        surface_errors: of the matched pairs whose nearest and farthest depths are both known.
     """
 
     predicted: tuple[str, ...]
@@ -75,6 +89,7 @@ class ObjectScore:
     category_pairs: tuple[tuple[str | None, str | None], ...]
     distance_errors: tuple[float, ...]
     links: LinkScore
+    surface_errors: tuple[SurfaceError, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -106,6 +121,7 @@ def score_objects(result: PerceptionResult, truth: TrueObjects) -> ObjectScore:
         category_pairs=_category_pairs(matches.any_category, predicted, true),
         distance_errors=_distance_errors(matches.same_category, result.objects, truth.median_m),
         links=score_links(matches.same_category, result.objects, truth.objects),
+        surface_errors=_surface_errors(matches.same_category, result.objects, truth.objects),
     )
 
 
@@ -124,6 +140,19 @@ def _distance_errors(
 ) -> tuple[float, ...]:
     errors = (abs(objects[k].distance.median - true_median_m[m]) / true_median_m[m] for k, m in pairs)
     return tuple(error for error in errors if math.isfinite(error))
+
+
+def _surface_errors(
+    pairs: Sequence[tuple[int, int]], objects: Sequence[ObjectDistance], true: Sequence[ObjectDistance]
+) -> tuple[SurfaceError, ...]:
+    errors = []
+    for k, m in pairs:
+        found, truth = objects[k].distance, true[m].distance
+        depth_m = truth.max - truth.min
+        if depth_m > 0 and math.isfinite(found.max - found.min):  # false for NaN
+            nearest, farthest = abs(found.min / truth.min - 1), abs(found.max / truth.max - 1)
+            errors.append(SurfaceError(nearest, farthest, (found.max - found.min) / depth_m))
+    return tuple(errors)
 
 
 def score_links(

@@ -35,6 +35,9 @@ Objects: a predicted object matches a true object of the same category if the Io
 covers, *invented* a prediction where there is no object.
 `distance_median_rel_error`, `_p90_` and `_p95_` are the 50th, 90th and 95th percentile over the matched objects of
 |median - true median| / true median.
+`distance_min_*` and `distance_max_*` are those of the nearest and the farthest depth of the visible surface.
+`box_depth_median_ratio` is the median of the depth (max - min) of the 3D boxes over the true one,
+`box_depth_over_twice` the share of the boxes that are more than twice as deep.
 A link (child stands on parent) counts if the child is matched; it is correct if its parent is matched too, to the true
 parent of the child's match. `parent_f1` = 2 correct / (predicted + true) of these links; `parent_f1_between_matched` is
 that of the links whose parents are matched too, so that missed parents do not count.

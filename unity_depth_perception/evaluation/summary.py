@@ -14,7 +14,7 @@ from unity_depth_perception.core.metrics import DepthMetrics, mean_metrics
 from unity_depth_perception.evaluation.coco_ap import CocoScores
 from unity_depth_perception.evaluation.confusion import confusion
 from unity_depth_perception.evaluation.evaluator import Evaluation
-from unity_depth_perception.evaluation.objects import LinkScore, ObjectScore
+from unity_depth_perception.evaluation.objects import LinkScore, ObjectScore, SurfaceError
 
 _NO_DEPTH_TRUTH = "no image has true depth with a valid pixel"
 _NO_OBJECT_TRUTH = "no image has masks"
@@ -73,6 +73,7 @@ def summarise_objects(scores: Sequence[ObjectScore]) -> dict[str, Any] | None:
             f"distance_{name}_rel_error": float(np.percentile(errors, percent)) if errors else None
             for name, percent in _PERCENTILES.items()
         },
+        **_surfaces([error for score in scores for error in score.surface_errors]),
         **_links(sum((score.links for score in scores), LinkScore())),
         "per_category": {
             category: _found(predicted[category], true[category], matched[category])
@@ -94,6 +95,21 @@ def _found(predicted: int, true: int, matched: int) -> dict[str, Any]:
         "matched": matched,
         "precision": _ratio(matched, predicted),
         "recall": _ratio(matched, true),
+    }
+
+
+def _surfaces(errors: Sequence[SurfaceError]) -> dict[str, float | None]:
+    """Median and 90th percentile of the errors of min and max, and of the depth of the 3D boxes over the true one."""
+    columns = {"min": "nearest", "max": "farthest"}
+    values: dict[str, float | None] = {}
+    for name, column in columns.items():
+        for percentile, percent in (("median", 50), ("p90", 90)):
+            found = [getattr(error, column) for error in errors]
+            values[f"distance_{name}_{percentile}_rel_error"] = float(np.percentile(found, percent)) if found else None
+    ratios = np.array([error.depth_ratio for error in errors])
+    return values | {
+        "box_depth_median_ratio": float(np.median(ratios)) if errors else None,
+        "box_depth_over_twice": float((ratios > 2).mean()) if errors else None,
     }
 
 

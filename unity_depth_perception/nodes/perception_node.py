@@ -10,7 +10,7 @@ import torch
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
 from unity_depth_perception.models.runtime.device import resolve_device
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.inputs.sources import ImageSource
+from unity_depth_perception.ros.inputs.images import ImageSource
 from unity_depth_perception.ros.parameters.command_line import check_arguments
 from unity_depth_perception.ros.parameters.node_tables import PerceptionConfig
 from unity_depth_perception.ros.parameters.spec import table

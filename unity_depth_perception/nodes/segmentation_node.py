@@ -11,7 +11,7 @@ from unity_depth_perception.models.null_models import NullDepth
 from unity_depth_perception.models.registry import create_segmenter
 from unity_depth_perception.models.runtime.device import resolve_device
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.inputs.sources import ImageSource
+from unity_depth_perception.ros.inputs.images import ImageSource
 from unity_depth_perception.ros.parameters.command_line import check_arguments
 from unity_depth_perception.ros.parameters.node_tables import SegmentationConfig
 from unity_depth_perception.ros.parameters.spec import table

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 import torch
 from diagnostic_msgs.msg import DiagnosticStatus
 from geometry_msgs.msg import PoseStamped
+from rclpy.clock import Clock, ClockType
 from rclpy.timer import Timer
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
@@ -18,8 +19,8 @@ from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.msg import ObjectDistanceArray
 from unity_depth_perception.ros.conversions.headers import time_message
 from unity_depth_perception.ros.parameters.command_line import check_arguments
-from unity_depth_perception.ros.parameters.node_tables import VirtualUnityConfig
 from unity_depth_perception.ros.parameters.spec import table
+from unity_depth_perception.ros.parameters.virtual_unity_table import VirtualUnityConfig
 from unity_depth_perception.ros.runtime.lifecycle_node import ConfiguredNode, run_node
 from unity_depth_perception.ros.topics.diagnostics import DiagnosticsPublisher
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
@@ -30,6 +31,7 @@ from unity_depth_perception.ros.virtual_unity.sample_sources import open_samples
 _DIAGNOSTICS_PERIOD_S = 0.5
 _STOP_TIMEOUT_S = 1.0
 _LOG_PERIOD_S = 5.0
+_STEADY = Clock(clock_type=ClockType.STEADY_TIME)  # simulated time may stand still
 
 
 class VirtualUnityNode(ConfiguredNode[VirtualUnityConfig]):
@@ -57,7 +59,7 @@ class VirtualUnityNode(ConfiguredNode[VirtualUnityConfig]):
         self._prefetcher: MessagePrefetcher | None = None
         self._timer: Timer | None = None
         self._diagnostics = DiagnosticsPublisher(self)
-        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics)
+        self.create_timer(_DIAGNOSTICS_PERIOD_S, self._publish_diagnostics, clock=_STEADY)
 
     def set_up(self) -> None:
         """Read or render the first sample."""
@@ -73,7 +75,7 @@ class VirtualUnityNode(ConfiguredNode[VirtualUnityConfig]):
             raise PerceptionError("configure the node before you activate it")
         self.sent = 0
         self._origin_unix_ns = time.time_ns()
-        self._timer = self.create_timer(1 / self.config.rate_hz, self._publish_frame)
+        self._timer = self.create_timer(1 / self.config.rate_hz, self._publish_frame, clock=_STEADY)
 
     def stop(self) -> None:
         """Stop the publishing timer."""

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
@@ -15,16 +17,20 @@ from unity_depth_perception.ops.validity import is_valid
 POINT_STEP = 16  # bytes of a packed point: x, y, z, rgb
 
 
-def pack_cloud(depth_m: Tensor, image: Tensor, camera: Camera) -> Tensor:
+def pack_cloud(
+    depth_m: Tensor, image: Tensor, camera: Camera, target_from_optical: NDArray[np.float64] | None = None
+) -> Tensor:
     """Pack an organised cloud (H, W, 4) float32 whose bytes are PointCloud2's fields x y z rgb, 16 bytes a point.
 
-    x, y, z are metres in the optical frame, all NaN where depth is invalid or infinite. rgb holds the bits 0x00RRGGBB.
-    As a float that is a denormal number, which arithmetic may flush to zero: it is written through an integer view.
+    x, y, z are metres in the optical frame or the target's, all NaN where depth is invalid or infinite. rgb holds the
+    bits 0x00RRGGBB. As a float that is a denormal number, which arithmetic may flush to zero: it is written through an
+    integer view.
 
     Args:
         depth_m: (H, W) float32 planar depth [m].
         image: (H, W, 3) uint8 RGB on the same device.
         camera: intrinsics of both.
+        target_from_optical: (4, 4) rigid transform of the points; None: identity.
     """
     require_size(depth_m, camera, "depth")
     if image.shape != (*depth_m.shape, 3) or image.dtype != torch.uint8:
@@ -35,6 +41,9 @@ def pack_cloud(depth_m: Tensor, image: Tensor, camera: Camera) -> Tensor:
     torch.mul(z, x, out=cloud[..., 0])
     torch.mul(z, y[:, None], out=cloud[..., 1])
     cloud[..., 2] = z
+    if target_from_optical is not None:
+        matrix = torch.from_numpy(target_from_optical).to(depth_m.device, torch.float32)
+        cloud[..., :3] = cloud[..., :3] @ matrix[:3, :3].T + matrix[:3, 3]
     cloud.view(torch.int32)[..., 3] = _packed_rgb(image)
     return cloud
 

@@ -1,15 +1,20 @@
-"""Back-projection of whole depth images."""
+"""Viewing rays, back-projection of depth images, and undistortion of colour images with cached maps."""
 
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError
+from unity_depth_perception.core.lens import Lens
 from unity_depth_perception.ops.validity import is_valid
+
+_CACHED_MAPS = 4  # of lenses; a zooming camera has a new one for each frame
 
 
 def pixel_rays(camera: Camera, device: torch.device) -> tuple[Tensor, Tensor]:
@@ -59,3 +64,47 @@ def require_size(pixels: Tensor, camera: Camera, name: str) -> None:
             f"expected {name} of the camera's {camera.width} x {camera.height} px, got shape {tuple(pixels.shape)}; "
             "resize the camera with its image (Camera.resized)"
         )
+
+
+def undistort(image: Tensor, lens: Lens, camera: Camera) -> tuple[Tensor, Tensor]:
+    """Rectify a raw picture: the picture that the pinhole `camera` would have taken at the same place.
+
+    Args:
+        image: (H, W, 3) uint8 RGB of the raw picture.
+        lens: lens of the raw picture, same size.
+        camera: pinhole intrinsics of the rectified picture; its size is that of the result.
+
+    Returns:
+        (h, w, 3) uint8, bilinear, black where the raw picture shows nothing; and (h, w) bool, False there.
+    """
+    grid, is_seen = _sampling_map(lens, camera, image.device)
+    planes = image.permute(2, 0, 1)[None].float()
+    sampled = functional.grid_sample(planes, grid[None], mode="bilinear", padding_mode="zeros", align_corners=True)[0]
+    # A border pixel mixes with nothing outside: is_seen leaves those out.
+    return (sampled * is_seen).round_().to(torch.uint8).permute(1, 2, 0).contiguous(), is_seen
+
+
+def distorted_pixels(lens: Lens, camera: Camera) -> tuple[Tensor, Tensor]:
+    """Pixel x, y (h, w) float64 of the raw picture that each pixel of the rectified picture is seen at.
+
+    OpenCV's model (calib3d: initUndistortRectifyMap), without thin prism and tilt.
+    """
+    x = ((torch.arange(camera.width, dtype=torch.float64) - camera.cx) / camera.fx)[None, :]
+    y = ((torch.arange(camera.height, dtype=torch.float64) - camera.cy) / camera.fy)[:, None]
+    k1, k2, p1, p2, k3, k4, k5, k6 = lens.distortion
+    r2 = x * x + y * y
+    radial = (1 + r2 * (k1 + r2 * (k2 + r2 * k3))) / (1 + r2 * (k4 + r2 * (k5 + r2 * k6)))
+    across = 2 * x * y
+    u = x * radial + p1 * across + p2 * (r2 + 2 * x * x)
+    v = y * radial + p1 * (r2 + 2 * y * y) + p2 * across
+    return lens.camera.fx * u + lens.camera.cx, lens.camera.fy * v + lens.camera.cy
+
+
+@lru_cache(maxsize=_CACHED_MAPS)
+def _sampling_map(lens: Lens, camera: Camera, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Grid (h, w, 2) float32 for grid_sample, and where it lies inside the raw picture (h, w) bool."""
+    u, v = distorted_pixels(lens, camera)
+    width, height = lens.camera.width, lens.camera.height
+    is_seen = (u >= 0) & (u <= width - 1) & (v >= 0) & (v <= height - 1)
+    grid = torch.stack([2 * u / max(width - 1, 1) - 1, 2 * v / max(height - 1, 1) - 1], dim=-1)
+    return grid.to(device, torch.float32), is_seen.to(device)

@@ -14,6 +14,7 @@ from unity_depth_perception.ops.geometry import require_size
 from unity_depth_perception.ops.instance_images import object_rows
 from unity_depth_perception.ops.mask_indices import set_pixels
 from unity_depth_perception.ops.run_length import run_lengths
+from unity_depth_perception.ops.surface_extremes import REACH_PX, surface_extremes
 from unity_depth_perception.ops.validity import is_valid
 
 _WINDOW_RADIUS = 2  # the window of `center` is 5 x 5 px
@@ -34,7 +35,7 @@ class ObjectStatistics:
         center: (N,) median of the object's valid depths in a 5 x 5 window. The window's centre is the mask's centroid
             if that is a valid pixel of the mask, else the nearest of the pixels of `points`: always inside the mask.
         mean, median: (N,) over the valid pixels.
-        minimum, maximum: (N,) over the inner pixels, or over all valid ones where none is inner.
+        minimum, maximum: (N,) of the visible surface, see `surface_extremes`.
         position: (N, 3) the mask's median column and median row, back-projected at `median`: robust against the rim,
             holes and outliers; z is the median depth.
         points: (N, K, 3) a deterministic sample of the valid pixels' points, evenly spread in raster order; NaN for
@@ -83,7 +84,7 @@ def object_statistics(
     """
     require_size(depth_m, camera, "depth")
     require_size(instances, camera, "instance image")
-    rows = object_rows(instances, margin_px=1)  # erosion looks at neighbours
+    rows = object_rows(instances, margin_px=REACH_PX)
     window = camera.cropped(0, rows.start, camera.width, rows.stop - rows.start)
     found = _statistics(depth_m[rows].contiguous(), instances[rows].contiguous(), count, window, sample_size)
     corner = found.bbox.new_tensor([0, rows.start] * 2)
@@ -102,7 +103,7 @@ def _statistics(depth_m: Tensor, instances: Tensor, count: int, camera: Camera, 
     sizes = valid.per_object.tolist()
     median = _reduced(values, sizes, torch.median)
     inner = _eroded(instances)
-    minimum, maximum = _extremes(values, sizes, valid.take(inner))
+    minimum, maximum = surface_extremes(depth_m, instances, valid.index, valid.take(instances), sizes)
     sample = _sample(valid, sample_size)
     return ObjectStatistics(
         pixel_count=pixels.per_object,
@@ -163,19 +164,6 @@ def _reduced(values: Tensor, sizes: list[int], reduction: Callable[[Tensor], Ten
     groups = torch.split(values, sizes)
     results = [reduction(group) if len(group) else group.new_tensor(math.nan) for group in groups]
     return torch.stack(results) if sizes else values.new_empty(0)
-
-
-def _extremes(values: Tensor, sizes: list[int], is_inner: Tensor) -> tuple[Tensor, Tensor]:
-    """Minimum and maximum (N,) over the inner pixels, or over all of them where none is inner."""
-    minimum = _reduced(torch.where(is_inner, values, math.inf), sizes, torch.min)
-    maximum = _reduced(torch.where(is_inner, values, -math.inf), sizes, torch.max)
-    without_inner = minimum.isinf()
-    if not bool(without_inner.any()):
-        return minimum, maximum
-    return (
-        torch.where(without_inner, _reduced(values, sizes, torch.min), minimum),
-        torch.where(without_inner, _reduced(values, sizes, torch.max), maximum),
-    )
 
 
 def _centers(depth_m: Tensor, instances: Tensor, sample: Tensor, centroid_x: Tensor, centroid_y: Tensor) -> Tensor:

@@ -12,6 +12,7 @@ from torch import Tensor
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, ImageError, PoseError
 from unity_depth_perception.core.ground_plane import up_from_pose
+from unity_depth_perception.core.lens import Lens
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.core.support_relations.evidence import ParentLink
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
@@ -23,11 +24,12 @@ class Frame:
 
     Attributes:
         image: (H, W, 3) uint8 RGB, top row first; None where depth and instances are given, and no model needs it.
-        camera: intrinsics of this image, same size.
+        camera: pinhole intrinsics of this image, same size; of its rectified picture where a lens is given.
         stamp_ns: time of the image [ns], passed through unchanged.
         frame_id: the camera's optical frame, passed through unchanged.
         world_from_camera: (4, 4) float64 pose of the optical frame in a world with z up, if known.
         gravity: (3,) float64 unit vector of gravity in the optical frame, if known; by default that of the pose.
+        lens: lens of a raw picture, same size, which the pipeline rectifies; None: the image is rectified.
     """
 
     image: NDArray[np.uint8] | None
@@ -36,10 +38,11 @@ class Frame:
     frame_id: str = ""
     world_from_camera: NDArray[np.float64] | None = None
     gravity: NDArray[np.float64] | None = None
+    lens: Lens | None = None
 
     def __post_init__(self) -> None:
         if self.image is not None:
-            _require_image(self.image, self.camera)
+            _require_image(self.image, self.camera if self.lens is None else self.lens.camera)
         if self.gravity is None and self.world_from_camera is not None:
             object.__setattr__(self, "gravity", -up_from_pose(self.world_from_camera))
         elif self.gravity is not None:
@@ -102,8 +105,8 @@ class PerceptionResult:
     """Everything known about one frame; tensors are still on the device.
 
     Attributes:
-        frame: the input; without its pose if that contradicts the image.
-        image: (H, W, 3) uint8 on the device; None where the frame has none.
+        frame: the input, its image as it came (perhaps not rectified); without its pose if that contradicts the image.
+        image: (H, W, 3) uint8 on the device, rectified; None where the frame has none.
         depth: depth at the image's size.
         segmentation: instances at the image's size; object k is `objects[k]`.
         objects: distances, positions and parents.

@@ -20,7 +20,7 @@ from unity_depth_perception.models.protocols import (
     Segmentation,
     Segmenter,
 )
-from unity_depth_perception.ops.geometry import require_size
+from unity_depth_perception.ops.geometry import require_size, undistort
 from unity_depth_perception.ops.validity import limit_range
 from unity_depth_perception.pipeline.frame import Frame, Limits, PerceptionResult
 from unity_depth_perception.pipeline.measurement import infer_support, measure_objects, object_distances
@@ -85,7 +85,7 @@ class PerceptionPipeline:
         """
         self._require_stages(depth, segmentation)
         clock = _StageClock(self.device)
-        image = self._upload(frame, depth, segmentation)
+        image, is_seen = self._upload(frame, depth, segmentation)
         clock.lap("upload")
         pose_error = None
         try:
@@ -98,6 +98,8 @@ class PerceptionPipeline:
             found_depth, found_segmentation.instances, frame.camera, frame.world_from_camera
         )
         found_depth = _in_range(found_depth, limits)
+        if is_seen is not None:
+            found_depth = replace(found_depth, depth_m=torch.where(is_seen, found_depth.depth_m, math.nan))
         kept, statistics = measure_objects(found_depth.depth_m, found_segmentation, frame.camera)
         clock.lap("objects")
         links = infer_support(found_depth, kept, statistics, frame.camera, frame.gravity)
@@ -157,13 +159,17 @@ class PerceptionPipeline:
                     f"this pipeline has no {stage} model: hand in the {result} of each frame, or name a model"
                 )
 
-    def _upload(self, frame: Frame, depth: DepthPrediction | None, segmentation: Segmentation | None) -> Tensor | None:
+    def _upload(
+        self, frame: Frame, depth: DepthPrediction | None, segmentation: Segmentation | None
+    ) -> tuple[Tensor | None, Tensor | None]:
+        """The image on the device, rectified; and where a raw picture shows it (None: everywhere)."""
         if frame.image is None:
             if depth is None or segmentation is None:
                 raise ImageError("expected a frame with an image, or both its depth and its instances; got neither")
-            return None
+            return None, None
         # torch wants the array to be writable
-        return torch.from_numpy(np.require(frame.image, requirements=["C", "W"])).to(self.device)
+        image = torch.from_numpy(np.require(frame.image, requirements=["C", "W"])).to(self.device)
+        return (image, None) if frame.lens is None else undistort(image, frame.lens, frame.camera)
 
 
 def _filter_by_score(segmentation: Segmentation, limits: Limits) -> Segmentation:

@@ -19,7 +19,7 @@ from sensor_msgs.msg import Image
 
 from unity_depth_perception.core.errors import ImageError
 from unity_depth_perception.ros.conversions.color_images import rgb_of
-from unity_depth_perception.ros.topics.diagnostics import DIAGNOSTICS_TOPIC
+from unity_depth_perception.ros.topics.diagnostics import DIAGNOSTICS_TOPIC, IMAGE_TOPIC
 
 _NODE_NAME = "unity_depth_doctor"
 _IMAGE = "sensor_msgs/msg/Image"
@@ -73,6 +73,11 @@ class GraphSnapshot:
     images: dict[str, NDArray[np.uint8]]
     unreadable: dict[str, str]
 
+    def is_input(self, topic: Topic) -> bool:
+        """Whether a node of this package takes a topic, though perhaps not now: it does not while nobody watches."""
+        taken = {status.values.get(IMAGE_TOPIC) for status in self.statuses.values()}
+        return topic.name in taken or any(end.node in self.nodes for end in topic.subscriptions)
+
     @property
     def nodes(self) -> list[str]:
         """Full names of the nodes of this package: those with a status `<full node name>: frames`."""
@@ -107,7 +112,7 @@ class _SnapshotNode:
         self._spin(seconds / 2)
         snapshot = GraphSnapshot(domain_id, self._topics(), self._statuses, {}, {})
         for topic in snapshot.topics:
-            if topic.type == _IMAGE and any(endpoint.node in snapshot.nodes for endpoint in topic.subscriptions):
+            if topic.type == _IMAGE and snapshot.is_input(topic):
                 self._node.create_subscription(Image, topic.name, self._keeper(topic.name), _COMPATIBLE_QOS)
         self._spin(seconds / 2)
         images: dict[str, NDArray[np.uint8]] = {}

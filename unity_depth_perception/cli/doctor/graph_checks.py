@@ -34,6 +34,8 @@ def check_nodes(snapshot: GraphSnapshot) -> list[Finding]:
         reason = status.values.get("last reason", "")
         detail = "; ".join(part for part in (status.text, counts, reason and f"last refused: {reason}") if part)
         findings.append(Finding(node, _STATES[min(status.level, 3)], detail))
+        if note := status.values.get("frame_id note", ""):
+            findings.append(Finding(node, NOTE, note))
     return findings
 
 
@@ -41,8 +43,11 @@ def check_silent_topics(snapshot: GraphSnapshot) -> list[Finding]:
     """Find subscribed topics without a publisher, and name published topics of the same type."""
     findings = []
     for topic in snapshot.topics:
-        heard = any(end.node in snapshot.nodes for end in topic.subscriptions)
-        if not heard or topic.publishers or topic.name.startswith(("/parameter_events", "/clock", "/tf")):
+        if (
+            not snapshot.is_input(topic)
+            or topic.publishers
+            or topic.name.startswith(("/parameter_events", "/clock", "/tf"))
+        ):
             continue
         others = [t.name for t in snapshot.topics if t.type == topic.type and t.publishers]
         instead = f"; published with this type: {', '.join(others)}" if others else ""

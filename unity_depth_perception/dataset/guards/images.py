@@ -120,7 +120,7 @@ def decode_indices(data: bytes) -> NDArray[np.uint8]:
     depth = data[24]
     grey = data[:25] + bytes([_GREY]) + data[26:29] + zlib.crc32(data[12:25] + bytes([_GREY]) + data[26:29]).to_bytes(4)
     chunks = [kept for kept in _png_pixels(grey + data[33:]) if kept[4:8] != b"PLTE"]
-    pixels = decode_image(b"".join([_PNG, *chunks]), cv2.IMREAD_UNCHANGED)
+    pixels: NDArray[np.uint8] = decode_image(b"".join([_PNG, *chunks]), cv2.IMREAD_UNCHANGED).astype(np.uint8)
     return np.asarray(pixels // (255 // ((1 << depth) - 1)), dtype=np.uint8)  # grey of few bits fills 0..255
 
 

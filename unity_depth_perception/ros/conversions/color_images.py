@@ -1,7 +1,13 @@
-"""Colour images, raw or compressed, in any common encoding, to RGB arrays."""
+"""Colour images, raw or compressed, in any common encoding, to RGB arrays.
+
+Where cv_bridge is installed, it converts the standard encodings; the others, and those that need no copy, are converted
+here. Both give the same bytes.
+"""
 
 from __future__ import annotations
 
+import re
+from functools import cache
 from typing import Any, NamedTuple
 
 import cv2
@@ -51,6 +57,27 @@ _LAYOUTS = {
 }
 
 
+# Encodings whose conversion is left to cv_bridge where it is installed; rgb8 and rgba8 are views here, which it copies.
+BRIDGED = tuple(
+    f"{name}{bits}" for name in _COLOURS for bits in (8, 16) if f"{name}{bits}" not in ("rgb8", "rgba8")
+) + ("yuv422", "yuv422_yuy2")
+
+_PLANAR = ("nv12", "nv21", "nv24", "yuv420", "i420", "yv12")  # of sensor_msgs/image_encodings.hpp and of drivers
+# As sensor_msgs/CompressedImage documents it: ORIG_PIXFMT; CODEC compressed [COMPRESSED_PIXFMT]
+_TRANSPORT_FORMAT = re.compile(r"(?P<original>\w+)\s*;\s*(?P<codec>jpeg|png|tiff)\s+compressed\s*(?P<pixels>\w*)\s*")
+_BASE64_STARTS = {b"/9j/": "a JPEG", b"iVBOR": "a PNG", b"data:image": "an image"}
+
+
+@cache
+def cv_bridge() -> Any:
+    """The CvBridge of cv_bridge; None where it is not installed or does not load (it is built for NumPy 1)."""
+    try:
+        from cv_bridge import CvBridge
+    except (ImportError, AttributeError):
+        return None
+    return CvBridge()
+
+
 def rgb_of(message: Image | CompressedImage, flip_vertical: bool = False) -> NDArray[np.uint8]:
     """Convert an image message to (H, W, 3) uint8 RGB, top row first; rgb8, rgba8, 8UC3, 8UC4 are not copied.
 
@@ -68,18 +95,29 @@ def rgb_of(message: Image | CompressedImage, flip_vertical: bool = False) -> NDA
 def _raw(message: Image) -> NDArray[np.uint8]:
     layout = _LAYOUTS.get(message.encoding)
     if layout is None:
-        raise ImageError(f"expected an encoding of {', '.join(_LAYOUTS)}; got {message.encoding!r}")
-    shape = (message.height, message.width, layout.channels)
-    pixels = rows_of(message, layout.channels, layout.dtype).reshape(shape)
-    if layout.dtype is _UINT16:
-        pixels = _eight_bits(pixels).reshape(shape)
-    if layout.to_rgb is None:
-        return pixels[..., :3]
+        planar = message.encoding.lower() in _PLANAR
+        what = " (YUV with chroma in a plane of its own): publish it as rgb8 or yuv422" if planar else ""
+        raise ImageError(f"expected an encoding of {', '.join(_LAYOUTS)}; got {message.encoding!r}{what}")
+    rows = rows_of(message, layout.channels, layout.dtype)  # also refuses what does not fit together
+    bridge = cv_bridge() if message.encoding in BRIDGED else None
     try:
-        return np.asarray(cv2.cvtColor(pixels, layout.to_rgb))
-    except cv2.error as error:  # such as a Bayer image of one pixel, or yuv422 of odd width
-        size = f"{message.width} x {message.height}"
-        raise ImageError(f"expected an image that can be {message.encoding}, got {size} px: {error.err}") from None
+        if bridge is not None:
+            return np.asarray(bridge.imgmsg_to_cv2(message, "rgb8"))
+        return _converted(rows.reshape(message.height, message.width, layout.channels), layout)
+    except Exception as error:  # cv2.error or CvBridgeError: a Bayer image of one pixel, or yuv422 of odd width
+        if not isinstance(error, cv2.error) and type(error).__name__ != "CvBridgeError":
+            raise
+        size, reason = f"{message.width} x {message.height}", getattr(error, "err", error)
+        raise ImageError(f"expected an image that can be {message.encoding}, got {size} px: {reason}") from None
+
+
+def _converted(pixels: NDArray[Any], layout: _Layout) -> NDArray[np.uint8]:
+    """RGB of pixels (H, W, C): colours first, then 16 to 8 bits, in cv_bridge's order."""
+    if layout.to_rgb is None:
+        pixels = pixels[..., :3]
+    else:
+        pixels = np.asarray(cv2.cvtColor(pixels, layout.to_rgb))
+    return _eight_bits(pixels) if layout.dtype == _UINT16 else pixels
 
 
 def _eight_bits(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
@@ -89,10 +127,29 @@ def _eight_bits(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
 
 def _decompressed(message: CompressedImage) -> NDArray[np.uint8]:
     data = np.frombuffer(message.data, dtype=np.uint8)
+    start = data[:16].tobytes()
+    for text, what in _BASE64_STARTS.items():
+        if start.startswith(text):
+            raise ImageError(f"expected the bytes of a JPEG or PNG image, got base64 text of {what}: decode it first")
+    if "compresseddepth" in message.format.lower():
+        raise ImageError(f"expected a colour image, got {message.format!r}: that is a depth image")
     try:
         pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
     except cv2.error as error:  # for instance more pixels than OpenCV reads
         raise ImageError(f"expected a JPEG or PNG image, got {message.format!r}: {error.err}") from None
     if pixels is None:
         raise ImageError(f"expected a JPEG or PNG image, got {data.size} bytes of {message.format!r} that are neither")
-    return np.asarray(cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+    return np.asarray(pixels if _holds_rgb(message.format) else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+
+
+def _holds_rgb(name: str) -> bool:
+    """Whether OpenCV decodes an image of this format to RGB, not to BGR.
+
+    compressed_image_transport compresses OpenCV arrays: where its format does not name a BGR order, the array was RGB,
+    so that red and blue are exchanged in the file. Formats of another form (jpeg, png, empty) are plain files.
+    https://github.com/ros-perception/image_transport_plugins, compressed_subscriber.cpp
+    """
+    found = _TRANSPORT_FORMAT.fullmatch(name.strip())
+    if found is None or not found["original"].startswith(("rgb", "bgr")):
+        return False
+    return not found["pixels"].startswith("bgr")

@@ -14,6 +14,7 @@ from unity_depth_perception.ops.cloud import POINT_STEP, pack_cloud
 from unity_depth_perception.pipeline import PerceptionResult
 from unity_depth_perception.ros.conversions.headers import header_of
 from unity_depth_perception.ros.conversions.images import byte_array
+from unity_depth_perception.ros.conversions.placement import OPTICAL, Placement
 
 _NO_PARENT = -1
 _STATISTICS = ("center", "mean", "median", "min", "max")
@@ -23,15 +24,17 @@ _CLOUD_FIELDS = [
 ]
 
 
-def cloud_message(result: PerceptionResult) -> PointCloud2:
+def cloud_message(result: PerceptionResult, placement: Placement = OPTICAL) -> PointCloud2:
     """Organised point cloud of a result: x y z rgb, 16 bytes per point, NaN where depth is invalid or infinite.
 
     Raises:
         ImageError: the frame has no image, so the points have no colour.
     """
     height, width = result.depth.depth_m.shape
-    packed = pack_cloud(result.depth.depth_m, result.rgb, result.frame.camera)
-    message = PointCloud2(header=header_of(result), height=height, width=width, is_dense=False, is_bigendian=False)
+    packed = pack_cloud(result.depth.depth_m, result.rgb, result.frame.camera, placement.target_from_optical)
+    message = PointCloud2(
+        header=placement.header(header_of(result)), height=height, width=width, is_dense=False, is_bigendian=False
+    )
     message.fields = _CLOUD_FIELDS
     message.point_step = POINT_STEP
     message.row_step = POINT_STEP * width
@@ -39,9 +42,13 @@ def cloud_message(result: PerceptionResult) -> PointCloud2:
     return message
 
 
-def distances_message(result: PerceptionResult) -> ObjectDistanceArray:
-    """ObjectDistanceArray of a result."""
-    return objects_message(header_of(result), result.objects, result.depth_model, result.segmentation_model)
+def distances_message(result: PerceptionResult, placement: Placement = OPTICAL) -> ObjectDistanceArray:
+    """ObjectDistanceArray of a result; positions are in the placement's frame, distances along the camera's axis."""
+    header = placement.header(header_of(result))
+    message = objects_message(header, result.objects, result.depth_model, result.segmentation_model)
+    for item, placed in zip(result.objects, message.objects, strict=True):
+        placed.position = placement.point(item.position_m)
+    return message
 
 
 def objects_message(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -12,41 +11,70 @@ from rclpy.time import Time
 from std_msgs.msg import Header
 
 from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.core.pose import interpolate_pose
 from unity_depth_perception.ros.conversions.camera_info import matrix_of
 from unity_depth_perception.ros.conversions.headers import stamp_ns_of
+from unity_depth_perception.ros.inputs.stamp_history import StampHistory
 
 Matrix = NDArray[np.float64]
 
 
 class PoseBuffer:
-    """The last poses of camera_pose by stamp; an image gets the pose with exactly its own stamp, or none."""
+    """The last poses of camera_pose, looked up by the stamp of an image.
 
-    def __init__(self, size: int = 100) -> None:
-        self._size = size
-        self._poses: OrderedDict[int, Matrix] = OrderedDict()
+    An image gets the pose of its own stamp; else, of the poses within the tolerance, the two around it interpolated, or
+    the nearest one.
+    """
 
-    def update(self, message: PoseStamped) -> None:
-        """Store a pose; a stamp earlier than the last one (the simulation restarted) clears the buffer first.
+    def __init__(self, tolerance_ns: int = 0, size: int = 2000) -> None:
+        self._tolerance_ns = tolerance_ns
+        self._history: StampHistory[Matrix] = StampHistory(size)
+
+    def update(self, message: PoseStamped) -> Matrix:
+        """Store and return a pose; a stamp earlier than the last one (a restarted simulation) clears the buffer first.
 
         Raises:
             InputError: the pose is not finite, or its quaternion is zero.
         """
-        stamp_ns, matrix = stamp_ns_of(message.header), matrix_of(message.pose)
-        if self._poses and stamp_ns < next(reversed(self._poses)):
-            self._poses.clear()
-        self._poses[stamp_ns] = matrix
-        while len(self._poses) > self._size:
-            self._poses.popitem(last=False)
+        pose = matrix_of(message.pose)
+        self._history.add(stamp_ns_of(message.header), pose)
+        return pose
+
+    def frames_went_back_to(self, stamp_ns: int) -> None:
+        """Forget the poses of the run before if the images restart first."""
+        self._history.forget_if_after(stamp_ns)
+
+    @property
+    def is_published(self) -> bool:
+        """Whether poses arrive at all."""
+        return self._history.newest_ns >= 0
+
+    def is_settled(self, header: Header) -> bool:
+        """Whether later poses change nothing: one has the stamp of the image, or a later one."""
+        stamp_ns = stamp_ns_of(header)
+        _, after = self._history.neighbours(stamp_ns)
+        return self._history.exact(stamp_ns) is not None or after is not None
 
     def lookup(self, header: Header) -> Matrix | None:
         """world_from_camera (4, 4) at the stamp of an image, or None."""
-        return self._poses.get(stamp_ns_of(header))
+        stamp_ns = stamp_ns_of(header)
+        exact = self._history.exact(stamp_ns)
+        if exact is not None:
+            return exact
+        around = self._history.neighbours(stamp_ns)
+        near = [item for item in around if item and abs(item[0] - stamp_ns) <= self._tolerance_ns]
+        if len(near) == 2:
+            (start, first), (end, last) = near
+            return interpolate_pose(first, last, (stamp_ns - start) / (end - start))
+        return near[0][1] if near else None
 
 
 class TfPoseLookup:
     """Looks camera poses up in tf, relative to a fixed frame with z up."""
 
-    def __init__(self, world_frame: str) -> None:
+    is_published = True
+
+    def __init__(self, world_frame: str, tolerance_ns: int = 0) -> None:
         """Subscribes to nothing before `listen`.
 
         Raises:
@@ -60,6 +88,7 @@ class TfPoseLookup:
                 "or install ros-jazzy-tf2-ros-py"
             ) from None
         self._world_frame = world_frame
+        self._tolerance_ns = tolerance_ns
         self._tf = tf2_ros
         self._buffer = tf2_ros.Buffer()
         self._listener: Any = None
@@ -74,11 +103,26 @@ class TfPoseLookup:
             self._listener.unregister()
             self._listener = None
 
+    def frames_went_back_to(self, stamp_ns: int) -> None:
+        """Forget the transforms of the run before."""
+        self._buffer.clear()
+
+    def is_settled(self, header: Header) -> bool:
+        """Whether tf has the transform at the stamp of an image; a late one may still come."""
+        return self._at(header.frame_id, Time.from_msg(header.stamp)) is not None
+
     def lookup(self, header: Header) -> Matrix | None:
-        """world_from_camera (4, 4) of the frame_id of an image at its stamp, or None if tf does not have it."""
-        try:
-            found = self._buffer.lookup_transform(self._world_frame, header.frame_id, Time.from_msg(header.stamp))
-        except self._tf.TransformException:  # too early, too late, or an unknown frame
-            return None
+        """world_from_camera (4, 4) of the frame_id of an image at its stamp, else the last within the tolerance."""
+        found = self._at(header.frame_id, Time.from_msg(header.stamp))
+        if found is None:
+            found = self._at(header.frame_id, Time())
+            if found is None or abs(stamp_ns_of(found.header) - stamp_ns_of(header)) > self._tolerance_ns:
+                return None
         move, turn = found.transform.translation, found.transform.rotation
         return matrix_of(Pose(position=Point(x=move.x, y=move.y, z=move.z), orientation=turn))
+
+    def _at(self, frame_id: str, at: Time) -> Any:
+        try:
+            return self._buffer.lookup_transform(self._world_frame, frame_id, at)
+        except self._tf.TransformException:  # too early, too late, or an unknown frame
+            return None

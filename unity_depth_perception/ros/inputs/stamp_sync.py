@@ -22,17 +22,19 @@ class StampSynchronizer:
         self._tolerance_ns = tolerance_ns
         self._on_unmatched = on_unmatched
 
-    def add(self, topic: str, stamp_ns: int, message: Any, needed: Collection[str]) -> Mapping[str, Any] | None:
+    def add(
+        self, topic: str, stamp_ns: int, message: Any, is_complete: Callable[[Collection[str]], bool]
+    ) -> Mapping[str, Any] | None:
         """Add a message; if it completes a frame, return its messages by topic, else None.
 
-        A frame is complete with a message of each `needed` topic; of other topics it has those that match.
+        A frame is complete if `is_complete` of the topics that have a matching message says so; it has all of these.
         """
         if stamp_ns < self._newest_ns.get(topic, stamp_ns):
             self._discard_after(stamp_ns)
         self._newest_ns[topic] = stamp_ns
         self._waiting[topic][stamp_ns] = message
         frame = {name: stamp for name in self._waiting if (stamp := self._nearest(name, stamp_ns)) is not None}
-        if not all(name in frame for name in needed):
+        if not is_complete(frame):
             self._limit_queue(topic)
             return None
         found = {name: self._waiting[name].pop(stamp) for name, stamp in frame.items()}

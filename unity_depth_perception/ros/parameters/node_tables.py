@@ -15,8 +15,7 @@ from unity_depth_perception.ros.topics.outputs import DEPTH_OUTPUTS, DISTANCE_OU
 DEPTH_ENCODINGS = ("32FC1", "16UC1")
 RELIABILITIES = ("auto", "reliable", "best_effort")
 TRANSPORTS = ("raw", "compressed")
-SOURCES = ("synthetic", "dataset", "video")
-COLOUR_ENCODINGS = ("rgb8", "rgba8", "bgr8", "bgra8")
+CHOICES = ("auto", "true", "false")
 _OUTPUTS_HELP = "topics to publish; one that is left out is not computed even if it has subscribers"
 
 
@@ -35,6 +34,15 @@ class FrameConfig:
         "0: unknown",
         minimum=0.0,
         maximum=179.0,
+    )
+    rectified: str = parameter(
+        "auto",
+        "whether the pictures are rectified, so that P of camera_info counts; false: K and D count, and the picture is "
+        "undistorted; auto: true for a topic with `rect` in its name",
+        choices=CHOICES,
+    )
+    frame_id: str = parameter(
+        "", "frame_id of the results, an optical frame (x right, y down, z forward); empty: that of the images"
     )
     outputs: tuple[str, ...] = parameter(OUTPUTS, _OUTPUTS_HELP, choices=OUTPUTS, read_only=False)
 
@@ -65,6 +73,25 @@ class PoseConfig:
 
     world_frame: str = parameter(
         "", "fixed frame with z up: the camera's pose is then taken from tf (needs tf2_ros); empty: from camera_pose"
+    )
+    pose_tolerance_s: float = parameter(
+        0.05,
+        "how far the stamp of a pose may lie from that of its image [s]; of two around the image the pose is "
+        "interpolated; 0: they must be the same",
+        minimum=0.0,
+        maximum=10.0,
+    )
+    publish_tf: str = parameter(
+        "auto",
+        "tf of the camera from camera_pose: pose_frame -> body -> optical frame; auto: unless the camera's frame has a "
+        "parent in tf already",
+        choices=CHOICES,
+    )
+    pose_frame: str = parameter("world", "name in tf of the world that camera_pose is in")
+    target_frame: str = parameter(
+        "",
+        "frame of 3D boxes, positions, markers and cloud, at the image's stamp: pose_frame or world_frame, or the "
+        "camera's body frame; empty: the optical frame",
     )
 
 
@@ -215,36 +242,3 @@ class DistanceConfig(DepthRangeConfig, PoseConfig, FrameConfig):
     def limits(self) -> Limits:
         """Limits of depth."""
         return Limits(0.0, self.min_depth_m, self.far_m)
-
-
-@dataclass(frozen=True)
-class VirtualUnityConfig:
-    """Parameters of virtual_unity_node."""
-
-    autostart: bool = parameter(True, "configure and activate at start, without a lifecycle manager")
-    source: str = parameter(
-        "synthetic", "synthetic: random scenes; dataset: the folder `path`; video: the file `path`", choices=SOURCES
-    )
-    path: str = parameter("", "dataset folder or video file; both start again at their end")
-    width: int = parameter(1024, "image width [px] of synthetic scenes", minimum=16, maximum=8192)
-    height: int = parameter(1024, "image height [px] of synthetic scenes", minimum=16, maximum=8192)
-    vertical_fov_deg: float = parameter(
-        0.0,
-        "vertical field of view [deg] of synthetic scenes and of videos; 0: each scene draws its own",
-        minimum=0.0,
-        maximum=120.0,
-    )
-    rate_hz: float = parameter(10.0, "frames per second", minimum=0.1, maximum=120.0)
-    jitter: float = parameter(
-        0.0, "largest deviation of a frame's interval, relative to the interval", minimum=0.0, maximum=0.9
-    )
-    seed: int = parameter(0, "seed of the first scene; the next scene has the next seed", minimum=0, maximum=2**31 - 1)
-    frames: int = parameter(0, "frames to publish before it stops; 0: endless", minimum=0, maximum=10**9)
-    frames_per_scene: int = parameter(10, "frames that show the same synthetic scene", minimum=1, maximum=10**6)
-    frame_id: str = parameter("unity_camera_optical", "frame_id of everything that is published")
-    image_transport: str = parameter(
-        "raw", "raw: image_raw; compressed: image_raw/compressed (JPEG)", choices=TRANSPORTS
-    )
-    encoding: str = parameter("rgb8", "encoding of raw images", choices=COLOUR_ENCODINGS)
-    flip_vertical: bool = parameter(False, "send the bottom row first, as the raw bytes of a Unity texture are")
-    camera_info: bool = parameter(True, "publish camera_info; some Unity projects don't")

@@ -75,7 +75,7 @@ class FrameProcessor:
             computed_s = time.perf_counter()
             if result.pose_error is not None:
                 self._refuse_pose(result.pose_error)
-            self._publishers.publish(result)
+            self._publishers.publish(result, given.placement)
         except torch.cuda.OutOfMemoryError as error:
             raise _out_of_memory(given.frame.camera, str(error)) from None
         end_s = time.perf_counter()

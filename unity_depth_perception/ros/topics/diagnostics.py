@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import threading
 import time
 from collections import Counter, deque
@@ -15,7 +16,10 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
 
 DIAGNOSTICS_TOPIC = "/diagnostics"
-OUTCOMES = ("received", "processed", "dropped", "refused", "unwatched", "refused inputs")
+OUTCOMES = ("received", "processed", "dropped", "refused", "unwatched", "refused inputs", "lost")
+PAIRINGS = ("camera_info by stamp", "camera_info latest", "poses used", "poses missed", "poses refused")
+STAMPS = ("repeated stamps", "stamps going back")
+IMAGE_TOPIC = "image topic"  # key of the topic that a node takes frames from
 _RECENT = 100  # frames that the percentiles of the stage times are taken over
 _RATE_WINDOW_S = 5.0
 _MAX_STAMP_AGE_S = 60.0  # an older stamp is of another clock: Unity's starts at 0 when Play does
@@ -26,7 +30,11 @@ class FrameCounts:
 
     Outcomes: received, images that arrived; processed, results published; dropped, replaced by a newer frame before
     processing; refused, invalid image or failed computation (see `last_reason`); unwatched, skipped because no output
-    had a subscriber; refused inputs, invalid camera_info or camera_pose, and poses that contradict their image.
+    had a subscriber; refused inputs, invalid camera_info or camera_pose, and poses that contradict their image; lost,
+    images that the middleware lost, so that received + lost is what was sent.
+
+    Pairings: frames that got the camera_info of their own stamp, or the latest one; that got a pose, or none although
+    poses are published; refused poses. Stamps: frames whose stamp is 0 or that of the frame before, or goes back.
     """
 
     def __init__(self, now_ns: Callable[[], int] = time.time_ns) -> None:
@@ -39,11 +47,11 @@ class FrameCounts:
         self.last_reason = ""
         self.last_refused = False  # whether the last frame that a worker took was refused
 
-    def count(self, outcome: str) -> None:
-        """Add one frame to an outcome."""
+    def count(self, outcome: str, number: int = 1) -> None:
+        """Add frames to an outcome."""
         now_s = time.monotonic()
         with self._lock:
-            self._counts[outcome] += 1
+            self._counts[outcome] += number
             times_s = self._times_s.setdefault(outcome, deque())
             times_s.append(now_s)
             while times_s[0] < now_s - _RATE_WINDOW_S:
@@ -87,7 +95,7 @@ class FrameCounts:
     def values(self) -> dict[str, str]:
         """Key-value pairs for diagnostics: counts, rates, last reason, duration of each stage (p50, p95) [ms]."""
         with self._lock:
-            counts = {outcome: str(self._counts[outcome]) for outcome in OUTCOMES}
+            counts = {outcome: str(self._counts[outcome]) for outcome in (*OUTCOMES, *PAIRINGS, *STAMPS)}
             seconds = {stage: list(recent) for stage, recent in self._seconds.items()}
         counts["input rate [Hz]"] = f"{self.rate_hz('received'):.1f}"
         counts["output rate [Hz]"] = f"{self.rate_hz('processed'):.1f}"
@@ -117,7 +125,7 @@ class DiagnosticsPublisher:
 
     def publish(self, level: bytes, text: str, values: Mapping[str, str]) -> None:
         """Publish a status: level of DiagnosticStatus (OK, WARN, ERROR), message, key-value pairs."""
-        status = DiagnosticStatus(level=level, name=self._name, message=text)
+        status = DiagnosticStatus(level=level, name=self._name, message=text, hardware_id=platform.node())
         status.values = [KeyValue(key=key, value=value) for key, value in values.items()]
         message = DiagnosticArray(status=[status])
         message.header.stamp = self._node.get_clock().now().to_msg()

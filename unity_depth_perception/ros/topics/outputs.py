@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Callable
+from itertools import pairwise
+from statistics import median
 from typing import Any, NamedTuple
 
 from rclpy.lifecycle import LifecycleNode
@@ -16,43 +20,67 @@ from unity_depth_perception.msg import ObjectDistanceArray
 from unity_depth_perception.pipeline import PerceptionResult
 from unity_depth_perception.ros.conversions.camera_info import camera_info_message
 from unity_depth_perception.ros.conversions.detections import (
+    ClassIds,
     detections_2d_message,
     detections_3d_message,
     label_info_message,
 )
 from unity_depth_perception.ros.conversions.headers import header_of
 from unity_depth_perception.ros.conversions.images import depth_message, image_message, instance_message
-from unity_depth_perception.ros.conversions.markers import markers_message
+from unity_depth_perception.ros.conversions.markers import delete_markers_message, markers_message
 from unity_depth_perception.ros.conversions.objects_and_clouds import cloud_message, distances_message
+from unity_depth_perception.ros.conversions.placement import OPTICAL, Placement
 from unity_depth_perception.ros.topics.qos import LATCHED_QOS, OUTPUT_QOS, QosMismatches, create_output_publisher
 
 Config = Any  # parameters of the publishing node; a conversion reads only those that all nodes with its topic have
+
+
+class View(NamedTuple):
+    """How results are expressed in messages.
+
+    Attributes:
+        config: parameters of the publishing node.
+        class_ids: the class map.
+        placement: frame of boxes, positions and cloud.
+        interval_s: between results; 0: not known yet.
+    """
+
+    config: Config
+    class_ids: ClassIds
+    placement: Placement = OPTICAL
+    interval_s: float = 0.0
 
 
 class Output(NamedTuple):
     """An output topic: message type, conversion of a result to the message, QoS."""
 
     message_type: type[Any]
-    convert: Callable[[PerceptionResult, Config], Any]
+    convert: Callable[[PerceptionResult, View], Any]
     profile: QoSProfile = OUTPUT_QOS
 
 
-def _overlay_message(result: PerceptionResult, config: Config) -> Image:
+def _overlay_message(result: PerceptionResult, view: View) -> Image:
     instances = result.segmentation.instances.cpu().numpy()
-    return image_message(header_of(result), overlay_picture(result.frame.rgb, instances, result.objects), "rgb8")
+    return image_message(
+        header_of(result), overlay_picture(result.rgb.cpu().numpy(), instances, result.objects), "rgb8"
+    )
 
 
+CLASSES = "objects/label_info"
+MARKERS = "objects/markers"
 # In the order of publication, small messages first: distances should not wait for the point cloud.
 _OUTPUTS: dict[str, Output] = {
-    "objects/distances": Output(ObjectDistanceArray, lambda r, _: distances_message(r)),
-    "objects/detections_2d": Output(Detection2DArray, lambda r, _: detections_2d_message(r)),
-    "objects/detections_3d": Output(Detection3DArray, lambda r, _: detections_3d_message(r)),
-    "objects/label_info": Output(LabelInfo, lambda r, c: label_info_message(r, c.min_score), LATCHED_QOS),
-    "objects/markers": Output(MarkerArray, lambda r, _: markers_message(r)),
+    "objects/distances": Output(ObjectDistanceArray, lambda r, v: distances_message(r, v.placement)),
+    "objects/detections_2d": Output(Detection2DArray, lambda r, v: detections_2d_message(r, v.class_ids)),
+    "objects/detections_3d": Output(Detection3DArray, lambda r, v: detections_3d_message(r, v.class_ids, v.placement)),
+    CLASSES: Output(LabelInfo, lambda _, v: label_info_message(v.class_ids, v.config.min_score), LATCHED_QOS),
+    MARKERS: Output(MarkerArray, lambda r, v: markers_message(r, v.placement, v.interval_s)),
     "depth/camera_info": Output(CameraInfo, lambda r, _: camera_info_message(header_of(r), r.frame.camera)),
     "objects/instances": Output(Image, lambda r, _: instance_message(header_of(r), r.segmentation.instances)),
-    "depth/image_rect": Output(Image, lambda r, c: depth_message(header_of(r), r.depth.depth_m, c.depth_encoding)),
-    "depth/points": Output(PointCloud2, lambda r, _: cloud_message(r)),
+    "depth/image_rect": Output(
+        Image, lambda r, v: depth_message(header_of(r), r.depth.depth_m, v.config.depth_encoding)
+    ),
+    "depth/points": Output(PointCloud2, lambda r, v: cloud_message(r, v.placement)),
     "debug/overlay": Output(Image, _overlay_message),
 }
 
@@ -62,15 +90,25 @@ SEGMENTATION_OUTPUTS = ("objects/detections_2d", "objects/label_info", "objects/
 DISTANCE_OUTPUTS = ("objects/distances", "objects/detections_3d", "objects/markers")
 
 
+_INTERVALS = 10  # between results, of which the median counts
+
+
 class ResultPublishers:
     """Lifecycle publishers of the outputs of a node."""
 
     def __init__(
-        self, node: LifecycleNode, names: tuple[str, ...], config: Callable[[], Config], mismatches: QosMismatches
+        self,
+        node: LifecycleNode,
+        names: tuple[str, ...],
+        config: Callable[[], Config],
+        mismatches: QosMismatches,
+        class_ids: Callable[[], ClassIds],
     ) -> None:
-        """Creates the publishers `names` of `OUTPUTS`; `config` is called for each frame: parameters may change."""
+        """Creates the publishers `names` of `OUTPUTS`; `config` and `class_ids` are called for each frame."""
         self._node = node
         self._config = config
+        self._class_ids = class_ids
+        self._times_s: deque[float] = deque(maxlen=_INTERVALS + 1)
         self._publishers = {
             name: create_output_publisher(node, _OUTPUTS[name].message_type, name, mismatches, _OUTPUTS[name].profile)
             for name in names
@@ -78,21 +116,39 @@ class ResultPublishers:
 
     @property
     def has_subscribers(self) -> bool:
-        """Whether any enabled output has a subscriber."""
-        return any(self.is_subscribed(name) for name in self._publishers)
+        """Whether any enabled output that frames have has a subscriber."""
+        return any(self.is_subscribed(name) for name in self._publishers if name != CLASSES)
 
     def is_subscribed(self, name: str) -> bool:
         """Whether an output is enabled (parameter `outputs`) and has a subscriber."""
         return name in self._config().outputs and self._publishers[name].get_subscription_count() > 0
 
-    def publish(self, result: PerceptionResult) -> None:
+    def publish_classes(self) -> None:
+        """Publish the class map, once; late subscribers get it too."""
+        if CLASSES in self._publishers and CLASSES in self._config().outputs:
+            message = label_info_message(self._class_ids(), self._config().min_score)
+            message.header.stamp = self._node.get_clock().now().to_msg()
+            self._publishers[CLASSES].publish(message)
+
+    def publish(self, result: PerceptionResult, placement: Placement = OPTICAL) -> None:
         """Convert and publish the outputs that have subscribers."""
-        config = self._config()
+        self._times_s.append(time.monotonic())
+        view = View(self._config(), self._class_ids(), placement, self._interval_s)
         for name, publisher in self._publishers.items():
-            if self.is_subscribed(name):
-                publisher.publish(_OUTPUTS[name].convert(result, config))
+            if name != CLASSES and self.is_subscribed(name):
+                publisher.publish(_OUTPUTS[name].convert(result, view))
+
+    def clear(self) -> None:
+        """Delete the markers of the last frame from RViz."""
+        if MARKERS in self._publishers and self.is_subscribed(MARKERS):
+            self._publishers[MARKERS].publish(delete_markers_message())
 
     def close(self) -> None:
         """Destroy the publishers."""
         for publisher in self._publishers.values():
             self._node.destroy_lifecycle_publisher(publisher)
+
+    @property
+    def _interval_s(self) -> float:
+        times = list(self._times_s)
+        return median(b - a for a, b in pairwise(times)) if len(times) > 1 else 0.0

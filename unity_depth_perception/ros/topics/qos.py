@@ -42,9 +42,12 @@ class QosMismatches:
         self.count = 0
         self.last = ""
 
-    def on_subscription(self, topic: str) -> SubscriptionEventCallbacks:
-        """Event callbacks of a subscription: report publishers with incompatible QoS."""
-        return SubscriptionEventCallbacks(incompatible_qos=lambda event: self._note("publisher", topic, event))
+    def on_subscription(self, topic: str, lost: Callable[[int], None]) -> SubscriptionEventCallbacks:
+        """Event callbacks of a subscription: report publishers with incompatible QoS, and messages that DDS lost."""
+        return SubscriptionEventCallbacks(
+            incompatible_qos=lambda event: self._note("publisher", topic, event),
+            message_lost=lambda event: lost(event.total_count_change),
+        )
 
     def on_publisher(self, topic: str) -> PublisherEventCallbacks:
         """Event callbacks of a publisher: report subscriptions with incompatible QoS."""
@@ -91,19 +94,16 @@ class QosMatchingSubscription:
     ) -> None:
         """`reliability`: auto, reliable or best_effort; `qos_overrides.*` parameters set history and depth."""
         self._node = node
-        self._message_type = message_type
         self._topic = topic
         self._callback = callback
         self._mismatches = mismatches
         self._reliability = reliability
         self._raw = raw
+        self.message_type = message_type
+        self.on_lost: Callable[[int], None] | None = None  # called with the number of messages that DDS lost
         self.qos = self._profile([])
-        self._subscription = self._subscribe()
-
-    @property
-    def topic(self) -> str:
-        """The full topic name, after namespace and remapping."""
-        return str(self._subscription.topic_name)
+        self._subscription: Subscription | None = self._subscribe()
+        self.topic = str(self._subscription.topic_name)  # after namespace and remapping
 
     @property
     def publisher_count(self) -> int:
@@ -112,6 +112,8 @@ class QosMatchingSubscription:
 
     def match_publishers(self) -> bool:
         """Subscribe again if the QoS that the publishers offer requires it; True if so."""
+        if self.is_paused:
+            return False
         # By its full name: rclpy does not remap relative names in graph queries.
         offers = [info.qos_profile for info in self._node.get_publishers_info_by_topic(self.topic)]
         profile = self._profile(offers) if offers else self.qos
@@ -124,20 +126,40 @@ class QosMatchingSubscription:
 
     def close(self) -> None:
         """Destroy the subscription."""
-        self._node.destroy_subscription(self._subscription)
+        if self._subscription is not None:
+            self._node.destroy_subscription(self._subscription)
+            self._subscription = None
+
+    @property
+    def is_paused(self) -> bool:
+        """Whether nothing is received."""
+        return self._subscription is None
+
+    def pause(self) -> None:
+        """Receive nothing until `resume`."""
+        self.close()
+
+    def resume(self) -> None:
+        """Receive again."""
+        if self._subscription is None:
+            self._subscription = self._subscribe()
 
     def _subscribe(self) -> Subscription:
         # Without reliability: an override parameter, once declared, would win over the reliability matched later.
         overrides = QoSOverridingOptions([QoSPolicyKind.HISTORY, QoSPolicyKind.DEPTH])
         return self._node.create_subscription(
-            self._message_type,
+            self.message_type,
             self._topic,
             self._callback,
             self.qos,
             qos_overriding_options=overrides,
-            event_callbacks=self._mismatches.on_subscription(self._topic),
+            event_callbacks=self._mismatches.on_subscription(self._topic, self._lost),
             raw=self._raw,
         )
+
+    def _lost(self, count: int) -> None:
+        if self.on_lost is not None:
+            self.on_lost(count)
 
     def _profile(self, offers: list[QoSProfile]) -> QoSProfile:
         best_effort = any(offer.reliability == ReliabilityPolicy.BEST_EFFORT for offer in offers)

@@ -12,7 +12,7 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError, DatasetError
 from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.dataset.sample import Sample
-from unity_depth_perception.ros.parameters.node_tables import VirtualUnityConfig
+from unity_depth_perception.ros.parameters.virtual_unity_table import VirtualUnityConfig
 from unity_depth_perception.synthetic.samples import render_samples
 
 ReadSample = Callable[[int], Sample]
