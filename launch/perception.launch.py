@@ -16,12 +16,7 @@ from launch_ros.actions import Node
 from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchDescription
-from unity_depth_perception.ros.dds_profile import (
-    PROFILE_VARIABLE,
-    REQUIRED_BYTES,
-    has_room_for_profile,
-    user_profile,
-)
+from unity_depth_perception.ros.dds_profile import PROFILE_VARIABLE, REQUIRED_BYTES, has_room_for_profile, user_profile
 from unity_depth_perception.ros.launch_arguments import camera_list, is_true, results_of, typed
 
 PACKAGE = "unity_depth_perception"

@@ -16,7 +16,7 @@ from terminal import unity_depth
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.output_folder import MARKER
+from unity_depth_perception.core.files.output_folder import MARKER
 from unity_depth_perception.dataset.annotations import Annotations
 from unity_depth_perception.dataset.files import read_depth, read_image
 from unity_depth_perception.models import registry

@@ -10,7 +10,7 @@ import pytest
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, InputError
-from unity_depth_perception.core.json_file import read_json, read_json_object
+from unity_depth_perception.core.files.json_file import read_json, read_json_object
 
 GOOD = {"width": 96, "height": 96, "focal_length_x": 80, "focal_length_y": 80}
 GOOD |= {"principal_point_x": 48, "principal_point_y": 48}

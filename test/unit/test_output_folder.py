@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from unity_depth_perception.core.errors import ConfigurationError
-from unity_depth_perception.core.output_folder import MARKER, claimed_names, output_folder, require_apart
+from unity_depth_perception.core.files.output_folder import MARKER, claimed_names, output_folder, require_apart
 
 
 def test_folder_is_made_and_marked_with_the_claimed_names(tmp_path: Path) -> None:
@@ -57,7 +57,7 @@ def test_drafts_of_a_killed_process_are_removed(tmp_path: Path) -> None:
 
 def test_second_process_is_refused_until_the_first_one_has_ended(tmp_path: Path) -> None:
     code = (
-        "import sys, pathlib; from unity_depth_perception.core.output_folder import output_folder\n"
+        "import sys, pathlib; from unity_depth_perception.core.files.output_folder import output_folder\n"
         "with output_folder(pathlib.Path(sys.argv[1]), ['x']): print('held', flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen(

@@ -19,7 +19,7 @@ from unity_depth_perception.cli.options import (
     require_files,
 )
 from unity_depth_perception.cli.progress import kept_on_interrupt, track
-from unity_depth_perception.core.output_folder import output_folder, require_apart
+from unity_depth_perception.core.files.output_folder import output_folder, require_apart
 
 
 class Origin(StrEnum):

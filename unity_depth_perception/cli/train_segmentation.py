@@ -26,8 +26,8 @@ from unity_depth_perception.cli.training_options import (
     training_folder,
     write_or_check_settings,
 )
-from unity_depth_perception.core.atomic_file import write_json
 from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.core.files.atomic_file import write_json
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unity_depth_perception.cli.progress import kept_on_interrupt, track
-from unity_depth_perception.core.atomic_file import write_json
 from unity_depth_perception.core.errors import ConfigurationError, DatasetError, InputError
-from unity_depth_perception.core.json_file import read_json_object
-from unity_depth_perception.core.output_folder import output_folder, require_apart
+from unity_depth_perception.core.files.atomic_file import write_json
+from unity_depth_perception.core.files.json_file import read_json_object
+from unity_depth_perception.core.files.output_folder import output_folder, require_apart
 
 if TYPE_CHECKING:
     from unity_depth_perception.dataset.sample import Progress

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from unity_depth_perception.core.errors import CameraError, shown
-from unity_depth_perception.core.json_file import read_json_object
+from unity_depth_perception.core.files.json_file import read_json_object
 
 _CORNER_ORIGIN = "image_corner"
 _MAX_SIDE_PX = 100_000

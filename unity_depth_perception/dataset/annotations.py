@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.errors import DatasetError, InputError, shown
-from unity_depth_perception.core.json_file import read_json_object
+from unity_depth_perception.core.files.json_file import read_json_object
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.core.pose import matrix_from_pose, pose_from_matrix
 from unity_depth_perception.dataset.checks.findings import duplicates, raise_if_problems

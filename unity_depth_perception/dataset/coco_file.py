@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from unity_depth_perception.core.errors import DatasetError, shown
-from unity_depth_perception.core.json_file import read_json_object
+from unity_depth_perception.core.files.json_file import read_json_object
 from unity_depth_perception.dataset.checks.findings import duplicates
 
 _MAX_SIDE_PX = 32_768  # of an image; a larger size was written by mistake

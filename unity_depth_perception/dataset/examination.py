@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, DatasetError
-from unity_depth_perception.core.json_file import read_json_object
-from unity_depth_perception.core.output_folder import read_marker
+from unity_depth_perception.core.files.json_file import read_json_object
+from unity_depth_perception.core.files.output_folder import read_marker
 from unity_depth_perception.dataset.annotations import Annotations, ImageAnnotation
 from unity_depth_perception.dataset.checks.consistency import DistanceComparison, camera_centre_notes
 from unity_depth_perception.dataset.files import read_depth, read_image, read_mask

@@ -16,9 +16,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from unity_depth_perception.core.atomic_file import write_file
 from unity_depth_perception.core.errors import DatasetError, ImageError
-from unity_depth_perception.core.json_file import read_regular_file
+from unity_depth_perception.core.files.atomic_file import write_file
+from unity_depth_perception.core.files.json_file import read_regular_file
 from unity_depth_perception.dataset.guards.depth_arrays import exr_size, read_exr, read_npy
 from unity_depth_perception.dataset.guards.images import ImageHeader, decode_image, decode_indices, image_header
 from unity_depth_perception.ops.validity import from_millimetres, invalid_to_nan, to_millimetres

@@ -8,10 +8,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Literal
 
-from unity_depth_perception.core.atomic_file import write_json
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import DatasetError
-from unity_depth_perception.core.output_folder import output_folder, read_marker, update_marker
+from unity_depth_perception.core.files.atomic_file import write_json
+from unity_depth_perception.core.files.output_folder import output_folder, read_marker, update_marker
 from unity_depth_perception.dataset.annotations import VERSION, ImageAnnotation, object_problems
 from unity_depth_perception.dataset.checks.findings import raise_if_problems
 from unity_depth_perception.dataset.files import write_depth, write_image, write_mask

@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from unity_depth_perception.core.atomic_file import write_file
+from unity_depth_perception.core.files.atomic_file import write_file
 from unity_depth_perception.evaluation.confusion import Confusion, axes
 
 _COLOUR = "#2a6f97"

@@ -7,10 +7,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from unity_depth_perception.core.atomic_file import write_file, write_json
 from unity_depth_perception.core.errors import ConfigurationError, InputError
-from unity_depth_perception.core.json_file import read_json_object
-from unity_depth_perception.core.output_folder import make_folder
+from unity_depth_perception.core.files.atomic_file import write_file, write_json
+from unity_depth_perception.core.files.json_file import read_json_object
+from unity_depth_perception.core.files.output_folder import make_folder
 from unity_depth_perception.dataset.sources import DatasetSamples
 from unity_depth_perception.evaluation.confusion import INVENTED, MISSED, mistakes
 from unity_depth_perception.evaluation.evaluator import Evaluation, Evaluator

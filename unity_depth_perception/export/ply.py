@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from plyfile import PlyData, PlyElement
 
-from unity_depth_perception.core.atomic_file import replacing
 from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.core.files.atomic_file import replacing
 
 _VERTEX = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")]
 

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from unity_depth_perception.core.atomic_file import write_json
 from unity_depth_perception.core.errors import ConfigurationError, InputError
-from unity_depth_perception.core.json_file import read_json_object
-from unity_depth_perception.core.output_folder import output_folder
+from unity_depth_perception.core.files.atomic_file import write_json
+from unity_depth_perception.core.files.json_file import read_json_object
+from unity_depth_perception.core.files.output_folder import output_folder
 from unity_depth_perception.dataset.annotations import VERSION
 from unity_depth_perception.dataset.files import write_depth, write_image
 from unity_depth_perception.export.pictures import depth_picture, overlay_picture

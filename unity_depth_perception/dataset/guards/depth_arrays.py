@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.errors import DatasetError
-from unity_depth_perception.core.json_file import read_regular_file
+from unity_depth_perception.core.files.json_file import read_regular_file
 from unity_depth_perception.dataset.guards.images import MAX_PIXELS, content_name
 
 _EXR = b"\x76\x2f\x31\x01"

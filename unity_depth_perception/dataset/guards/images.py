@@ -111,17 +111,13 @@ def decode_image(data: bytes, flags: int = cv2.IMREAD_COLOR, max_pixels: int = M
 
 
 def decode_indices(data: bytes) -> NDArray[np.uint8]:
-    """Indices (H, W) of a PNG with a palette, whose colours are left out of account.
-
-    Raises:
-        ImageError: see `decode_image`.
-    """
+    """Indices (H, W) of a PNG with a palette, whose colours are ignored; raises as `decode_image`."""
     data = _without_extras(data)
     depth = data[24]
     grey = data[:25] + bytes([_GREY]) + data[26:29] + zlib.crc32(data[12:25] + bytes([_GREY]) + data[26:29]).to_bytes(4)
     chunks = [kept for kept in _png_pixels(grey + data[33:]) if kept[4:8] != b"PLTE"]
-    pixels: NDArray[np.uint8] = decode_image(b"".join([_PNG, *chunks]), cv2.IMREAD_UNCHANGED).astype(np.uint8)
-    return np.asarray(pixels // (255 // ((1 << depth) - 1)), dtype=np.uint8)  # grey of few bits fills 0..255
+    pixels = np.asarray(decode_image(b"".join([_PNG, *chunks]), cv2.IMREAD_UNCHANGED), dtype=np.uint8)
+    return pixels // np.uint8(255 // ((1 << depth) - 1))  # grey of few bits fills 0..255
 
 
 def _header(data: bytes) -> ImageHeader:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unity_depth_perception.core.errors import DatasetError, shown
-from unity_depth_perception.core.json_file import read_json_object
+from unity_depth_perception.core.files.json_file import read_json_object
 from unity_depth_perception.dataset.guards.paths import inside
 
 _CAMERA = "RGBCamera"

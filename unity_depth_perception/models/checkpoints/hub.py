@@ -19,7 +19,7 @@ from safetensors import safe_open
 from torch import Tensor
 
 from unity_depth_perception.core.errors import ModelError, shown
-from unity_depth_perception.core.json_file import read_json_object
+from unity_depth_perception.core.files.json_file import read_json_object
 from unity_depth_perception.models.checkpoints.file_content import is_torch_file, require_weights_content
 
 WEIGHTS_FILE = "model.safetensors"

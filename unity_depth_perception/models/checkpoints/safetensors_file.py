@@ -14,8 +14,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from unity_depth_perception.core.atomic_file import write_file
 from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.core.files.atomic_file import write_file
 from unity_depth_perception.models.checkpoints.file_content import is_torch_file, require_weights_content
 
 EMBEDDED = Path(__file__).parents[1] / "weights"

@@ -25,11 +25,7 @@ from unity_depth_perception.models.depth_anything_3.multi_view import (
     estimate_views,
     size_of,
 )
-from unity_depth_perception.models.depth_anything_3.network import (
-    DepthAnything3Network,
-    RawDepth,
-    build_network,
-)
+from unity_depth_perception.models.depth_anything_3.network import DepthAnything3Network, RawDepth, build_network
 from unity_depth_perception.models.depth_anything_3.network_input import network_image, network_size
 from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS, Kind
 from unity_depth_perception.models.depth_anything_3.weights import fill_da3_network, require_same_architecture

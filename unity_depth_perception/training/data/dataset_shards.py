@@ -10,11 +10,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from unity_depth_perception.core.atomic_file import remove_drafts, write_json
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError, DatasetError, InputError
-from unity_depth_perception.core.json_file import read_json
-from unity_depth_perception.core.output_folder import make_folder
+from unity_depth_perception.core.files.atomic_file import remove_drafts, write_json
+from unity_depth_perception.core.files.json_file import read_json
+from unity_depth_perception.core.files.output_folder import make_folder
 from unity_depth_perception.dataset.sample import Progress, Sample, SampleSource
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES

@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.errors import ConfigurationError, DatasetError
-from unity_depth_perception.core.output_folder import locked_folder, make_folder
+from unity_depth_perception.core.files.output_folder import locked_folder, make_folder
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.synthetic.random_scene import random_scene
 from unity_depth_perception.synthetic.render import render

@@ -9,8 +9,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from unity_depth_perception.core.atomic_file import remove_drafts
 from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.core.files.atomic_file import remove_drafts
 from unity_depth_perception.core.ground_plane import up_from_pose
 from unity_depth_perception.dataset.files import write_array
 

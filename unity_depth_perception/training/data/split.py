@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
-from unity_depth_perception.core.atomic_file import write_json
 from unity_depth_perception.core.errors import DatasetError
-from unity_depth_perception.core.json_file import read_json
+from unity_depth_perception.core.files.atomic_file import write_json
+from unity_depth_perception.core.files.json_file import read_json
 
 VALIDATION_SHARE = 0.2
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unity_depth_perception.core.atomic_file import remove_drafts, replacing
 from unity_depth_perception.core.errors import ConfigurationError, ModelError
+from unity_depth_perception.core.files.atomic_file import remove_drafts, replacing
 from unity_depth_perception.training import distributed
 from unity_depth_perception.training.engine.config import TrainingConfig
 from unity_depth_perception.training.engine.validation import BestCheckpoint

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from unity_depth_perception.core.atomic_file import write_json
 from unity_depth_perception.core.errors import ConfigurationError, DatasetError
-from unity_depth_perception.core.json_file import read_json_object
+from unity_depth_perception.core.files.atomic_file import write_json
+from unity_depth_perception.core.files.json_file import read_json_object
 from unity_depth_perception.core.metrics import DepthMetrics, depth_metrics, mean_metrics
 from unity_depth_perception.dataset.sample import Progress, SampleSource
 from unity_depth_perception.models.protocols import DepthEstimator

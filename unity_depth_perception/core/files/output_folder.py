@@ -14,9 +14,9 @@ from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from unity_depth_perception.core.atomic_file import remove_drafts, write_json
 from unity_depth_perception.core.errors import ConfigurationError, shown
-from unity_depth_perception.core.json_file import read_json_object
+from unity_depth_perception.core.files.atomic_file import remove_drafts, write_json
+from unity_depth_perception.core.files.json_file import read_json_object
 
 MARKER = ".unity_depth_perception.json"
 _NO_LOCKS = (errno.EBADF, errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)  # some network file systems
