@@ -7,9 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.camera import Camera, Lens
 from unity_depth_perception.core.errors import CameraError
-from unity_depth_perception.core.lens import Lens
 from unity_depth_perception.ops.geometry import distorted_pixels, undistort
 
 RAW = Camera(160, 120, 130.0, 128.0, 81.0, 58.0)

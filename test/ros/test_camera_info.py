@@ -13,9 +13,8 @@ from geometry_msgs.msg import Pose
 from sensor_msgs.msg import CameraInfo
 from stand_ins import camera, camera_info, header
 
-from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.camera import Camera, Lens
 from unity_depth_perception.core.errors import CameraError, InputError
-from unity_depth_perception.core.lens import Lens
 from unity_depth_perception.ros.conversions.camera_info import (
     Intrinsics,
     camera_info_message,

@@ -1,4 +1,4 @@
-"""The pinhole camera: field of view, intrinsics file, CameraInfo fields, resizing and cropping.
+"""The pinhole camera: field of view, intrinsics file, CameraInfo fields, resizing, cropping; the lens of a raw picture.
 
 Optical frame: x right, y down, z forward. Pixel centres are at integer coordinates (OpenCV, ROS), so the image covers
 [-0.5, width - 0.5] and a centred camera has cx = (width - 1) / 2.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from unity_depth_perception.core.files.json_file import read_json_object
 _CORNER_ORIGIN = "image_corner"
 _MAX_SIDE_PX = 100_000
 _NORMALISED = 8.0  # a focal length in image widths or heights is at most this: 7 degrees
+_COEFFICIENTS = 8  # of the distortion of a lens
 _FILE_KEYS = ("width", "height", "focal_length_x", "focal_length_y", "principal_point_x", "principal_point_y")
 
 
@@ -203,6 +204,34 @@ class Camera:
         uv = np.asarray(pixels, dtype=np.float64)
         z = np.asarray(depth_m, dtype=np.float64)
         return np.stack([(uv[..., 0] - self.cx) / self.fx * z, (uv[..., 1] - self.cy) / self.fy * z, z], axis=-1)
+
+
+@dataclass(frozen=True)
+class Lens:
+    """The camera of a raw picture: pinhole intrinsics and distortion (Brown-Conrady, and its rational form).
+
+    Attributes:
+        camera: intrinsics of the raw picture, CameraInfo's K.
+        distortion: k1, k2, p1, p2, k3, k4, k5, k6 in OpenCV's order; missing ones are 0. The first five are ROS'
+            plumb_bob, all eight rational_polynomial.
+    """
+
+    camera: Camera
+    distortion: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        given = tuple(float(value) for value in self.distortion)
+        if len(given) > _COEFFICIENTS or not all(map(math.isfinite, given)):
+            raise CameraError(f"expected up to {_COEFFICIENTS} finite distortion coefficients, got {list(given)}")
+        object.__setattr__(self, "distortion", given + (0.0,) * (_COEFFICIENTS - len(given)))
+
+    def of_image(self, width: int, height: int) -> Lens:
+        """The same lens at the resolution of an image of the same proportions.
+
+        Raises:
+            CameraError: that image has other proportions.
+        """
+        return replace(self, camera=self.camera.of_image(width, height))
 
 
 def _raise_if_normalised(data: dict[str, Any], source: str) -> None:

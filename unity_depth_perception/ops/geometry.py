@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.camera import Camera, Lens
 from unity_depth_perception.core.errors import CameraError
-from unity_depth_perception.core.lens import Lens
 from unity_depth_perception.ops.validity import is_valid
 
 _CACHED_MAPS = 4  # of lenses; a zooming camera has a new one for each frame

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.camera import Camera, Lens
 from unity_depth_perception.core.errors import CameraError, ImageError, PoseError
 from unity_depth_perception.core.ground_plane import up_from_pose
-from unity_depth_perception.core.lens import Lens
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.core.support_relations.evidence import ParentLink
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation

@@ -11,9 +11,8 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Header
 
-from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.camera import Camera, Lens
 from unity_depth_perception.core.errors import CameraError
-from unity_depth_perception.core.lens import Lens
 from unity_depth_perception.core.pose import matrix_from_pose, pose_from_matrix
 
 _PINHOLE_MODELS = ("plumb_bob", "rational_polynomial")

@@ -29,6 +29,7 @@ class PoseBuffer:
     def __init__(self, tolerance_ns: int = 0, size: int = 2000) -> None:
         self._tolerance_ns = tolerance_ns
         self._history: StampHistory[Matrix] = StampHistory(size)
+        self.is_published = False  # whether any pose has arrived
 
     def update(self, message: PoseStamped) -> Matrix:
         """Store and return a pose; a stamp earlier than the last one (a restarted simulation) clears the buffer first.
@@ -38,16 +39,12 @@ class PoseBuffer:
         """
         pose = matrix_of(message.pose)
         self._history.add(stamp_ns_of(message.header), pose)
+        self.is_published = True
         return pose
 
     def frames_went_back_to(self, stamp_ns: int) -> None:
         """Forget the poses of the run before if the images restart first."""
         self._history.forget_if_after(stamp_ns)
-
-    @property
-    def is_published(self) -> bool:
-        """Whether poses arrive at all."""
-        return self._history.newest_ns >= 0
 
     def is_settled(self, header: Header) -> bool:
         """Whether later poses change nothing: one has the stamp of the image, or a later one."""

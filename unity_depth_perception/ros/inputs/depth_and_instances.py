@@ -56,6 +56,7 @@ class DepthInstancesSource(FrameSource):
         self._tables: dict[str, StampHistory[Any]] = {topic: StampHistory() for topic in (DETECTIONS, TABLE)}
         self._constant_table: LabelInfo | None = None
         self._constant_changes = False  # tables of stamp 0 differ: each is of one frame
+        self._since_table = 0  # frames that the constant table was taken for since it arrived
         self._classes: Mapping[str, str] = {}
 
     def subscribe_frames(self) -> None:
@@ -118,10 +119,13 @@ class DepthInstancesSource(FrameSource):
         known = self._tables[topic].exact(stamp_ns)
         self._tables[topic].add(stamp_ns, message)
         differs = known is not None and known != message
+        is_late = False  # whether its frame has had the table before
         if topic == TABLE and stamp_ns == 0:
+            is_late = differs and not self._constant_changes and self._since_table > 0
             self._constant_changes |= differs
-            self._constant_table = message
-        self._take(topic, message)
+            self._constant_table, self._since_table = message, 0
+        if not is_late:
+            self._take(topic, message)
         if differs:
             raise ImageError(
                 f"two different messages of {topic} with one stamp, {stamp_ns / 1e9:.9f} s: which of them belongs to "
@@ -140,6 +144,7 @@ class DepthInstancesSource(FrameSource):
         if frame is not None:
             depth = frame[DEPTH]
             table = frame.get(TABLE) or frame.get(DETECTIONS) or constant
+            self._since_table += TABLE not in frame and table is constant
             self.pair(depth.header, (depth, frame[INSTANCES], table), depth.width, depth.height)
 
     def _report_unmatched(self, topic: str, stamp_ns: int) -> None:

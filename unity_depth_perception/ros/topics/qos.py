@@ -32,6 +32,7 @@ LATCHED_QOS = QoSProfile(
 
 # Large enough for a burst of frames: the node counts those that it drops, DDS would lose them silently.
 _INPUT_DEPTH = 10
+_UNKNOWN_NUMBER = 2**64 - 1  # of a middleware that has no sequence numbers
 
 
 class QosMismatches:
@@ -100,6 +101,8 @@ class QosMatchingSubscription:
         self._reliability = reliability
         self._raw = raw
         self.message_type = message_type
+        self._publishers = 1  # of several publishers, sequence numbers do not tell what is lost
+        self._last_number: int | None = None
         self.on_lost: Callable[[int], None] | None = None  # called with the number of messages that DDS lost
         self.qos = self._profile([])
         self._subscription: Subscription | None = self._subscribe()
@@ -116,6 +119,8 @@ class QosMatchingSubscription:
             return False
         # By its full name: rclpy does not remap relative names in graph queries.
         offers = [info.qos_profile for info in self._node.get_publishers_info_by_topic(self.topic)]
+        if len(offers) != self._publishers:
+            self._publishers, self._last_number = len(offers), None
         profile = self._profile(offers) if offers else self.qos
         if (profile.reliability, profile.durability) == (self.qos.reliability, self.qos.durability):
             return False
@@ -150,14 +155,30 @@ class QosMatchingSubscription:
         return self._node.create_subscription(
             self.message_type,
             self._topic,
-            self._callback,
+            self._take,
             self.qos,
             qos_overriding_options=overrides,
             event_callbacks=self._mismatches.on_subscription(self._topic, self._lost),
             raw=self._raw,
         )
 
+    def _take(self, message: Any, info: Any) -> None:
+        """Count the gap in the publisher's sequence numbers, then call the callback.
+
+        Fast DDS does not report messages that its history drops because the node is busy as lost.
+        """
+        number, last = int(info["publication_sequence_number"]), self._last_number
+        self._last_number = number if number != _UNKNOWN_NUMBER else None
+        if self._last_number is not None and last is not None and self._publishers == 1 and number > last + 1:
+            self._report_lost(number - last - 1)
+        self._callback(message)
+
     def _lost(self, count: int) -> None:
+        """The middleware reports lost messages: counted where there are no sequence numbers."""
+        if self._last_number is None:
+            self._report_lost(count)
+
+    def _report_lost(self, count: int) -> None:
         if self.on_lost is not None:
             self.on_lost(count)
 
