@@ -255,3 +255,36 @@ def test_names_are_shown_as_they_are(tmp_path: Path, name: str) -> None:
     assert result.returncode in (1, 2)
     assert "Traceback" not in result.stderr
     assert name[:5].splitlines()[0] in result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("command", ["train-segmentation", "train-depth"])
+def test_training_removes_nothing_that_it_did_not_write(dataset: Path, tmp_path: Path, command: str) -> None:
+    shutil.copytree(dataset, tmp_path / "work" / "data")
+    before = sorted(tmp_path.rglob("*"))
+    options = ("--steps", "1", "--batch", "2", "--device", "cpu")
+    result = unity_depth(command, tmp_path / "work" / "data", "--output", tmp_path / "work", *options)
+    assert result.returncode == 2
+    assert "expected a folder apart from the dataset" in result.stderr
+    thesis = tmp_path / "project" / "data" / "thesis.txt"
+    thesis.parent.mkdir(parents=True)
+    thesis.write_text("precious")
+    result = unity_depth(command, tmp_path / "work" / "data", "--output", tmp_path / "project", *options)
+    assert result.returncode == 2
+    assert "data: exists already and was not written by this package" in result.stderr
+    assert thesis.read_text() == "precious"
+    assert sorted((tmp_path / "work").rglob("*")) == [path for path in before if "work/" in str(path)]
+
+
+def test_damaged_state_of_a_training_is_named_in_one_line(dataset: Path, tmp_path: Path) -> None:
+    call = ("train-depth", dataset, "--output", tmp_path, "--steps", "1", "--batch", "2", "--device", "cpu")
+    assert unity_depth(*call).returncode == 0
+    for name in ("settings.json", "split.json", "fine_tuning.json", "checkpoint.pt"):
+        whole = (tmp_path / name).read_bytes()
+        (tmp_path / name).write_bytes(whole[: len(whole) // 2])
+        result = unity_depth(*call)
+        assert result.returncode == 2, name
+        assert name in result.stderr
+        assert len(result.stderr.strip().splitlines()[-1:]) == 1
+        assert "Traceback" not in result.stderr
+        (tmp_path / name).write_bytes(whole)
+    assert unity_depth(*call).returncode == 0

@@ -1,6 +1,10 @@
 """The pool of rendered scenes that trainings draw from."""
 
 import os
+import shutil
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -35,3 +39,54 @@ def test_pool_renders_with_several_processes_on_many_cores(tmp_path: Path, monke
 def test_pool_refuses_fewer_images_than_a_shard(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="at least 32 images"):
         ScenePool(tmp_path, 3)
+
+
+@pytest.mark.slow
+def test_renderers_end_with_a_killed_training_and_its_leftovers_are_removed(tmp_path: Path) -> None:
+    code = (
+        "import sys, time, pathlib\n"
+        "from unity_depth_perception.training.data.scene_pool import ScenePool\n"
+        "if __name__ == '__main__':\n"
+        "    pool = ScenePool(pathlib.Path(sys.argv[1]), 64)\n"
+        "    print(*[worker.pid for worker in pool._workers], flush=True)\n"
+        "    time.sleep(600)\n"
+    )
+    script = tmp_path / "train.py"
+    script.write_text(code)
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    training = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "pool")], stdout=subprocess.PIPE, text=True, env=environment
+    )
+    assert training.stdout is not None
+    renderers = [int(pid) for pid in training.stdout.readline().split()]
+    assert renderers
+    deadline = time.monotonic() + 120
+    while not list((tmp_path / "pool").glob(".partial-*")) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert list((tmp_path / "pool").glob(".partial-*"))
+    training.kill()
+    training.wait()
+    while any(_is_alive(pid) for pid in renderers) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not any(_is_alive(pid) for pid in renderers)
+    pool = ScenePool(tmp_path / "pool", SHARD_IMAGES)
+    pool.close()
+    assert len(list((tmp_path / "pool").glob(".partial-*"))) <= len(pool._workers)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def test_damaged_shard_is_rendered_again(pool: Path, tmp_path: Path) -> None:
+    copy = tmp_path / "pool"
+    shutil.copytree(pool, copy)
+    image = copy / "00000" / "image.npy"
+    image.write_bytes(image.read_bytes()[:1000])
+    again = ScenePool(copy, SHARD_IMAGES)
+    again.close()
+    assert not (copy / "00000" / "image.npy").exists() or len(again.available()) == 1

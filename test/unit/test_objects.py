@@ -68,7 +68,10 @@ BAD_OBJECTS = {
     "parent a name": ({"id": 0, "category": "c", "bbox": [0, 0, 5, 9], "parent_id": "red"}, "expected parent_id as a"),
     "on itself": ({"id": 3, "category": "c", "bbox": [0, 0, 5, 9], "parent_id": 3}, "stand on itself"),
     "distance a number": ({"id": 0, "category": "c", "bbox": [0, 0, 5, 9], "distance": 0.8}, "get"),
-    "position of two": ({"id": 0, "category": "c", "bbox": [0, 0, 5, 9], "position": [1, 2]}, "range"),
+    "position of two": (
+        {"id": 0, "category": "c", "bbox": [0, 0, 5, 9], "position": [1, 2]},
+        r"position as a list \[x, y, z\]",
+    ),
 }
 
 

@@ -99,7 +99,9 @@ class ObjectDistance:
             distance = data.get("distance") or {}
             parent = data.get("parent_id")
             parent = None if parent is None else _whole("parent_id", parent)
-            position = data.get("position") or (None, None, None)
+            position = data.get("position") or [None, None, None]
+            if not isinstance(position, list | tuple) or len(position) != 3:
+                raise InputError(f"expected position as a list [x, y, z], got {shown(position)}")
             return cls(
                 id=_whole("id", data["id"]),
                 category=data["category"],
@@ -117,7 +119,7 @@ class ObjectDistance:
         except InputError as error:
             raise InputError(f"{source}: {error}") from None
         except (TypeError, ValueError, AttributeError, LookupError, OverflowError) as error:
-            raise InputError(f"{source}: {error}; got {shown(dict(data))}") from None
+            raise InputError(f"{source}: {error!s:.200}; got {shown(dict(data))}") from None
 
 
 def _number(value: float) -> float | None:

@@ -168,7 +168,7 @@ def _png_header(data: bytes) -> ImageHeader:
     channels = {0: 1, 2: 3, _PALETTE: 1, 4: 2, 6: 4}.get(colour)
     if kind != b"IHDR" or length != 13 or channels is None or depth not in (1, 2, 4, 8, 16):
         raise ImageError("expected a PNG that starts with its header: this one is damaged")
-    if compression or filtering or interlace > 1:
+    if compression or filtering or interlace > 1 or (colour == _PALETTE and depth == 16):
         raise ImageError("expected a PNG with standard compression: this one is damaged")
     return ImageHeader("PNG", width, height, channels=channels, has_palette=colour == _PALETTE)
 

@@ -28,8 +28,8 @@ DEPTH_AREA_PX = 256 * 256
 _SCATTER_RATIO = 0.02  # median relative error of the objects' median depths where the ground plane is right
 _MAX_TILT_RAD = math.radians(60)  # the dense network's estimate is off by 35 degrees at most, even straight down
 # A credible cube. Bounds fitted on 200 held-out scenes with a cube, 80 without one, and 25 photographs.
-_CUBE_PROBABILITY, _CUBE_FLIP_ERROR = 0.97, 0.15  # the latter of the log heights from the image and its mirror image
-_CUBE_LOG_SIGMA, _SCENE_LOG_SIGMA = -1.4, -3.7  # of the cube scale; its sum with that of the dense network
+_CUBE_PROBABILITY, _CUBE_FLIP_ERROR = 0.95, 0.15  # the latter of the log heights from the image and its mirror image
+_CUBE_LOG_SIGMA, _SCENE_LOG_SIGMA = -1.4, -3.6  # of the cube scale; its sum with that of the dense network
 _CONFIDENT_LOG_SIGMA = -0.8  # only estimates below may contradict a pose; that of a blank image is above
 
 
