@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from unity_depth_perception.core.atomic_file import remove_drafts, replacing, write_file, write_json
 
 
