@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from unity_depth_perception.core.atomic_file import remove_drafts, replacing, write_file, write_json
+
+from unity_depth_perception.core.files.atomic_file import remove_drafts, replacing, write_file, write_json
 
 
 def test_file_is_replaced_whole_and_no_draft_is_left(tmp_path: Path) -> None:
@@ -41,7 +42,7 @@ def test_full_disk_names_the_file_and_keeps_the_old_one(tmp_path: Path) -> None:
     write_file(path, b"old")
     code = (
         "import resource, sys, pathlib; resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
-        "from unity_depth_perception.core.atomic_file import write_file\n"
+        "from unity_depth_perception.core.files.atomic_file import write_file\n"
         "try: write_file(pathlib.Path(sys.argv[1]), bytes(5000))\n"
         "except OSError as error: print(error.filename)"
     )
