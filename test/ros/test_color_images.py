@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import struct
+import zlib
 from typing import Any
 
 import numpy as np
@@ -152,10 +154,40 @@ def test_compressed_depth_is_named() -> None:
         rgb_of(CompressedImage(format="16UC1; compressedDepth png", data=b"\x89PNG"))
 
 
-@pytest.mark.parametrize("data", [b"", b"no image", b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff\xe0" + b"\0" * 50])
-def test_invalid_compressed_image_is_refused(data: bytes) -> None:
-    with pytest.raises(ImageError, match=f"expected a JPEG or PNG image, got {len(data)} bytes of 'jpeg'"):
+def png_chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
+def png(width: int, height: int, *more: bytes) -> bytes:
+    """A PNG file that claims a size, with no pixels behind it."""
+    head = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + head + b"".join(more) + png_chunk(b"IDAT", b"") + png_chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize(
+    ("data", "text"),
+    [
+        (b"", "got an empty file"),
+        (b"no image", "8 bytes that are no image"),
+        (b"\x89PNG\r\n\x1a\n", "truncated"),
+        (b"\xff\xd8\xff\xe0" + b"\0" * 50, "JPEG"),
+        (b"GIF89a" + b"\0" * 50, "a GIF"),
+        (png(40000, 40000), "at most 64 million pixels, got 40000 x 40000"),
+        (png(8, 8, png_chunk(b"acTL", struct.pack(">II", 2, 0))), "animated PNG"),
+    ],
+    ids=["empty", "text", "signature", "headless JPEG", "GIF", "huge PNG", "animated PNG"],
+)
+def test_invalid_compressed_image_is_refused_before_it_is_decoded(data: bytes, text: str) -> None:
+    """A damaged animated PNG ends OpenCV 4.11 with SIGSEGV, and a huge one takes gigabytes."""
+    with pytest.raises(ImageError, match=text):
         rgb_of(CompressedImage(format="jpeg", data=data))
+
+
+def test_limit_of_pixels_can_be_set() -> None:
+    message = compressed(picture(), ".png")
+    assert rgb_of(message, max_pixels=picture().shape[0] * picture().shape[1]).shape == picture().shape
+    with pytest.raises(ImageError, match="million pixels"):
+        rgb_of(message, max_pixels=10)
 
 
 @pytest.mark.parametrize("message", [image(), None], ids=["raw", "compressed"])

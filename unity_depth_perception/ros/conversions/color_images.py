@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from sensor_msgs.msg import CompressedImage, Image
 
 from unity_depth_perception.core.errors import ImageError
+from unity_depth_perception.dataset.guards.images import MAX_PIXELS, decode_image, image_header
 from unity_depth_perception.ros.conversions.images import rows_of
 
 _UINT8, _UINT16 = np.dtype(np.uint8), np.dtype(np.uint16)
@@ -78,17 +79,23 @@ def cv_bridge() -> Any:
     return CvBridge()
 
 
-def rgb_of(message: Image | CompressedImage, flip_vertical: bool = False) -> NDArray[np.uint8]:
+_TOPIC_KINDS = ("JPEG", "PNG")
+
+
+def rgb_of(
+    message: Image | CompressedImage, flip_vertical: bool = False, max_pixels: int = MAX_PIXELS
+) -> NDArray[np.uint8]:
     """Convert an image message to (H, W, 3) uint8 RGB, top row first; rgb8, rgba8, 8UC3, 8UC4 are not copied.
 
     Args:
         message: raw image, or JPEG or PNG.
+        max_pixels: a compressed image of more is refused before it is decoded.
         flip_vertical: the message's first row is the image's bottom row (a Unity texture's raw bytes).
 
     Raises:
         ImageError: unknown encoding, no pixels, or width, height, step and data do not fit each other.
     """
-    pixels = _decompressed(message) if isinstance(message, CompressedImage) else _raw(message)
+    pixels = _decompressed(message, max_pixels) if isinstance(message, CompressedImage) else _raw(message)
     return pixels[::-1] if flip_vertical else pixels
 
 
@@ -125,7 +132,7 @@ def _eight_bits(pixels: NDArray[np.uint16]) -> NDArray[np.uint8]:
     return np.asarray(cv2.convertScaleAbs(pixels, alpha=255 / 65535))
 
 
-def _decompressed(message: CompressedImage) -> NDArray[np.uint8]:
+def _decompressed(message: CompressedImage, max_pixels: int) -> NDArray[np.uint8]:
     data = np.frombuffer(message.data, dtype=np.uint8)
     start = data[:16].tobytes()
     for text, what in _BASE64_STARTS.items():
@@ -133,13 +140,14 @@ def _decompressed(message: CompressedImage) -> NDArray[np.uint8]:
             raise ImageError(f"expected the bytes of a JPEG or PNG image, got base64 text of {what}: decode it first")
     if "compresseddepth" in message.format.lower():
         raise ImageError(f"expected a colour image, got {message.format!r}: that is a depth image")
-    try:
-        pixels = cv2.imdecode(data, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION) if data.size else None
-    except cv2.error as error:  # for instance more pixels than OpenCV reads
-        raise ImageError(f"expected a JPEG or PNG image, got {message.format!r}: {error.err}") from None
-    if pixels is None:
-        raise ImageError(f"expected a JPEG or PNG image, got {data.size} bytes of {message.format!r} that are neither")
-    return np.asarray(pixels if _holds_rgb(message.format) else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB))
+    encoded = data.tobytes()
+    kind = image_header(
+        encoded, max_pixels
+    ).kind  # before a pixel is decoded: a limit on pixels, no animated or damaged PNG
+    if kind not in _TOPIC_KINDS:
+        raise ImageError(f"expected a JPEG or PNG image, got {message.format!r}, which is {kind}")
+    pixels = decode_image(encoded, cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION, max_pixels)
+    return np.asarray(pixels if _holds_rgb(message.format) else cv2.cvtColor(pixels, cv2.COLOR_BGR2RGB), dtype=np.uint8)
 
 
 def _holds_rgb(name: str) -> bool:

@@ -32,7 +32,8 @@ class ImageSource(FrameSource):
             PerceptionError: the image or its camera cannot be used.
         """
         header = pair.messages.header
-        image = rgb_of(pair.messages, self.host.config.flip_vertical)
+        config = self.host.config
+        image = rgb_of(pair.messages, config.flip_vertical, config.max_image_pixels)
         height, width = image.shape[:2]
         intrinsics = self.intrinsics.of_image(width, height, pair.info)
         return FrameInput(

@@ -62,6 +62,9 @@ class ImageConfig(FrameConfig):
     image_reliability: str = parameter(
         "auto", "reliability of the image subscription; auto adopts the publisher's", choices=RELIABILITIES
     )
+    max_image_pixels: int = parameter(
+        64_000_000, "compressed images of more pixels are refused undecoded", minimum=1, maximum=2**31 - 1
+    )
     flip_vertical: bool = parameter(
         False, "the image's first row is its bottom row, as in the raw bytes of a Unity texture", read_only=False
     )
