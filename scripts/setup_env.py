@@ -26,7 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # Run by every Python of the environment when it starts: a sourced ROS names packages of another Python by PYTHONPATH.
 _WITHOUT_FOREIGN_PACKAGES = (
     "import os, sys; sys.path[:] = [path for path in sys.path if not (path in os.environ.get('PYTHONPATH', '')"
-    ".split(os.pathsep) and path.rstrip('/').endswith(('site-packages', 'dist-packages')))]"
+    ".split(os.pathsep) and path.rstrip('/').endswith(('site-packages', 'dist-packages')) and "
+    "not path.startswith(sys.prefix + os.sep))]"
 )
 
 # Run in a child process: imports that the package depends on.

@@ -208,7 +208,7 @@ def test_interruption_within_exec_has_the_usual_exit_code(tmp_path: Path, number
         f"demo.start_nodes = lambda *_: exec({text!r})\n"
         "raise SystemExit(demo.main())\n"
     )
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])}
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *map(os.path.abspath, sys.path)])}
     ended = subprocess.run([sys.executable, "-m", "interrupted"], cwd=tmp_path, env=environment, timeout=START_S)
     assert ended.returncode == 130
 

@@ -19,6 +19,7 @@ from stand_ins import camera_info, compressed, header, image, picture
 
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
+OUTCOMES = ("processed", "refused", "dropped", "unwatched")
 _NUMBERS = (0.0, -1.0, 1e-300, 1e300, float("nan"), float("inf"), 1.0, 64.0)
 _ENCODINGS = (
     "rgb8",
@@ -109,8 +110,7 @@ def test_random_messages_are_processed_or_counted_and_good_frames_go_on(
             poses.publish(random_pose(rng, stamp_ns))
         graph.spin_for(0.002)
         if index % 100 == 99:
-            outcomes = ("processed", "refused", "dropped", "unwatched")
-            settled = lambda number=sent: sum(node.counts[o] for o in outcomes) >= number  # noqa: E731
+            settled = lambda number=sent: sum(node.counts[o] for o in OUTCOMES) >= number  # noqa: E731
             graph.spin_until(settled, "each image to be processed, refused or dropped")
             good_ns = 10**13 + index
             infos.publish(camera_info(good_ns))

@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 from typing import Any
 
@@ -274,7 +275,8 @@ def test_packages_of_a_sourced_ros_are_left_out_of_every_command(tmp_path: Path)
     foreign, own = tmp_path / "ros" / "site-packages", tmp_path / "mine"
     for folder in (foreign, own):
         folder.mkdir(parents=True)
-    code = f"{setup_env._WITHOUT_FOREIGN_PACKAGES}\nprint({str(foreign)!r} in sys.path, {str(own)!r} in sys.path)"
-    environment = {**os.environ, "PYTHONPATH": f"{foreign}{os.pathsep}{own}"}
+    named = [str(foreign), str(own), sysconfig.get_path("purelib")]
+    code = f"{setup_env._WITHOUT_FOREIGN_PACKAGES}\nprint([path in sys.path for path in {named}])"
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(named)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
-    assert done.stdout == "False True\n"
+    assert done.stdout == "[False, True, True]\n"

@@ -68,11 +68,11 @@ class Connection:
                 await asyncio.sleep(0)  # a client whose frames never end must leave time for the others
         finally:
             sender.cancel()
-            await asyncio.gather(sender, return_exceptions=True)
             self._bridge.forget(self.number)
             for _, answer in self._open_calls.values():
                 self._counts.count("unanswered_calls")
                 answer(None)
+            await asyncio.gather(sender, return_exceptions=True)  # last: a second cancellation may end it
 
     async def _send(self) -> None:
         with contextlib.suppress(OSError):  # the reader sees that the connection is lost, and says so
