@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -113,7 +112,8 @@ def plain_statistics(
 ) -> list[ObjectDistance]:
     """Distance, box and position by one boolean mask per object over the whole image: the straightforward version.
 
-    `center` and the points for support inference are left out, and so are objects without a valid pixel.
+    `center` and the points for support inference are left out, and so are objects without a valid pixel. Nearest and
+    farthest are those of all valid pixels, flying ones too.
     """
     objects = []
     for index, category in enumerate(categories):
@@ -123,9 +123,6 @@ def plain_statistics(
         valid = np.isfinite(depths) & (depths > 0)
         if not valid.any():
             continue
-        inner = depth_m[cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)) > 0]
-        inner = inner[np.isfinite(inner) & (inner > 0)]
-        inner = inner if inner.size else depths[valid]
         median = float(np.median(depths[valid]))
         objects.append(
             ObjectDistance(
@@ -133,7 +130,10 @@ def plain_statistics(
                 category=category,
                 bbox=(int(columns.min()), int(rows.min()), int(columns.max()) + 1, int(rows.max()) + 1),
                 distance=DistanceStatistics(
-                    mean=float(depths[valid].mean()), median=median, min=float(inner.min()), max=float(inner.max())
+                    mean=float(depths[valid].mean()),
+                    median=median,
+                    min=float(depths[valid].min()),
+                    max=float(depths[valid].max()),
                 ),
                 position_m=tuple(camera.unproject((np.median(columns), np.median(rows)), median).tolist()),
                 valid_ratio=float(valid.mean()),
