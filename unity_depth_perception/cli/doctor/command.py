@@ -1,4 +1,4 @@
-"""`unity-depth doctor`: checks of this machine, a dataset or a running ROS graph."""
+"""`unity-depth doctor`: checks of this machine, a dataset, a running ROS graph or what Unity sends."""
 
 from __future__ import annotations
 
@@ -19,10 +19,13 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from unity_depth_perception.cli.doctor import graph_checks
+from unity_depth_perception.cli.doctor import graph_checks, unity_checks
 from unity_depth_perception.cli.doctor.finding import NOTE, OK, PROBLEM, Finding
+from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.endpoint.server import EndpointSettings
 
 _COLOURS = {OK: "green", NOTE: "yellow", PROBLEM: "red"}
+_UNITY_WAIT_S = 60.0
 _MESSAGES = ("sensor_msgs.msg", "geometry_msgs.msg", "vision_msgs.msg", "unity_depth_perception.msg")
 
 
@@ -35,15 +38,22 @@ def doctor(
         bool, typer.Option("--use-crowds", help="COCO .json: crowds (iscrowd 1) are objects like others.")
     ] = False,
     graph: Annotated[bool, typer.Option(help="Check the running ROS graph too.")] = False,
-    seconds: Annotated[float, typer.Option(min=0.5, help="Time to observe the graph.")] = 6.0,
+    unity: Annotated[
+        bool, typer.Option("--unity", help="Wait for Unity in place of the endpoint, and check what it sends.")
+    ] = False,
+    ip: Annotated[str, typer.Option(help="--unity: address to listen on; 0.0.0.0 for other machines.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(min=0, max=65535, help="--unity: as in Unity's ROS Settings.")] = 10000,
+    seconds: Annotated[float, typer.Option(min=0.5, help="Time to observe the graph, or Unity.")] = 6.0,
 ) -> None:
-    """Check this machine, a running ROS graph or a dataset; exit code 1 if there is a problem."""
+    """Check this machine, a running ROS graph, what Unity sends, or a dataset; exit code 1 if there is a problem."""
     if dataset is not None:
         findings = check_dataset(dataset, images_dir, use_crowds)
     else:
         findings = [finding for check in CHECKS for finding in check()]
     if graph:
         findings += check_graph(seconds)
+    if unity:
+        findings += check_unity(ip, port, seconds)
     table = Table(box=None, pad_edge=False)
     for title in ("", "state", "detail"):
         table.add_column(title, overflow="fold")
@@ -142,6 +152,24 @@ def check_graph(seconds: float) -> list[Finding]:
     snapshot = take_snapshot(seconds)
     checks = (graph_checks.check_nodes, graph_checks.check_silent_topics, graph_checks.check_qos)
     return [f for check in checks for f in check(snapshot)] + graph_checks.check_images(snapshot, _detection_score)
+
+
+def check_unity(ip: str, port: int, seconds: float, wait_s: float = _UNITY_WAIT_S) -> list[Finding]:
+    """Listen in place of the endpoint; check connection, rate, stamps, pictures and intrinsics of what Unity sends."""
+    try:
+        from unity_depth_perception.ros.endpoint.observation import observe_clients
+    except ImportError as error:
+        return [Finding("Unity", PROBLEM, f"{error}; it takes ROS 2's messages to read what Unity sends")]
+    Console(stderr=True).print(f"Waiting up to {wait_s:.0f} s for Unity at {ip}:{port}: press Play.")
+    try:
+        seen = observe_clients(EndpointSettings(host=ip, port=port), wait_s, seconds)
+    except ConfigurationError as error:
+        return [Finding("Unity", PROBLEM, f"{error}. To check beside a running endpoint: doctor --graph")]
+    return [
+        *unity_checks.check_connection(seen),
+        *unity_checks.check_topics(seen),
+        *unity_checks.check_cameras(seen, _detection_score),
+    ]
 
 
 def _detection_score(image: NDArray[np.uint8]) -> float:

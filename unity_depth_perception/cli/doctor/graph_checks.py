@@ -71,11 +71,12 @@ def check_images(snapshot: GraphSnapshot, detection_score: DetectionScore) -> li
     """Check exposure and orientation of each input image; `detection_score` sums the scores of its detections."""
     findings = [Finding(name, PROBLEM, why) for name, why in snapshot.unreadable.items()]
     for name, image in snapshot.images.items():
-        findings.append(_check_image(name, image, detection_score))
+        findings.append(check_image(name, image, detection_score))
     return findings
 
 
-def _check_image(name: str, image: NDArray[np.uint8], detection_score: DetectionScore) -> Finding:
+def check_image(name: str, image: NDArray[np.uint8], detection_score: DetectionScore) -> Finding:
+    """Check exposure and orientation of an image (H, W, 3)."""
     height, width = image.shape[:2]
     size = f"{width} x {height}"
     bright, dark = float((image >= _BRIGHT).all(2).mean()), float((image <= _DARK).all(2).mean())
