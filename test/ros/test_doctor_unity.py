@@ -70,7 +70,7 @@ def test_sound_camera_is_reported_with_rate_latency_size_and_field_of_view() -> 
     found = findings()
     assert {finding.state for finding in found} == {OK}, found
     text = "\n".join(f"{finding.subject} {finding.detail}" for finding in found)
-    for said in ("sensor_msgs/Image", " Hz", "ms behind its stamp", "64 x 48", "degrees vertically"):
+    for said in ("sensor_msgs/Image, rgb8, ", " Hz", "ms behind its stamp", "64 x 48", "degrees vertically"):
         assert said in text
 
 

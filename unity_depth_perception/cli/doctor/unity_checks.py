@@ -55,13 +55,14 @@ def check_connection(seen: ClientObservation) -> list[Finding]:
 
 
 def check_topics(seen: ClientObservation) -> list[Finding]:
-    """Rate, regularity and stamps of each topic that a client publishes."""
+    """Encoding, rate, regularity and stamps of each topic that a client publishes."""
     findings = []
     for topic in seen.topics.values():
         if topic.latest is None:
             findings.append(Finding(topic.name, NOTE, f"{topic.type}, registered, but no message came"))
             continue
-        parts = [topic.type, *_rate(topic), *_latency(topic)]
+        encoding = getattr(topic.latest, "encoding", "") or getattr(topic.latest, "format", "")
+        parts = [topic.type, *([encoding] if encoding else []), *_rate(topic), *_latency(topic)]
         findings.append(Finding(topic.name, OK, ", ".join(parts)))
         findings += [Finding(topic.name, *remark) for remark in _stamp_remarks(topic)]
     return findings
