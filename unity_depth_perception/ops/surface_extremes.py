@@ -26,7 +26,6 @@ _SHARP_PX = 1.7  # widest edge of depth that is exact up to the rim
 _BEYOND = 1.13  # what is farther than this times an object's own depth is not its surface
 _CORE = (0.25, 0.75)  # quantiles between which an object's depths are its own
 _SIMILAR = 0.06  # relative difference of neighbours on one surface
-_LEAST_SIMILAR = 1  # of eight neighbours; a flying pixel has none
 
 
 def edge_width(depth_m: Tensor, instances: Tensor) -> float:
@@ -122,15 +121,23 @@ def _steps(depth_m: Tensor, instances: Tensor, dim: int) -> tuple[Tensor, Tensor
 
 
 def _is_supported(depth_m: Tensor, instances: Tensor, index: Tensor, owner: Tensor, values: Tensor) -> Tensor:
-    """Whether each pixel (P,) has enough neighbours of similar depth on the same object."""
-    width, last = depth_m.shape[1], depth_m.numel() - 1
-    flat_depth, flat_instances = depth_m.reshape(-1), instances.reshape(-1)
-    count = torch.zeros_like(index, dtype=torch.uint8)
-    for offset in (-width - 1, -width, -width + 1, -1, 1, width - 1, width, width + 1):
-        beside = (index + offset).clamp_(0, last)
-        similar = (flat_depth.index_select(0, beside) - values).abs() <= _SIMILAR * values
-        count += similar & (flat_instances.index_select(0, beside) == owner) & (beside != index)
-    return count >= _LEAST_SIMILAR
+    """Whether each pixel (P,) has a neighbour of similar depth on the same object; only a flying pixel has none."""
+    width = depth_m.shape[1]
+    supported = _is_similar(depth_m, instances, index, owner, values, 1)  # nearly all are, so that few are left
+    alone = (~supported).nonzero().squeeze(1)
+    parts = [part.index_select(0, alone) for part in (index, owner, values)]
+    for offset in (-width - 1, -width, -width + 1, -1, width - 1, width, width + 1):
+        supported[alone] |= _is_similar(depth_m, instances, *parts, offset)
+    return supported
+
+
+def _is_similar(
+    depth_m: Tensor, instances: Tensor, index: Tensor, owner: Tensor, values: Tensor, offset: int
+) -> Tensor:
+    """Whether the pixel at an offset from each pixel (P,) is of similar depth on the same object."""
+    beside = (index + offset).clamp_(0, depth_m.numel() - 1)
+    similar = (depth_m.reshape(-1).index_select(0, beside) - values).abs() <= _SIMILAR * values
+    return similar & (instances.reshape(-1).index_select(0, beside) == owner) & (beside != index)
 
 
 def _local_maximum(image: Tensor, radius: int) -> Tensor:
