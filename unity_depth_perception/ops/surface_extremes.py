@@ -125,9 +125,9 @@ def _is_supported(depth_m: Tensor, instances: Tensor, index: Tensor, owner: Tens
     width = depth_m.shape[1]
     supported = _is_similar(depth_m, instances, index, owner, values, 1)  # nearly all are, so that few are left
     alone = (~supported).nonzero().squeeze(1)
-    parts = [part.index_select(0, alone) for part in (index, owner, values)]
+    index, owner, values = (part.index_select(0, alone) for part in (index, owner, values))
     for offset in (-width - 1, -width, -width + 1, -1, width - 1, width, width + 1):
-        supported[alone] |= _is_similar(depth_m, instances, *parts, offset)
+        supported[alone] |= _is_similar(depth_m, instances, index, owner, values, offset)
     return supported
 
 
