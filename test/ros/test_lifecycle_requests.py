@@ -9,13 +9,13 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
-from camera_rig import MakeNode
+from camera_rig import CameraRig, MakeNode
 from conftest import Graph
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.srv import GetParameters
-from stand_ins import stand_in_pipeline
+from stand_ins import image, stand_in_pipeline
 
 from unity_depth_perception.nodes.perception_node import PerceptionNode
 from unity_depth_perception.pipeline import PerceptionPipeline
@@ -88,6 +88,26 @@ def test_whole_life_by_requests(graph: Graph, make_node: MakeNode) -> None:
         assert requests.change(label=label)
         assert requests.state() == state
     assert not requests.change(label="configure")
+
+
+@pytest.mark.parametrize("cycles", [3, pytest.param(20, marks=pytest.mark.long)], ids=["short", "long"])
+def test_cycles_of_cleanup_and_configure_leave_nothing_behind(graph: Graph, make_node: MakeNode, cycles: int) -> None:
+    rig = CameraRig(graph, make_node())
+    requests = Requests(graph, rig.node)
+
+    def in_use() -> tuple[int, int, int]:
+        entities = [*rig.node.publishers, *rig.node.subscriptions, *rig.node.timers, *rig.node.services]
+        return len(entities), threading.active_count(), graph.node.count_publishers("objects/distances")
+
+    at_first = None
+    for cycle in range(cycles):
+        rig.send_info()
+        assert rig.process(image(cycle + 1)).objects
+        at_first = at_first or in_use()
+        assert in_use() == at_first
+        for label in ("deactivate", "cleanup", "configure", "activate"):
+            assert requests.change(label=label), label
+        graph.spin_until(lambda: rig._connected, "the camera to be connected again")
 
 
 def test_node_answers_while_it_configures(graph: Graph) -> None:
