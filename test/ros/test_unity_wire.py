@@ -19,7 +19,7 @@ from rclpy.parameter import Parameter
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image
 from stand_ins import DEPTH_M, FRAME_ID, camera_info, header, picture, stand_in_pipeline
-from std_msgs.msg import Header
+from std_msgs.msg import Header, String
 from unity_client import UnityClient
 from unity_depth_perception.msg import ObjectDistanceArray
 
@@ -198,6 +198,37 @@ def test_node_continues_after_the_endpoint_restarts(
     results = unity.play_until_results(3)
     assert stamp_ns_of(results[-1].header) > last_ns
     check(results[-1])
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.long)], ids=["short", "long"])
+def test_message_arrives_or_its_sender_knows_that_the_endpoint_is_dead(
+    graph: Graph, endpoint: Endpoint, kills: int
+) -> None:
+    client, received = UnityClient(endpoint.port), list[String]()
+    graph.node.create_subscription(String, "/text", received.append, 100)
+    client.register_publisher("/text", "std_msgs/String", queue_size=100)
+
+    def send(text: str) -> bool:
+        return client.publish("/text", serialize_message(String(data=text)))
+
+    def arrived(texts: set[str]) -> bool:
+        return texts <= {message.data for message in received}
+
+    try:
+        for kill in range(kills):
+            graph.spin_until(lambda kill=kill: send(f"{kill} probe") and arrived({f"{kill} probe"}), "a probe", START_S)
+            texts = {f"{kill} {number}" for number in range(20)}
+            assert all(send(text) for text in texts)
+            graph.spin_until(lambda texts=texts: arrived(texts), "each message to arrive")
+            endpoint.stop()
+            lost = []
+            for number in range(20):
+                lost.append(not send(f"{kill} dead {number}"))
+                graph.spin_for(0.02)
+            assert sum(lost) >= 18  # TCP takes one or two before it knows
+            endpoint.start()
+    finally:
+        client.close()
 
 
 @pytest.mark.parametrize("endpoint", [STOCK, MENDED], indirect=True)
