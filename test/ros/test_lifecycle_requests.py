@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,10 @@ from stand_ins import image, stand_in_pipeline
 
 from unity_depth_perception.nodes.perception_node import PerceptionNode
 from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.ros import dds_profile
 from unity_depth_perception.ros.topics.diagnostics import values_of
+
+ROOT = Path(__file__).parents[2]
 
 
 class Requests:
@@ -140,3 +144,14 @@ def test_two_nodes_of_one_name_are_noticed(
     make_node()
     graph.spin_for(4.0)
     assert "another node is called /perception_node too" in capfd.readouterr().err
+
+
+def test_shared_memory_that_may_fill_up_is_named_at_start(
+    make_node: MakeNode, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv(dds_profile.PROFILE_VARIABLE, str(ROOT / "config" / "fastdds_profile.xml"))
+    make_node()
+    assert "shm-size" not in capfd.readouterr().err
+    monkeypatch.setattr(dds_profile, "free_shared_memory_bytes", lambda: 60 << 20)
+    make_node()
+    assert "/dev/shm has 60 MiB free" in capfd.readouterr().err

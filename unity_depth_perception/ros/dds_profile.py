@@ -28,3 +28,14 @@ def free_shared_memory_bytes() -> int:
 def has_room_for_profile() -> bool:
     """Whether three processes with the shipped profile fit into /dev/shm."""
     return free_shared_memory_bytes() >= REQUIRED_BYTES
+
+
+def shortage() -> str:
+    """Why a process with a Fast DDS profile may be ended by SIGBUS when /dev/shm fills up; empty if it has room."""
+    if not user_profile() or has_room_for_profile():
+        return ""
+    return (
+        f"{SHARED_MEMORY} has {free_shared_memory_bytes() >> 20} MiB free, and large images need "
+        f"{REQUIRED_BYTES >> 20}; when it fills up, processes end by SIGBUS: give it more (docker run --shm-size=1g), "
+        "remove what killed processes left (fastdds shm clean), or unset " + PROFILE_VARIABLE
+    )

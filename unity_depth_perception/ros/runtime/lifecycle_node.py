@@ -22,6 +22,7 @@ from rclpy.logging import get_logger
 from rclpy.parameter import Parameter
 
 from unity_depth_perception.core.errors import ConfigurationError, PerceptionError
+from unity_depth_perception.ros import dds_profile
 from unity_depth_perception.ros.parameters import spec as parameters
 from unity_depth_perception.ros.runtime.deferred_response import DeferredResponse, allow_deferred_responses
 
@@ -47,6 +48,8 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
         allow_deferred_responses(self._service_change_state)
         self._namesake_check = self.create_timer(_NAMESAKE_CHECK_S, self._warn_of_namesake)
         self.add_on_set_parameters_callback(self._change_parameters)
+        if text := dds_profile.shortage():
+            self.get_logger().warning(text)
 
     def set_up(self) -> None:
         """Called by configure: load models, create publishers; a PerceptionError fails the transition."""
