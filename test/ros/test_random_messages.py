@@ -17,9 +17,10 @@ from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from stand_ins import camera_info, compressed, header, image, picture
 
+from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
-OUTCOMES = ("processed", "refused", "dropped", "unwatched")
+OUTCOMES = ("processed", "refused", "dropped", "unwatched", "lost")
 _NUMBERS = (0.0, -1.0, 1e-300, 1e300, float("nan"), float("inf"), 1.0, 64.0)
 _ENCODINGS = (
     "rgb8",
@@ -110,13 +111,17 @@ def test_random_messages_are_processed_or_counted_and_good_frames_go_on(
             poses.publish(random_pose(rng, stamp_ns))
         graph.spin_for(0.002)
         if index % 100 == 99:
-            settled = lambda number=sent: sum(node.counts[o] for o in OUTCOMES) >= number  # noqa: E731
-            graph.spin_until(settled, "each image to be processed, refused or dropped")
             good_ns = 10**13 + index
             infos.publish(camera_info(good_ns))
+            graph.spin_for(0.1)  # where hardly any stamp matches, an image does not wait for its camera_info
             good = image(good_ns) if raw else compressed(picture(), ".png")
             good.header = header(good_ns)
-            (item,) = rig.process(good).objects
+            rig.images.publish(good)
             sent += 1
+            results = lambda ns=good_ns: [r for r in rig.distances if stamp_ns_of(r.header) == ns]  # noqa: E731
+            graph.spin_until(lambda results=results: bool(results()), "the good frame's distances")
+            settled = lambda number=sent: sum(node.counts[o] for o in OUTCOMES) >= number  # noqa: E731
+            graph.spin_until(settled, "each image to be processed, refused, dropped or lost by DDS")
+            (item,) = results()[0].objects
             assert item.pixel_count == 100
     assert resident_mb() - before_mb < 1000
