@@ -4,18 +4,49 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import PoseError
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import Frame
 
 CPU = torch.device("cpu")
 CAMERA = Camera.from_vertical_fov(math.radians(60), 64, 48)
+
+
+class RefusingPoses:
+    """Before the class of a depth model: that model refuses every gravity, as if it contradicted the image."""
+
+    def infer(
+        self,
+        image: torch.Tensor,
+        camera: Camera,
+        gravity: Gravity | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> Any:
+        if gravity is not None:
+            raise PoseError("down is elsewhere")
+        return super().infer(image, camera, gravity, proposals)  # type: ignore[misc]
+
+
+class NotingProposals:
+    """Before the class of a stage: that stage notes the proposals that it gets."""
+
+    def infer(
+        self,
+        image: torch.Tensor,
+        camera: Camera,
+        gravity: Gravity | None = None,
+        proposals: ObjectProposals | None = None,
+    ) -> Any:
+        self.got = proposals
+        return super().infer(image, camera, gravity, proposals)  # type: ignore[misc]
 
 
 @dataclass

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from evaluation_scenes import (
     CPU,
     ChangedMasks,
@@ -20,14 +19,12 @@ from evaluation_scenes import (
     shrink_red,
     write_dataset,
 )
+from known_stages import RefusingPoses
 
-from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import DatasetError, ModelError, PoseError
+from unity_depth_perception.core.errors import DatasetError, ModelError
 from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.evaluation.evaluator import Evaluator
 from unity_depth_perception.evaluation.summary import summarise
-from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
-from unity_depth_perception.models.protocols import DepthPrediction
 
 
 @pytest.fixture
@@ -52,17 +49,8 @@ def test_truth_against_itself_is_flawless(dataset: UnityDataset) -> None:
 
 
 def test_poses_that_contradict_their_images_are_listed(dataset: UnityDataset, tmp_path: Path) -> None:
-    class Particular(ScaledDepth):
-        def infer(
-            self,
-            image: torch.Tensor,
-            camera: Camera,
-            gravity: Gravity | None = None,
-            proposals: ObjectProposals | None = None,
-        ) -> DepthPrediction:
-            if gravity is not None:
-                raise PoseError("down is elsewhere")
-            return super().infer(image, camera, gravity, proposals)
+    class Particular(RefusingPoses, ScaledDepth):
+        pass
 
     samples = [replace(make_sample(index), world_from_camera=np.eye(4)) for index in range(2)]
     posed = write_dataset(tmp_path / "posed", samples)

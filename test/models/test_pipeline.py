@@ -9,7 +9,7 @@ from typing import cast
 import numpy as np
 import pytest
 import torch
-from known_stages import CAMERA, CPU, FlatDepth, Rectangles, frame, stacked
+from known_stages import CAMERA, CPU, FlatDepth, NotingProposals, Rectangles, RefusingPoses, frame, stacked
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
@@ -95,36 +95,16 @@ class CountingProposer:
         return cast(ObjectProposals, f"proposals {self.asked}")
 
 
-class ReadingDepth(FlatDepth):
+class ReadingDepth(NotingProposals, FlatDepth):
     """Notes the proposals that it gets."""
 
     proposer = CountingProposer()  # type: ignore[assignment]
 
-    def infer(
-        self,
-        image: torch.Tensor,
-        camera: Camera,
-        gravity: Gravity | None = None,
-        proposals: ObjectProposals | None = None,
-    ) -> DepthPrediction:
-        self.got = proposals
-        return super().infer(image, camera, gravity, proposals)
 
-
-class ReadingRectangles(Rectangles):
+class ReadingRectangles(NotingProposals, Rectangles):
     """Notes the proposals that it gets."""
 
     proposer = CountingProposer()  # type: ignore[assignment]
-
-    def infer(
-        self,
-        image: torch.Tensor,
-        camera: Camera,
-        gravity: Gravity | None = None,
-        proposals: ObjectProposals | None = None,
-    ) -> Segmentation:
-        self.got = proposals
-        return super().infer(image, camera, gravity, proposals)
 
 
 def test_proposals_are_made_once_for_both_stages_that_read_the_same() -> None:
@@ -159,22 +139,10 @@ def test_a_frame_without_image_needs_depth_and_instances() -> None:
         PerceptionPipeline(FlatDepth(), None).process(seen, segmentation=segmentation)
 
 
-class PoseRefusingDepth(FlatDepth):
-    """Takes no gravity."""
-
-    def infer(
-        self,
-        image: torch.Tensor,
-        camera: Camera,
-        gravity: Gravity | None = None,
-        proposals: ObjectProposals | None = None,
-    ) -> DepthPrediction:
-        if gravity is not None:
-            raise PoseError("down is elsewhere")
-        return super().infer(image, camera, gravity, proposals)
-
-
 def test_a_pose_that_contradicts_the_image_is_left_out_and_told() -> None:
+    class PoseRefusingDepth(RefusingPoses, FlatDepth):
+        pass
+
     segmenter = Rectangles()
     seen = replace(frame(), world_from_camera=np.eye(4))
     result = PerceptionPipeline(PoseRefusingDepth(), segmenter).process(seen)

@@ -7,12 +7,12 @@ import threading
 import cv2
 import numpy as np
 import torch
+from known_stages import RefusingPoses
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import PoseError
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import PerceptionPipeline
@@ -58,15 +58,8 @@ class OutOfMemoryDepth(ConstantDepth):
         return super().infer(image, camera, gravity, proposals)
 
 
-class PoseRejectingDepth(ConstantDepth):
+class PoseRejectingDepth(RefusingPoses, ConstantDepth):
     """Rejects every frame whose gravity is known, as if it contradicted the image."""
-
-    def infer(
-        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
-    ) -> DepthPrediction:
-        if gravity is not None:
-            raise PoseError("down is elsewhere")
-        return super().infer(image, camera, gravity, proposals)
 
 
 class RedSegmenter:

@@ -97,7 +97,8 @@ def _check_picture(topic: ObservedTopic, info: ObservedTopic | None, detection_s
     if frames[0] != frames[1]:
         findings.append(Finding(info.name, PROBLEM, f"frame_id {frames[1]!r}, but that of the image is {frames[0]!r}"))
     # The first and last image may have lost their partner to the borders of the observation.
-    alone = [stamp for stamp in topic.stamps_ns[1:-1] if stamp not in set(info.stamps_ns)]
+    known = set(info.stamps_ns)
+    alone = [stamp for stamp in topic.stamps_ns[1:-1] if stamp not in known]
     if alone:
         detail = (
             f"{len(alone)} of {len(topic.stamps_ns)} images have no camera_info of their own stamp: publish both with "

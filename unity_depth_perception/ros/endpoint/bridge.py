@@ -19,14 +19,13 @@ from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.endpoint import commands
 from unity_depth_perception.endpoint.bridge import Answer, Deliver, Serve
 from unity_depth_perception.endpoint.commands import Registration
-from unity_depth_perception.ros.endpoint.interfaces import deserialized, interface_of
+from unity_depth_perception.ros.endpoint.interfaces import deserialized, interface_of, require_cdr
 from unity_depth_perception.ros.endpoint.services import create_service
 from unity_depth_perception.ros.topics.qos import QosMatchingSubscription, QosMismatches
 
 _CALL_TIMEOUT_S = 10.0
 _SWEEP_PERIOD_S = 0.5
 _CHECKED_BYTES = 1 << 16  # messages up to this size are deserialized once, so that damaged ones are refused here
-_CDR_LITTLE_ENDIAN = b"\0\1"
 
 
 @dataclass
@@ -65,8 +64,7 @@ class RclpyBridge:
         """See `Bridge`."""
         shared = self._of(client, commands.PUBLISH, topic)
         data = bytes(payload)
-        if data[:2] != _CDR_LITTLE_ENDIAN or len(data) < 4:
-            raise InputError(f"{topic}: expected a message as little-endian CDR, got {data[:4]!r}")
+        require_cdr(data, topic)
         if len(data) <= _CHECKED_BYTES:
             deserialized(data, shared.interface, topic)
         shared.entity.publish(data)

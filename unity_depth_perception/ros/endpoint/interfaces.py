@@ -12,6 +12,8 @@ from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.endpoint import commands
 from unity_depth_perception.endpoint.commands import Registration
 
+_CDR_LITTLE_ENDIAN = b"\0\1"
+
 
 def interface_of(wanted: Registration) -> type[Any]:
     """The message or service class of a registration."""
@@ -27,6 +29,12 @@ def interface_of(wanted: Registration) -> type[Any]:
             f"{wanted.topic}: expected a {kind} that is installed here, got {name}; build its package and source it"
         )
     return interface  # type: ignore[no-any-return]
+
+
+def require_cdr(data: bytes, topic: str) -> None:
+    """Raise InputError unless a message begins as little-endian CDR does; a client that speaks ROS 1 sends none."""
+    if data[:2] != _CDR_LITTLE_ENDIAN or len(data) < 4:
+        raise InputError(f"{topic}: expected a message as little-endian CDR, got {data[:4]!r}")
 
 
 def deserialized(data: bytes, interface: type[Any], topic: str) -> Any:

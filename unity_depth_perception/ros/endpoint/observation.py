@@ -12,7 +12,7 @@ from unity_depth_perception.endpoint.bridge import Answer, Deliver, Serve
 from unity_depth_perception.endpoint.commands import Registration
 from unity_depth_perception.endpoint.server import EndpointServer, EndpointSettings
 from unity_depth_perception.ros.conversions.headers import stamp_ns_of
-from unity_depth_perception.ros.endpoint.interfaces import deserialized, interface_of
+from unity_depth_perception.ros.endpoint.interfaces import deserialized, interface_of, require_cdr
 
 _POLL_S = 0.05
 _MAX_REMARKS = 10
@@ -112,8 +112,7 @@ class _ObservingBridge:
         if observed is None:
             raise InputError(f"{topic}: expected __publish of this topic first; its message is lost")
         data = bytes(payload)
-        if data[:2] != b"\0\1":
-            raise InputError(f"{topic}: expected a message as little-endian CDR, got {data[:4]!r}")
+        require_cdr(data, topic)
         observed.latest = deserialized(data, observed.interface, topic)
         observed.arrivals_ns.append(time.time_ns())
         if hasattr(observed.latest, "header"):
