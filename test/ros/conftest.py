@@ -4,15 +4,30 @@ from __future__ import annotations
 
 import itertools
 import os
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 
 DEADLINE_S = 15.0
 _domains = itertools.count(os.getpid())
+
+
+class ProcessLog(NamedTuple):
+    """The processes that a test started, and the file into which they write."""
+
+    started: list[subprocess.Popen[bytes]]
+    file: Path
+
+    def fail_if_ended(self) -> None:
+        """Fail the test, with what the processes wrote, if one of them has ended."""
+        codes = [process.poll() for process in self.started]
+        if any(code is not None for code in codes):
+            pytest.fail(f"a process ended (exit codes {codes}):\n{self.file.read_text(errors='replace')}")
 
 
 class Graph:
@@ -27,6 +42,7 @@ class Graph:
         rclpy.init(context=self.context, domain_id=domain_id)
         self.executor = SingleThreadedExecutor(context=self.context)
         self.node = self.add(rclpy.create_node("test_client", context=self.context))
+        self.processes: ProcessLog | None = None
 
     def add(self, node: Any) -> Any:
         self.executor.add_node(node)
@@ -38,6 +54,8 @@ class Graph:
         while not condition():
             if time.monotonic() > end:
                 pytest.fail(f"waited {deadline_s:g} s in vain for {what}")
+            if self.processes:
+                self.processes.fail_if_ended()
             self.executor.spin_once(timeout_sec=0.01)
 
     def spin_for(self, seconds: float) -> None:

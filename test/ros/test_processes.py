@@ -14,7 +14,7 @@ import pytest
 
 pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 
-from conftest import Graph
+from conftest import Graph, ProcessLog
 from endpoint import free_port
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import CameraInfo, Image
@@ -74,14 +74,20 @@ Start = Callable[..., subprocess.Popen[bytes]]
 
 
 @pytest.fixture
-def start(tmp_path: Path, domain_id: int) -> Iterator[Start]:
-    """Start Python processes in the test's domain; they are killed at the end of the test."""
+def start(tmp_path: Path, domain_id: int, request: pytest.FixtureRequest) -> Iterator[Start]:
+    """Start Python processes in the test's domain; they are killed at the end of the test.
+
+    They import what this test can import. A test that waits for them on its graph fails as soon as one has ended.
+    """
     started = []
+    log_file = tmp_path / "process.log"
+    if "graph" in request.fixturenames:
+        request.getfixturevalue("graph").processes = ProcessLog(started, log_file)
 
     def run(*arguments: str) -> subprocess.Popen[bytes]:
-        path = os.pathsep.join([str(Path(__file__).parent), os.environ.get("PYTHONPATH", "")])
+        path = os.pathsep.join(map(os.path.abspath, sys.path))
         environment = os.environ | {"ROS_DOMAIN_ID": str(domain_id), "PYTHONPATH": path, "OMP_NUM_THREADS": "1"}
-        with (tmp_path / "process.log").open("ab") as log:
+        with log_file.open("ab") as log:
             process = subprocess.Popen([sys.executable, *arguments], stdout=log, stderr=log, env=environment)
         started.append(process)
         return process
@@ -92,7 +98,7 @@ def start(tmp_path: Path, domain_id: int) -> Iterator[Start]:
         process.wait()
 
 
-def test_virtual_unity_and_perception_talk_over_dds(graph: Graph, start: Start, tmp_path: Path) -> None:
+def test_virtual_unity_and_perception_talk_over_dds(graph: Graph, start: Start) -> None:
     truth = graph.collect(ObjectDistanceArray, "ground_truth/objects")
     found = graph.collect(ObjectDistanceArray, "objects/distances")
     start("-c", _PERCEPTION.format(seconds=0))
@@ -100,7 +106,7 @@ def test_virtual_unity_and_perception_talk_over_dds(graph: Graph, start: Start, 
         *("-m", "unity_depth_perception.nodes.virtual_unity_node", "--ros-args"),
         *("-p", "width:=96", "-p", "height:=64", "-p", "rate_hz:=10.0"),
     )
-    graph.spin_until(lambda: len(found) >= 5 and len(truth) >= 5, f"frames; see {tmp_path}/process.log", START_S)
+    graph.spin_until(lambda: len(found) >= 5 and len(truth) >= 5, "frames", START_S)
     stamps = [stamp_ns_of(m.header) for m in found]
     assert stamps == sorted(set(stamps))
     assert set(stamps) & {stamp_ns_of(m.header) for m in truth}
