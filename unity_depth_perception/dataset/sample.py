@@ -30,6 +30,7 @@ class Sample:
         depth_m: (H, W) float32 true planar depth [m]; NaN invalid, +Inf beyond range.
         instances: (H, W) uint16 instance image, 0 = background, k = object with id k - 1.
         world_from_camera: (4, 4) float64 pose of the optical frame in a world with z up.
+        stamp_ns: time of the image [ns], where the source has one.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Sample:
     depth_m: NDArray[np.float32] | None = None
     instances: NDArray[np.uint16] | None = None
     world_from_camera: NDArray[np.float64] | None = None
+    stamp_ns: int | None = None
 
     def __post_init__(self) -> None:
         size = (self.camera.height, self.camera.width)
