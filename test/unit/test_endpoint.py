@@ -150,6 +150,17 @@ def test_what_cannot_be_used_is_told_and_the_connection_goes_on(
     assert running.server.counts["refused"] == 1
 
 
+def test_client_is_told_an_error_once_however_many_frames_have_it(start: Callable[..., Running]) -> None:
+    running = start()
+    unity = running.client().greeted()
+    for _ in range(50):
+        unity.send("/nowhere", b"1")
+    unity.send("/elsewhere", b"1")
+    texts = [json.loads(unity.read()[1])["text"] for _ in range(2)]
+    assert ["/nowhere" in texts[0], "/elsewhere" in texts[1]] == [True, True]
+    assert running.server.counts["refused"] == 51
+
+
 def test_response_to_an_unknown_request_harms_nobody(start: Callable[..., Running]) -> None:
     running = start()
     good, bad = running.client().greeted(), running.client().greeted()

@@ -21,6 +21,7 @@ Log = Callable[[str], None]
 
 _HANDSHAKE = {"version": "v0.7.0", "metadata": json.dumps({"protocol": "ROS2"})}
 _MAX_OPEN_CALLS = 1000
+_MAX_ERRORS = 1000  # different ones that a client is told
 
 
 class Connection:
@@ -57,6 +58,7 @@ class Connection:
         self._next_call = itertools.count(1001)
         self._open_calls: dict[int, tuple[str, Answer]] = {}  # requests that the client serves
         self._announced: tuple[str, int] | None = None  # the next frame is this request or response
+        self._errors: set[tuple[str, str]] = set()  # destination and text of those that the client was told
 
     async def run(self) -> None:
         """Exchange frames until the client disconnects or violates the protocol."""
@@ -105,7 +107,13 @@ class Connection:
         except InputError as error:
             self._counts.count("refused")
             self._refuse(f"client {self.number}: {error}")
-            self._outgoing.put_command(encode_command("__error", {"text": str(error)}))
+            self._tell_error(frame.destination, str(error))
+
+    def _tell_error(self, destination: str, text: str) -> None:
+        """Send an error to the client, each one once: a refused topic may have a message in every frame."""
+        if (destination, text) not in self._errors and len(self._errors) < _MAX_ERRORS:
+            self._errors.add((destination, text))
+            self._outgoing.put_command(encode_command("__error", {"text": text}))
 
     def _obey(self, command: str, payload: memoryview) -> None:
         parameters = commands.parse_parameters(command, payload)
