@@ -197,7 +197,7 @@ def test_flipped_image_starts_with_its_last_row(message: Image | None) -> None:
 
 @pytest.mark.parametrize("width", [1, 3])
 def test_yuv422_image_of_odd_width_is_refused(width: int) -> None:
-    with pytest.raises(ImageError, match=f"expected an image that can be yuv422, got {width} x 2 px"):
+    with pytest.raises(ImageError, match=f"expected an even width, got {width} px"):
         rgb_of(image_message(header(), np.zeros((2, width, 2), dtype=np.uint8), "yuv422"))
 
 
@@ -292,7 +292,6 @@ class ReferenceBridge:
             name = name.removesuffix("16").removesuffix("8")
         channels = CHANNELS.get(name, 1)
         rows = np.frombuffer(message.data, np.uint8).reshape(message.height, message.step)
-        rows = np.ascontiguousarray(rows[:, : message.width * channels * dtype.itemsize])
         pixels = rows.view(dtype.newbyteorder(">" if message.is_bigendian else "<")).astype(dtype)
         pixels = pixels.reshape(message.height, message.width, channels)
         code = BRIDGE_CODES[name]
@@ -320,17 +319,20 @@ def test_both_paths_give_the_same_bytes(
     monkeypatch.setattr(color_images, "cv_bridge", lambda: bridge)
     assert np.array_equal(rgb_of(message), ours)
     assert np.array_equal(rgb_of(message, flip_vertical=True), ours[::-1])
-    assert bridge.taken == ([encoding] * 2 if encoding in color_images.BRIDGED else [])
+    assert bridge.taken == ([encoding] * 2 if encoding in color_images.BRIDGED and not padding else [])
     assert (ours.shape, ours.dtype) == ((6, 8, 3), np.uint8)
 
 
 @pytest.mark.parametrize("encoding", color_images.BRIDGED)
 @pytest.mark.parametrize("padding", [0, 4], ids=["tight", "padded"])
 def test_cv_bridge_itself_gives_the_same_bytes(encoding: str, padding: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    cv_bridge: Any = pytest.importorskip("cv_bridge", reason="needs cv_bridge (a ROS installation)")
+    """cv_bridge alone would take the padding of a row for pixels."""
+    pytest.importorskip("cv_bridge", reason="needs cv_bridge (a ROS installation)")
     message = any_image(encoding, padding, big_endian=False)
+    assert color_images.cv_bridge() is not None
+    bridged = rgb_of(message)
     monkeypatch.setattr(color_images, "cv_bridge", lambda: None)
-    assert np.array_equal(cv_bridge.CvBridge().imgmsg_to_cv2(message, "rgb8"), rgb_of(message))
+    assert np.array_equal(bridged, rgb_of(message))
 
 
 def test_malformed_image_does_not_reach_cv_bridge(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,7 @@
 """Colour images, raw or compressed, in any common encoding, to RGB arrays.
 
-Where cv_bridge is installed, it converts the standard encodings; the others, and those that need no copy, are converted
-here. Both give the same bytes.
+Where cv_bridge is installed, it converts the standard encodings; the others, images with padded rows, and those that
+need no copy, are converted here. Both give the same bytes.
 """
 
 from __future__ import annotations
@@ -63,6 +63,7 @@ BRIDGED = tuple(
     f"{name}{bits}" for name in _COLOURS for bits in (8, 16) if f"{name}{bits}" not in ("rgb8", "rgba8")
 ) + ("yuv422", "yuv422_yuy2")
 
+_PAIRED = (cv2.COLOR_YUV2RGB_UYVY, cv2.COLOR_YUV2RGB_YUY2)
 _PLANAR = ("nv12", "nv21", "nv24", "yuv420", "i420", "yv12")  # of sensor_msgs/image_encodings.hpp and of drivers
 # As sensor_msgs/CompressedImage documents it: ORIG_PIXFMT; CODEC compressed [COMPRESSED_PIXFMT]
 _TRANSPORT_FORMAT = re.compile(r"(?P<original>\w+)\s*;\s*(?P<codec>jpeg|png|tiff)\s+compressed\s*(?P<pixels>\w*)\s*")
@@ -106,12 +107,18 @@ def _raw(message: Image) -> NDArray[np.uint8]:
         what = " (YUV with chroma in a plane of its own): publish it as rgb8 or yuv422" if planar else ""
         raise ImageError(f"expected an encoding of {', '.join(_LAYOUTS)}; got {message.encoding!r}{what}")
     rows = rows_of(message, layout.channels, layout.dtype)  # also refuses what does not fit together
-    bridge = cv_bridge() if message.encoding in BRIDGED else None
+    if layout.to_rgb in _PAIRED and message.width % 2:
+        raise ImageError(
+            f"expected an even width, got {message.width} px: two pixels of {message.encoding} share a colour"
+        )
+    # cv_bridge takes a row's padding for pixels unless it is a whole number of them.
+    is_tight = message.step == message.width * layout.channels * layout.dtype.itemsize
+    bridge = cv_bridge() if is_tight and message.encoding in BRIDGED else None
     try:
         if bridge is not None:
             return np.asarray(bridge.imgmsg_to_cv2(message, "rgb8"))
         return _converted(rows.reshape(message.height, message.width, layout.channels), layout)
-    except Exception as error:  # cv2.error or CvBridgeError: a Bayer image of one pixel, or yuv422 of odd width
+    except Exception as error:  # cv2.error or CvBridgeError: a Bayer image of one pixel
         if not isinstance(error, cv2.error) and type(error).__name__ != "CvBridgeError":
             raise
         size, reason = f"{message.width} x {message.height}", getattr(error, "err", error)
