@@ -13,6 +13,7 @@ import cv2
 import numpy as np
 import pytest
 from PIL import Image
+from solo_writer import exr_bytes
 
 from unity_depth_perception.core.errors import DatasetError, ImageError
 from unity_depth_perception.dataset.files import exif_note, read_depth, read_image, read_mask
@@ -133,6 +134,16 @@ def test_exr_of_every_compression_is_read(tmp_path: Path) -> None:
         (tmp_path / "cut.exr").write_bytes(data[:k])
         with pytest.raises(DatasetError, match="expected an OpenEXR image"):
             read_exr(tmp_path / "cut.exr")
+
+
+@pytest.mark.parametrize("offset", [2**20, 2**63 - 1, 2**63, 2**64 - 1])
+def test_exr_block_beyond_the_file_is_refused(tmp_path: Path, offset: int) -> None:
+    data = exr_bytes(np.ones((1, 3), np.float32))
+    first = struct.unpack_from("<Q", data, len(data) - 8 - 36 - 8)[0]
+    assert first == len(data) - 8 - 36, "the only offset, before the only block"
+    (tmp_path / "d.exr").write_bytes(data[: first - 8] + struct.pack("<Q", offset) + data[first:])
+    with pytest.raises(DatasetError, match=r"d\.exr: expected an OpenEXR image, but it is damaged"):
+        read_depth(tmp_path / "d.exr")
 
 
 @pytest.mark.parametrize("shape", ["(1000000000000000000,)", "(-4,)", "(" * 400 + "1", "(9, 9)"])

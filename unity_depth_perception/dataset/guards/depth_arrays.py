@@ -158,6 +158,8 @@ def _pixels(data: bytes, header: _ExrHeader) -> NDArray[np.generic]:
     lines = _LINES[header.compression]
     chunks = -(-header.height // lines)
     for (offset,) in struct.iter_unpack("<Q", data[header.end : header.end + 8 * chunks]):
+        if offset > len(data):
+            raise ValueError(f"a block starts at byte {offset} of {len(data)}")
         y, size = struct.unpack_from("<iI", data, offset)
         y -= header.top
         if not 0 <= y < header.height:
