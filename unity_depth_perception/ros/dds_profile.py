@@ -31,8 +31,8 @@ def has_room_for_profile() -> bool:
 
 
 def shortage() -> str:
-    """Why a process with a Fast DDS profile may be ended by SIGBUS when /dev/shm fills up; empty if it has room."""
-    if not user_profile() or has_room_for_profile():
+    """How much room /dev/shm lacks for processes with a Fast DDS profile, and what to do; empty if it lacks none."""
+    if has_room_for_profile():
         return ""
     return (
         f"{SHARED_MEMORY} has {free_shared_memory_bytes() >> 20} MiB free, and large images need "

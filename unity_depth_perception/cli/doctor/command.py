@@ -124,11 +124,7 @@ def check_dds() -> list[Finding]:
     """Check shared memory and the Fast DDS profile for large images; launch files set the profile themselves."""
     from unity_depth_perception.ros import dds_profile
 
-    free, required = dds_profile.free_shared_memory_bytes(), dds_profile.REQUIRED_BYTES
-    findings = []
-    if free < required:
-        detail = f"{free >> 20} MiB free, the DDS profile needs {required >> 20}: docker run --shm-size=1g"
-        findings.append(Finding(str(dds_profile.SHARED_MEMORY), NOTE, detail))
+    findings = [Finding("shared memory", NOTE, shortage)] if (shortage := dds_profile.shortage()) else []
     named = dds_profile.user_profile()
     if os.environ.get("RMW_IMPLEMENTATION", "rmw_fastrtps_cpp") != "rmw_fastrtps_cpp":
         finding = Finding("DDS", NOTE, f"{os.environ['RMW_IMPLEMENTATION']}: the profile is for Fast DDS alone")

@@ -48,7 +48,7 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
         allow_deferred_responses(self._service_change_state)
         self._namesake_check = self.create_timer(_NAMESAKE_CHECK_S, self._warn_of_namesake)
         self.add_on_set_parameters_callback(self._change_parameters)
-        if text := dds_profile.shortage():
+        if dds_profile.user_profile() and (text := dds_profile.shortage()):
             self.get_logger().warning(text)
 
     def set_up(self) -> None:
