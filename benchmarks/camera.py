@@ -13,8 +13,9 @@ from stages import IMAGE, OBJECTS, SEEN, Scene
 from std_msgs.msg import Header
 from unity_depth_perception.msg import ObjectDistanceArray
 
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.ros.conversions.camera_info import camera_info_message
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of, time_message
+from unity_depth_perception.ros.conversions.headers import time_message
 from unity_depth_perception.ros.conversions.images import image_message
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 

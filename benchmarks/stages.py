@@ -27,14 +27,15 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.ground_plane import fit_ground_plane
 from unity_depth_perception.core.support_relations.evidence import ParentLink
 from unity_depth_perception.core.support_relations.inference import find_parents
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
+from unity_depth_perception.dataset.messages.images import single_channel_of
 from unity_depth_perception.evaluation.speed.pipeline import plain_cloud, plain_statistics
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.nodes.perception_node import PerceptionNode
 from unity_depth_perception.ops.contact_edges import contact_edges
 from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.conversions.color_images import rgb_of
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
-from unity_depth_perception.ros.conversions.images import byte_array, depth_message, image_message, single_channel_of
+from unity_depth_perception.ros.conversions.images import byte_array, depth_message, image_message
 from unity_depth_perception.ros.conversions.objects_and_clouds import objects_message
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 

@@ -11,8 +11,8 @@ from sensor_msgs.msg import CameraInfo, Image
 from stand_ins import camera_info, image
 from unity_depth_perception.msg import ObjectDistanceArray
 
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.nodes.perception_node import PerceptionNode
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 BEST_EFFORT_QOS = QoSProfile(depth=5, reliability=ReliabilityPolicy.BEST_EFFORT)

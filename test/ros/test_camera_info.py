@@ -15,13 +15,8 @@ from stand_ins import camera, camera_info, header
 
 from unity_depth_perception.core.camera import Camera, Lens
 from unity_depth_perception.core.errors import CameraError, InputError
-from unity_depth_perception.ros.conversions.camera_info import (
-    Intrinsics,
-    camera_info_message,
-    intrinsics_of,
-    matrix_of,
-    pose_message,
-)
+from unity_depth_perception.dataset.messages.camera_info import Intrinsics, intrinsics_of, matrix_of
+from unity_depth_perception.ros.conversions.camera_info import camera_info_message, pose_message
 
 
 def test_intrinsics_of_camera_info_message_are_those_of_the_camera() -> None:

@@ -17,7 +17,8 @@ from rclpy.time import Time
 from stand_ins import FRAME_ID, header
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.ros.inputs.camera_poses import PoseBuffer, TfPoseLookup
+from unity_depth_perception.dataset.pairing.camera_poses import PoseBuffer
+from unity_depth_perception.ros.inputs.camera_poses import TfPoseLookup
 
 
 def pose(stamp_ns: int, x: float) -> PoseStamped:

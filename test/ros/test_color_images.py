@@ -16,6 +16,7 @@ from sensor_msgs.msg import CompressedImage, Image
 from stand_ins import compressed, header, image, picture
 
 from unity_depth_perception.core.errors import ImageError
+from unity_depth_perception.dataset.messages.color_images import _LAYOUTS
 from unity_depth_perception.ros.conversions import color_images
 from unity_depth_perception.ros.conversions.color_images import rgb_of
 from unity_depth_perception.ros.conversions.images import image_message
@@ -299,14 +300,14 @@ class ReferenceBridge:
 
 
 def any_image(encoding: str, padding: int, big_endian: bool) -> Image:
-    layout = color_images._LAYOUTS[encoding]
+    layout = _LAYOUTS[encoding]
     generator = np.random.default_rng(len(encoding))
     shape = (6, 8, layout.channels) if layout.channels > 1 else (6, 8)
     pixels = generator.integers(0, np.iinfo(layout.dtype).max + 1, shape).astype(layout.dtype)
     return padded(message_of(pixels, encoding, big_endian), padding)
 
 
-@pytest.mark.parametrize("encoding", color_images._LAYOUTS)
+@pytest.mark.parametrize("encoding", _LAYOUTS)
 @pytest.mark.parametrize("padding", [0, 4], ids=["tight", "padded"])
 @pytest.mark.parametrize("big_endian", [False, True], ids=["little", "big"])
 def test_both_paths_give_the_same_bytes(

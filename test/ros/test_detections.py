@@ -15,8 +15,9 @@ from std_msgs.msg import Header
 from visualization_msgs.msg import Marker
 
 from unity_depth_perception.core.objects import DistanceStatistics
+from unity_depth_perception.dataset.messages.camera_info import matrix_of
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.pipeline import Frame, PerceptionResult
-from unity_depth_perception.ros.conversions.camera_info import matrix_of
 from unity_depth_perception.ros.conversions.color_images import rgb_of
 from unity_depth_perception.ros.conversions.detections import (
     class_ids_of,
@@ -25,7 +26,6 @@ from unity_depth_perception.ros.conversions.detections import (
     detections_3d_message,
     label_info_message,
 )
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.conversions.markers import markers_message
 from unity_depth_perception.ros.conversions.objects_and_clouds import cloud_message, distances_message
 from unity_depth_perception.ros.conversions.placement import OPTICAL, Placement

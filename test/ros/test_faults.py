@@ -22,9 +22,9 @@ from stand_ins import OutOfMemoryDepth, PoseRejectingDepth, RedSegmenter, camera
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.nodes.perception_node import PerceptionNode
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.topics.diagnostics import values_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 

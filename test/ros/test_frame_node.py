@@ -25,10 +25,10 @@ from sensor_msgs.msg import CompressedImage, Image, PointCloud2
 from stand_ins import HEIGHT, ConstantDepth, RedSegmenter, compressed, image, picture, stand_in_pipeline
 from vision_msgs.msg import LabelInfo
 
+from unity_depth_perception.dataset.messages.images import single_channel_of
 from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.nodes.perception_node import PerceptionNode
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.conversions.images import single_channel_of
 from unity_depth_perception.ros.topics.diagnostics import FrameCounts, values_of
 from unity_depth_perception.ros.topics.qos import LATCHED_QOS
 

@@ -16,8 +16,8 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 from geometry_msgs.msg import PoseStamped
 from stand_ins import header
 
-from unity_depth_perception.ros.inputs.camera_poses import PoseBuffer
-from unity_depth_perception.ros.inputs.frame_pairing import FramePair, FramePairing
+from unity_depth_perception.dataset.pairing.camera_poses import PoseBuffer
+from unity_depth_perception.dataset.pairing.frame_pairing import FramePair, FramePairing
 
 MS = 1_000_000
 INTERVAL_S = 0.1

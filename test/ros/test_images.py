@@ -13,13 +13,8 @@ import torch
 from stand_ins import header, image
 
 from unity_depth_perception.core.errors import ConfigurationError, ImageError
-from unity_depth_perception.ros.conversions.images import (
-    INSTANCE_ENCODINGS,
-    depth_message,
-    image_message,
-    instance_message,
-    single_channel_of,
-)
+from unity_depth_perception.dataset.messages.images import INSTANCE_ENCODINGS, single_channel_of
+from unity_depth_perception.ros.conversions.images import depth_message, image_message, instance_message
 
 
 def test_depth_in_metres_is_unchanged_by_conversion() -> None:

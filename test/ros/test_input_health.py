@@ -26,11 +26,13 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.dataset.messages.camera_info import intrinsics_of
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
+from unity_depth_perception.dataset.messages.images import single_channel_of
 from unity_depth_perception.nodes.distance_node import DistanceNode
 from unity_depth_perception.pipeline import Frame
-from unity_depth_perception.ros.conversions.camera_info import camera_info_message, intrinsics_of, pose_message
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
-from unity_depth_perception.ros.conversions.images import image_message, single_channel_of
+from unity_depth_perception.ros.conversions.camera_info import camera_info_message, pose_message
+from unity_depth_perception.ros.conversions.images import image_message
 from unity_depth_perception.ros.parameters.node_tables import PerceptionConfig
 from unity_depth_perception.ros.topics import outputs
 from unity_depth_perception.ros.topics.diagnostics import values_of

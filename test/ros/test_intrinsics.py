@@ -13,7 +13,7 @@ from stand_ins import HEIGHT, WIDTH, camera, camera_info
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError
-from unity_depth_perception.ros.inputs.intrinsics import IntrinsicsSelector
+from unity_depth_perception.dataset.pairing.intrinsics import IntrinsicsSelector
 
 
 def test_camera_info_takes_precedence_over_file_and_field_of_view(tmp_path: Path) -> None:

@@ -12,14 +12,11 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 from stand_ins import DEPTH_M, FRAME_ID, HEIGHT, WIDTH, camera, header, picture, stand_in_pipeline
 
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
+from unity_depth_perception.dataset.messages.objects import objects_of
 from unity_depth_perception.pipeline import Frame, PerceptionResult
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of, time_message
-from unity_depth_perception.ros.conversions.objects_and_clouds import (
-    cloud_message,
-    distances_message,
-    objects_message,
-    objects_of,
-)
+from unity_depth_perception.ros.conversions.headers import time_message
+from unity_depth_perception.ros.conversions.objects_and_clouds import cloud_message, distances_message, objects_message
 
 STAMP_NS = 3_000_000_007
 

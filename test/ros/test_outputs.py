@@ -9,8 +9,8 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 from stand_ins import FRAME_ID, camera, picture, stand_in_pipeline
 
 from unity_depth_perception.core.errors import ImageError
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.pipeline import Frame, PerceptionResult
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.parameters.node_tables import (
     DepthConfig,
     DistanceConfig,

@@ -21,9 +21,9 @@ from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from stand_ins import FRAME_ID, HEIGHT, WIDTH, camera_info, header, image
 
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
+from unity_depth_perception.dataset.messages.images import single_channel_of
 from unity_depth_perception.nodes.perception_node import PerceptionNode
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
-from unity_depth_perception.ros.conversions.images import single_channel_of
 from unity_depth_perception.ros.topics import outputs
 from unity_depth_perception.ros.topics.diagnostics import values_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS

@@ -22,8 +22,8 @@ from stand_ins import camera_info, image
 from unity_client import UnityClient
 from unity_depth_perception.msg import ObjectDistanceArray
 
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.demo import processes
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,7 @@ from geometry_msgs.msg import PoseStamped
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from stand_ins import camera_info, compressed, header, image, picture
 
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 
 OUTCOMES = ("processed", "refused", "dropped", "unwatched", "lost")

@@ -18,12 +18,12 @@ from stand_ins import CPU, DEPTH_M, FRAME_ID, ConstantDepth, RedSegmenter, camer
 from unity_depth_perception.msg import ObjectDistanceArray
 from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo, VisionClass
 
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.models.null_models import NullDepth, NullSegmenter
 from unity_depth_perception.nodes.depth_node import DepthNode
 from unity_depth_perception.nodes.distance_node import DistanceNode
 from unity_depth_perception.nodes.segmentation_node import SegmentationNode
 from unity_depth_perception.pipeline import PerceptionPipeline
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.conversions.images import image_message
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 

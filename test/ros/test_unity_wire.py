@@ -23,8 +23,9 @@ from std_msgs.msg import Header, String
 from unity_client import UnityClient
 from unity_depth_perception.msg import ObjectDistanceArray
 
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.nodes.perception_node import PerceptionNode
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of, time_message
+from unity_depth_perception.ros.conversions.headers import time_message
 from unity_depth_perception.ros.conversions.images import image_message
 
 pytestmark = pytest.mark.slow

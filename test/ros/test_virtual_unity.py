@@ -22,12 +22,12 @@ from stand_ins import picture
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
+from unity_depth_perception.dataset.messages.images import single_channel_of
 from unity_depth_perception.dataset.sample import Sample
 from unity_depth_perception.dataset.writer import DatasetWriter
 from unity_depth_perception.nodes.virtual_unity_node import VirtualUnityNode
 from unity_depth_perception.ros.conversions.color_images import rgb_of
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
-from unity_depth_perception.ros.conversions.images import single_channel_of
 from unity_depth_perception.synthetic.samples import render_samples
 
 MakeUnity = Callable[..., VirtualUnityNode]

@@ -19,13 +19,13 @@ from torchvision.ops import box_iou
 
 from unity_depth_perception.core.metrics import depth_metrics, match_objects
 from unity_depth_perception.core.objects import ObjectDistance
+from unity_depth_perception.dataset.messages.images import single_channel_of
 from unity_depth_perception.demo.follower import Follower
 from unity_depth_perception.demo.node_setup import CAMERA_NAMESPACE, PERCEPTION_NAMESPACE
 from unity_depth_perception.evaluation.objects import LinkScore, score_links
 from unity_depth_perception.export.pictures import depth_picture, overlay_picture
 from unity_depth_perception.export.ply import write_ply
 from unity_depth_perception.ros.conversions.color_images import rgb_of
-from unity_depth_perception.ros.conversions.images import single_channel_of
 
 Objects = tuple[ObjectDistance, ...]
 

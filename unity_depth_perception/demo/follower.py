@@ -14,10 +14,10 @@ from rclpy.task import Future
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 
 from unity_depth_perception.core.objects import ObjectDistance
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
+from unity_depth_perception.dataset.messages.objects import objects_of
 from unity_depth_perception.demo.node_setup import CAMERA_NAMESPACE, CAMERA_NODE, PERCEPTION_NAMESPACE, PERCEPTION_NODE
 from unity_depth_perception.msg import ObjectDistanceArray
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
-from unity_depth_perception.ros.conversions.objects_and_clouds import objects_of
 from unity_depth_perception.ros.topics.diagnostics import DIAGNOSTICS_TOPIC, values_of
 from unity_depth_perception.ros.topics.qos import OUTPUT_QOS
 

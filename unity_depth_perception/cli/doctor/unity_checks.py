@@ -109,7 +109,7 @@ def _check_picture(topic: ObservedTopic, info: ObservedTopic | None, detection_s
 
 
 def _check_info(topic: ObservedTopic) -> list[Finding]:
-    from unity_depth_perception.ros.conversions.camera_info import intrinsics_of
+    from unity_depth_perception.dataset.messages.camera_info import intrinsics_of
 
     try:
         camera = intrinsics_of(topic.latest, is_rectified=False).camera

@@ -15,11 +15,6 @@ def time_message(stamp_ns: int) -> Time:
     return Time(sec=stamp_ns // _NS_PER_S, nanosec=stamp_ns % _NS_PER_S)
 
 
-def stamp_ns_of(header: Header) -> int:
-    """The stamp of a header [ns]."""
-    return int(header.stamp.sec) * _NS_PER_S + int(header.stamp.nanosec)
-
-
 def header_of(result: PerceptionResult) -> Header:
     """Stamp and frame_id of the frame that a result belongs to."""
     return Header(stamp=time_message(result.frame.stamp_ns), frame_id=result.frame.frame_id)

@@ -6,7 +6,7 @@ from geometry_msgs.msg import Point
 from sensor_msgs.msg import PointCloud2, PointField, RegionOfInterest
 from std_msgs.msg import Header
 
-from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
+from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.msg import DistanceStatistics as DistanceStatisticsMessage
 from unity_depth_perception.msg import ObjectDistance as ObjectDistanceMessage
 from unity_depth_perception.msg import ObjectDistanceArray
@@ -60,11 +60,6 @@ def objects_message(
     return message
 
 
-def objects_of(message: ObjectDistanceArray) -> tuple[ObjectDistance, ...]:
-    """Objects of an ObjectDistanceArray: the inverse of `objects_message`, up to float32."""
-    return tuple(_object_of(item) for item in message.objects)
-
-
 def _object_message(item: ObjectDistance) -> ObjectDistanceMessage:
     x_min, y_min, x_max, y_max = item.bbox
     message = ObjectDistanceMessage(id=item.id, category=item.category, score=item.score)
@@ -76,19 +71,3 @@ def _object_message(item: ObjectDistance) -> ObjectDistanceMessage:
     message.valid_ratio = item.valid_ratio
     message.pixel_count = item.pixel_count
     return message
-
-
-def _object_of(message: ObjectDistanceMessage) -> ObjectDistance:
-    box = message.bbox
-    return ObjectDistance(
-        id=message.id,
-        category=message.category,
-        bbox=(box.x_offset, box.y_offset, box.x_offset + box.width, box.y_offset + box.height),
-        distance=DistanceStatistics(**{name: getattr(message.distance, name) for name in _STATISTICS}),
-        parent_id=None if message.parent_id < 0 else message.parent_id,
-        score=message.score,
-        position_m=(message.position.x, message.position.y, message.position.z),
-        range_m=message.range,
-        valid_ratio=message.valid_ratio,
-        pixel_count=message.pixel_count,
-    )

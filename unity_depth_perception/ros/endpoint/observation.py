@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.endpoint.bridge import Answer, Deliver, Serve
 from unity_depth_perception.endpoint.commands import Registration
 from unity_depth_perception.endpoint.server import EndpointServer, EndpointSettings
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.endpoint.interfaces import deserialized, interface_of, require_cdr
 
 _POLL_S = 0.05

@@ -12,18 +12,18 @@ from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
 from unity_depth_perception.core.errors import ImageError
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
+from unity_depth_perception.dataset.messages.images import INSTANCE_ENCODINGS, single_channel_of
+from unity_depth_perception.dataset.pairing.frame_pairing import FramePair
+from unity_depth_perception.dataset.pairing.stamp_history import StampHistory
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.ops.instance_images import relabel_sequential
 from unity_depth_perception.ops.validity import from_millimetres, invalid_to_nan
 from unity_depth_perception.pipeline import Frame
 from unity_depth_perception.ros.conversions.detections import class_names_of, instance_classes
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
-from unity_depth_perception.ros.conversions.images import INSTANCE_ENCODINGS, single_channel_of
 from unity_depth_perception.ros.inputs.frame_input import FrameInput
-from unity_depth_perception.ros.inputs.frame_pairing import FramePair
 from unity_depth_perception.ros.inputs.host import Host
 from unity_depth_perception.ros.inputs.sources import FrameSource
-from unity_depth_perception.ros.inputs.stamp_history import StampHistory
 from unity_depth_perception.ros.inputs.stamp_sync import StampSynchronizer
 
 DEPTH, INSTANCES, CLASSES = "depth/image_rect", "objects/instances", "objects/label_info"

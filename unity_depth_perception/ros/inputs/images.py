@@ -6,11 +6,11 @@ from typing import Any
 
 from sensor_msgs.msg import CompressedImage, Image
 
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
+from unity_depth_perception.dataset.pairing.frame_pairing import FramePair
 from unity_depth_perception.pipeline import Frame
 from unity_depth_perception.ros.conversions.color_images import rgb_of
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
 from unity_depth_perception.ros.inputs.frame_input import FrameInput
-from unity_depth_perception.ros.inputs.frame_pairing import FramePair
 from unity_depth_perception.ros.inputs.sources import FrameSource
 
 

@@ -14,13 +14,14 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Header
 
 from unity_depth_perception.core.errors import PerceptionError, PoseError
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
+from unity_depth_perception.dataset.pairing.camera_poses import PoseBuffer
+from unity_depth_perception.dataset.pairing.frame_pairing import FramePair, FramePairing
+from unity_depth_perception.dataset.pairing.intrinsics import IntrinsicsSelector
 from unity_depth_perception.ros.conversions.placement import OPTICAL, Placement
-from unity_depth_perception.ros.inputs.camera_poses import PoseBuffer, TfPoseLookup
+from unity_depth_perception.ros.inputs.camera_poses import TfPoseLookup
 from unity_depth_perception.ros.inputs.frame_input import FrameInput
-from unity_depth_perception.ros.inputs.frame_pairing import FramePair, FramePairing
 from unity_depth_perception.ros.inputs.host import Host
-from unity_depth_perception.ros.inputs.intrinsics import IntrinsicsSelector
 from unity_depth_perception.ros.parameters.node_tables import PoseConfig
 from unity_depth_perception.ros.topics.qos import QosMatchingSubscription
 from unity_depth_perception.ros.topics.transforms import BODY_FROM_OPTICAL, CameraTransforms, body_frame_of

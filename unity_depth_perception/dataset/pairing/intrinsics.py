@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import time
 from pathlib import Path
-
-from sensor_msgs.msg import CameraInfo
+from typing import Any
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError
-from unity_depth_perception.ros.conversions.camera_info import Intrinsics, intrinsics_of, require_plausible_view
+from unity_depth_perception.dataset.messages.camera_info import Intrinsics, intrinsics_of, require_plausible_view
 
 
 class IntrinsicsSelector:
@@ -36,7 +35,7 @@ class IntrinsicsSelector:
         self._received_s: float | None = None
         self.description = "none yet"
 
-    def update(self, message: CameraInfo, is_rectified: bool = False) -> Intrinsics:
+    def update(self, message: Any, is_rectified: bool = False) -> Intrinsics:
         """Read a camera_info; after an invalid one the last valid one stays in use.
 
         Raises:

@@ -8,10 +8,8 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple, Protocol
 
-from std_msgs.msg import Header
-
-from unity_depth_perception.ros.conversions.headers import stamp_ns_of
-from unity_depth_perception.ros.inputs.stamp_history import StampHistory
+from unity_depth_perception.dataset.messages.headers import stamp_ns_of
+from unity_depth_perception.dataset.pairing.stamp_history import StampHistory
 
 _RECENT = 3  # frames whose camera_info or pose tells whether it is worth to wait for that of the next one
 _INTERVALS = 5  # between frames, of which the median counts
@@ -24,8 +22,8 @@ class PoseSource(Protocol):
     is_published: bool
 
     def frames_went_back_to(self, stamp_ns: int) -> None: ...
-    def is_settled(self, header: Header) -> bool: ...
-    def lookup(self, header: Header) -> Any: ...
+    def is_settled(self, header: Any) -> bool: ...
+    def lookup(self, header: Any) -> Any: ...
 
 
 class FramePair(NamedTuple):
@@ -43,7 +41,7 @@ class FramePair(NamedTuple):
 
 
 class _Waiting(NamedTuple):
-    header: Header
+    header: Any
     messages: Any
     fits: Callable[[Any], bool]
     expects_own_info: bool
@@ -77,7 +75,7 @@ class FramePairing:
         self._infos: StampHistory[Any] = StampHistory()
         self._by_arrival: deque[Any] = deque(maxlen=_INTERVALS)
         self._waiting: deque[_Waiting] = deque()
-        self._recent: deque[Header] = deque(maxlen=_RECENT)
+        self._recent: deque[Any] = deque(maxlen=_RECENT)
         self._arrivals_s: deque[float] = deque(maxlen=_INTERVALS + 1)
 
     @property
@@ -85,7 +83,7 @@ class FramePairing:
         """When `expire` must be called at the latest, on the clock of `now_s`; None: nothing waits."""
         return self._waiting[0].deadline_s if self._waiting else None
 
-    def add_frame(self, header: Header, messages: Any, fits: Callable[[Any], bool], now_s: float) -> None:
+    def add_frame(self, header: Any, messages: Any, fits: Callable[[Any], bool], now_s: float) -> None:
         """Add a frame; `fits` tells whether a camera_info can be of an image of its size."""
         stamp_ns = stamp_ns_of(header)
         if self._recent and stamp_ns < stamp_ns_of(self._recent[-1]):
@@ -126,11 +124,11 @@ class FramePairing:
         intervals = [later - earlier for earlier, later in pairwise(times)]
         return min(median(intervals), _MOST_WAIT_S) if intervals else 0.0
 
-    def _own_info(self, header: Header) -> Any:
+    def _own_info(self, header: Any) -> Any:
         stamp_ns = stamp_ns_of(header)
         return self._infos.exact(stamp_ns) if stamp_ns else None
 
-    def _is_settled(self, header: Header) -> bool:
+    def _is_settled(self, header: Any) -> bool:
         return self._poses is not None and self._poses.is_settled(header)
 
     def _is_complete(self, frame: _Waiting) -> bool:
