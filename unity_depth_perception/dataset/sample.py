@@ -13,7 +13,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.camera import Camera, Lens
 from unity_depth_perception.core.errors import DatasetError
 from unity_depth_perception.core.objects import ObjectDistance
 
@@ -31,6 +31,8 @@ class Sample:
         instances: (H, W) uint16 instance image, 0 = background, k = object with id k - 1.
         world_from_camera: (4, 4) float64 pose of the optical frame in a world with z up.
         stamp_ns: time of the image [ns], where the source has one.
+        frame_id: name of the optical frame, where the source has one.
+        lens: of a raw picture, which the pipeline rectifies to `camera`; None: the image is rectified.
     """
 
     name: str
@@ -41,6 +43,8 @@ class Sample:
     instances: NDArray[np.uint16] | None = None
     world_from_camera: NDArray[np.float64] | None = None
     stamp_ns: int | None = None
+    frame_id: str = ""
+    lens: Lens | None = None
 
     def __post_init__(self) -> None:
         size = (self.camera.height, self.camera.width)

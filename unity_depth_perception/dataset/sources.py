@@ -1,4 +1,4 @@
-"""Dataset sources by path: Unity folder, COCO file, SOLO folder; several of them as one."""
+"""Dataset sources by path: Unity folder, COCO file, SOLO folder, bag; several of them as one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Protocol
 
 from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.dataset.bag.reader import is_bag
+from unity_depth_perception.dataset.bag.samples import BagDataset
 from unity_depth_perception.dataset.coco import CocoDataset, examine_coco
 from unity_depth_perception.dataset.examination import Examination, examine
 from unity_depth_perception.dataset.reader import UnityDataset
@@ -33,13 +35,15 @@ class DatasetSamples(Protocol):
 
 
 def open_source(path: Path, images_dir: Path | None = None, use_crowds: bool = False) -> DatasetSamples:
-    """Open a COCO file (.json), a SOLO folder or a Unity dataset folder.
+    """Open a COCO file (.json), a SOLO folder, a bag or a Unity dataset folder.
 
     Raises:
         DatasetError: it cannot be used; lists every problem.
     """
     if path.suffix == ".json":
         return CocoDataset(path, images_dir, use_crowds)
+    if is_bag(path):
+        return BagDataset(path)
     return SoloDataset(path) if is_solo(path) else UnityDataset(path)
 
 

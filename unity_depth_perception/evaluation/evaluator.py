@@ -99,7 +99,12 @@ class Evaluator:
     def process(self, sample: Sample) -> PerceptionResult:
         """Run one sample through the pipeline, with replaced stages taken from its ground truth."""
         frame = Frame(
-            sample.image, sample.camera, world_from_camera=sample.world_from_camera if self.use_camera_pose else None
+            sample.image,
+            sample.camera,
+            stamp_ns=sample.stamp_ns or 0,
+            frame_id=sample.frame_id,
+            world_from_camera=sample.world_from_camera if self.use_camera_pose else None,
+            lens=sample.lens,
         )
         depth = true_depth(sample, self.device) if self._true_depth else None
         segmentation = true_objects(sample, self.device).segmentation if self._true_masks else None

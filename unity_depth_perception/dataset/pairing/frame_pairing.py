@@ -14,6 +14,8 @@ from unity_depth_perception.dataset.pairing.stamp_history import StampHistory
 _RECENT = 3  # frames whose camera_info or pose tells whether it is worth to wait for that of the next one
 _INTERVALS = 5  # between frames, of which the median counts
 _MOST_WAIT_S = 1.0
+PATIENCE_S = 1.0
+"""Least wait of frames that are read from a bag, where waiting costs nothing: all that is recorded will come."""
 
 
 class PoseSource(Protocol):
@@ -57,10 +59,15 @@ class FramePairing:
     own, or where none fits its size; and for a pose of its own or a later stamp, while one of the last three frames had
     one. Frames leave in the order in which they came. Stamp 0 is no stamp: nothing is waited for. A stamp earlier than
     the last one means that the simulation restarted, and nothing of the run before is paired with a frame after it.
+    With patience, the first frame of a run waits too, and none waits less than that.
     """
 
     def __init__(
-        self, release: Callable[[FramePair], None], count: Callable[[str], None], poses: PoseSource | None = None
+        self,
+        release: Callable[[FramePair], None],
+        count: Callable[[str], None],
+        poses: PoseSource | None = None,
+        patience_s: float = 0.0,
     ) -> None:
         """Connects the parts.
 
@@ -68,10 +75,12 @@ class FramePairing:
             release: called with each frame, once.
             count: called with `camera_info by stamp`, `camera_info latest`, `poses used`, `poses missed`.
             poses: source of poses; None: frames have no pose.
+            patience_s: least wait of a frame for what it expects [s].
         """
         self._release = release
         self._count = count
         self._poses = poses
+        self._patience_s = patience_s
         self._infos: StampHistory[Any] = StampHistory()
         self._by_arrival: deque[Any] = deque(maxlen=_INTERVALS)
         self._waiting: deque[_Waiting] = deque()
@@ -92,10 +101,13 @@ class FramePairing:
             if self._poses is not None:
                 self._poses.frames_went_back_to(stamp_ns)
         self._arrivals_s.append(now_s)
-        expects_own_info = stamp_ns != 0 and any(self._own_info(recent) is not None for recent in self._recent)
-        expects_pose = stamp_ns != 0 and any(self._is_settled(recent) for recent in self._recent)
+        is_hopeful = self._patience_s > 0 and not self._recent
+        has_own_info = any(self._own_info(recent) is not None for recent in self._recent)
+        expects_own_info = stamp_ns != 0 and (is_hopeful or has_own_info)
+        has_pose = any(self._is_settled(recent) for recent in self._recent)
+        expects_pose = stamp_ns != 0 and self._poses is not None and (is_hopeful or has_pose)
         self._recent.append(header)
-        deadline_s = now_s + (self._interval_s if stamp_ns else 0.0)
+        deadline_s = now_s + (max(self._interval_s, self._patience_s) if stamp_ns else 0.0)
         self._waiting.append(_Waiting(header, messages, fits, expects_own_info, expects_pose, deadline_s))
         self.expire(now_s)
 

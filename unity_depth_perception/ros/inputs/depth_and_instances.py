@@ -12,13 +12,13 @@ from sensor_msgs.msg import Image
 from vision_msgs.msg import Detection2DArray, LabelInfo
 
 from unity_depth_perception.core.errors import ImageError
+from unity_depth_perception.dataset.messages.depth import depth_of
 from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.dataset.messages.images import INSTANCE_ENCODINGS, single_channel_of
 from unity_depth_perception.dataset.pairing.frame_pairing import FramePair
 from unity_depth_perception.dataset.pairing.stamp_history import StampHistory
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.ops.instance_images import relabel_sequential
-from unity_depth_perception.ops.validity import from_millimetres, invalid_to_nan
 from unity_depth_perception.pipeline import Frame
 from unity_depth_perception.ros.conversions.detections import class_names_of, instance_classes
 from unity_depth_perception.ros.inputs.frame_input import FrameInput
@@ -74,7 +74,7 @@ class DepthInstancesSource(FrameSource):
             PerceptionError: an image cannot be read, or the images differ in size, or the camera does not fit them.
         """
         depth, instances, table = pair.messages
-        depth_m = _depth_of(depth)
+        depth_m = depth_of(depth)
         height, width = depth_m.shape
         if (instances.height, instances.width) != (height, width):
             raise ImageError(
@@ -154,14 +154,6 @@ class DepthInstancesSource(FrameSource):
                 f"with the same stamp (or {TABLE} with stamp 0), got none; parameter sync_tolerance_s lets them differ"
             )
             self.host.refuse("refused", ImageError(reason))
-
-
-def _depth_of(message: Image) -> torch.Tensor:
-    """(H, W) float32 [m], NaN where invalid."""
-    pixels = single_channel_of(message)
-    if pixels.dtype == np.uint16:
-        return from_millimetres(torch.from_numpy(pixels.astype(np.int32)))
-    return invalid_to_nan(torch.from_numpy(np.require(pixels, requirements=["C", "W"])))
 
 
 def _segmentation_of(message: Image, table: LabelInfo | Detection2DArray, classes: Mapping[str, str]) -> Segmentation:
