@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from unity_depth_perception.perception import load as load
 
 __path__ = __import__("pkgutil").extend_path(__path__, __name__)
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _MODULE_OF = {
     "Camera": "core.camera",

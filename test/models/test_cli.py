@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from terminal import unity_depth
 
+import unity_depth_perception
 from unity_depth_perception.cli import main
 from unity_depth_perception.cli.doctor import command as doctor
 from unity_depth_perception.cli.options import DEPTH_MODELS
@@ -236,7 +237,7 @@ def test_missing_files_are_told_before_torch_is_imported(tmp_path: Path) -> None
 
 
 def test_version_is_printed() -> None:
-    assert unity_depth("--version").stdout == "0.1.0\n"
+    assert unity_depth("--version").stdout == f"{unity_depth_perception.__version__}\n"
 
 
 def test_help_names_the_models_and_shows_defaults_as_they_are_typed() -> None:

@@ -105,7 +105,11 @@ def test_every_message_is_generated() -> None:
 def test_metadata_agree() -> None:
     config = metadata()["metadata"]
     assert canonicalize_name(config["name"]) == canonicalize_name(package_xml("name").text or "")
-    assert config["version"] == package_xml("version").text
+    version = config["version"]
+    assert version == package_xml("version").text
+    assert f'__version__ = "{version}"' in (ROOT / NAME / "__init__.py").read_text()
+    assert f"\nversion: {version}\n" in (ROOT / "CITATION.cff").read_text()
+    assert f"\n{version} (20" in (ROOT / "CHANGELOG.rst").read_text()
     assert config["license"] == package_xml("license").text
     assert config["author"] == package_xml("maintainer").text
     assert config["author_email"] == package_xml("maintainer").get("email")
