@@ -13,7 +13,15 @@ from typing import Annotated
 import typer
 
 from unity_depth_perception import __version__
-from unity_depth_perception.cli import endpoint, estimate, evaluate, synthesize, train_depth, train_segmentation
+from unity_depth_perception.cli import (
+    endpoint,
+    estimate,
+    evaluate,
+    synthesize,
+    train_depth,
+    train_segmentation,
+    weights,
+)
 from unity_depth_perception.cli.benchmark import command as benchmark
 from unity_depth_perception.cli.doctor import command as doctor
 from unity_depth_perception.core.errors import PerceptionError, shortened
@@ -52,6 +60,7 @@ app.command()(evaluate.evaluate)
 app.command()(synthesize.synthesize)
 app.command()(train_depth.train_depth)
 app.command()(train_segmentation.train_segmentation)
+app.add_typer(weights.app, name="weights")
 app.add_typer(benchmark.app, name="benchmark")
 app.command()(doctor.doctor)
 app.command()(endpoint.endpoint)

@@ -8,6 +8,7 @@ from typing import Protocol
 import torch
 
 from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.checkpoints.hub import Published
 from unity_depth_perception.models.checkpoints.safetensors_file import load_description
 from unity_depth_perception.models.compact.depth import DEPTH_WEIGHTS, CompactDepth
 from unity_depth_perception.models.compact.segmentation import CompactSegmenter
@@ -65,6 +66,12 @@ _NO_SCALE = DepthScale()
 def depth_model_names() -> tuple[str, ...]:
     """Names that `create_depth_estimator` accepts."""
     return tuple(_DEPTH)
+
+
+def published_weights() -> dict[str, Published]:
+    """Weights on the Hugging Face hub by the name of their depth model; the others come with the package."""
+    da3 = {name: variant.published for name, variant in DA3_VARIANTS.items()}
+    return da3 | {name: variant.published for name, variant in DA2_VARIANTS.items()}
 
 
 def segmentation_model_names() -> tuple[str, ...]:

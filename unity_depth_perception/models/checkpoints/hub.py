@@ -33,10 +33,11 @@ _REACH_S = 5.0
 
 @dataclass(frozen=True)
 class Published:
-    """Weights published on the Hugging Face hub: repository and licence."""
+    """Weights published on the Hugging Face hub: repository, licence, and millions of parameters (of 4 bytes)."""
 
     hub_id: str
     licence: str = "Apache-2.0"
+    parameters_m: float = 0.0
 
     @property
     def is_non_commercial(self) -> bool:
@@ -59,6 +60,17 @@ def locate_weights(published: Published, local: Path | None = None) -> Path:
     if published.is_non_commercial:
         _LOG.warning("weights of %s: %s, not for commercial use", published.hub_id, published.licence)
     return path
+
+
+def cached_weights(published: Published) -> Path | None:
+    """The weights file in the hub's cache; None if it is not there. Needs no network."""
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError
+
+    try:
+        return Path(hf_hub_download(published.hub_id, WEIGHTS_FILE, local_files_only=True))
+    except (EntryNotFoundError, OSError):
+        return None
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -159,10 +171,8 @@ def _from_hub(published: Published) -> Path:
     from huggingface_hub import constants, hf_hub_download
     from huggingface_hub.errors import EntryNotFoundError
 
-    try:  # the cache first: without a network, no wait for a timeout
-        return Path(hf_hub_download(published.hub_id, WEIGHTS_FILE, local_files_only=True))
-    except (EntryNotFoundError, OSError):
-        pass
+    if (cached := cached_weights(published)) is not None:  # first: without a network, no wait for a timeout
+        return cached
     looked = f"the cache {constants.HF_HUB_CACHE}"
     if constants.HF_HUB_OFFLINE:
         raise ModelError(_advice(published, f"no weights of {published.hub_id} in {looked}, and HF_HUB_OFFLINE is set"))

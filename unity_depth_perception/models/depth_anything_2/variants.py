@@ -55,6 +55,7 @@ _ARCHITECTURES = {
     "base": Architecture(768, 12, 12, (3, 6, 9, 12), (96, 192, 384, 768), 128),
     "large": Architecture(1024, 24, 16, (5, 12, 18, 24), (256, 512, 1024, 1024), 256),
 }
+_PARAMETERS_M = {"small": 24.8, "base": 97.5, "large": 335.3}
 _SCENES: dict[str, tuple[float, float | None]] = {
     "indoor": (20.0, 886.81 / 768),  # Hypersim: 1024 x 768 px, one camera
     "outdoor": (80.0, None),  # Virtual KITTI 2
@@ -64,7 +65,7 @@ _SCENES: dict[str, tuple[float, float | None]] = {
 def _variant(scene: str, size: str) -> Variant:
     hub_id = f"depth-anything/Depth-Anything-V2-Metric-{scene.capitalize()}-{size.capitalize()}-hf"
     licence = "Apache-2.0" if size == "small" else "CC-BY-NC-4.0"
-    return Variant(_ARCHITECTURES[size], *_SCENES[scene], Published(hub_id, licence))
+    return Variant(_ARCHITECTURES[size], *_SCENES[scene], Published(hub_id, licence, _PARAMETERS_M[size]))
 
 
 DA2_VARIANTS = {f"da2-metric-{scene}-{size}": _variant(scene, size) for scene in _SCENES for size in _ARCHITECTURES}

@@ -1,4 +1,7 @@
-"""The published models of Depth Anything 3: names, weights, licences and kinds of output."""
+"""The published models of Depth Anything 3: names, weights, licences and kinds of output.
+
+Numbers of parameters are those of github.com/ByteDance-Seed/Depth-Anything-3, README.md.
+"""
 
 from __future__ import annotations
 
@@ -34,13 +37,21 @@ class Variant:
 
 
 DA3_VARIANTS = {
-    "da3metric-large": Variant("da3metric-large", Kind.METRIC, Published("depth-anything/DA3METRIC-LARGE")),
-    "da3nested-giant-large-1.1": Variant(
-        "da3nested-giant-large", Kind.NESTED, Published("depth-anything/DA3NESTED-GIANT-LARGE-1.1", _NON_COMMERCIAL)
+    "da3metric-large": Variant(
+        "da3metric-large", Kind.METRIC, Published("depth-anything/DA3METRIC-LARGE", parameters_m=350)
     ),
-    "da3-small": Variant("da3-small", Kind.ANY_VIEW, Published("depth-anything/DA3-SMALL")),
-    "da3-base": Variant("da3-base", Kind.ANY_VIEW, Published("depth-anything/DA3-BASE")),
-    "da3-large-1.1": Variant("da3-large", Kind.ANY_VIEW, Published("depth-anything/DA3-LARGE-1.1", _NON_COMMERCIAL)),
-    "da3-giant-1.1": Variant("da3-giant", Kind.ANY_VIEW, Published("depth-anything/DA3-GIANT-1.1", _NON_COMMERCIAL)),
-    "da3mono-large": Variant("da3mono-large", Kind.MONO, Published("depth-anything/DA3MONO-LARGE")),
+    "da3nested-giant-large-1.1": Variant(
+        "da3nested-giant-large",
+        Kind.NESTED,
+        Published("depth-anything/DA3NESTED-GIANT-LARGE-1.1", _NON_COMMERCIAL, 1400),
+    ),
+    "da3-small": Variant("da3-small", Kind.ANY_VIEW, Published("depth-anything/DA3-SMALL", parameters_m=80)),
+    "da3-base": Variant("da3-base", Kind.ANY_VIEW, Published("depth-anything/DA3-BASE", parameters_m=120)),
+    "da3-large-1.1": Variant(
+        "da3-large", Kind.ANY_VIEW, Published("depth-anything/DA3-LARGE-1.1", _NON_COMMERCIAL, 350)
+    ),
+    "da3-giant-1.1": Variant(
+        "da3-giant", Kind.ANY_VIEW, Published("depth-anything/DA3-GIANT-1.1", _NON_COMMERCIAL, 1150)
+    ),
+    "da3mono-large": Variant("da3mono-large", Kind.MONO, Published("depth-anything/DA3MONO-LARGE", parameters_m=350)),
 }
