@@ -24,7 +24,7 @@ from unity_depth_perception.demo.follower import Follower
 from unity_depth_perception.demo.node_setup import CAMERA_NAMESPACE, PERCEPTION_NAMESPACE
 from unity_depth_perception.evaluation.objects import LinkScore, score_links
 from unity_depth_perception.export.pictures import depth_picture, overlay_picture
-from unity_depth_perception.export.ply import write_ply
+from unity_depth_perception.export.ply import OPTICAL_COMMENTS, write_ply
 from unity_depth_perception.ros.conversions.color_images import rgb_of
 
 Objects = tuple[ObjectDistance, ...]
@@ -92,7 +92,8 @@ def write_files(follower: Follower, stamp_ns: int, folder: Path) -> None:
     depth_m = single_channel_of(follower.messages[f"{PERCEPTION_NAMESPACE}/depth/image_rect"][stamp_ns])
     _write_picture(folder / "overlay.png", overlay_picture(image, instances, result.objects))
     _write_picture(folder / "depth.png", depth_picture(depth_m))
-    write_ply(folder / "cloud.ply", *_points_of(follower.messages[f"{PERCEPTION_NAMESPACE}/depth/points"][stamp_ns]))
+    points_m, colours = _points_of(follower.messages[f"{PERCEPTION_NAMESPACE}/depth/points"][stamp_ns])
+    write_ply(folder / "cloud.ply", points_m, colours, comments=OPTICAL_COMMENTS)
 
 
 def object_table(follower: Follower, stamp_ns: int) -> Table:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,28 @@ from plyfile import PlyData, PlyElement
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.files.atomic_file import replacing
 
-_VERTEX = [("x", "<f4"), ("y", "<f4"), ("z", "<f4"), ("red", "u1"), ("green", "u1"), ("blue", "u1")]
+_POSITION, _NORMAL, _COLOUR = ("x", "y", "z"), ("nx", "ny", "nz"), ("red", "green", "blue")
+OPTICAL_COMMENTS = ("unit m", "axes optical frame of the camera: x right, y down, z forward")
+"""Comments of a cloud of one camera."""
 
 
-def write_ply(path: str | Path, points: NDArray[np.float32], colours: NDArray[np.uint8]) -> int:
+def write_ply(
+    path: str | Path,
+    points: NDArray[np.float32],
+    colours: NDArray[np.uint8],
+    *,
+    normals: NDArray[np.float32] | None = None,
+    confidence: NDArray[np.float32] | None = None,
+    comments: Sequence[str] = (),
+) -> int:
     """Write points (..., 3) [m] with colours (..., 3) uint8 RGB, binary little endian; returns the number of points.
 
     Points with a coordinate that is NaN or Inf are left out.
+
+    Args:
+        normals: (..., 3), as properties nx, ny, nz.
+        confidence: (...), as property confidence.
+        comments: lines of ASCII in the header, such as unit and axes.
 
     Raises:
         InputError: the shapes differ, or do not end in 3.
@@ -26,13 +42,22 @@ def write_ply(path: str | Path, points: NDArray[np.float32], colours: NDArray[np
         raise InputError(
             f"expected points and uint8 colours (..., 3), got {points.shape} and {colours.shape} {colours.dtype}"
         )
-    points, colours = points.reshape(-1, 3), colours.reshape(-1, 3)
-    finite = np.isfinite(points).all(axis=1)
-    vertices = np.empty(int(finite.sum()), dtype=_VERTEX)
-    for axis, name in enumerate(("x", "y", "z")):
-        vertices[name] = points[finite, axis]
-    for channel, name in enumerate(("red", "green", "blue")):
-        vertices[name] = colours[finite, channel]
-    with replacing(Path(path), durable=False) as file:
-        PlyData([PlyElement.describe(vertices, "vertex")], byte_order="<").write(file)
-    return len(vertices)
+    finite = np.isfinite(points).all(axis=-1)
+    columns = dict(zip(_POSITION, points[finite].T, strict=True))
+    if normals is not None:
+        columns |= zip(_NORMAL, normals[finite].T, strict=True)
+    columns |= zip(_COLOUR, colours[finite].T, strict=True)
+    if confidence is not None:
+        columns["confidence"] = confidence[finite]
+    write_vertices(Path(path), columns, comments)
+    return int(finite.sum())
+
+
+def write_vertices(path: Path, columns: dict[str, NDArray[np.generic]], comments: Sequence[str]) -> None:
+    """Write vertices from columns (N,) float32 or uint8, in their order, whole or not at all."""
+    kinds = [(name, "u1" if column.dtype == np.uint8 else "<f4") for name, column in columns.items()]
+    vertices = np.empty(len(next(iter(columns.values()))), dtype=kinds)
+    for name, column in columns.items():
+        vertices[name] = column
+    with replacing(path, durable=False) as file:
+        PlyData([PlyElement.describe(vertices, "vertex")], byte_order="<", comments=list(comments)).write(file)

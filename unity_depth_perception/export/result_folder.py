@@ -23,7 +23,7 @@ from unity_depth_perception.core.files.output_folder import output_folder
 from unity_depth_perception.dataset.annotations import VERSION
 from unity_depth_perception.dataset.files import write_depth, write_image
 from unity_depth_perception.export.pictures import depth_picture, overlay_picture
-from unity_depth_perception.export.ply import write_ply
+from unity_depth_perception.export.ply import OPTICAL_COMMENTS, write_ply
 from unity_depth_perception.ops.geometry import back_project
 from unity_depth_perception.ops.validity import exceeds_millimetres, is_valid
 from unity_depth_perception.pipeline import PerceptionResult
@@ -95,7 +95,8 @@ class ResultFolder:
         write_image(self._file(stem, _COLOUR), depth_picture(host_depth_m))
         instances = result.segmentation.instances.cpu().numpy()
         write_image(self._file(stem, _OVERLAY), overlay_picture(frame.rgb, instances, result.objects))
-        write_ply(self._file(stem, _CLOUD), back_project(depth_m, frame.camera).cpu().numpy(), frame.rgb)
+        points_m = back_project(depth_m, frame.camera).cpu().numpy()
+        write_ply(self._file(stem, _CLOUD), points_m, frame.rgb, comments=OPTICAL_COMMENTS)
         return int(exceeds_millimetres(depth_m).sum())
 
     def _file(self, stem: str, suffix: str) -> Path:

@@ -1,10 +1,11 @@
-"""Files that are written whole or not at all: a draft beside the file takes its place when it is complete."""
+"""Files and folders that are written whole or not at all: a draft beside them takes their place when it is complete."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -24,7 +25,7 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     Raises:
         OSError: the file cannot be written; it names `path`, also where the disk is full.
     """
-    draft = path.with_name(f".{path.name[:_NAME_LENGTH]}.{os.getpid()}.partial")
+    draft = _draft(path)
     try:
         with draft.open("wb") as file:
             yield file
@@ -37,6 +38,31 @@ def replacing(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Make a draft folder that replaces the folder `path` when the block ends without an exception.
+
+    Raises:
+        OSError: it cannot be made, or `path` is a file.
+    """
+    draft = _draft(path)
+    earlier = draft.with_name(f".old{draft.name}")
+    shutil.rmtree(draft, ignore_errors=True)
+    try:
+        draft.mkdir()
+        yield draft
+        if path.is_dir():
+            path.replace(earlier)  # a folder cannot replace one that is not empty
+        draft.replace(path)
+    finally:
+        for left in (draft, earlier):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def _draft(path: Path) -> Path:
+    return path.with_name(f".{path.name[:_NAME_LENGTH]}.{os.getpid()}.partial")
 
 
 def write_file(path: Path, content: bytes, *, durable: bool = True) -> None:
@@ -53,5 +79,7 @@ def write_json(path: Path, content: Any, *, indent: int = 1) -> None:
 def remove_drafts(folder: Path) -> None:
     """Remove what a killed process left half written; for a folder that this process has locked."""
     for draft in folder.glob(DRAFTS):
+        if draft.is_dir():
+            shutil.rmtree(draft, ignore_errors=True)
         with contextlib.suppress(OSError):
-            draft.unlink()
+            draft.unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""Writers of 3D file formats, one module per format."""
