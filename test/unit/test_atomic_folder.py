@@ -21,9 +21,14 @@ def test_folder_appears_whole_and_replaces_an_earlier_one(tmp_path: Path) -> Non
 def test_interruption_keeps_the_earlier_folder(tmp_path: Path) -> None:
     (tmp_path / "model").mkdir()
     (tmp_path / "model" / "old").touch()
-    with pytest.raises(KeyboardInterrupt), replacing_folder(tmp_path / "model") as draft:
-        (draft / "new").touch()
-        raise KeyboardInterrupt
+
+    def write_half() -> None:
+        with replacing_folder(tmp_path / "model") as draft:
+            (draft / "new").touch()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
     assert [path.name for path in tmp_path.rglob("*")] == ["model", "old"]
 
 
