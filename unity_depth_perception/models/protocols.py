@@ -12,6 +12,7 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.core.gaussians import Gaussians
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 
 SCALE_SOURCES = ("cube", "focal", "poses", "given", "learned", "none")
@@ -73,6 +74,7 @@ class ViewsPrediction:
         world_from_camera: (N, 4, 4) float64 poses of the optical frames, given or predicted; predicted ones are in the
             unit of `depth_m` and in an arbitrary world frame, their positions NaN where that unit is unknown.
         is_metric: whether depth and poses are in metres.
+        gaussians: in the world of the poses, without those of sky, where the model predicts them and they were asked.
     """
 
     depth_m: Tensor
@@ -80,6 +82,7 @@ class ViewsPrediction:
     cameras: tuple[Camera, ...]
     world_from_camera: NDArray[np.float64]
     is_metric: bool
+    gaussians: Gaussians | None = None
 
 
 @dataclass(frozen=True)

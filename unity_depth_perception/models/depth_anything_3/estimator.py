@@ -17,6 +17,7 @@ from torch import Tensor
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.models.checkpoints.hub import locate_weights, read_tensors
 from unity_depth_perception.models.depth_anything_3.alignment import metres_from, metric_scale, with_sky
+from unity_depth_perception.models.depth_anything_3.gaussians import require_gaussian_head
 from unity_depth_perception.models.depth_anything_3.multi_view import (
     REFERENCE_VIEWS,
     Matrices,
@@ -51,7 +52,7 @@ def create_da3(name: str, device: torch.device, weights: Path | None, options: D
     path = locate_weights(variant.published, weights)
     require_same_architecture(path.with_name("config.json"), variant)
     state = read_tensors(path)
-    network = build_network(variant.architecture)
+    network = build_network(variant.architecture, options.gaussians)
     fill_da3_network(network, state, path)
     return estimator_of(name, network, device, options)
 
@@ -139,6 +140,7 @@ class AnyViewDepth(_RelativeDepth):
         use_ray_pose: bool = False,
         reference_view: str = REFERENCE_VIEWS[0],
         seed: int = 0,
+        gaussians: bool = False,
     ) -> ViewsPrediction:
         """Depth and cameras of several images of one scene; the same arguments give the same result.
 
@@ -149,14 +151,18 @@ class AnyViewDepth(_RelativeDepth):
             use_ray_pose: poses from the predicted rays (slower, more accurate) instead of the camera decoder.
             reference_view: rule that chooses the reference view, one of REFERENCE_VIEWS; matters from three views on.
             seed: of the random sampling in the ray poses.
+            gaussians: predict Gaussians too; giant and nested only, loaded with DepthOptions(gaussians=True).
 
         Raises:
             InputError: sizes or numbers differ, or the poses are not rigid or coincide.
             ConfigurationError: an unknown reference_view.
+            ModelError: Gaussians are asked of a network without them, or the package e3nn is missing.
         """
+        if gaussians:
+            require_gaussian_head(self.network)
         width, height = size_of(frames)
         network_input = torch.cat([network_image(frame, self._longest_px) for frame in frames])
-        views = Views(network_input, width, height, cameras, poses, use_ray_pose, reference_view, seed)
+        views = Views(network_input, width, height, cameras, poses, use_ray_pose, reference_view, seed, gaussians)
         return estimate_views(views, self.network, self._metric_network)
 
 

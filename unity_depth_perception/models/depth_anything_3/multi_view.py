@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -15,6 +16,7 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, InputError
 from unity_depth_perception.core.pose import require_rigid
 from unity_depth_perception.models.depth_anything_3.alignment import metres_from, metric_scale, pose_scale, with_sky
+from unity_depth_perception.models.depth_anything_3.gaussians import kept_pixels, place_gaussians
 from unity_depth_perception.models.depth_anything_3.network import RawDepth
 from unity_depth_perception.models.protocols import ViewsPrediction
 from unity_depth_perception.ops.resize import resize_depth, resize_map
@@ -44,7 +46,7 @@ class Views:
         width, height: of the original images [px].
         cameras: intrinsics of the images, if known.
         world_from_camera: (N, 4, 4) poses, if known; only with cameras.
-        use_ray_pose, reference_view, seed: as in `AnyViewDepth.infer_views`.
+        use_ray_pose, reference_view, seed, gaussians: as in `AnyViewDepth.infer_views`.
     """
 
     images: Tensor
@@ -55,6 +57,7 @@ class Views:
     use_ray_pose: bool = False
     reference_view: str = REFERENCE_VIEWS[0]
     seed: int = 0
+    gaussians: bool = False
 
     def __post_init__(self) -> None:
         count = len(self.images)
@@ -109,22 +112,29 @@ def estimate_views(views: Views, network: ViewNetwork, metric: ViewNetwork | Non
     """
     out = _run(views, network)
     depth, confidence, intrinsics = out["depth"][0], out["depth_conf"][0], out["intrinsics"][0]
-    poses = _inverted(out["extrinsics"][0].double().cpu().numpy())
+    predicted = poses = _inverted(out["extrinsics"][0].double().cpu().numpy())
+    metres_per_unit = 1.0
     raw = [] if metric is None else [metric(image[None]) for image in views.images]
     if views.world_from_camera is not None:  # given poses take precedence over a metric network
-        depth = depth / pose_scale(views.world_from_camera[:, :3, 3], poses[:, :3, 3])
-        poses = views.world_from_camera
+        metres_per_unit = 1 / pose_scale(views.world_from_camera[:, :3, 3], poses[:, :3, 3])
+        depth, poses = depth * metres_per_unit, views.world_from_camera
     elif raw:
         scale = _metric_scale(views, raw, depth, confidence, intrinsics)
-        depth, poses = depth * scale, _scaled(poses, float(scale))
+        metres_per_unit = float(scale)
+        depth, poses = depth * scale, _scaled(poses, metres_per_unit)
     if raw:
         depth = with_sky(depth, _sky(raw))
+    gaussians = None
+    if views.gaussians and math.isfinite(metres_per_unit):
+        kept = kept_pixels(depth)
+        gaussians = place_gaussians(out["gaussians"], kept, predicted, views.world_from_camera, metres_per_unit)
     return ViewsPrediction(
         torch.stack([resize_depth(plane, views.width, views.height) for plane in depth]),
         torch.stack([resize_map(plane, views.width, views.height) for plane in confidence]),
         tuple(views.cameras) if views.cameras is not None else _cameras(intrinsics, views),
         poses,
         is_metric=metric is not None or views.world_from_camera is not None,
+        gaussians=gaussians,
     )
 
 
@@ -136,6 +146,7 @@ def _run(views: Views, network: ViewNetwork) -> Any:
             views.images[None],
             use_ray_pose=views.use_ray_pose,
             ref_view_strategy=views.reference_view,
+            **({"infer_gs": True} if views.gaussians else {}),
             **_conditions(views),
         )
 

@@ -21,7 +21,7 @@ from unity_depth_perception.models.runtime.head_precision import keep_float32
 
 PATCH_PX = 14
 _POSITIONS = 1024  # patches per side that the rotary tables hold: more than 14000 px
-_GAUSSIANS = ("gs_head", "gs_adapter")
+GAUSSIAN_PARTS = ("gs_head", "gs_adapter")
 
 
 class RawDepth(NamedTuple):
@@ -54,7 +54,14 @@ class DepthAnything3Network(nn.Module):
             if hasattr(net.head.scratch, last):
                 keep_float32(getattr(net.head.scratch, last))
         net.head.to(memory_format=torch.channels_last)  # halves the head's time on a CPU
+        if self.has_gaussians:  # in the network's own unit and poses; placed in the caller's world afterwards
+            net.gs_adapter.register_forward_pre_hook(_without_given_poses, with_kwargs=True)
         _make_static(net)
+
+    @property
+    def has_gaussians(self) -> bool:
+        """Whether the network has the head that predicts Gaussians."""
+        return getattr(self.net, "gs_adapter", None) is not None
 
     def set_precision(self, dtype: torch.dtype) -> None:
         """Set the precision of the backbone; that of the head is `head_precision`, see runtime/head_precision.py.
@@ -93,13 +100,13 @@ class DepthAnything3Network(nn.Module):
             features, _ = self.net.backbone(images[:, None], cam_token=None, export_feat_layers=[])
         return [(tokens.float(), camera.float()) for tokens, camera in features]
 
-    def views(self, images: Tensor, **conditions: Any) -> Any:
+    def views(self, images: Tensor, infer_gs: bool = False, **conditions: Any) -> Any:
         """Output dictionary of DepthAnything3Net.forward for N views, normalised images (1, N, 3, H, W).
 
         The head disables autocast and computes in float32.
         """
         with arithmetic(self._backbone_precision, images.device):
-            return self.net(images, export_feat_layers=[], infer_gs=False, **conditions)
+            return self.net(images, export_feat_layers=[], infer_gs=infer_gs, **conditions)
 
     def _intrinsics(self, camera_token: Tensor, height: int, width: int) -> Tensor:
         """Intrinsics (3, 3) from the fields of view that the camera decoder predicts from its token (1, 1, C)."""
@@ -110,8 +117,11 @@ class DepthAnything3Network(nn.Module):
         return matrix
 
 
-def build_network(architecture: str) -> nn.Module:
-    """Network of an architecture of the package depth_anything_3, with random weights and without its Gaussian head.
+def build_network(architecture: str, with_gaussians: bool = False) -> nn.Module:
+    """Network of an architecture of the package depth_anything_3, with random weights.
+
+    Args:
+        with_gaussians: whether to build the Gaussian head, where the architecture has one.
 
     Raises:
         ModelError: the package is not installed.
@@ -130,7 +140,7 @@ def build_network(architecture: str) -> nn.Module:
     logger.level = LOG_LEVELS["WARN"]  # else it prints several lines for every frame
     config = load_config(MODEL_REGISTRY[architecture])
     for part in (config, config.get("anyview", {})):
-        for name in _GAUSSIANS:
+        for name in GAUSSIAN_PARTS if not with_gaussians else ():
             part.pop(name, None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -140,7 +150,11 @@ def build_network(architecture: str) -> nn.Module:
 
 def drop_gaussian_head(state: dict[str, Tensor]) -> dict[str, Tensor]:
     """Remove the tensors of the Gaussian head, which `build_network` leaves out, from a checkpoint."""
-    return {name: value for name, value in state.items() if not any(f".{part}." in name for part in _GAUSSIANS)}
+    return {name: value for name, value in state.items() if not any(f".{part}." in name for part in GAUSSIAN_PARTS)}
+
+
+def _without_given_poses(module: nn.Module, args: Any, kwargs: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    return args, kwargs | {"gt_extrinsics": None}
 
 
 def _dual_head_depth(head: Any, tokens: list[Tensor], height: int, width: int) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.checkpoints.hub import without_prefix
 from unity_depth_perception.models.checkpoints.safetensors_file import fill_network
-from unity_depth_perception.models.depth_anything_3.network import drop_gaussian_head
+from unity_depth_perception.models.depth_anything_3.network import GAUSSIAN_PARTS, drop_gaussian_head
 from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS, Variant
 
 _LOG = logging.getLogger(__name__)
@@ -25,7 +25,8 @@ def fill_da3_network(network: nn.Module, state: dict[str, Tensor], path: Path) -
     """
     whole = nn.ModuleDict({"model": network})
     state = {f"model.{name}": value for name, value in without_prefix(state, "model.").items()}
-    state = drop_gaussian_head(state)
+    if not any(f".{name}." in f".{key}" for name in GAUSSIAN_PARTS for key in whole.state_dict()):
+        state = drop_gaussian_head(state)
     unknown = sorted(state.keys() - whole.state_dict().keys())
     if unknown and len(unknown) < len(state):
         _LOG.warning("%s: ignoring %d tensors that this network does not have: %s, ...", path, len(unknown), unknown[0])

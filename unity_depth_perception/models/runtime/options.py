@@ -22,12 +22,14 @@ class DepthOptions:
         acceleration: none, compile (torch.compile) or cuda_graph; one that is not available is skipped with a warning.
         correct_focal: multiply the metres of Depth Anything V2 indoor by the camera's focal length over that of the one
             camera that it was trained with, both relative to the image's shorter side; first order, not verified.
+        gaussians: load the part of Depth Anything 3 giant and nested that predicts Gaussians from several views.
     """
 
     size_px: int = 0
     precision: str = "auto"
     acceleration: str = "none"
     correct_focal: bool = False
+    gaussians: bool = False
 
     def __post_init__(self) -> None:
         if self.size_px != 0 and not 28 <= self.size_px <= 4096:
