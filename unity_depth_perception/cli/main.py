@@ -17,6 +17,7 @@ from unity_depth_perception.cli import (
     endpoint,
     estimate,
     evaluate,
+    export,
     synthesize,
     train_depth,
     train_segmentation,
@@ -57,6 +58,7 @@ def options(
 
 app.command()(estimate.estimate)
 app.command()(evaluate.evaluate)
+app.command()(export.export)
 app.command()(synthesize.synthesize)
 app.command()(train_depth.train_depth)
 app.command()(train_segmentation.train_segmentation)
