@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import math
 from dataclasses import replace
@@ -335,6 +336,16 @@ def test_unknown_format_is_refused_before_anything_is_written(tmp_path: Path, fo
 def test_video_of_gaussians_says_what_is_missing(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"needs gsplat and a CUDA GPU.*export gs_ply"):
         export_scene(scene(), tmp_path / "out", ["ply", "gs_mp4"])
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("name", "library"), [("glb", "trimesh"), ("colmap", "pycolmap"), ("mp4", "imageio-ffmpeg")])
+def test_format_without_its_library_says_what_to_install(
+    tmp_path: Path, name: str, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda module: None)
+    with pytest.raises(ConfigurationError, match=rf"format {name} needs the package {library}.*\[export\]"):
+        export_scene(scene(), tmp_path / "out", ["ply", name])
     assert not (tmp_path / "out").exists()
 
 

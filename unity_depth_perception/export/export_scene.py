@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
+import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.core.files.output_folder import make_folder, output_folder
-from unity_depth_perception.export.formats.colmap import write_colmap
-from unity_depth_perception.export.formats.depth_video import FRAMES_PER_S, write_depth_video
 from unity_depth_perception.export.formats.gaussian_ply import write_gaussian_ply
-from unity_depth_perception.export.formats.gaussian_video import require_gaussian_renderer, write_gaussian_video
-from unity_depth_perception.export.formats.glb import write_glb
 from unity_depth_perception.export.formats.npz import write_mini_npz, write_npz
 from unity_depth_perception.export.ply import write_ply
 from unity_depth_perception.export.point_selection import select_points
@@ -41,7 +38,7 @@ class ExportOptions:
     as_mesh: bool = False
     show_cameras: bool = True
     harmonics_degree: int | None = None
-    frames_per_s: float = FRAMES_PER_S
+    frames_per_s: float = 10.0
 
 
 def _ply(path: Path, scene: Scene, options: ExportOptions) -> None:
@@ -53,16 +50,29 @@ def _ply(path: Path, scene: Scene, options: ExportOptions) -> None:
 
 
 def _glb(path: Path, scene: Scene, options: ExportOptions) -> None:
+    from unity_depth_perception.export.formats.glb import write_glb
+
     o = options
     write_glb(path, scene, max_points=o.max_points, seed=o.seed, as_mesh=o.as_mesh, show_cameras=o.show_cameras)
 
 
-def _colmap(path: Path, scene: Scene, options: ExportOptions) -> None:
-    write_colmap(path, scene, max_points=min(options.max_points, COLMAP_POINTS), seed=options.seed)
+def _colmap(path: Path, scene: Scene, options: ExportOptions, binary: bool = False) -> None:
+    from unity_depth_perception.export.formats.colmap import write_colmap
+
+    limit = min(options.max_points, COLMAP_POINTS)
+    write_colmap(path, scene, max_points=limit, seed=options.seed, binary=binary)
 
 
-def _colmap_binary(path: Path, scene: Scene, options: ExportOptions) -> None:
-    write_colmap(path, scene, max_points=min(options.max_points, COLMAP_POINTS), seed=options.seed, binary=True)
+def _depth_video(path: Path, scene: Scene, options: ExportOptions) -> None:
+    from unity_depth_perception.export.formats.depth_video import write_depth_video
+
+    write_depth_video(path, scene, options.frames_per_s)
+
+
+def _gaussian_video(path: Path, scene: Scene, options: ExportOptions) -> None:
+    from unity_depth_perception.export.formats.gaussian_video import write_gaussian_video
+
+    write_gaussian_video(path, scene)
 
 
 FORMATS: dict[str, tuple[str, Callable[[Path, Scene, ExportOptions], None]]] = {
@@ -72,11 +82,19 @@ FORMATS: dict[str, tuple[str, Callable[[Path, Scene, ExportOptions], None]]] = {
     "npz": ("scene.npz", lambda path, scene, options: write_npz(path, scene)),
     "mini_npz": ("scene_mini.npz", lambda path, scene, options: write_mini_npz(path, scene)),
     "colmap": ("colmap", _colmap),
-    "colmap_bin": ("colmap_bin", _colmap_binary),
-    "mp4": ("depth.mp4", lambda path, scene, options: write_depth_video(path, scene, options.frames_per_s)),
-    "gs_mp4": ("gaussians.mp4", lambda path, scene, options: write_gaussian_video(path, scene)),
+    "colmap_bin": ("colmap_bin", lambda path, scene, options: _colmap(path, scene, options, binary=True)),
+    "mp4": ("depth.mp4", _depth_video),
+    "gs_mp4": ("gaussians.mp4", _gaussian_video),
 }
 """Name of each format: its file (COLMAP: folder) in an output folder, and its writer."""
+_LIBRARIES = {
+    "glb": "trimesh",
+    "colmap": "pycolmap",
+    "colmap_bin": "pycolmap",
+    "mp4": "imageio_ffmpeg",
+    "gs_mp4": "imageio_ffmpeg",
+}
+"""Modules that a format needs beside the package's own requirements."""
 
 
 def export_scene(
@@ -120,7 +138,16 @@ def require_formats(formats: Sequence[str]) -> None:
         raise ConfigurationError(
             f"expected formats of {', '.join(FORMATS)}, got {', '.join(map(repr, unknown)) or 'none'}"
         )
+    for name in formats:
+        library = _LIBRARIES.get(name)
+        if library is not None and importlib.util.find_spec(library) is None:
+            raise ConfigurationError(
+                f"format {name} needs the package {library.replace('_', '-')}, which is not installed: "
+                "pip install unity-depth-perception[export]"
+            )
     if "gs_mp4" in formats:
+        from unity_depth_perception.export.formats.gaussian_video import require_gaussian_renderer
+
         require_gaussian_renderer()
 
 

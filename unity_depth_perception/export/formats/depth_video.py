@@ -21,11 +21,10 @@ from unity_depth_perception.export.pictures import depth_range
 from unity_depth_perception.export.scene import Scene
 from unity_depth_perception.export.text import Picture
 
-FRAMES_PER_S = 10.0
 _LEAST_RANGE = 1.01  # far over near
 
 
-def write_depth_video(path: Path, scene: Scene, frames_per_s: float = FRAMES_PER_S) -> None:
+def write_depth_video(path: Path, scene: Scene, frames_per_s: float) -> None:
     """Write one frame for each view with depth: near red, far blue, NaN grey, +Inf dark, a colour bar in metres.
 
     Raises:
