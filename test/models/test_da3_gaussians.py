@@ -119,6 +119,26 @@ def test_gaussians_lie_at_the_given_poses(estimator: AnyViewDepth) -> None:
     np.testing.assert_allclose(other.scales_m, one.scales_m, rtol=2e-3)
 
 
+@needs_e3nn
+def test_nested_scales_gaussians_to_metres_as_its_depth(estimator: AnyViewDepth) -> None:
+    from depth_anything_3.cfg import create_object
+
+    nested = OmegaConf.create(reduced("da3nested-giant-large") | {"anyview": reduced_giant()})
+    network = spread(create_object(nested))
+    network.da3_metric.head.scratch.sky_output_conv2[-1].bias -= 100  # no sky
+    metric = estimator_of("da3nested-giant-large-1.1", network, CPU, FLOAT32)
+    assert isinstance(metric, AnyViewDepth)
+    relative = AnyViewDepth("relative", CPU, metric.network, FLOAT32)
+    in_metres, in_units = (model.infer_views(VIEWS, gaussians=True) for model in (metric, relative))
+    assert in_metres.is_metric
+    scale = float((in_metres.depth_m / in_units.depth_m).median())
+    assert abs(scale - 1) > 0.01
+    assert in_metres.gaussians is not None
+    assert in_units.gaussians is not None
+    np.testing.assert_allclose(in_metres.gaussians.means_m, scale * in_units.gaussians.means_m, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(in_metres.gaussians.scales_m, scale * in_units.gaussians.scales_m, rtol=1e-4)
+
+
 def raw_gaussians(count: int, degree: int = 1) -> Any:
     from depth_anything_3.specs import Gaussians as Raw
 

@@ -439,6 +439,27 @@ def test_every_cut_of_an_npz_is_refused_or_whole(tmp_path: Path) -> None:
             load_scene(tmp_path / "cut.npz")
 
 
+@pytest.mark.parametrize("value", [np.zeros(0), np.array("x"), np.zeros((1, 1, 1, 1, 1))], ids=str)
+def test_npz_with_an_array_of_another_shape_is_refused(tmp_path: Path, value: np.ndarray) -> None:
+    export_scene(scene(), tmp_path / "a.npz", ["npz"])
+    arrays = dict(np.load(tmp_path / "a.npz"))
+    for name in arrays.keys() - {"extrinsics"}:  # for other readers; ours takes world_from_camera
+        np.savez(tmp_path / "b.npz", **{**arrays, name: value})
+        with pytest.raises(InputError, match=r"b\.npz"):
+            load_scene(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize("entry", ["name", "size", "depth_m"])
+def test_npz_with_other_metadata_is_refused(tmp_path: Path, entry: str) -> None:
+    export_scene(scene(), tmp_path / "a.npz", ["npz"])
+    arrays = dict(np.load(tmp_path / "a.npz"))
+    metadata = json.loads(str(arrays["metadata"]))
+    del metadata["views"][1][entry]
+    np.savez(tmp_path / "b.npz", **{**arrays, "metadata": np.array(json.dumps(metadata))})
+    with pytest.raises(InputError, match=r"b\.npz"):
+        load_scene(tmp_path / "b.npz")
+
+
 def test_point_limit_below_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least 1 point"):
         exports.export_scene(scene(), tmp_path / "a.ply", ["ply"], ExportOptions(max_points=0))

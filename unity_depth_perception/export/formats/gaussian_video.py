@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +52,10 @@ def write_gaussian_video(path: Path, scene: Scene, frames_per_s: float = _FRAMES
     camera = scene.views[0].camera
     poses = list(flight([view.world_from_camera for view in scene.views], FRAMES_PER_VIEW))
     comment = json.dumps(scene.frame_description() | {"quantity": "rendered Gaussians"})
-    write_video(path, render(scene.gaussians, camera, poses), frames_per_s, comment)
+    import gsplat
+
+    pictures = render(scene.gaussians, camera, poses, gsplat.rasterization, torch.device("cuda"))
+    write_video(path, pictures, frames_per_s, comment)
 
 
 def flight(poses: list[Matrix], frames_per_view: int) -> Iterator[Matrix]:
@@ -63,11 +66,10 @@ def flight(poses: list[Matrix], frames_per_view: int) -> Iterator[Matrix]:
     yield poses[-1]
 
 
-def render(gaussians: Gaussians, camera: Camera, poses: list[Matrix]) -> Iterator[Picture]:
-    """Render (H, W, 3) uint8 RGB pictures, black where there is nothing."""
-    import gsplat
-
-    device = torch.device("cuda")
+def render(
+    gaussians: Gaussians, camera: Camera, poses: list[Matrix], rasterization: Callable[..., Any], device: torch.device
+) -> Iterator[Picture]:
+    """Render (H, W, 3) uint8 RGB pictures, black where there is nothing, by gsplat's function `rasterization`."""
 
     def on_device(array: Any) -> torch.Tensor:
         return torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32)).to(device)
@@ -83,7 +85,7 @@ def render(gaussians: Gaussians, camera: Camera, poses: list[Matrix]) -> Iterato
         "sh_degree": gaussians.degree,
     }
     for pose in poses:
-        colours, _, _ = gsplat.rasterization(
+        colours, _, _ = rasterization(
             **splats,
             viewmats=on_device(np.linalg.inv(pose))[None],
             Ks=on_device(k)[None],

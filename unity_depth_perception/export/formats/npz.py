@@ -8,6 +8,7 @@ image (N, H, W, 3) uint8, depth (N, H, W) [m], conf (N, H, W), extrinsics (N, 3,
 from __future__ import annotations
 
 import json
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -74,7 +75,13 @@ def load_scene(path: Path) -> Scene:
         ) from None
     except (OSError, ValueError, TypeError, AttributeError, IndexError, EOFError, MemoryError) as error:
         raise InputError(f"{path}: cannot read this scene: {error!s:.200}") from None
-    except (zipfile.BadZipFile, zlib.error, RecursionError, NotImplementedError, RuntimeError) as error:
+    except (
+        zipfile.BadZipFile,
+        zlib.error,
+        RuntimeError,
+        SyntaxError,
+        tokenize.TokenError,
+    ) as error:  # of NumPy headers
         raise InputError(f"{path}: expected a scene as .npz, got a damaged or another file: {error!s:.200}") from None
 
 
