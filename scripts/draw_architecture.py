@@ -21,7 +21,7 @@ PURPOSE = {
     "pipeline": "a frame in, a result out",
     "dataset": "Unity folder, COCO",
     "synthetic": "virtual Unity with its own truth",
-    "export": "pictures, clouds, result folders",
+    "export": "pictures, result folders, 3D formats",
     "evaluation": "scores, reports, speed",
     "training": "segmentation and depth",
     "perception": "Python front door: load()",

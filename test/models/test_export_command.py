@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -100,6 +101,18 @@ def test_saved_scene_is_exported_to_every_format(tmp_path: Path) -> None:
     )
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "room.glb").is_file()
+
+
+def test_interrupted_export_keeps_what_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    export_scene(scene(), tmp_path / "scene.npz", ["npz"])
+    monkeypatch.setattr("trimesh.Scene.export", interrupted)
+    outcome = unity_depth("export", tmp_path / "scene.npz", "--format", "ply,glb,mp4", "--output", tmp_path / "o")
+    assert outcome.returncode == 130
+    assert "interrupted; what is in" in outcome.stderr
+    assert [path.name for path in (tmp_path / "o").glob("[!.]*")] == ["scene.ply"]
 
 
 def test_formats_of_the_help_are_those_of_the_package() -> None:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from unity_depth_perception.cli.progress import kept_on_interrupt
 from unity_depth_perception.core.errors import InputError
 
 _FORMATS = "ply, gs_ply, glb, npz, mini_npz, colmap, colmap_bin, mp4, gs_mp4"
@@ -47,7 +48,8 @@ def export(
     if not scene.views and not len(scene.points_m) and scene.gaussians is None:
         raise InputError(f"{result}: expected a scene with something to export, got an empty one")
     options = ExportOptions(max_points, seed, mesh, show_cameras, harmonics_degree, fps)
-    written = export_scene(scene, output, chosen, options, overwrite=overwrite)
+    with kept_on_interrupt(lambda: f"what is in {output} is complete"):
+        written = export_scene(scene, output, chosen, options, overwrite=overwrite)
     if as_json:
         files = {name: str(path) for name, path in zip(dict.fromkeys(chosen), written, strict=True)}
         typer.echo(json.dumps(scene.frame_description() | {"files": files}, indent=1, ensure_ascii=False))
