@@ -104,7 +104,7 @@ def test_saved_scene_is_exported_to_every_format(tmp_path: Path) -> None:
 
 
 def test_interrupted_export_keeps_what_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def interrupted(*_: Any) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
 
     export_scene(scene(), tmp_path / "scene.npz", ["npz"])
