@@ -193,7 +193,7 @@ def test_mesh_has_at_most_the_vertices_asked_for(tmp_path: Path) -> None:
 
 def test_colmap_model_has_the_cameras_poses_and_true_tracks(tmp_path: Path) -> None:
     given = scene()
-    export_scene(given, tmp_path, ["colmap"])
+    export_scene(given, tmp_path, ["colmap"], ExportOptions(max_points=400))
     model = pycolmap.Reconstruction(tmp_path / "colmap" / "sparse" / "0")
     assert model.num_reg_images() == 3
     for index, item in enumerate(given.views, start=1):
