@@ -1,5 +1,5 @@
 # make setup   a fresh Linux machine to a working .venv (idempotent, goes on where it was interrupted)
-# make demo    virtual Unity -> DDS -> perception node -> results beside the truth, in demo/
+# make demo    virtual Unity -> DDS -> perception node -> results beside the truth, in demo/; SCENE=tour: one room
 # make unity  endpoint for Unity's ROS-TCP-Connector and perception; ARGS="--port 10000 --vertical-fov-deg 60"
 # make test    every test that this machine can run
 # make test-long   the tests that train networks for a while too
@@ -12,6 +12,7 @@
 .PHONY: help setup demo unity test test-long check lint clean
 
 BIN := .venv/bin
+SCENE := synthetic
 
 # Everything runs in .venv, on this machine only. A sourced ROS installation would mix its packages with those of .venv.
 unexport _ROS_WHEELS_BOOTSTRAP_COMPLETE AMENT_PREFIX_PATH PYTHONPATH
@@ -27,7 +28,7 @@ setup:
 	@python3 scripts/setup_env.py
 
 demo: setup
-	$(BIN)/python -m unity_depth_perception.demo --output demo
+	$(BIN)/python -m unity_depth_perception.demo --output demo --source $(SCENE)
 
 unity: setup
 	$(BIN)/python -m unity_depth_perception.demo.unity $(ARGS)

@@ -1,6 +1,6 @@
 """virtual_unity_node and perception_node, without end, to be viewed in RViz.
 
-ros2 launch unity_depth_perception demo.launch.py rate_hz:=5.0
+ros2 launch unity_depth_perception demo.launch.py rate_hz:=5.0 source:=tour
 """
 
 from pathlib import Path
@@ -18,7 +18,10 @@ SCENE = {
     "width": (int, "1024", "image width [px]"),
     "height": (int, "1024", "image height [px]"),
     "rate_hz": (float, "4.0", "frames per second"),
-    "seed": (int, "1", "seed of the first scene"),
+    "seed": (int, "1", "seed of the first scene, or of the tour"),
+    "source": (str, "synthetic", "synthetic: one random scene after the other; tour: a camera that moves in one room"),
+    "motion": (str, "orbit", "how the camera of a tour moves: orbit, walk or stop-and-go"),
+    "moving_objects": (bool, "false", "some objects of a tour slide and turn"),
 }
 
 
@@ -57,6 +60,6 @@ def virtual_cameras(context: LaunchContext) -> list[Node]:
     ]
 
 
-def scene_of(context: LaunchContext) -> dict[str, int | float]:
+def scene_of(context: LaunchContext) -> dict[str, int | float | str | bool]:
     """Parameters of virtual_unity_node."""
     return {name: typed(name, kind, LaunchConfiguration(name).perform(context)) for name, (kind, *_) in SCENE.items()}

@@ -1,28 +1,31 @@
-"""`unity-depth synthesize`: a dataset folder of virtual scenes with all ground truth."""
+"""`unity-depth synthesize`: virtual scenes, or a tour of one room, with all ground truth: a dataset folder or a bag."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from unity_depth_perception.cli.options import Size, SizeOption
 from unity_depth_perception.cli.progress import kept_on_interrupt, track
-from unity_depth_perception.core.errors import DatasetError
+from unity_depth_perception.core.errors import DatasetError, InputError
 from unity_depth_perception.synthetic.seeds import IMAGES_PER_SEED, LARGEST_SEED, scene_seed
 
 if TYPE_CHECKING:
+    from unity_depth_perception.core.camera import Camera
     from unity_depth_perception.dataset.sample import Sample
+    from unity_depth_perception.synthetic.tours.tour import Tour
     from unity_depth_perception.synthetic.variety import Variety
 
 
 def synthesize(
     out: Annotated[Path, typer.Argument(help="Folder to write; must be new or empty.")],
-    count: Annotated[int, typer.Option(min=1, max=IMAGES_PER_SEED, help="Number of images.")] = 20,
+    count: Annotated[int, typer.Option(min=1, max=IMAGES_PER_SEED, help="Number of images, each of a new scene.")] = 20,
     seed: Annotated[int, typer.Option(min=0, max=LARGEST_SEED, help="Seed of the scenes, which no training uses.")] = 0,
     size: SizeOption = Size(1024, 1024),
     vertical_fov: Annotated[
@@ -32,11 +35,30 @@ def synthesize(
     wide: Annotated[
         bool, typer.Option("--wide", help="More variety than the models are made for: distance, colours, wide lenses.")
     ] = False,
+    tour: Annotated[
+        int | None,
+        typer.Option(
+            metavar="N", min=1, max=IMAGES_PER_SEED, help="Instead: N images of a camera that moves in a room."
+        ),
+    ] = None,
+    motion: Annotated[
+        str | None, typer.Option(metavar="orbit|walk|stop-and-go", help="How the tour's camera moves; default: orbit.")
+    ] = None,
+    rate: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Images of the tour per second; default: 10.")
+    ] = None,
+    speed: Annotated[
+        float | None, typer.Option(metavar="M/S", help="Speed of the tour's camera; default: once around in N images.")
+    ] = None,
+    moving_objects: Annotated[
+        bool, typer.Option("--moving-objects", help="Some objects of the tour slide and turn.")
+    ] = False,
+    bag: Annotated[
+        str | None, typer.Option(metavar="mcap|sqlite3", help="Write the tour as a rosbag2 bag, not as a dataset.")
+    ] = None,
 ) -> None:
     """Write images of virtual scenes with true depth, masks, objects, parents and camera poses."""
-    from unity_depth_perception.core.camera import Camera
-    from unity_depth_perception.dataset.writer import DatasetWriter, unfinished
-    from unity_depth_perception.synthetic.scene import CATEGORIES
+    from unity_depth_perception.dataset.writer import unfinished
     from unity_depth_perception.synthetic.variety import USUAL, WIDE
 
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
@@ -44,15 +66,61 @@ def synthesize(
             f"{out}: expected a new or empty folder to write to{unfinished(out)}; remove it or choose another"
         )
     variety = WIDE if wide else USUAL
-    fov_rad = math.radians(vertical_fov) if vertical_fov is not None else _drawn_fov_rad(seed, variety)
+    fov_rad = math.radians(vertical_fov) if vertical_fov is not None else None
+    given = {"motion": motion, "rate_hz": rate, "speed_m_s": speed, "moving_objects": moving_objects or None}
+    given = {name: value for name, value in given.items() if value is not None}
+    if tour is not None:
+        course = _tour(tour, given, seed, size, fov_rad, cube_edge, variety)
+        _write(out, (course[k] for k in range(tour)), tour, course.camera, bag)
+    elif given or bag is not None:
+        raise InputError("--motion, --rate, --speed, --moving-objects and --bag are of a tour: add --tour N")
+    else:
+        fov_rad = fov_rad if fov_rad is not None else _drawn_fov_rad(seed, variety)
+        _write_scenes(out, count, seed, size, fov_rad, cube_edge, variety)
+
+
+def _tour(
+    count: int,
+    given: dict[str, Any],
+    seed: int,
+    size: Size,
+    fov_rad: float | None,
+    edge_m: float,
+    variety: Variety,
+) -> Tour:
+    from unity_depth_perception.synthetic.tours.tour import Tour, TourConfig
+
+    config = TourConfig(count, **given)
+    return Tour(config, scene_seed(seed, 0), size.width, size.height, fov_rad, edge_m, variety)
+
+
+def _write_scenes(
+    out: Path, count: int, seed: int, size: Size, fov_rad: float, edge_m: float, variety: Variety
+) -> None:
+    from unity_depth_perception.core.camera import Camera
+
     camera = Camera.from_vertical_fov(fov_rad, size.width, size.height)
+    _write(out, _samples(count, seed, size, fov_rad, edge_m, variety), count, camera, bag=None)
+
+
+def _write(out: Path, samples: Iterable[Sample], count: int, camera: Camera, bag: str | None) -> None:
+    """Write samples as a dataset folder or, in the storage `bag`, as a bag."""
+    from unity_depth_perception.dataset.bag.sample_messages import write_sample
+    from unity_depth_perception.dataset.bag.writer import BagWriter
+    from unity_depth_perception.dataset.writer import DatasetWriter
+    from unity_depth_perception.synthetic.scene import CATEGORIES
+
+    done = 0
     with (
-        kept_on_interrupt(lambda: f"{len(writer)} of {count} images are complete in {out}"),
-        DatasetWriter(out, camera, categories=CATEGORIES) as writer,
+        kept_on_interrupt(lambda: f"{done} of {count} images are complete in {out}"),
+        DatasetWriter(out, camera, categories=CATEGORIES) if bag is None else BagWriter(out, bag) as writer,
     ):
-        for sample in track(_samples(count, seed, size, fov_rad, cube_edge, variety), count, "rendering"):
-            writer.add(sample)
-    typer.echo(f"{count} images of {size} px, vertical field of view {math.degrees(fov_rad):.2f} deg: {out}")
+        add = writer.add if isinstance(writer, DatasetWriter) else partial(write_sample, writer)
+        for sample in track(samples, count, "rendering"):
+            add(sample)
+            done += 1
+    size, fov_deg = f"{camera.width}x{camera.height}", math.degrees(camera.vertical_fov_rad)
+    typer.echo(f"{count} images of {size} px, vertical field of view {fov_deg:.2f} deg: {out}")
 
 
 def _drawn_fov_rad(seed: int, variety: Variety) -> float:

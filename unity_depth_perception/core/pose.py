@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -64,6 +65,21 @@ def pose_from_matrix(matrix: Matrix) -> tuple[list[float], list[float]]:
     quaternion = np.linalg.eigh(k)[1][:, 3]
     quaternion = quaternion if quaternion[3] >= 0 else -quaternion
     return [float(v) for v in matrix[:3, 3]], [float(v) for v in quaternion]
+
+
+def look_at_pose(eye: Matrix, at: Matrix, roll_rad: float = 0.0) -> Matrix:
+    """Pose `world_from_camera` (4, 4) of an optical frame at `eye` (3,) that looks at `at` (3,), in a world with z up.
+
+    `at` is not straight above or below; the roll turns the camera about its axis.
+    """
+    forward = (at - eye) / np.linalg.norm(at - eye)
+    right = np.cross(forward, [0.0, 0.0, 1.0])
+    right /= np.linalg.norm(right)
+    down = np.cross(forward, right)
+    c, s = math.cos(roll_rad), math.sin(roll_rad)
+    pose = np.eye(4)
+    pose[:3, :4] = np.stack([c * right + s * down, c * down - s * right, forward, eye], axis=1)
+    return pose
 
 
 def interpolate_pose(first: Matrix, last: Matrix, share: float) -> Matrix:

@@ -1,10 +1,11 @@
 """Reading and checking of annotations.json of a Unity dataset folder.
 
     {"version": 1, "categories": [...]?,
-     "images": [{"image": "00042.png", "objects": [OBJECT...], "camera_pose": POSE?}]}
+     "images": [{"image": "00042.png", "objects": [OBJECT...], "camera_pose": POSE?, "stamp_ns": 100000000?}]}
 
 POSE is {"position": [x, y, z], "orientation": [x, y, z, w]}: metres and a quaternion, of the camera's optical frame
-(x right, y down, z forward) in a right-handed world with z up, as ROS has it.
+(x right, y down, z forward) in a right-handed world with z up, as ROS has it. `stamp_ns` is the time of an image in
+nanoseconds, where the images are a sequence: a whole number from 0 on.
 """
 
 from __future__ import annotations
@@ -28,11 +29,12 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class ImageAnnotation:
-    """Annotation of one image: objects and camera pose."""
+    """Annotation of one image: objects, camera pose, time."""
 
     image: str
     objects: tuple[ObjectDistance, ...]
     world_from_camera: NDArray[np.float64] | None = None
+    stamp_ns: int | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The entry in annotations.json."""
@@ -40,6 +42,8 @@ class ImageAnnotation:
         if self.world_from_camera is not None:
             position, orientation = pose_from_matrix(self.world_from_camera)
             entry["camera_pose"] = {"position": position, "orientation": orientation}
+        if self.stamp_ns is not None:
+            entry["stamp_ns"] = self.stamp_ns
         return entry
 
 
@@ -118,7 +122,7 @@ def _image(entry: Any, number: int, problems: list[str]) -> ImageAnnotation | No
         return None
     try:
         parsed = tuple(ObjectDistance.from_json(o, f"{name}, objects[{k}]") for k, o in enumerate(objects))
-        return ImageAnnotation(name, parsed, _pose(entry.get("camera_pose"), name))
+        return ImageAnnotation(name, parsed, _pose(entry.get("camera_pose"), name), _stamp_ns(entry, name))
     except InputError as error:
         problems.append(str(error))
         return None
@@ -133,6 +137,13 @@ def _pose(pose: Any, name: str) -> NDArray[np.float64] | None:
         raise InputError(
             f"{name}: expected camera_pose {{'position': [x, y, z], 'orientation': [x, y, z, w]}}: {error!r:.120}"
         ) from None
+
+
+def _stamp_ns(entry: dict[str, Any], name: str) -> int | None:
+    stamp = entry.get("stamp_ns")
+    if stamp is None or (type(stamp) is int and 0 <= stamp < 2**63):
+        return stamp
+    raise InputError(f"{name}: expected stamp_ns as a whole number of nanoseconds from 0 on, got {shown(stamp)}")
 
 
 def _categories(data: dict[str, Any], used: set[str], problems: list[str]) -> tuple[str, ...]:

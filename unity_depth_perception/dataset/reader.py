@@ -92,6 +92,7 @@ class UnityDataset:
             depth_m=read_depth(depth) if (depth := depth_path(self.path, annotation.image)) else None,
             instances=read_mask(mask) if (mask := self.path / "masks" / annotation.image).is_file() else None,
             world_from_camera=annotation.world_from_camera,
+            stamp_ns=annotation.stamp_ns,
         )
         if sample.instances is not None and (unannotated := unannotated_ids_problem(sample.instances, annotation)):
             raise DatasetError(f"{mask}: {unannotated}")

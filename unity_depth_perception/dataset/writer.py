@@ -91,7 +91,9 @@ class DatasetWriter:
             write_mask(self.path / "masks" / sample.name, sample.instances)
         if sample.depth_m is not None:
             write_depth((self.path / "depth" / sample.name).with_suffix(self._depth_suffix), sample.depth_m)
-        self._images[sample.name] = ImageAnnotation(sample.name, sample.objects, sample.world_from_camera)
+        self._images[sample.name] = ImageAnnotation(
+            sample.name, sample.objects, sample.world_from_camera, sample.stamp_ns
+        )
         if len(self._images) == 1 or len(self._images) % _SAVE_EVERY == 0:
             self.save()
 

@@ -99,6 +99,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--height", type=int, default=1024, help="image height [px]")
     parser.add_argument("--rate-hz", type=float, default=4.0, help="frames per second that virtual Unity sends")
     parser.add_argument("--seed", type=int, default=1, help="seed of the first scene")
+    parser.add_argument("--source", choices=["synthetic", "tour"], default="synthetic", help="what virtual Unity shows")
     parser.add_argument("--depth-model", default="compact", help="depth back end by name or path")
     parser.add_argument("--segmentation-model", default="compact", help="segmentation by name or path")
     return parser.parse_args()

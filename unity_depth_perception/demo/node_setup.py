@@ -27,6 +27,7 @@ class DemoOptions:
     height: int
     rate_hz: float
     seed: int
+    source: str
     depth_model: str
     segmentation_model: str
 
@@ -40,6 +41,7 @@ def start_nodes(processes: NodeProcesses, options: DemoOptions) -> None:
         "height": options.height,
         "rate_hz": float(options.rate_hz),
         "seed": options.seed,
+        "source": options.source,
     }
     inputs = [f"{name}:={CAMERA_NAMESPACE}/{name}" for name in _INPUTS]
     for name, arguments in zip(

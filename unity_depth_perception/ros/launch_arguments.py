@@ -52,6 +52,8 @@ def typed(name: str, kind: type[Any], text: str) -> Any:
     Raises:
         ConfigurationError: the text is no such value; the argument is named.
     """
+    if kind is bool:
+        return is_true(name, text)
     try:
         return kind(text)
     except ValueError:

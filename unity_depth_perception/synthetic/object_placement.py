@@ -61,8 +61,8 @@ def place_clutter(rng: np.random.Generator, boxes: Sequence[Box], edge_m: float,
         width, height = edge_m * np.exp(rng.uniform(math.log(0.3), math.log(2.5), 2))
         size = np.array([width, width * rng.uniform(0.7, 1.0), height])
         xy = rng.normal(0, 4 * edge_m, 2)
-        thing = Box(np.array([*xy, height / 2]), size, _yaw_matrix(rng.uniform(0, math.pi)), color, "", form=form)
-        if not any(_collide(thing, other) for other in placed):
+        thing = Box(np.array([*xy, height / 2]), size, yaw_matrix(rng.uniform(0, math.pi)), color, "", form=form)
+        if not any(collide(thing, other) for other in placed):
             placed.append(thing)
     return tuple(placed[len(boxes) :])
 
@@ -103,17 +103,18 @@ def _try_add(
         box = Box(
             center,
             size,
-            _yaw_matrix(rng.uniform(0, 2 * math.pi)),
+            yaw_matrix(rng.uniform(0, 2 * math.pi)),
             _object_color(rng, colour),
             f"{colour}_{shape}",
             parent,
         )
-        if not any(_collide(box, other) for index, other in enumerate(boxes) if index != parent):
+        if not any(collide(box, other) for index, other in enumerate(boxes) if index != parent):
             boxes.append(box)
             return
 
 
-def _collide(a: Box, b: Box) -> bool:
+def collide(a: Box, b: Box) -> bool:
+    """Whether two boxes, turned about the vertical only, overlap or come nearer than a gap of 3 mm side by side."""
     if abs(a.center_m[2] - b.center_m[2]) >= (a.size_m[2] + b.size_m[2]) / 2 - 1e-9:
         return False
     delta = (b.center_m - a.center_m)[:2]
@@ -133,6 +134,7 @@ def linear_rgb(srgb: tuple[float, float, float]) -> Vector:
     return np.asarray(srgb, dtype=np.float64) ** 2.2
 
 
-def _yaw_matrix(yaw_rad: float) -> Vector:
+def yaw_matrix(yaw_rad: float) -> Vector:
+    """Rotation (3, 3) about the vertical."""
     c, s = math.cos(yaw_rad), math.sin(yaw_rad)
     return np.array([[c, -s, 0.0], [s, c, 0.0], [0.0, 0.0, 1.0]])

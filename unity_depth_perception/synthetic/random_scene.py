@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.pose import look_at_pose
 from unity_depth_perception.synthetic.appearance import paint_box, random_lighting, random_surface
 from unity_depth_perception.synthetic.object_placement import place_boxes, place_clutter
 from unity_depth_perception.synthetic.scene import CUBE_EDGE_M, Box, Scene, Sensor
@@ -46,7 +47,7 @@ def random_scene(
         seed=seed,
         camera=camera,
         world_from_camera=pose,
-        room=_room(rng, pose[:3, 3]),
+        room=random_room(rng, pose[None, :3, 3]),
         floor=random_surface(rng, variety, is_floor=True),
         walls=random_surface(rng, variety, is_floor=False),
         grain=float(rng.uniform(0, 0.3)) if rng.random() < 0.6 else 0.0,
@@ -62,10 +63,11 @@ def random_scene(
         boxes=tuple(paint_box(rng, box, variety) for box in boxes),
         clutter=tuple(paint_box(rng, thing, variety) for thing in clutter),
     )
-    return scene if edge_m == CUBE_EDGE_M else _scaled_scene(scene, edge_m / CUBE_EDGE_M)
+    return scene if edge_m == CUBE_EDGE_M else scaled_scene(scene, edge_m / CUBE_EDGE_M)
 
 
-def _scaled_scene(scene: Scene, factor: float) -> Scene:
+def scaled_scene(scene: Scene, factor: float) -> Scene:
+    """The scene with all lengths multiplied by a factor, except those of surface patterns."""
     pose = scene.world_from_camera.copy()
     pose[:3, 3] *= factor
 
@@ -95,7 +97,7 @@ def _place_camera(
     reach_m = distance_m * math.tan(camera.vertical_fov_rad / 2)
     look_at = target.center_m + np.array([*(rng.uniform(-0.6, 0.6, 2) * reach_m), 0.0])
     eye = look_at + distance_m * back
-    pose = _look_at_pose(eye, look_at, roll_rad=math.radians(rng.normal(0, 1.5)))
+    pose = look_at_pose(eye, look_at, roll_rad=math.radians(rng.normal(0, 1.5)))
     if min(float(np.linalg.norm(box.center_m - eye) - np.linalg.norm(box.size_m) / 2) for box in boxes) < 2 * edge_m:
         return None
     top = target.center_m + np.array([0, 0, edge_m / 2])
@@ -107,17 +109,6 @@ def _place_camera(
     return None if hidden else pose
 
 
-def _look_at_pose(eye: Vector, at: Vector, roll_rad: float) -> Vector:
-    forward = (at - eye) / np.linalg.norm(at - eye)
-    right = np.cross(forward, [0.0, 0.0, 1.0])
-    right /= np.linalg.norm(right)
-    down = np.cross(forward, right)
-    c, s = math.cos(roll_rad), math.sin(roll_rad)
-    pose = np.eye(4)
-    pose[:3, :4] = np.stack([c * right + s * down, c * down - s * right, forward, eye], axis=1)
-    return pose
-
-
 def _hides(box: Box, start: Vector, end: Vector) -> bool:
     origin = (start - box.center_m) @ box.world_from_box
     step = (end - start) @ box.world_from_box
@@ -127,10 +118,11 @@ def _hides(box: Box, start: Vector, end: Vector) -> bool:
     return bool(near.max() < far.min() and near.max() < 1 and far.min() > 0)
 
 
-def _room(rng: np.random.Generator, eye: Vector) -> Vector:
-    lower = np.minimum(eye[:2], -0.25) - np.exp(rng.uniform(math.log(0.15), math.log(1.6), 2))
-    upper = np.maximum(eye[:2], 0.25) + np.exp(rng.uniform(math.log(0.15), math.log(1.6), 2))
-    return np.array([[*lower, 0.0], [*upper, eye[2] + rng.uniform(0.6, 2.0)]])
+def random_room(rng: np.random.Generator, points: Vector) -> Vector:
+    """Draw a room (2, 3) around points (N, 3) and the world's origin, whose walls are 15 cm to 1.6 m from them."""
+    lower = np.minimum(points[:, :2].min(axis=0), -0.25) - np.exp(rng.uniform(math.log(0.15), math.log(1.6), 2))
+    upper = np.maximum(points[:, :2].max(axis=0), 0.25) + np.exp(rng.uniform(math.log(0.15), math.log(1.6), 2))
+    return np.array([[*lower, 0.0], [*upper, points[:, 2].max() + rng.uniform(0.6, 2.0)]])
 
 
 def _jpeg_quality(rng: np.random.Generator, variety: Variety) -> int | None:

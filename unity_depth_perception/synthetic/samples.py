@@ -41,20 +41,25 @@ def render_samples(
     return [render_sample(random_scene(seed, width, height, fov_rad, edge_m), device) for seed in seeds]
 
 
-def render_sample(scene: Scene, device: torch.device | str = "cpu") -> Sample:
-    """Render one scene with its ground truth; objects below LEAST_VISIBLE_RATIO of the image are left out."""
+def render_sample(scene: Scene, device: torch.device | str = "cpu", keep_ids: bool = False) -> Sample:
+    """Render one scene with its ground truth; objects below LEAST_VISIBLE_RATIO of the image are left out.
+
+    With `keep_ids` the id of an object is its index in `scene.boxes`, the same in all images of one room; without, the
+    objects of the image are counted.
+    """
     rendering = render([scene], device)
     depth_m, owner = rendering.depth_m[0].cpu().numpy(), rendering.boxes[0].cpu().numpy()  # owner: -1 = no object
     pixels = np.bincount(owner.ravel() + 1, minlength=len(scene.boxes) + 1)[1:]
     visible = np.flatnonzero(pixels >= max(1, LEAST_VISIBLE_RATIO * owner.size))
+    ids = visible if keep_ids else np.arange(len(visible))
     numbers = np.zeros(len(scene.boxes) + 1, dtype=np.uint16)
-    numbers[visible + 1] = np.arange(1, len(visible) + 1)
+    numbers[visible + 1] = ids + 1
     instances = numbers[owner + 1]
     return Sample(
         name=f"{scene.seed:05d}.png",
         image=rendering.image[0].cpu().numpy(),
         camera=scene.camera,
-        objects=_true_objects(scene, visible.tolist(), depth_m, instances),
+        objects=_true_objects(scene, dict(zip(visible.tolist(), ids.tolist(), strict=True)), depth_m, instances),
         depth_m=depth_m,
         instances=instances,
         world_from_camera=scene.world_from_camera,
@@ -62,10 +67,9 @@ def render_sample(scene: Scene, device: torch.device | str = "cpu") -> Sample:
 
 
 def _true_objects(
-    scene: Scene, visible: list[int], depth_m: NDArray[np.float32], instances: NDArray[np.uint16]
+    scene: Scene, ids: dict[int, int], depth_m: NDArray[np.float32], instances: NDArray[np.uint16]
 ) -> tuple[ObjectDistance, ...]:
-    """Measure the visible objects; the parent is None if it is not visible."""
-    ids = {box: id_ for id_, box in enumerate(visible)}
+    """Measure the visible objects, given the id of each box; the parent is None if it is not visible."""
     objects = []
     for box, id_ in ids.items():
         category, parent = scene.boxes[box].category, scene.boxes[box].parent

@@ -122,6 +122,8 @@ class Scene:
     sensor: Sensor
     clutter: tuple[Box, ...] = ()
     """Things of other forms, which are not annotated: background in the instance image."""
+    image_number: int = 0
+    """Number of the image among those of one room: with the seed, it determines the sensor's noise."""
 
     @property
     def solids(self) -> tuple[Box, ...]:

@@ -1,9 +1,10 @@
-"""Sources of the samples that virtual Unity publishes: random scenes, a dataset folder, a video file."""
+"""Sources of the samples that virtual Unity publishes: random scenes, a tour, a dataset folder, a video file."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from typing import Any
 
 import cv2
 import numpy as np
@@ -14,6 +15,7 @@ from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.dataset.sample import Sample
 from unity_depth_perception.ros.parameters.virtual_unity_table import VirtualUnityConfig
 from unity_depth_perception.synthetic.samples import render_samples
+from unity_depth_perception.synthetic.tours.tour import Tour, TourConfig
 
 ReadSample = Callable[[int], Sample]
 
@@ -25,10 +27,13 @@ def open_samples(config: VirtualUnityConfig) -> ReadSample:
 
     Raises:
         ConfigurationError: the field of view of a video is not given.
+        InputError: no tour shows the objects with the field of view.
         DatasetError: `path` is no dataset folder, or no video.
     """
     if config.source == "synthetic":
         return _scenes(config)
+    if config.source == "tour":
+        return _tour(config).frame
     if config.source == "dataset":
         dataset = UnityDataset(config.path)
         return lambda number: dataset[number % len(dataset)]
@@ -37,18 +42,28 @@ def open_samples(config: VirtualUnityConfig) -> ReadSample:
 
 def _scenes(config: VirtualUnityConfig) -> ReadSample:
     """Random scenes, each with its own seed; with a field of view of 0 each scene draws its own."""
-    fov_rad = math.radians(config.vertical_fov_deg) if config.vertical_fov_deg > 0 else None
 
     def render(number: int) -> Sample:
-        (sample,) = render_samples([config.seed + number], config.width, config.height, fov_rad)
+        (sample,) = render_samples([config.seed + number], config.width, config.height, _given_fov_rad(config))
         return sample
 
     return render
 
 
+def _tour(config: VirtualUnityConfig) -> Tour:
+    motion: Any = config.motion  # the table allows nothing else than MOTIONS
+    tour = TourConfig(config.tour_frames, config.rate_hz, motion, moving_objects=config.moving_objects)
+    return Tour(tour, config.seed, config.width, config.height, _given_fov_rad(config))
+
+
+def _given_fov_rad(config: VirtualUnityConfig) -> float | None:
+    return math.radians(config.vertical_fov_deg) if config.vertical_fov_deg > 0 else None
+
+
 def _fov_rad(config: VirtualUnityConfig) -> float:
-    if config.vertical_fov_deg > 0:
-        return math.radians(config.vertical_fov_deg)
+    fov_rad = _given_fov_rad(config)
+    if fov_rad is not None:
+        return fov_rad
     if config.camera_info:
         raise ConfigurationError(
             "parameter vertical_fov_deg: expected more than 0, for a video does not say it; or set camera_info to false"
