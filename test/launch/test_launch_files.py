@@ -73,6 +73,14 @@ def test_demo_starts_and_ends_both_nodes(launch: Launch) -> None:
     assert text.count("process has finished cleanly") == 2, text
 
 
+def test_demo_shows_a_tour(launch: Launch) -> None:
+    demo = launch("demo.launch.py", *SMALL_SCENE, "source:=tour", "motion:=stop-and-go", "moving_objects:=true")
+    assert demo.wait_for(LISTENING) == ["/unity/camera"]
+    text = demo.interrupt()
+    assert "Traceback" not in text, text
+    assert text.count("process has finished cleanly") == 2, text
+
+
 def test_params_file_applies_where_no_argument_is_given(launch: Launch, tmp_path: Path) -> None:
     parameters = tmp_path / "mine.yaml"
     parameters.write_text("/**:\n  ros__parameters:\n    depth_model: floor-plane\n    segmentation_model: compact\n")

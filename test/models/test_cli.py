@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from rosbags.highlevel import AnyReader
 from terminal import unity_depth
 
 import unity_depth_perception
@@ -77,6 +78,26 @@ def test_given_field_of_view_is_that_of_the_camera(tmp_path: Path) -> None:
     assert UnityDataset(tmp_path)[0].camera.fy == pytest.approx(55.4256, abs=1e-3)
 
 
+def test_tour_is_the_same_as_a_folder_and_as_a_bag(tmp_path: Path) -> None:
+    call = ("--tour", "3", "--rate", "5", "--motion", "walk", "--moving-objects", "--seed", "7", "--size", "96x64")
+    assert unity_depth("synthesize", tmp_path / "folder", *call).returncode == 0
+    data = UnityDataset(tmp_path / "folder")
+    samples = [data[index] for index in range(3)]
+    assert [sample.stamp_ns for sample in samples] == [200_000_000, 400_000_000, 600_000_000]
+    assert (samples[0].world_from_camera != samples[1].world_from_camera).any()
+    for storage in ("mcap", "sqlite3"):
+        assert unity_depth("synthesize", tmp_path / storage, *call, "--bag", storage).returncode == 0
+        with AnyReader([tmp_path / storage]) as reader:
+            images, depths = (
+                [(stamp, reader.deserialize(raw, c.msgtype).data) for c, stamp, raw in reader.messages(topic)]
+                for topic in ([c for c in reader.connections if c.topic.endswith(t)] for t in ("image_raw", "/depth"))
+            )
+        for sample, (stamp, pixels), (_, depth_m) in zip(samples, images, depths, strict=True):
+            assert stamp == sample.stamp_ns
+            assert np.array_equal(pixels.reshape(64, 96, 3), sample.image)
+            assert np.array_equal(depth_m.view(np.float32).reshape(64, 96), sample.depth_m)
+
+
 def test_given_edge_is_that_of_the_cubes(tmp_path: Path, dataset: Path) -> None:
     result = unity_depth(
         *("synthesize", tmp_path, "--count", "1", "--seed", "7", "--size", "96x64", "--cube-edge", "0.14")
@@ -102,6 +123,11 @@ def test_images_have_unique_seeds_that_no_training_uses() -> None:
         (["synthesize", "x", "--count", "0"], "count"),
         (["synthesize", "x", "--seed", str(LARGEST_SEED + 1)], "seed"),
         (["synthesize", "x", "--vertical-fov", "180"], "field of view"),
+        (["synthesize", "x", "--tour", "0"], "tour"),
+        (["synthesize", "x", "--tour", "2", "--motion", "fly"], "orbit, walk, stop-and-go; got 'fly'"),
+        (["synthesize", "x", "--tour", "2", "--size", "32x32", "--bag", "rosbag1"], "mcap, sqlite3; got 'rosbag1'"),
+        (["synthesize", "x", "--bag", "mcap"], "add --tour N"),
+        (["synthesize", "x", "--motion", "walk"], "add --tour N"),
         (["evaluate", "no/such/folder", "--output", "x"], "no/such/folder"),
         (["evaluate", "no/such/folder", "--output", "x", "--masks", "guess"], "masks"),
         (["train-depth", "no/such/folder", "--output", "x"], "no/such/folder"),

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import array
 from collections.abc import Callable
+from dataclasses import fields, is_dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -17,11 +19,14 @@ from conftest import Graph
 from geometry_msgs.msg import PoseStamped
 from rclpy.lifecycle import TransitionCallbackReturn
 from rclpy.parameter import Parameter
+from rosbags.highlevel import AnyReader
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from stand_ins import picture
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.dataset.bag.sample_messages import CAMERA_NAMESPACE, write_sample
+from unity_depth_perception.dataset.bag.writer import BagWriter
 from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.dataset.messages.images import single_channel_of
 from unity_depth_perception.dataset.sample import Sample
@@ -29,6 +34,7 @@ from unity_depth_perception.dataset.writer import DatasetWriter
 from unity_depth_perception.nodes.virtual_unity_node import VirtualUnityNode
 from unity_depth_perception.ros.conversions.color_images import rgb_of
 from unity_depth_perception.synthetic.samples import render_samples
+from unity_depth_perception.synthetic.tours.tour import Tour, TourConfig
 
 MakeUnity = Callable[..., VirtualUnityNode]
 
@@ -110,6 +116,47 @@ def test_video_is_published_in_a_loop(graph: Graph, make_unity: MakeUnity, tmp_p
     graph.spin_until(lambda: len(images) >= 8 and bool(infos), "eight images")
     assert {round(float(rgb_of(m).mean()), -1) for m in images} == {40.0, 120.0, 200.0}
     assert infos[0].k[4] == pytest.approx(Camera.from_vertical_fov(np.radians(60), 64, 48).fy)
+
+
+def test_tour_is_published_as_its_bag_has_it(graph: Graph, make_unity: MakeUnity, tmp_path: Path) -> None:
+    """Every message of the first frames, but for the stamps."""
+    make_unity(source="tour", tour_frames=3, motion="walk", moving_objects=True, seed=5, rate_hz=4.0).autostart()
+    heard: dict[str, list[Any]] = {
+        topic: graph.collect(kind, topic)
+        for topic, kind in (
+            *(("camera_info", CameraInfo), ("camera_pose", PoseStamped), ("image_raw", Image)),
+            ("ground_truth/objects", ObjectDistanceArray),
+            *(("ground_truth/depth", Image), ("ground_truth/instances", Image)),
+        )
+    }
+    tour = Tour(TourConfig(3, rate_hz=4.0, motion="walk", moving_objects=True), 5, 64, 48)
+    with BagWriter(tmp_path / "bag") as bag:
+        for sample in (tour.frame(k) for k in range(6)):
+            write_sample(bag, sample)
+    with AnyReader([tmp_path / "bag"]) as reader:
+        recorded: dict[str, list[Any]] = {topic: [] for topic in heard}
+        for connection, _, raw in reader.messages():
+            message = reader.deserialize(raw, connection.msgtype)
+            recorded[connection.topic.removeprefix(f"{CAMERA_NAMESPACE}/")].append(content_of(message))
+    graph.spin_until(lambda: all(len(messages) >= 6 for messages in heard.values()), "six frames of every topic")
+    for topic, messages in heard.items():
+        assert all(content_of(message) in recorded[topic] for message in messages[:3]), topic
+    stamps = [stamp_ns_of(message.header) for message in heard["camera_info"]]
+    assert stamps == sorted(set(stamps)), "in the second round they go on"
+
+
+def content_of(message: Any) -> Any:
+    """Fields of a message of rclpy or rosbags that can be compared; floats as float32, without the stamp."""
+    if isinstance(message, float):
+        return repr(np.float32(message))
+    if isinstance(message, str | int):
+        return message
+    if isinstance(message, np.ndarray | array.array):
+        return np.asarray(message).tobytes()
+    if isinstance(message, list | tuple):
+        return [content_of(item) for item in message]
+    names = [field.name for field in fields(message)] if is_dataclass(message) else message.get_fields_and_field_types()
+    return {name: content_of(getattr(message, name)) for name in names if name not in ("stamp", "__msgtype__")}
 
 
 def test_frame_interval_stays_within_the_jitter_bounds(graph: Graph, make_unity: MakeUnity) -> None:

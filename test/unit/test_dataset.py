@@ -59,6 +59,13 @@ def test_written_sample_is_read_back_unchanged(folder: Path) -> None:
     assert dataset.camera.k == pytest.approx(CAMERA.k)
 
 
+def test_stamp_is_read_back_where_an_image_has_one(tmp_path: Path) -> None:
+    with DatasetWriter(tmp_path / "set", CAMERA) as writer:
+        writer.add(replace(make_sample(), stamp_ns=1_700_000_000_123_456_789))
+        writer.add(make_sample("00001.png", ()))
+    assert [sample.stamp_ns for sample in UnityDataset(tmp_path / "set")] == [1_700_000_000_123_456_789, None]
+
+
 def test_millimetre_depth_keeps_half_a_millimetre(tmp_path: Path) -> None:
     with DatasetWriter(tmp_path, CAMERA, depth_format="png") as writer:
         writer.add(make_sample())
@@ -151,6 +158,14 @@ BROKEN_FOLDERS = {
     "pose without orientation": (
         _edit(lambda d: d["images"][0].update(camera_pose={"position": [0, 0, 0]})),
         "00000.png: expected camera_pose",
+    ),
+    "stamp below zero": (
+        _edit(lambda d: d["images"][0].update(stamp_ns=-1)),
+        "00000.png: expected stamp_ns as a whole",
+    ),
+    "stamp in seconds": (
+        _edit(lambda d: d["images"][0].update(stamp_ns=0.5)),
+        "00000.png: expected stamp_ns as a whole",
     ),
     "category not listed": (_edit(lambda d: d.update(categories=["red_cube"])), "lacks blue_parallelepiped"),
     "intrinsics missing": (lambda f: (f / "camera_intrinsics.json").unlink(), "camera_intrinsics.json: .*no such file"),

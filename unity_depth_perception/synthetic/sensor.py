@@ -22,7 +22,7 @@ def apply_sensor(color: Tensor, scenes: Sequence[Scene]) -> Tensor:
     for frame, scene in zip(color, scenes, strict=True):
         sensor = scene.sensor
         frame = _blur(frame, sensor.blur_ratio * height) * (sensor.exposure * (1 - sensor.vignette * radius))
-        rng = torch.Generator().manual_seed((scene.seed + (scene.image_number << 40)) % (1 << 62))
+        rng = torch.Generator().manual_seed((scene.seed + scene.image_number) % (1 << 62))
         noise = torch.randn(frame.shape, generator=rng).to(frame.device) * sensor.noise
         frame = ((frame.clamp(0, 1) ** (1 / 2.2) + noise).clamp(0, 1) * 255).round().to(torch.uint8)
         frames.append(frame if sensor.jpeg_quality is None else _compressed(frame, sensor.jpeg_quality))

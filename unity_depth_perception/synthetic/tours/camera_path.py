@@ -101,9 +101,14 @@ def draw_path(
         pitch = np.radians(rng.uniform(*pitch_deg)) + 0.12 * np.sin(turn + rng.uniform(0, 2 * np.pi))
         targets = np.tile(middle, (_CONTROL_POINTS, 1))
     else:
-        turn = turn + rng.uniform(-0.25, 0.25, _CONTROL_POINTS)
-        distance = np.exp(rng.uniform(near, far, _CONTROL_POINTS))
-        pitch = np.radians(rng.uniform(*pitch_deg, _CONTROL_POINTS))
+        turn = turn + rng.uniform(-0.15, 0.15, _CONTROL_POINTS)
+        distance = np.exp(_without_reversals(rng.uniform(near, far, _CONTROL_POINTS)))
+        pitch = np.radians(_without_reversals(rng.uniform(*pitch_deg, _CONTROL_POINTS)))
         targets = np.stack([boxes[k].center_m for k in rng.integers(len(boxes), size=_CONTROL_POINTS)])
     back = np.stack([np.cos(turn) * np.cos(pitch), np.sin(turn) * np.cos(pitch), np.sin(pitch)], axis=1)
     return CameraPath(middle + distance[:, None] * back, targets)
+
+
+def _without_reversals(values: Vector) -> Vector:
+    """Mean of each value and the one before: from one control point to the next a camera does not turn back."""
+    return (values + np.roll(values, 1)) / 2
