@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rosbags.highlevel import AnyReader
 from terminal import unity_depth
 
 import unity_depth_perception
 from unity_depth_perception.cli import main
 from unity_depth_perception.cli.doctor import command as doctor
 from unity_depth_perception.cli.options import DEPTH_MODELS
+from unity_depth_perception.dataset.bag.samples import BagDataset
 from unity_depth_perception.dataset.reader import UnityDataset
 from unity_depth_perception.models.registry import depth_model_names
 from unity_depth_perception.synthetic.scene import CUBE_EDGE_M
@@ -87,15 +87,15 @@ def test_tour_is_the_same_as_a_folder_and_as_a_bag(tmp_path: Path) -> None:
     assert (samples[0].world_from_camera != samples[1].world_from_camera).any()
     for storage in ("mcap", "sqlite3"):
         assert unity_depth("synthesize", tmp_path / storage, *call, "--bag", storage).returncode == 0
-        with AnyReader([tmp_path / storage]) as reader:
-            images, depths = (
-                [(stamp, reader.deserialize(raw, c.msgtype).data) for c, stamp, raw in reader.messages(topic)]
-                for topic in ([c for c in reader.connections if c.topic.endswith(t)] for t in ("image_raw", "/depth"))
-            )
-        for sample, (stamp, pixels), (_, depth_m) in zip(samples, images, depths, strict=True):
-            assert stamp == sample.stamp_ns
-            assert np.array_equal(pixels.reshape(64, 96, 3), sample.image)
-            assert np.array_equal(depth_m.view(np.float32).reshape(64, 96), sample.depth_m)
+        recorded = list(BagDataset(tmp_path / storage))
+        assert [sample.stamp_ns for sample in recorded] == [sample.stamp_ns for sample in samples]
+        for one, other in zip(samples, recorded, strict=True):
+            assert np.array_equal(one.image, other.image)
+            assert np.array_equal(one.depth_m, other.depth_m)
+            assert np.array_equal(one.instances, other.instances)
+            assert np.allclose(one.world_from_camera, other.world_from_camera, atol=1e-9)
+            links = [[(item.id, item.category, item.parent_id) for item in s.objects] for s in (one, other)]
+            assert links[0] == links[1]
 
 
 def test_given_edge_is_that_of_the_cubes(tmp_path: Path, dataset: Path) -> None:
