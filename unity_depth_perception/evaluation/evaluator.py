@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import torch
@@ -72,11 +73,18 @@ class Evaluator:
         self._true_depth = depth_estimator is None
         self._true_masks = segmenter is None
 
-    def evaluate(self, dataset: SampleSource, limit: int | None = None, progress: Progress = iter) -> Evaluation:
+    def evaluate(
+        self,
+        dataset: SampleSource,
+        limit: int | None = None,
+        progress: Progress = iter,
+        take: Callable[[PerceptionResult], None] | None = None,
+    ) -> Evaluation:
         """Score the first `limit` images (all if None). A frame that fails is listed and skipped.
 
         Args:
             progress: wraps the iteration over indices, for a progress bar.
+            take: called with the result of each frame.
 
         Raises:
             DatasetError: the dataset is empty, or not one frame could be processed.
@@ -89,7 +97,7 @@ class Evaluator:
         evaluation = Evaluation()
         for index in progress(range(count)):
             try:
-                self._score(evaluation, index, dataset[index])
+                self._score(evaluation, index, dataset[index], take)
             except InputError as error:
                 evaluation.failures.append((dataset.names[index], str(error)))
         if not evaluation.frames:
@@ -117,12 +125,16 @@ class Evaluator:
         except InputError:
             return  # reported by the main loop
 
-    def _score(self, evaluation: Evaluation, index: int, sample: Sample) -> None:
+    def _score(
+        self, evaluation: Evaluation, index: int, sample: Sample, take: Callable[[PerceptionResult], None] | None
+    ) -> None:
         start = time.perf_counter()
         result = self.process(sample)
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         seconds = time.perf_counter() - start
+        if take is not None:
+            take(result)
         if result.pose_error is not None:
             evaluation.poses_refused.append((sample.name, str(result.pose_error)))
         depth = None

@@ -7,6 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from unity_depth_perception.core.errors import ConfigurationError, InputError
 from unity_depth_perception.core.files.atomic_file import write_file, write_json
 from unity_depth_perception.core.files.json_file import read_json_object
@@ -48,8 +50,10 @@ or invented."""
 def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: DatasetSamples) -> dict[str, Any]:
     """Write report.json, report.md, errors.png, confusion.png and pictures of the worst frames.
 
+    Equal results give an equal report.json: it has no times.
+
     Returns:
-        The content of report.json.
+        The content of report.json, and `fps`.
 
     Raises:
         ConfigurationError: the folder cannot be made or written.
@@ -60,6 +64,7 @@ def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dat
             "models": {"depth": evaluator.depth_model, "segmentation": evaluator.segmentation_model},
             "camera_pose": "used where known" if evaluator.use_camera_pose else "withheld",
             "device": str(evaluator.device),
+            "threads": torch.get_num_threads(),
             "dataset": str(dataset.path),
             "worst": write_worst(output, evaluation, evaluator, dataset),
             "versions": {"python": platform.python_version()} | {name: _version(name) for name in _DISTRIBUTIONS},
@@ -67,7 +72,7 @@ def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dat
         _write_plot(output / _PLOT, evaluation)
         if report["objects"] is not None:
             save_confusion_plot(output / _CONFUSION, report["objects"]["confusion"])
-        write_json(output / "report.json", report, indent=2)
+        write_json(output / "report.json", {k: v for k, v in report.items() if k != "fps"}, indent=2)
         write_file(output / "report.md", to_markdown(report).encode())
     except OSError as error:
         raise ConfigurationError(f"{output}: cannot write the report: {error}; choose another --output") from None

@@ -76,8 +76,12 @@ class BagWriter:
     def write(self, topic: str, message: Any, stamp_ns: int) -> None:
         """Write a message (an instance of one of the classes in `types`), received at `stamp_ns` [ns]."""
         kind = message.__msgtype__
+        self.write_serialized(topic, kind, self.types.serialize_cdr(message, kind), stamp_ns)
+
+    def write_serialized(self, topic: str, kind: str, data: bytes | memoryview, stamp_ns: int) -> None:
+        """Write the CDR bytes of a message of a type (sensor_msgs/msg/Image, ...), received at `stamp_ns` [ns]."""
         if topic not in self._topics:
             self._topics[topic] = self._writer.add_connection(
                 topic, kind, typestore=self.types, offered_qos_profiles=[_QOS]
             )
-        self._writer.write(self._topics[topic], stamp_ns, self.types.serialize_cdr(message, kind))
+        self._writer.write(self._topics[topic], stamp_ns, data)

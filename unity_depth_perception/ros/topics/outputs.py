@@ -85,6 +85,13 @@ _OUTPUTS: dict[str, Output] = {
 }
 
 OUTPUTS = tuple(_OUTPUTS)
+
+
+def message_of(name: str, result: PerceptionResult, view: View) -> Any:
+    """The message of one of OUTPUTS for a result."""
+    return _OUTPUTS[name].convert(result, view)
+
+
 DEPTH_OUTPUTS = ("depth/camera_info", "depth/image_rect", "depth/points")
 SEGMENTATION_OUTPUTS = ("objects/detections_2d", "objects/label_info", "objects/instances", "debug/overlay")
 DISTANCE_OUTPUTS = ("objects/distances", "objects/detections_3d", "objects/markers")

@@ -1,0 +1,1 @@
+"""Evaluation runs: many sources, many models, several processes, resumable."""
