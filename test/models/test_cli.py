@@ -150,7 +150,7 @@ def test_a_wrong_call_is_exit_code_2_and_a_message(tmp_path: Path, arguments: li
 def test_evaluate_with_the_truth_of_both_stages_is_flawless(dataset: Path, tmp_path: Path) -> None:
     result = unity_depth("evaluate", dataset, "--output", tmp_path, "--masks", "truth", "--depth", "truth")
     assert result.returncode == 0, result.stderr
-    report = json.loads((tmp_path / "report.json").read_text())
+    report = json.loads((tmp_path / "data" / "truth" / "report.json").read_text())
     assert report["frames"] == 3
     assert report["depth"]["abs_rel"] == 0
     assert report["objects"]["precision"] == report["objects"]["recall"] == 1
@@ -165,7 +165,7 @@ def test_evaluate_reports_readable_images_and_fails_if_one_is_not(dataset: Path,
     result = unity_depth("evaluate", broken, "--output", tmp_path / "report", "--masks", "truth", "--depth", "truth")
     assert result.returncode == 1
     assert "00001.npy: expected depth (H, W) in float metres" in " ".join(result.stdout.split())
-    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    report = json.loads((tmp_path / "report" / "broken" / "truth" / "report.json").read_text())
     assert (report["frames"], [failure["image"] for failure in report["failed"]]) == (2, ["00001.png"])
 
 
@@ -173,7 +173,7 @@ def test_evaluate_takes_the_floor_plane_baseline(dataset: Path, tmp_path: Path) 
     arguments = ("--output", tmp_path, "--masks", "truth", "--depth-model", "floor-plane", "--limit", "2")
     result = unity_depth("evaluate", dataset, *arguments)
     assert result.returncode == 0, result.stderr
-    report = json.loads((tmp_path / "report.json").read_text())
+    report = json.loads((tmp_path / "data" / "floor-plane" / "report.json").read_text())
     assert report["frames"] == 2
     assert report["models"]["depth"] == "floor-plane"
     assert 0.05 < report["depth"]["abs_rel"] < 2

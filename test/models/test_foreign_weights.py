@@ -102,7 +102,9 @@ def test_file_that_holds_no_weights_is_called_by_its_name(
     with pytest.raises(ModelError, match=message):
         read_tensors(tmp_path / name)
     if name.endswith(".safetensors"):
-        result = unity_depth("evaluate", tmp_path, "--output", "out", "--segmentation-model", tmp_path / name)
+        result = unity_depth(
+            "evaluate", tmp_path, "--output", tmp_path.parent / "out", "--segmentation-model", tmp_path / name
+        )
         assert result.returncode == 2
         assert "Traceback" not in result.stderr
 
@@ -125,5 +127,5 @@ def test_checkpoint_of_torchvision_starts_a_training_and_is_refused_as_a_model(t
     network = torchvision_mask_rcnn("mobilenet_v3_large", 2)
     load_matching(network, "detector", require_segmentation_weights(path), ("cup", "plate"))
     assert torch.equal(network.state_dict()["backbone.body.0.0.weight"], given.state_dict()["backbone.body.0.0.weight"])
-    result = unity_depth("evaluate", tmp_path, "--output", tmp_path / "x", "--segmentation-model", path)
+    result = unity_depth("evaluate", tmp_path, "--output", tmp_path.parent / "out", "--segmentation-model", path)
     assert result.returncode == 2

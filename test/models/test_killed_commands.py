@@ -91,10 +91,12 @@ def check_estimate(output: Path, dataset: Path, again: Callable[[], object]) -> 
 
 
 def check_evaluate(output: Path, dataset: Path, again: Callable[[], object]) -> None:
-    if (output / "report.json").is_file():
-        assert json.loads((output / "report.json").read_text())["frames"] == 6
+    report = output / "scenes" / "compact" / "report.json"
+    if report.is_file():
+        assert json.loads(report.read_text())["frames"] == 6
     again()
-    assert json.loads((output / "report.json").read_text())["frames"] == 6
+    assert json.loads(report.read_text())["frames"] == 6
+    assert len(json.loads((output / "comparison.json").read_text())["reports"]) == 1
 
 
 def check_training(output: Path, dataset: Path, again: Callable[[], object]) -> None:

@@ -123,6 +123,6 @@ def test_dataset_trains_and_evaluates(mono: Mono, core_probe: Path, tmp_path: Pa
     for command in (training, evaluation):
         result = CliRunner().invoke(app, command)
         assert result.exit_code == 0, result.output
-    report = json.loads((tmp_path / "report" / "report.json").read_text())
+    report = json.loads((tmp_path / "report" / "scenes" / "truth" / "report.json").read_text())
     assert report
     shutil.rmtree(tmp_path / "run")

@@ -188,6 +188,9 @@ def _progress(run: Run) -> Any:
 
 def _print_outcome(run: Run, outcome: Outcome) -> None:
     console = Console(stderr=True)
+    if outcome.pairing is not None:
+        counts = ", ".join(f"{count} {name}" for name, count in outcome.pairing.items())
+        console.print(f"{run.source}: frames: {counts}", markup=False, highlight=False)
     for topic, problem in (outcome.problems or {}).items():
         console.print(f"{run.source}: {topic}: {problem}", style="yellow", markup=False)
     if outcome.error is not None:
