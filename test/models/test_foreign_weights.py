@@ -102,9 +102,8 @@ def test_file_that_holds_no_weights_is_called_by_its_name(
     with pytest.raises(ModelError, match=message):
         read_tensors(tmp_path / name)
     if name.endswith(".safetensors"):
-        result = unity_depth(
-            "evaluate", tmp_path, "--output", tmp_path.parent / "out", "--segmentation-model", tmp_path / name
-        )
+        output = tmp_path.parent / "out"
+        result = unity_depth("evaluate", tmp_path, "--output", output, "--segmentation-model", tmp_path / name)
         assert result.returncode == 2
         assert "Traceback" not in result.stderr
 
