@@ -160,6 +160,24 @@ def test_missing_bag_and_empty_folder_are_named(tmp_path: Path) -> None:
     assert not is_bag(tmp_path)
 
 
+@pytest.mark.parametrize("storage", [MCAP, SQLITE], ids=lambda value: value.name)
+def test_topics_whose_qos_differs_in_metadata_and_file_are_read(tmp_path: Path, storage: StoragePlugin) -> None:
+    """As in bags that were converted from an older version."""
+    folder = write_bag(tmp_path / "bag", recording(), storage)
+    metadata = (folder / "metadata.yaml").read_text()
+    zero = "{sec: 0, nsec: 0}"
+    profile = (
+        "{history: keep_last, depth: 5, reliability: reliable, durability: volatile, "
+        f"deadline: {zero}, lifespan: {zero}, liveliness: automatic, liveliness_lease_duration: {zero}, "
+        "avoid_ros_namespace_conventions: false}"
+    )
+    assert "offered_qos_profiles: []" in metadata
+    (folder / "metadata.yaml").write_text(
+        metadata.replace("offered_qos_profiles: []", f"offered_qos_profiles: [{profile}]")
+    )
+    expect_recording(BagDataset(folder))
+
+
 def test_damaged_metadata_is_named(tmp_path: Path) -> None:
     folder = write_bag(tmp_path / "bag", recording())
     (folder / "metadata.yaml").write_text("rosbag2_bagfile_information: {version: 9")

@@ -9,8 +9,10 @@ from heapq import merge
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from backports import zstd
 from rosbags.interfaces import Connection, MessageDefinitionFormat
 from rosbags.rosbag2 import Reader
+from rosbags.rosbag2.reader import DirectoryReader
 from rosbags.typesys import Stores, get_types_from_idl, get_types_from_msg, get_typestore
 from rosbags.typesys.store import Typestore
 
@@ -76,8 +78,9 @@ class BagReader:
         self._stack = contextlib.ExitStack()
         self._types = _MessageTypes()
         with _named(path):
-            self._readers = [self._stack.enter_context(Reader(part)) for part in _parts(path)]
-        self._connections = [c for reader in self._readers for c in reader.connections]
+            readers = [self._stack.enter_context(Reader(part)) for part in _parts(path)]
+        self._storages = [storage for reader in readers for storage in _storages_of(reader)]
+        self._connections = [c for storage in self._storages for c in storage.reader.connections]
         self.kinds: dict[str, str] = {c.topic: c.msgtype for c in self._connections if c.msgcount}
 
     def __enter__(self) -> BagReader:
@@ -97,7 +100,7 @@ class BagReader:
             DatasetError: a file is damaged.
         """
         with _named(self.path):
-            parts = [part for reader in self._readers if (part := _of_topics(reader, topics, since_ns)) is not None]
+            parts = [storage.messages(topics, since_ns) for storage in self._storages]
             for connection, received_ns, data in merge(*parts, key=lambda message: message[1]):
                 yield RawMessage(connection.topic, connection.msgtype, received_ns, data)
 
@@ -176,10 +179,28 @@ def _parts(path: Path) -> list[Path]:
     return files
 
 
-def _of_topics(reader: Reader, topics: Collection[str], since_ns: int | None) -> Any:
-    """Messages of a reader; None without any of the topics (rosbags takes no connection for all of them)."""
-    chosen = [c for c in reader.connections if c.topic in topics]
-    return reader.messages(chosen, start=since_ns) if chosen else None
+class _Storage(NamedTuple):
+    """A file of a bag.
+
+    rosbags' reader of the whole folder leaves out every topic whose QoS is written differently in metadata.yaml and in
+    the file, as in bags that were converted; so its readers of the files are used.
+    """
+
+    reader: Any
+    is_compressed: bool  # each message by itself
+
+    def messages(self, topics: Collection[str], since_ns: int | None) -> Iterator[tuple[Connection, int, bytes]]:
+        chosen = [c for c in self.reader.connections if c.topic in topics]
+        if chosen:
+            for connection, received_ns, data in self.reader.messages(chosen, since_ns):
+                yield connection, received_ns, zstd.decompress(data) if self.is_compressed else data
+
+
+def _storages_of(reader: Reader) -> list[_Storage]:
+    folder = reader.storage
+    if not isinstance(folder, DirectoryReader):
+        return [_Storage(folder, is_compressed=False)]
+    return [_Storage(part, folder.metadata.compression_mode == "message") for part in folder.storages]
 
 
 @contextlib.contextmanager
@@ -191,5 +212,6 @@ def _named(path: Path) -> Iterator[None]:
         raise
     except Exception as error:  # noqa: BLE001 - ReaderError, and what sqlite, zstd, lz4, YAML and slices of bytes raise
         suffixes = {file.suffix for file in (_storage_files(path) if path.is_dir() else [path])}
-        hint = next((f"; {text}" for suffix, text in _REPAIR.items() if suffix in suffixes), "")
+        is_damaged = "not supported" not in str(error)
+        hint = next((f"; {text}" for suffix, text in _REPAIR.items() if suffix in suffixes and is_damaged), "")
         raise DatasetError(f"{path}: cannot read the bag: {str(error) or type(error).__name__}{hint}") from None
