@@ -4,12 +4,13 @@
 # make test    every test that this machine can run
 # make test-long   the tests that train networks for a while too
 # make check   ruff, mypy, tests: what .ci/run calls
+# make gpu     everything that needs a GPU, measured within 8 minutes; ARGS="--cpu --quick" rehearses it on a CPU
 # make clean   remove what was built and measured; .venv stays
 #
 # PYTHON=/path/to/python3.12 chooses the Python of the environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unity test test-long check lint clean
+.PHONY: help setup demo unity test test-long check lint gpu clean
 
 BIN := .venv/bin
 SCENE := synthetic
@@ -46,6 +47,9 @@ lint: setup
 
 check: lint
 	$(BIN)/python -m pytest
+
+gpu: setup
+	$(BIN)/python benchmarks/gpu.py $(ARGS)
 
 clean:
 	rm -rf build install log demo dist *.egg-info .pytest_cache .mypy_cache .ruff_cache

@@ -24,7 +24,7 @@ from unity_depth_perception.models.protocols import DepthEstimator
 
 _WARM_UP_CALLS = 2
 _MATMUL_SIDES = {"cuda": (4096, 8192), "cpu": (512, 1024)}
-_MATMUL_RUNS = 10
+_MATMUL_RUNS, _MATMUL_TOTAL_S = 10, 0.3  # whichever is reached first: some CPUs take seconds in 16 bits
 Call = Callable[[], object]
 
 
@@ -129,15 +129,15 @@ def matmul_flops_per_s(dtype: torch.dtype, device: torch.device) -> float:
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32  # as the convolutions of the networks
     try:
         sides = _MATMUL_SIDES["cuda" if device.type == "cuda" else "cpu"]
-        return max(2 * side**3 / _matmul_s(torch.ones(side, side, dtype=dtype, device=device)) for side in sides)
+        return max(2 * side**3 / _matmul_s(torch.rand(side, side, dtype=dtype, device=device)) for side in sides)
     finally:
         torch.backends.cuda.matmul.allow_tf32 = allowed
 
 
 def _matmul_s(a: Tensor) -> float:
     """Seconds of the fastest of several products; of short ones, one is likely not interrupted."""
-    times_s = []
-    for _ in range(_MATMUL_RUNS):
+    times_s: list[float] = []
+    while len(times_s) < _MATMUL_RUNS and sum(times_s) < _MATMUL_TOTAL_S:
         start_s = time.perf_counter()
         torch.mm(a, a)
         if a.device.type == "cuda":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_model
+from torch import Tensor
 
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.checkpoints.hub import locate_weights
@@ -66,14 +67,33 @@ def load_reference(model: str, weights: Path | None, device: torch.device, size_
     if model in DA3_VARIANTS:
         front_end = _da3_front_end(model)
         load_model(front_end, locate_weights(DA3_VARIANTS[model].published, weights))
-        front_end.to(device)
-        longest_px = size_px or _DA3_PX
-        return Reference(
-            "DepthAnything3.inference", lambda image: front_end.inference([image], process_res=longest_px).depth
-        )
+        return _da3_reference(front_end, device, size_px)
     network = _da2_network(model)
     variant = DA2_VARIANTS[model]
     load_da2_weights(network, locate_weights(variant.published, weights), variant)
+    return _da2_reference(network, device, size_px)
+
+
+def reference_of(model: str, weights: Mapping[str, Tensor], device: torch.device, size_px: int = 0) -> Reference:
+    """The reference of `model` with the tensors of a network in memory, as of its `state_dict`."""
+    if model in DA3_VARIANTS:
+        front_end = _da3_front_end(model)
+        front_end.model.load_state_dict(weights, strict=False)  # without the Gaussian head, which infers no depth
+        return _da3_reference(front_end, device, size_px)
+    network = _da2_network(model)
+    network.load_state_dict(weights)
+    return _da2_reference(network, device, size_px)
+
+
+def _da3_reference(front_end: Any, device: torch.device, size_px: int) -> Reference:
+    front_end.to(device)
+    longest_px = size_px or _DA3_PX
+    return Reference(
+        "DepthAnything3.inference", lambda image: front_end.inference([image], process_res=longest_px).depth
+    )
+
+
+def _da2_reference(network: Any, device: torch.device, size_px: int) -> Reference:
     pipeline = _da2_pipeline(network, device, size_px or _DA2_PX)
     return Reference("transformers pipeline", lambda image: pipeline(Image.fromarray(image))["predicted_depth"].cpu())
 
