@@ -31,6 +31,8 @@ from unity_depth_perception.models.runtime.head_precision import relative_change
 from unity_depth_perception.models.runtime.options import DepthOptions
 
 _QUICK_PX = 28  # of the network's input in the rehearsal
+_DATASHEET_TFLOP_S = {torch.bfloat16: 989.0, torch.float16: 989.0, torch.float32: 494.5}
+"""Dense rates of an H100 SXM or H200; float32 as TF32, in which torch runs convolutions (plain float32: 67)."""
 _HEADS = {"float16": torch.float16, "float32": torch.float32}
 
 
@@ -84,7 +86,10 @@ def _measure_floors(part: Part, network: nn.Module, model: str, sample: Sample) 
         floors_ms[head] = sum(count / speeds[each] for each, count in flops.items()) * 1e3
         counted = {f"{str(each).removeprefix('torch.')}_gflop": count / 1e9 for each, count in flops.items()}
         reached = {f"{str(each).removeprefix('torch.')}_tflop_s": speed / 1e12 for each, speed in speeds.items()}
-        part.add(f"arithmetic, head {head}", **counted, **reached, floor_ms=floors_ms[head])
+        stated = {}
+        if part.is_gpu and any(card in torch.cuda.get_device_name() for card in ("H100", "H200")):
+            stated["datasheet_floor_ms"] = sum(n / _DATASHEET_TFLOP_S[each] for each, n in flops.items()) / 1e9
+        part.add(f"arithmetic, head {head}", **counted, **reached, floor_ms=floors_ms[head], **stated)
         if head == "float16":
             part.add("head chosen by itself", head=str(chosen).removeprefix("torch."))
     return floors_ms

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
+import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 from unittest import mock
 
@@ -31,11 +32,18 @@ def count_host_syncs(call: Callable[[], object]) -> Counter[str]:
 
 
 def calling_line() -> str:
-    """The innermost line of the package on the stack, as file:line; else the innermost line of all."""
-    frames = [frame for frame in traceback.extract_stack()[:-2] if "gpu_parts" not in frame.filename]
-    own = [frame for frame in frames if _PACKAGE in Path(frame.filename).parts]
-    frame = (own or frames)[-1]
-    return f"{'/'.join(Path(frame.filename).parts[-3:])}:{frame.lineno}"
+    """The innermost line of the package on the stack, as file:line; else the innermost line outside of torch."""
+    frame: FrameType | None = sys._getframe(2)
+    outside = ""
+    while frame is not None:
+        parts = Path(frame.f_code.co_filename).parts
+        line = f"{'/'.join(parts[-3:])}:{frame.f_lineno}"
+        if _PACKAGE in parts:
+            return line
+        if not outside and not {"torch", "gpu_parts", "unittest"} & set(parts):
+            outside = line
+        frame = frame.f_back
+    return outside
 
 
 def _counter(counts: Counter[str]) -> Callable[..., None]:

@@ -106,12 +106,12 @@ def _reduced(architecture: str) -> dict[str, Any]:
 def provide_unused_libraries() -> None:
     """Put empty modules in the place of the libraries of `_UNUSED` that are not installed."""
     missing = [name for name in _UNUSED if find_spec(name) is None]
-    if missing and not any(isinstance(finder, _EmptyModules) for finder in sys.meta_path):
+    if missing and not any(isinstance(each, _EmptyModules) for each in sys.meta_path):
         sys.meta_path.append(_EmptyModules(missing))
 
 
 class _EmptyModules:
-    """Finder of empty modules, whose every attribute is a class without instances."""
+    """Importer of empty modules, whose every attribute is a class without instances."""
 
     def __init__(self, names: Sequence[str]) -> None:
         self._names = names

@@ -62,15 +62,9 @@ def _measure(part: Part, name: str, config: TrainingConfig, train: Callable[[Tra
     if last["step"] == first["step"]:
         raise SystemExit(f"{name}: expected several lines in {config.output / 'log.jsonl'}, got {len(lines)}: no rate")
     steps_per_s = (last["step"] - first["step"]) / max(last["seconds"] - first["seconds"], 1e-3)
-    memory = torch.cuda.max_memory_allocated(part.device) / 2**20 if part.is_gpu else float("nan")
-    part.add(
-        name,
-        steps_per_s=steps_per_s,
-        images_per_s=steps_per_s * config.batch,
-        batch=config.batch,
-        steps=last["step"],
-        memory_mib=memory,
-    )
+    memory = {"memory_mib": torch.cuda.max_memory_allocated(part.device) / 2**20} if part.is_gpu else {}
+    images_per_s = steps_per_s * config.batch
+    part.add(name, steps_per_s=steps_per_s, images_per_s=images_per_s, batch=config.batch, steps=last["step"], **memory)
 
 
 if __name__ == "__main__":

@@ -16,10 +16,12 @@ from unity_depth_perception.ops.validity import is_valid
 _CACHED_MAPS = 4  # of lenses; a zooming camera has a new one for each frame
 
 
+@lru_cache(maxsize=_CACHED_MAPS)
 def pixel_rays(camera: Camera, device: torch.device) -> tuple[Tensor, Tensor]:
     """Viewing rays x (W,), y (H,) float32 at depth 1: pixel (u, v) at depth z is the point (x[u] z, y[v] z, z).
 
-    Computed in float64, so that projecting and back-projecting are inverse to well under 1e-4 px.
+    Computed in float64, so that projecting and back-projecting are inverse to well under 1e-4 px. Cached, as an upload
+    makes the host wait for a GPU; not to be modified.
     """
     u = torch.arange(camera.width, dtype=torch.float64)
     v = torch.arange(camera.height, dtype=torch.float64)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -113,7 +114,7 @@ class PerceptionPipeline:
             objects=objects,
             depth_model="given" if depth is not None else getattr(self.depth_estimator, "name", ""),
             segmentation_model="given" if segmentation is not None else getattr(self.segmenter, "name", ""),
-            stage_s=clock.stage_s,
+            stage_s=clock.stage_s(),
             links=links,
             pose_error=pose_error,
         )
@@ -192,16 +193,35 @@ def _place(device: torch.device) -> tuple[str, int]:
 
 
 class _StageClock:
-    """Wall-clock seconds of each stage; waits for the GPU, so that its work counts for the stage that started it."""
+    """Seconds of each stage: wall-clock time, on a GPU the time between events, for which the host waits only once."""
 
     def __init__(self, device: torch.device) -> None:
-        self.stage_s: dict[str, float] = {}
         self._device = device
-        self._start = time.perf_counter()
+        self._laps = [("", self._now())]
 
     def lap(self, stage: str) -> None:
+        self._laps.append((stage, self._now()))
+
+    def stage_s(self) -> dict[str, float]:
+        """Seconds by stage; waits for a GPU."""
         if self._device.type == "cuda":
             torch.cuda.synchronize(self._device)
-        now = time.perf_counter()
-        self.stage_s[stage] = self.stage_s.get(stage, 0.0) + now - self._start
-        self._start = now
+        seconds: dict[str, float] = {}
+        for (_, start), (stage, end) in pairwise(self._laps):
+            seconds[stage] = seconds.get(stage, 0.0) + _seconds_between(start, end)
+        return seconds
+
+    def _now(self) -> float | torch.cuda.Event:
+        if self._device.type != "cuda":
+            return time.perf_counter()
+        event = torch.cuda.Event(enable_timing=True)
+        event.record(torch.cuda.current_stream(self._device))
+        return event
+
+
+def _seconds_between(start: float | torch.cuda.Event, end: float | torch.cuda.Event) -> float:
+    if isinstance(start, float) and isinstance(end, float):
+        return end - start
+    assert isinstance(start, torch.cuda.Event)
+    assert isinstance(end, torch.cuda.Event)
+    return start.elapsed_time(end) / 1e3

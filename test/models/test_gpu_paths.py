@@ -1,0 +1,78 @@
+"""Device placement without a GPU: on a simulated one, devices never mix, and the depth path never waits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+from random_models import estimator_with, random_network, reduce_architectures
+from simulated_gpu import GPU, DeviceMismatchError, simulated_gpu
+
+from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS
+from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
+from unity_depth_perception.models.runtime.options import DepthOptions
+from unity_depth_perception.ops.cloud import pack_cloud
+from unity_depth_perception.pipeline import Frame, PerceptionPipeline
+from unity_depth_perception.synthetic.samples import render_samples
+
+CPU = torch.device("cpu")
+MODELS = ("da3metric-large", "da3-small", "da3nested-giant-large-1.1", "da2-metric-indoor-small")
+
+
+@pytest.fixture
+def reduced() -> Iterator[None]:
+    """All models small for one test."""
+    registry = pytest.importorskip("depth_anything_3.registry").MODEL_REGISTRY
+    architectures, variants = dict(registry), dict(DA2_VARIANTS)
+    reduce_architectures()
+    yield
+    registry.update(architectures)
+    DA2_VARIANTS.update(variants)
+
+
+def test_the_simulated_gpu_refuses_and_counts_as_torch() -> None:
+    with simulated_gpu() as waits:
+        ours = torch.arange(4.0, device=GPU)
+        with pytest.raises(DeviceMismatchError, match=r"add\.Tensor"):
+            ours + torch.ones(4)
+        with pytest.raises(TypeError, match="cpu"):
+            ours.numpy()
+        assert torch.equal((ours + 1.0).mul(torch.tensor(2.0)).sum().cpu(), torch.tensor(20.0))
+        waits.clear()
+        ours.add_(1).cumsum(0)
+        assert not waits
+        assert ours[ours > 2].tolist() == [3.0, 4.0]
+        assert bool((ours > 0).all())
+        torch.ones(2).to(GPU, non_blocking=True)
+        assert sum(waits.values()) == 3  # the mask as an index, the download, the bool
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_depth_path_never_waits_for_the_device(model: str, reduced: None) -> None:
+    (sample,) = render_samples([5], 96, 72)
+    network, options = random_network(model, CPU), DepthOptions(28, "float32")
+    with torch.no_grad():
+        exact = estimator_with(network, model, CPU, options).infer(torch.from_numpy(sample.image), sample.camera)
+    with simulated_gpu() as waits, torch.no_grad():
+        estimator, image = estimator_with(network, model, GPU, options), torch.from_numpy(sample.image).to(GPU)
+        estimator.infer(image, sample.camera)  # fills the caches
+        waits.clear()
+        depth_m = estimator.infer(image, sample.camera).depth_m
+        assert dict(waits) == {}
+        assert depth_m.device == GPU
+        torch.testing.assert_close(depth_m.cpu(), exact.depth_m, rtol=1e-4, atol=0)
+
+
+def test_the_pipeline_keeps_its_tensors_on_the_device() -> None:
+    (sample,) = render_samples([900_000_000], 256, 192)
+    frame = Frame(sample.image, sample.camera)
+    exact = PerceptionPipeline(create_depth_estimator("compact", CPU), create_segmenter("compact", CPU)).process(frame)
+    with simulated_gpu():
+        models = create_depth_estimator("compact", GPU), create_segmenter("compact", GPU)
+        result = PerceptionPipeline(*models).process(frame)
+        cloud = pack_cloud(result.depth.depth_m, result.rgb, frame.camera)
+        assert cloud.device == GPU
+    found = [(item.category, item.bbox, item.parent_id) for item in result.objects]
+    assert len(found) > 2
+    assert found == [(item.category, item.bbox, item.parent_id) for item in exact.objects]
