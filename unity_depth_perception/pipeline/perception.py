@@ -214,7 +214,7 @@ class _StageClock:
     def _now(self) -> float | torch.cuda.Event:
         if self._device.type != "cuda":
             return time.perf_counter()
-        event = torch.cuda.Event(enable_timing=True)
+        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
         event.record(torch.cuda.current_stream(self._device))
         return event
 
@@ -224,4 +224,4 @@ def _seconds_between(start: float | torch.cuda.Event, end: float | torch.cuda.Ev
         return end - start
     assert isinstance(start, torch.cuda.Event)
     assert isinstance(end, torch.cuda.Event)
-    return start.elapsed_time(end) / 1e3
+    return float(start.elapsed_time(end)) / 1e3
