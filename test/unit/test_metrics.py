@@ -9,7 +9,14 @@ import numpy as np
 import pytest
 
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.core.metrics import DepthMetrics, depth_metrics, match_objects, mean_metrics
+from unity_depth_perception.core.metrics import (
+    ERROR_SUMS,
+    DepthMetrics,
+    depth_error_sums,
+    depth_metrics,
+    match_objects,
+    mean_metrics,
+)
 
 TRUTH = np.random.default_rng(0).uniform(0.3, 3.0, (20, 30)).astype(np.float32)
 
@@ -36,6 +43,7 @@ def test_metrics_of_two_pixels_equal_values_computed_by_hand() -> None:
     logs = np.log([0.5, 1.5])
     assert m.rmse_log == pytest.approx(math.sqrt((logs**2).mean()))
     assert m.si_log == pytest.approx(100 * logs.std())
+    assert m.log10 == pytest.approx((math.log10(2) + math.log10(1.5)) / 2)
     assert (m.delta1, m.delta2, m.delta3) == (0, 0.5, 0.5)  # 1.5 is above 1.25 and below 1.5625; 2 is above 1.953
 
 
@@ -72,6 +80,31 @@ def test_image_without_truth_has_no_score() -> None:
 def test_another_size_is_refused() -> None:
     with pytest.raises(InputError, match=r"\(20, 30\), got \(10, 30\)"):
         depth_metrics(TRUTH[:10], TRUTH)
+
+
+def test_sums_of_groups_add_up_to_those_of_all_pixels_and_blocks_leave_no_seam() -> None:
+    rng = np.random.default_rng(3)
+    truth = rng.uniform(0.3, 5, (300, 250)).astype(np.float32)  # several blocks, the last one not full
+    prediction = truth * rng.uniform(0.6, 1.5, truth.shape).astype(np.float32)
+    truth[rng.random(truth.shape) < 0.1] = np.nan
+    prediction[rng.random(truth.shape) < 0.1] = np.inf
+    group = rng.integers(0, 4, truth.shape)
+    grouped = depth_error_sums(prediction, truth, group, 5)
+    assert grouped.sum(axis=0) == pytest.approx(depth_error_sums(prediction, truth)[0], rel=1e-12)
+    assert not grouped[4].any()
+    one = np.where(group == 2, truth, np.nan)
+    assert grouped[2] == pytest.approx(depth_error_sums(prediction, one)[0], rel=1e-12)
+    both = np.isfinite(truth) & np.isfinite(prediction)
+    p, t = prediction[both].astype(np.float64), truth[both].astype(np.float64)
+    m = depth_metrics(prediction, truth)
+    assert m.abs_rel == pytest.approx((abs(p - t) / t).mean(), rel=1e-12)
+    assert m.si_log == pytest.approx(100 * np.std(np.log(p / t)), rel=1e-9)
+    assert m.delta1 == pytest.approx((np.maximum(p / t, t / p) < 1.25).sum() / np.isfinite(truth).sum(), rel=1e-12)
+
+
+def test_aligned_predictions_are_compared() -> None:
+    sums = depth_error_sums(TRUTH * 2, TRUTH, align=lambda depth: depth / 2)
+    assert dict(zip(ERROR_SUMS, sums[0].tolist(), strict=True))["abs_rel"] == 0
 
 
 def test_mean_is_over_the_images_where_a_metric_is_defined() -> None:

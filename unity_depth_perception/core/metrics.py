@@ -6,7 +6,7 @@ The depth measures are those of Eigen et al. (2014), as monocular depth papers r
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -16,15 +16,19 @@ from numpy.typing import NDArray
 from unity_depth_perception.core.errors import InputError
 
 IOU_THRESHOLD = 0.5
+_LOG_DELTA = math.log(1.25)
+_BLOCK = 1 << 15  # pixels that are compared at once
+
+Align = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
 
 @dataclass(frozen=True)
 class DepthMetrics:
     """Errors of a depth image over the pixels whose truth is finite and > 0.
 
-    The first five are means over the pixels that the prediction covers with a finite depth > 0. The deltas count an
-    uncovered pixel as a miss, and `coverage` reports the covered share: a network cannot improve its score unnoticed
-    by leaving pixels out.
+    p is the predicted depth, t the true one. The means are over the pixels that the prediction covers with a finite
+    depth > 0. The deltas count an uncovered pixel as a miss, and `coverage` reports the covered share: a network cannot
+    improve its score unnoticed by leaving pixels out.
 
     Attributes:
         abs_rel: mean of |p - t| / t.
@@ -35,6 +39,7 @@ class DepthMetrics:
         delta1, delta2, delta3: share of pixels with max(p / t, t / p) < 1.25, 1.25^2, 1.25^3.
         coverage: share of pixels with a finite prediction > 0.
         pixel_count: pixels with truth; without any, everything else is NaN.
+        log10: mean of |log10 p - log10 t| (Saxena et al. 2009, Make3D).
     """
 
     abs_rel: float
@@ -47,10 +52,34 @@ class DepthMetrics:
     delta3: float
     coverage: float
     pixel_count: int
+    log10: float = math.nan
 
 
-def depth_metrics(prediction_m: NDArray[np.floating[Any]], truth_m: NDArray[np.floating[Any]]) -> DepthMetrics:
-    """Errors of a predicted depth image against the true one, both (H, W) planar depth [m].
+ERROR_SUMS = ("pixels", "covered", "abs_rel", "sq_rel", "sq", "log", "abs_log", "log_sq", "delta1", "delta2", "delta3")
+"""Columns of `depth_error_sums`: what the metrics of any set of pixels follow from."""
+
+
+def depth_error_sums(
+    prediction_m: NDArray[np.floating[Any]],
+    truth_m: NDArray[np.floating[Any]],
+    group: NDArray[np.intp] | None = None,
+    count: int = 1,
+    align: Align | None = None,
+) -> NDArray[np.float64]:
+    """Sums over pixels that the depth metrics follow from, for each group of pixels.
+
+    Pixels whose truth is not finite or <= 0 are left out. Blocks of pixels that fit into a CPU's cache make it several
+    times faster than whole images; the sums are taken in one order, whatever the number of threads.
+
+    Args:
+        prediction_m, truth_m: (H, W) predicted and true depth [m]; a prediction not finite or <= 0 covers no pixel.
+        group: (H, W) number of each pixel's group, 0 .. count - 1; None: all are of one group.
+        align: changes float64 predictions (P,) before they are compared.
+
+    Returns:
+        (count, len(ERROR_SUMS)): pixels, covered pixels; and over the covered ones the sums of |p - t| / t,
+        (p - t)^2 / t, (p - t)^2, of ln(p / t), its absolute value and its square, and of being within 1.25, 1.25^2,
+        1.25^3.
 
     Raises:
         InputError: the shapes differ.
@@ -59,28 +88,65 @@ def depth_metrics(prediction_m: NDArray[np.floating[Any]], truth_m: NDArray[np.f
         raise InputError(
             f"expected a prediction of the truth's shape {truth_m.shape}, got {prediction_m.shape}; resize it first"
         )
-    known = np.isfinite(truth_m) & (truth_m > 0)
-    predicted, true = prediction_m[known].astype(np.float64), truth_m[known].astype(np.float64)
-    covered = np.isfinite(predicted) & (predicted > 0)
-    predicted, true = predicted[covered], true[covered]
-    count, coverage = len(covered), _ratio(len(predicted), len(covered))
-    if not len(predicted):
-        deltas = (0.0, 0.0, 0.0) if count else (math.nan, math.nan, math.nan)
-        return DepthMetrics(math.nan, math.nan, math.nan, math.nan, math.nan, *deltas, coverage, count)
-    error, log_error = predicted - true, np.log(predicted / true)
-    within = [_ratio(int((np.abs(log_error) < k * math.log(1.25)).sum()), count) for k in (1, 2, 3)]
+    predicted, true = prediction_m.reshape(-1), truth_m.reshape(-1)
+    groups = None if group is None else group.reshape(-1)
+    sums = np.zeros((count, len(ERROR_SUMS)))
+    for start in range(0, true.size, _BLOCK):
+        block = slice(start, start + _BLOCK)
+        p, t = predicted[block], true[block]
+        g = None if groups is None else groups[block]
+        is_known = (t > 0) & (t < math.inf)
+        if not is_known.all():
+            p, t, g = p[is_known], t[is_known], None if g is None else g[is_known]
+        p = p.astype(np.float64)
+        sums += _block_sums(p if align is None else align(p), t.astype(np.float64), g, count)
+    return sums
+
+
+def _block_sums(
+    p: NDArray[np.float64], t: NDArray[np.float64], group: NDArray[np.intp] | None, count: int
+) -> NDArray[np.float64]:
+    is_covered = (p > 0) & (p < math.inf)
+    pixels = np.array([float(t.size)]) if group is None else np.bincount(group, minlength=count).astype(np.float64)
+    if not is_covered.all():
+        p, t, group = p[is_covered], t[is_covered], None if group is None else group[is_covered]
+    error = p - t
+    relative, log = error / t, np.log(p / t)
+    size = np.abs(log)
+    values = [np.ones_like(t), np.abs(relative), error * relative, error * error, log, size, log * log]
+    values += [(size < k * _LOG_DELTA).astype(np.float64) for k in (1, 2, 3)]
+    if group is None:
+        return np.array([[pixels[0], *(value.sum() for value in values)]])
+    return np.stack([pixels, *(np.bincount(group, value, count) for value in values)], axis=1)
+
+
+def metrics_of_sums(sums: NDArray[np.float64]) -> DepthMetrics:
+    """Depth metrics of the pixels that `sums` (len(ERROR_SUMS),) add up: one image, or pixels pooled over images."""
+    total = dict(zip(ERROR_SUMS, sums.tolist(), strict=True))
+    pixels, covered = total["pixels"], total["covered"]
+    mean = {name: _ratio(value, covered) for name, value in total.items()}
     return DepthMetrics(
-        abs_rel=float((np.abs(error) / true).mean()),
-        sq_rel=float((error**2 / true).mean()),
-        rmse=math.sqrt(float((error**2).mean())),
-        rmse_log=math.sqrt(float((log_error**2).mean())),
-        si_log=100 * float(log_error.std()),
-        delta1=within[0],
-        delta2=within[1],
-        delta3=within[2],
-        coverage=coverage,
-        pixel_count=count,
+        abs_rel=mean["abs_rel"],
+        sq_rel=mean["sq_rel"],
+        rmse=math.sqrt(mean["sq"]),
+        rmse_log=math.sqrt(mean["log_sq"]),
+        si_log=100 * math.sqrt(max(mean["log_sq"] - mean["log"] ** 2, 0.0)) if covered else math.nan,
+        delta1=_ratio(total["delta1"], pixels),
+        delta2=_ratio(total["delta2"], pixels),
+        delta3=_ratio(total["delta3"], pixels),
+        coverage=_ratio(covered, pixels),
+        pixel_count=int(pixels),
+        log10=mean["abs_log"] / math.log(10),
     )
+
+
+def depth_metrics(prediction_m: NDArray[np.floating[Any]], truth_m: NDArray[np.floating[Any]]) -> DepthMetrics:
+    """Errors of a predicted depth image against the true one, both (H, W) planar depth [m].
+
+    Raises:
+        InputError: the shapes differ.
+    """
+    return metrics_of_sums(depth_error_sums(prediction_m, truth_m)[0])
 
 
 def mean_metrics(metrics: Sequence[DepthMetrics]) -> DepthMetrics:
@@ -134,7 +200,7 @@ def match_objects(
     return sorted(pairs.items())
 
 
-def _ratio(part: int, whole: int) -> float:
+def _ratio(part: float, whole: float) -> float:
     return part / whole if whole else math.nan
 
 
