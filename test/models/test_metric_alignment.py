@@ -73,7 +73,7 @@ def test_constant_prediction_is_scaled_alone() -> None:
 
 
 def reference_boundary_f1(prediction: np.ndarray, truth: np.ndarray) -> float:
-    """Depth Pro's score, written from equation 3 of the paper: all pixel pairs, one threshold after the other."""
+    """Depth Pro's score, written from the formula of the paper: all pixel pairs, one threshold after the other."""
     thresholds, scores = np.linspace(1.05, 1.25, 10), []
     for t in thresholds:
         precision, recall = [], []

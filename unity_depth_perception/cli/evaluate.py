@@ -31,6 +31,13 @@ if TYPE_CHECKING:
 _BAGS = "Bags (topics are guessed; these name them)"
 
 
+class Level(StrEnum):
+    """Which metrics are computed: `MetricsCollection`'s levels."""
+
+    BASIC = "basic"
+    ALL = "all"
+
+
 class Origin(StrEnum):
     """Origin of a stage's result: its model, or the ground truth."""
 
@@ -74,6 +81,7 @@ def evaluate(
     camera_pose: Annotated[
         bool, typer.Option(help="Give the source's camera poses to the pipeline, as a live system may.")
     ] = True,
+    metrics: Annotated[Level, typer.Option(help="all adds alignments, groups, boundaries and time.")] = Level.BASIC,
     device: DeviceOption = "auto",
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N images of each source.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; on GPUs at most one for each.")] = 1,
@@ -127,7 +135,9 @@ def evaluate(
     devices = _devices(device, workers)
     topics = TopicNames(image_topic, camera_info_topic, depth_topic, instances_topic, objects_topic, pose_topic)
     bag = BagOptions(topics, rectified.value, world_frame, intrinsics=intrinsics, vertical_fov_deg=vertical_fov)
-    options = RunOptions(bag, camera_pose, limit, devices[0].partition(":")[0], threads, _sink(write_bag))
+    options = RunOptions(
+        bag, camera_pose, limit, devices[0].partition(":")[0], threads, _sink(write_bag), metrics.value
+    )
     runs = plan_runs(sources, chosen, output, options)
     for path in sources:
         require_apart(output, path)

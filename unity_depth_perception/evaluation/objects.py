@@ -109,9 +109,9 @@ def match_segmentations(found: Segmentation, true: Segmentation) -> Matches:
     return Matches(tuple(match_objects(iou, found.categories, true.categories, found.scores)), tuple(nameless))
 
 
-def score_objects(result: PerceptionResult, truth: TrueObjects) -> ObjectScore:
-    """Match by mask IoU >= 0.5 and category, then compare distances and links."""
-    matches = match_result(result, truth)
+def score_objects(result: PerceptionResult, truth: TrueObjects, matches: Matches | None = None) -> ObjectScore:
+    """Match by mask IoU >= 0.5 and category, unless `match_result` is given, then compare distances and links."""
+    matches = matches or match_result(result, truth)
     predicted = tuple(item.category for item in result.objects)
     true = tuple(item.category for item in truth.objects)
     return ObjectScore(

@@ -24,7 +24,7 @@ _PERCENTILES = {"median": 50, "p90": 90, "p95": 95}  # of the distance errors
 def summarise(evaluation: Evaluation) -> dict[str, Any]:
     """Summarise an evaluation: depth as the mean over frames, objects as counts and average precision over all.
 
-    A part without ground truth is None, and `reasons` says why.
+    A part without ground truth is None, and `reasons` says why. `metrics` holds what `MetricsCollection` collected.
     """
     depth = summarise_depth([frame.depth for frame in evaluation.frames if frame.depth is not None])
     objects = summarise_objects([frame.objects for frame in evaluation.frames if frame.objects is not None])
@@ -43,6 +43,7 @@ def summarise(evaluation: Evaluation) -> dict[str, Any]:
         "objects": objects,
         "reasons": reasons,
         "fps": evaluation.fps,
+        "metrics": evaluation.metrics.summary(),
     }
 
 

@@ -3,7 +3,7 @@
 The ladder is that of MoGe (Wang et al. 2025, arXiv:2410.19115; moge/test/metrics.py): metric depth as it is,
 scale-invariant, affine-invariant depth, affine-invariant disparity. MoGe fits the scale and the affine depth by a
 weighted L1 norm over 64 x 64 pixels; here they are the median scale of Zhou et al. 2017 (SfMLearner) and the least
-squares of Ranftl et al. 2022 (MiDaS, equation 4), both over all pixels. The affine disparity is MoGe's: least squares.
+squares of Ranftl et al. 2022 (MiDaS), both over all pixels. The affine disparity is MoGe's: least squares.
 """
 
 from __future__ import annotations

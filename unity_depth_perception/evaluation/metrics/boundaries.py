@@ -37,7 +37,7 @@ def depth_boundary_score(
     Two neighbours are an occluding edge at threshold t if one is more than t times as far as the other. Precision and
     recall of predicted edges are averaged over the four directions (left, right, up, down), F1 = 2 p r / (p + r), and
     all over ten thresholds t from 1.05 to 1.25, each weighted by t. Sky is farther than everything; NaN makes no edge.
-    Bochkovskii et al. 2024, arXiv:2410.02073, equation 3, and eval/boundary_metrics.py of apple/ml-depth-pro
+    Bochkovskii et al. 2024, arXiv:2410.02073, and eval/boundary_metrics.py of apple/ml-depth-pro
     (SI_boundary_F1). That counts 0 for a direction or a threshold without edges, so that truth scores less than 1
     against itself where edges face one way; here such a direction or threshold is left out.
 
@@ -89,7 +89,7 @@ def boundary_iou(
     """Boundary IoU of pairs (predicted, true) of objects; object k has the value k + 1 in its instance image (H, W).
 
     It is the IoU of the pixels of each mask that lie within d pixels of its outline, d = 2 % of the image's diagonal:
-    |(G_d and G) and (P_d and P)| / |(G_d and G) or (P_d and P)|. Cheng et al. 2021, Boundary IoU, equation 2; the
+    |(G_d and G) and (P_d and P)| / |(G_d and G) or (P_d and P)|. Cheng et al. 2021, Boundary IoU, arXiv:2103.16562; the
     distance is Chebyshev's and the image's border is an outline, as in bowenc0221/boundary-iou-api.
     """
     found, truth = (torch.from_numpy(mask_boundaries(image)) for image in (predicted, true))

@@ -62,6 +62,7 @@ class RunOptions:
         device: torch device.
         threads: torch threads of each process.
         open_sink: takes the results; None: they are not kept.
+        metrics: level of the metrics, basic or all.
     """
 
     bag: BagOptions = field(default_factory=BagOptions)
@@ -70,6 +71,7 @@ class RunOptions:
     device: str = "cpu"
     threads: int = 1
     open_sink: OpenSink | None = None
+    metrics: str = "basic"
 
     def __post_init__(self) -> None:
         if self.threads < 1:

@@ -68,7 +68,8 @@ class Worker:
     def _evaluate(self, run: Run, samples: DatasetSamples, progress: Progress) -> Outcome:
         started_s = time.perf_counter()
         depth, segmenter = self._models_of(run.models)
-        evaluator = Evaluator(depth, segmenter, self._device, use_camera_pose=run.options.use_camera_pose)
+        options = run.options
+        evaluator = Evaluator(depth, segmenter, self._device, options.use_camera_pose, options.metrics)
         categories = tuple(samples.categories if segmenter is None else segmenter.categories)
         with _sink(run, categories) as sink:
             evaluation = evaluator.evaluate(samples, run.options.limit, progress, None if sink is None else sink.add)
