@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import sys
-import types
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 import torch
+from da3_bench import da3_bench
 
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.pose import matrix_from_pose
@@ -35,28 +32,11 @@ def views(count: int, seed: int, noise_deg: float = 1.0, noise_m: float = 0.02) 
     return true @ noise, true
 
 
-@pytest.fixture
-def da3_bench(monkeypatch: pytest.MonkeyPatch) -> Iterator[types.ModuleType]:
-    """depth_anything_3.bench.utils, which imports open3d for meshes that no pose needs."""
-    pytest.importorskip("depth_anything_3", reason="the reference of this definition is Depth Anything 3's package")
-    stub = types.ModuleType("open3d")
-    for name in ("geometry", "utility", "pipelines", "camera", "io"):
-        setattr(stub, name, types.SimpleNamespace(PointCloud=object, TriangleMesh=object, RGBDImage=object))
-    stub.pipelines.integration = types.SimpleNamespace(ScalableTSDFVolume=object)
-    monkeypatch.setitem(sys.modules, "open3d", stub)
-    import importlib
-
-    yield importlib.import_module("depth_anything_3.bench.utils")
-    for name in [name for name in sys.modules if name.startswith("depth_anything_3.bench")]:
-        del sys.modules[name]
-
-
 @pytest.mark.parametrize(("seed", "noise_deg", "noise_m"), [(0, 1, 0.02), (1, 5, 0.1), (2, 20, 0.5), (3, 0, 0)])
-def test_auc_equals_that_of_depth_anything_3(
-    da3_bench: types.ModuleType, seed: int, noise_deg: float, noise_m: float
-) -> None:
+def test_auc_equals_that_of_depth_anything_3(seed: int, noise_deg: float, noise_m: float) -> None:
     predicted, true = views(12, seed, noise_deg, noise_m)
-    reference = da3_bench.compute_pose(*(torch.from_numpy(np.linalg.inv(poses)) for poses in (predicted, true)))
+    with da3_bench() as bench:
+        reference = bench.compute_pose(*(torch.from_numpy(np.linalg.inv(poses)) for poses in (predicted, true)))
     ours = pose_auc(predicted, true)["depth_anything_3"]
     for threshold, name in ((3, "auc03"), (5, "auc05"), (15, "auc15"), (30, "auc30")):
         assert ours[f"auc{threshold}"] == pytest.approx(float(reference[name]), abs=1e-12)
