@@ -80,9 +80,10 @@ class CocoEvaluation:
 
     def _entries(self, found: Segmentation) -> list[dict[str, Any]]:
         """COCO annotations of one frame's instances."""
-        instances = found.instances.cpu().numpy()
+        # Run-length codes go down the columns: transposed once, masks need no copy each.
+        columns = np.ascontiguousarray(found.instances.cpu().numpy().T.astype(np.uint16))
         return [
-            self._entry(_encoded(instances == k + 1), category, score)
+            self._entry(_encoded((columns == k + 1).T), category, score)
             for k, (category, score) in enumerate(zip(found.categories, found.scores, strict=True))
         ]
 
@@ -91,7 +92,7 @@ class CocoEvaluation:
         entries = []
         scores = found.scores.tolist()
         for index, rows, columns, soft in mask_windows(found.masks, found.boxes, found.size, height, width):
-            mask = np.zeros((height, width), dtype=np.uint8)
+            mask = np.zeros((height, width), dtype=bool)
             mask[rows, columns] = (soft > MASK_THRESHOLD).cpu().numpy()
             code = _encoded(mask)
             entries += [
@@ -141,7 +142,7 @@ class CocoEvaluation:
 
 def _encoded(mask: NDArray[Any]) -> dict[str, Any]:
     """COCO's run-length code of a mask (H, W)."""
-    code: dict[str, Any] = coco_mask.encode(np.asfortranarray(mask, dtype=np.uint8))
+    code: dict[str, Any] = coco_mask.encode(np.asfortranarray(mask).view(np.uint8))
     return code
 
 
