@@ -23,7 +23,8 @@ def iou_matrix(prediction: Tensor, truth: Tensor, predicted_count: int, true_cou
         if largest > count:
             raise InputError(f"the {name} instance image holds the value {largest}, but there are {count} objects")
     columns = true_count + 1
-    pairs = prediction.flatten().to(torch.int64) * columns + truth.flatten().to(torch.int64)
+    dtype = torch.int32 if (predicted_count + 1) * columns < 2**31 else torch.int64  # half the memory, twice the speed
+    pairs = (prediction.flatten().to(dtype) * columns).add_(truth.flatten())
     counts = torch.bincount(pairs, minlength=(predicted_count + 1) * columns).view(-1, columns)
     shared = counts[1:, 1:].to(torch.float64)
     union = counts.sum(1)[1:, None] + counts.sum(0)[None, 1:] - counts[1:, 1:]
