@@ -6,6 +6,7 @@ import json
 import math
 import pickle
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,9 @@ import pytest
 import torch
 from evaluation_scenes import CPU, ScaledDepth, make_sample, write_dataset
 from torch import Tensor
+from typer.testing import CliRunner
 
+from unity_depth_perception.cli.main import app
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError, InputError
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
@@ -23,6 +26,7 @@ from unity_depth_perception.evaluation.metrics.collection import MetricsCollecti
 from unity_depth_perception.evaluation.metrics.depth_collection import DepthCollection
 from unity_depth_perception.evaluation.metrics.object_distances import ObjectDistanceCollection
 from unity_depth_perception.evaluation.metrics.pixel_groups import DISTANCE_BINS_M, pixel_groups
+from unity_depth_perception.evaluation.metrics.temporal import View, temporal_alignment_error
 from unity_depth_perception.evaluation.summary import summarise
 from unity_depth_perception.models.protocols import DepthPrediction
 
@@ -211,10 +215,44 @@ def test_workers_parts_merge_to_the_bytes_of_one_worker() -> None:
     assert "NaN" not in whole
 
 
-def test_two_evaluations_write_the_same_bytes(tmp_path: Any) -> None:
+def test_two_evaluations_write_the_same_bytes(tmp_path: Path) -> None:
     dataset = write_dataset(tmp_path / "data", [make_sample(index) for index in range(2)])
     reports = [summarise(Evaluator(ScaledDepth(1.07), None, CPU, metrics="all").evaluate(dataset)) for _ in range(2)]
     assert json.dumps(reports[0]["metrics"]) == json.dumps(reports[1]["metrics"])
+
+
+def test_number_of_threads_changes_no_bit() -> None:
+    camera = Camera.from_vertical_fov(1.0, 400, 300)
+    truth = np.tile(np.linspace(1, 3, 400, dtype=np.float32), (300, 1))
+    pose, moved = np.eye(4), np.eye(4)
+    moved[:3, 3] = [0.1, 0, 0.2]
+    threads, found = torch.get_num_threads(), []
+    try:
+        for count in (1, 3):
+            torch.set_num_threads(count)
+            depths = [truth * np.random.default_rng(k).normal(1, 0.1, truth.shape).astype(np.float32) for k in (0, 1)]
+            views = (View(depth, None, camera, place) for depth, place in zip(depths, (pose, moved), strict=True))
+            collection = DepthCollection(everything=True)
+            collection.add(depths[0], truth)
+            found.append((temporal_alignment_error(*views), json.dumps(collection.summary())))
+    finally:
+        torch.set_num_threads(threads)
+    assert found[0] == found[1]
+    assert found[0][0] is not None
+
+
+def test_command_writes_the_level_that_is_asked_for(tmp_path: Path) -> None:
+    write_dataset(tmp_path / "data", [make_sample(index) for index in range(2)])
+    truth = ["--depth", "truth", "--masks", "truth", "--device", "cpu"]
+    for level in ("basic", "all"):
+        output = tmp_path / level
+        command = ["evaluate", str(tmp_path / "data"), "--output", str(output), *truth, "--metrics", level]
+        run = CliRunner().invoke(app, command)
+        assert run.exit_code == 0, run.output
+        [report] = output.rglob("report.json")
+        assert json.loads(report.read_text())["metrics"]["level"] == level
+    refused = CliRunner().invoke(app, [*command[:-1], "some"])
+    assert refused.exit_code == 2
 
 
 def test_basic_has_the_same_numbers_and_fewer_parts() -> None:

@@ -17,7 +17,7 @@ class CloudScore:
     """Distances between two clouds.
 
     Attributes:
-        accuracy_m: mean distance of the predicted points to the nearest true one [m] (Seitz et al. 2006; DTU).
+        accuracy_m: mean distance of the predicted points to the nearest true one [m] (Aanaes et al. 2016, DTU).
         completeness_m: mean distance of the true points to the nearest predicted one [m].
         chamfer_m: mean of the two; "overall" in DTU's and Depth Anything 3's benchmarks.
         precision: share of the predicted points nearer than the threshold to a true one (Knapitsch et al. 2017, Tanks
