@@ -17,6 +17,7 @@ from evaluation_scenes import (
 
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.evaluation.confusion import axes, confusion, mistakes
+from unity_depth_perception.evaluation.error_notes import error_notes
 from unity_depth_perception.evaluation.evaluator import Evaluator
 from unity_depth_perception.evaluation.ground_truth import true_objects
 from unity_depth_perception.evaluation.heldout import HeldOutScenes
@@ -30,7 +31,6 @@ from unity_depth_perception.evaluation.objects import (
     score_objects,
 )
 from unity_depth_perception.evaluation.summary import summarise, summarise_objects
-from unity_depth_perception.evaluation.worst_frames import error_notes
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
 
 

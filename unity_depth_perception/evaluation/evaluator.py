@@ -21,13 +21,14 @@ from unity_depth_perception.pipeline import Frame, PerceptionPipeline, Perceptio
 
 @dataclass(frozen=True)
 class FrameScore:
-    """Scores of one frame; None for a part without ground truth."""
+    """Scores of one frame; None for a part without ground truth, and for the stamp where the source has none."""
 
     index: int
     image: str
     seconds: float
     depth: DepthMetrics | None
     objects: ObjectScore | None
+    stamp_ns: int | None = None
 
 
 @dataclass
@@ -150,4 +151,4 @@ class Evaluator:
             objects = score_objects(result, truth, matches)
             evaluation.coco.add(result.segmentation, truth.segmentation)
         depth = evaluation.metrics.add(sample, result, truth, matches.same_category)
-        evaluation.frames.append(FrameScore(index, sample.name, seconds, depth, objects))
+        evaluation.frames.append(FrameScore(index, sample.name, seconds, depth, objects, sample.stamp_ns))

@@ -33,11 +33,13 @@ class TrueObjects:
         segmentation: the masks as a prediction of score 1.
         objects: the annotations, with ids and parents renumbered.
         median_m: (N,) true median distance; NaN where neither the annotation nor true depth gives one.
+        ids: (N,) the annotations' own ids.
     """
 
     segmentation: Segmentation
     objects: tuple[ObjectDistance, ...]
     median_m: tuple[float, ...]
+    ids: tuple[int, ...]
 
 
 def true_objects(sample: Sample, device: torch.device) -> TrueObjects:
@@ -61,7 +63,8 @@ def true_objects(sample: Sample, device: torch.device) -> TrueObjects:
         replace(item, id=index_of[item.id], parent_id=None if item.parent_id is None else index_of.get(item.parent_id))
         for item in sample.objects
     )
-    return TrueObjects(segmentation, objects, tuple(_true_median(sample, item) for item in sample.objects))
+    medians = tuple(_true_median(sample, item) for item in sample.objects)
+    return TrueObjects(segmentation, objects, medians, tuple(item.id for item in sample.objects))
 
 
 def _true_median(sample: Sample, item: ObjectDistance) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, replace
 from typing import NamedTuple
 
 from unity_depth_perception.core.metrics import match_objects
@@ -70,6 +70,27 @@ class SurfaceError(NamedTuple):
 
 
 @dataclass(frozen=True)
+class MatchedObject:
+    """A predicted object beside the true one of its category that its mask covers.
+
+    Attributes:
+        predicted: with ids of the prediction.
+        true: with ids of the annotation; the median is that of the annotation, else of the true depth.
+        link: score of the link to its parent.
+    """
+
+    predicted: ObjectDistance
+    true: ObjectDistance
+    link: LinkScore
+
+    @property
+    def distance_error(self) -> float:
+        """Signed relative error median / true median - 1; NaN where one of them is unknown."""
+        found, truth = self.predicted.distance.median, self.true.distance.median
+        return found / truth - 1 if truth else math.nan
+
+
+@dataclass(frozen=True)
 class ObjectScore:
     """One frame's objects.
 
@@ -81,6 +102,7 @@ class ObjectScore:
         distance_errors: |median - truth| / truth of the matched pairs whose medians are both known.
         links: score of the links child -> parent.
         surface_errors: of the matched pairs whose nearest and farthest depths are both known.
+        pairs: the matched objects themselves.
     """
 
     predicted: tuple[str, ...]
@@ -90,6 +112,7 @@ class ObjectScore:
     distance_errors: tuple[float, ...]
     links: LinkScore
     surface_errors: tuple[SurfaceError, ...] = ()
+    pairs: tuple[MatchedObject, ...] = ()
 
     @property
     def errors(self) -> int:
@@ -122,6 +145,27 @@ def score_objects(result: PerceptionResult, truth: TrueObjects, matches: Matches
         distance_errors=_distance_errors(matches.same_category, result.objects, truth.median_m),
         links=score_links(matches.same_category, result.objects, truth.objects),
         surface_errors=_surface_errors(matches.same_category, result.objects, truth.objects),
+        pairs=_matched_objects(matches.same_category, result.objects, truth),
+    )
+
+
+def _matched_objects(
+    pairs: Sequence[tuple[int, int]], predicted: Sequence[ObjectDistance], truth: TrueObjects
+) -> tuple[MatchedObject, ...]:
+    links = links_of_matched(pairs, predicted, truth.objects)
+    return tuple(
+        MatchedObject(predicted[k], _annotated(truth, m), link) for (k, m), link in zip(pairs, links, strict=True)
+    )
+
+
+def _annotated(truth: TrueObjects, index: int) -> ObjectDistance:
+    """A true object with the annotation's ids and the true median."""
+    item = truth.objects[index]
+    return replace(
+        item,
+        id=truth.ids[index],
+        parent_id=None if item.parent_id is None else truth.ids[item.parent_id],
+        distance=replace(item.distance, median=truth.median_m[index]),
     )
 
 

@@ -62,18 +62,36 @@ def comparison_picture(image: Picture, predicted: FrameData, true: FrameData, *,
     Returns:
         (H', W', 3) uint8 RGB.
     """
-    factor = math.ceil(panel_height / image.shape[0])  # a small image has too few pixels for labels
-    image, predicted, true = _enlarged(image, factor), predicted.enlarged(factor), true.enlarged(factor)
     px = max(round(0.036 * panel_height), 10)
-    label_px = max(round(px * image.shape[0] / panel_height), 1)
-    rows = [
-        [("image", image), *_object_panels(image, predicted, true, label_px)],
-        _depth_panels(predicted.depth_m, true.depth_m, label_px),
-    ]
-    titled = [[_titled(title, panel, panel_height, px) for title, panel in row] for row in rows if row]
+    rows = comparison_panels(image, predicted, true, height=panel_height, label_px=px)
+    titled = [[_titled(title, panel, panel_height, px) for title, panel in row] for row in rows]
     columns = max(len(row) for row in titled)
     widths = [max(row[k].shape[1] for row in titled if k < len(row)) for k in range(columns)]
     return np.vstack([_row(row, widths) for row in titled])
+
+
+def comparison_panels(
+    image: Picture, predicted: FrameData, true: FrameData, *, height: int, label_px: int
+) -> list[list[tuple[str, Picture]]]:
+    """Draw the panels of `comparison_picture` one by one.
+
+    Args:
+        image: (H, W, 3) uint8 RGB.
+        predicted, true: of the image's size.
+        height: least height of a panel [px]; a smaller image is enlarged, since it has too few pixels for labels.
+        label_px: height of the labels where a panel is shown `height` px high.
+
+    Returns:
+        One or two rows of (title, picture (H', W', 3) uint8 RGB).
+    """
+    factor = math.ceil(height / image.shape[0])
+    image, predicted, true = _enlarged(image, factor), predicted.enlarged(factor), true.enlarged(factor)
+    px = max(round(label_px * image.shape[0] / height), 1)
+    rows = [
+        [("image", image), *_object_panels(image, predicted, true, px)],
+        _depth_panels(predicted.depth_m, true.depth_m, px),
+    ]
+    return [row for row in rows if row]
 
 
 def _enlarged(pixels: NDArray[Any], factor: int) -> NDArray[Any]:

@@ -16,9 +16,9 @@ from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.dataset.files import write_image
 from unity_depth_perception.dataset.sample import Progress, Sample, SampleSource
 from unity_depth_perception.evaluation.coco_ap import CocoEvaluation, CocoScores
+from unity_depth_perception.evaluation.error_notes import error_notes
 from unity_depth_perception.evaluation.ground_truth import TrueObjects, true_objects
 from unity_depth_perception.evaluation.objects import Matches, match_segmentations
-from unity_depth_perception.evaluation.worst_frames import error_notes
 from unity_depth_perception.export.comparison import FrameData, comparison_picture
 from unity_depth_perception.export.text import DARK, Picture
 from unity_depth_perception.models.protocols import Segmentation, Segmenter

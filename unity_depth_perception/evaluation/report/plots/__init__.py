@@ -1,0 +1,1 @@
+"""Plots of reports, made by matplotlib: SVG for the pages, PNG for report.md."""
