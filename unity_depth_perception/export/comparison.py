@@ -49,7 +49,16 @@ class FrameData:
         )
 
 
+Panels = list[list[tuple[str, Picture]]]
+"""One or two rows of (title, picture (H, W, 3) uint8 RGB)."""
+
+
 def comparison_picture(image: Picture, predicted: FrameData, true: FrameData, *, panel_height: int = 480) -> Picture:
+    """Draw `comparison_panels` in one picture (H', W', 3) uint8 RGB, each under its title."""
+    return join_panels(comparison_panels(image, predicted, true, panel_height=panel_height), panel_height=panel_height)
+
+
+def comparison_panels(image: Picture, predicted: FrameData, true: FrameData, *, panel_height: int = 480) -> Panels:
     """Draw two rows of panels: image, true objects, predicted objects; true depth, predicted depth, relative error.
 
     Panels without data are left out. Both depth panels share one colour range: the truth's where it is known.
@@ -57,41 +66,30 @@ def comparison_picture(image: Picture, predicted: FrameData, true: FrameData, *,
     Args:
         image: (H, W, 3) uint8 RGB.
         predicted, true: of the image's size.
-        panel_height: height of a panel without its title [px].
-
-    Returns:
-        (H', W', 3) uint8 RGB.
+        panel_height: height at which a panel will be shown [px]: labels are readable there. A smaller image is
+            enlarged to at least that, since it has too few pixels for labels.
     """
-    px = max(round(0.036 * panel_height), 10)
-    rows = comparison_panels(image, predicted, true, height=panel_height, label_px=px)
+    factor = math.ceil(panel_height / image.shape[0])
+    image, predicted, true = _enlarged(image, factor), predicted.enlarged(factor), true.enlarged(factor)
+    label_px = max(round(_title_px(panel_height) * image.shape[0] / panel_height), 1)
+    rows = [
+        [("image", image), *_object_panels(image, predicted, true, label_px)],
+        _depth_panels(predicted.depth_m, true.depth_m, label_px),
+    ]
+    return [row for row in rows if row]
+
+
+def join_panels(rows: Panels, *, panel_height: int = 480) -> Picture:
+    """Rows of panels as one picture (H', W', 3) uint8 RGB, each panel under its title and `panel_height` px high."""
+    px = _title_px(panel_height)
     titled = [[_titled(title, panel, panel_height, px) for title, panel in row] for row in rows]
     columns = max(len(row) for row in titled)
     widths = [max(row[k].shape[1] for row in titled if k < len(row)) for k in range(columns)]
     return np.vstack([_row(row, widths) for row in titled])
 
 
-def comparison_panels(
-    image: Picture, predicted: FrameData, true: FrameData, *, height: int, label_px: int
-) -> list[list[tuple[str, Picture]]]:
-    """Draw the panels of `comparison_picture` one by one.
-
-    Args:
-        image: (H, W, 3) uint8 RGB.
-        predicted, true: of the image's size.
-        height: least height of a panel [px]; a smaller image is enlarged, since it has too few pixels for labels.
-        label_px: height of the labels where a panel is shown `height` px high.
-
-    Returns:
-        One or two rows of (title, picture (H', W', 3) uint8 RGB).
-    """
-    factor = math.ceil(height / image.shape[0])
-    image, predicted, true = _enlarged(image, factor), predicted.enlarged(factor), true.enlarged(factor)
-    px = max(round(label_px * image.shape[0] / height), 1)
-    rows = [
-        [("image", image), *_object_panels(image, predicted, true, px)],
-        _depth_panels(predicted.depth_m, true.depth_m, px),
-    ]
-    return [row for row in rows if row]
+def _title_px(panel_height: int) -> int:
+    return max(round(0.036 * panel_height), 10)
 
 
 def _enlarged(pixels: NDArray[Any], factor: int) -> NDArray[Any]:

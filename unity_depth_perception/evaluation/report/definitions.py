@@ -61,10 +61,14 @@ MEASURES = {
     "share_of_error": Measure("Share of all error", "%"),
     "from_m": Measure("From", "m"),
     "to_m": Measure("To", "m"),
+    "within": Measure("share of objects with an error within", "%"),
+    "percentiles": Measure("percentiles of the error", "%"),
     "fps": Measure("Frames per second", "", "higher"),
 }
 
 DEFINITIONS = (
+    "`abs_rel` is |depth - true depth| / true depth; `delta1` is the share of pixels whose depth lies within a factor "
+    "of 1.25 of the truth; formulas and sources are in `core/metrics.py`.",
     "Depth: each measure is the mean over the frames of its value over the pixels whose truth is finite. `sq_rel` and "
     "`rmse` are in metres, `si_log` is times 100; `coverage` is the share of those pixels that have a depth.",
     "`mask_ap` and `mask_ap50`, `box_ap` and `box_ap50` are COCO's average precision (pycocotools). They rate the "

@@ -45,7 +45,7 @@ def summarise_distances(pairs: Sequence[MatchedObject]) -> dict[str, Any] | None
         "median_signed_rel_error": float(np.median(signed)),
         "within": {str(bound): float((errors <= bound).mean()) for bound in WITHIN},
         "percentiles": {
-            str(p): float(value) for p, value in zip(PERCENTS, np.percentile(errors, PERCENTS), strict=True)
+            f"p{p}": float(value) for p, value in zip(PERCENTS, np.percentile(errors, PERCENTS), strict=True)
         },
         "by_distance": [
             {"from_m": near, "to_m": far if math.isfinite(far) else None}
@@ -70,5 +70,5 @@ def _group(signed: NDArray[np.float64], chosen: NDArray[np.bool_]) -> dict[str, 
 
 def curve(distances: Mapping[str, Any]) -> tuple[list[float], list[float]]:
     """(errors, shares): the curve of the percentiles, errors as fractions, shares 0..1, both rising."""
-    rows = sorted((float(percent) / 100, value) for percent, value in distances["percentiles"].items())
+    rows = sorted((float(name[1:]) / 100, value) for name, value in distances["percentiles"].items())
     return [value for _, value in rows], [share for share, _ in rows]

@@ -21,7 +21,7 @@ from unity_depth_perception.evaluation.report.plots.overview import confusion_pn
 from unity_depth_perception.evaluation.report.tables import frames_csv, objects_csv
 from unity_depth_perception.evaluation.report.worst_frames import WORST_PICTURES, WorstFrame, worst_frames
 from unity_depth_perception.evaluation.summary import summarise
-from unity_depth_perception.export.comparison import comparison_picture
+from unity_depth_perception.export.comparison import join_panels
 
 _DISTRIBUTIONS = ("unity-depth-perception", "torch", "torchvision", "numpy")
 _ERRORS = "errors.png"
@@ -86,7 +86,7 @@ def _write_pictures(
     output: Path, evaluation: Evaluation, report: dict[str, Any], worst: dict[str, list[WorstFrame]]
 ) -> None:
     for frame in (frame for frames in worst.values() for frame in frames):
-        write_image(output / frame.picture, comparison_picture(frame.pixels, frame.predicted, frame.true))
+        write_image(output / frame.picture, join_panels(frame.panels))
     write_file(output / _ERRORS, errors_png(evaluation), durable=False)
     if report["objects"] is not None:
         write_file(output / _CONFUSION, confusion_png(report), durable=False)

@@ -6,6 +6,7 @@ Names of files and categories come from data sets: the templates escape everythi
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,22 +14,21 @@ from typing import Any, NamedTuple
 
 import cv2
 import jinja2
+from markupsafe import Markup, escape
 
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.evaluation.confusion import axes
-from unity_depth_perception.evaluation.report.definitions import DEFINITIONS, MEASURES, percent, shown
+from unity_depth_perception.evaluation.report.definitions import DEFINITIONS, MEASURES, shown
 from unity_depth_perception.evaluation.report.markdown import caption
 from unity_depth_perception.evaluation.report.measure_tables import Table, measure_tables
 from unity_depth_perception.evaluation.report.plots.svg import Plot
 from unity_depth_perception.evaluation.report.published import NOTE, published_table
 from unity_depth_perception.evaluation.report.words import headline, summary_sentences
 from unity_depth_perception.evaluation.report.worst_frames import WorstFrame
-from unity_depth_perception.export.comparison import comparison_panels
 from unity_depth_perception.export.text import Picture
 
 _TEMPLATES = Path(__file__).parent / "templates"
-_PANEL_PX = 480  # height at which a panel is drawn
-_LABEL_PX = 18  # at that height: readable when the panel is as wide as a phone
+_PANEL_PX = 480  # height of a panel in the page
 _QUALITY = 82  # of the pictures in the page
 _SHOWN_ELSEWHERE = {"depth", "objects", "failed", "poses_refused", "worst", "models", "versions", "reasons"}
 
@@ -81,8 +81,17 @@ def _environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": percent}
+    environment.filters["marked"] = _marked
     return environment
+
+
+def _marked(text: str) -> Markup:
+    """Text with `code` and *emphasis* as HTML."""
+    return Markup(re.sub(r"`([^`]+)`|\*([^*`]+)\*", _element, str(escape(text))))
+
+
+def _element(found: re.Match[str]) -> str:
+    return f"<code>{found[1]}</code>" if found[1] else f"<em>{found[2]}</em>"
 
 
 def _key_figures(report: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -133,8 +142,7 @@ def _tables(report: Mapping[str, Any]) -> list[Table]:
 
 def _panels(frame: WorstFrame) -> list[list[Panel]]:
     """The panels of a frame, row by row, as data URIs."""
-    rows = comparison_panels(frame.pixels, frame.predicted, frame.true, height=_PANEL_PX, label_px=_LABEL_PX)
-    return [[_panel(title, picture, _alt(title, frame)) for title, picture in row] for row in rows]
+    return [[_panel(title, picture, _alt(title, frame)) for title, picture in row] for row in frame.panels]
 
 
 def _alt(title: str, frame: WorstFrame) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from unity_depth_perception.evaluation.report.definitions import label, shown
+from unity_depth_perception.evaluation.report.definitions import MEASURES, label, shown
 
 
 class Table(NamedTuple):
@@ -16,19 +16,27 @@ class Table(NamedTuple):
     rows: tuple[tuple[str, ...], ...]
 
 
-def measure_tables(title: str, values: Mapping[str, Any]) -> Iterator[Table]:
-    """One table of the plain values, one of each group of values, one of each list of groups."""
-    plain = {name: value for name, value in values.items() if not isinstance(value, Mapping | list)}
+def measure_tables(title: str, values: Mapping[str, Any], name: str = "") -> Iterator[Table]:
+    """One table of the plain values, one of each group of values, one of each list of groups.
+
+    Args:
+        name: the values' key; its unit is that of values without one of their own.
+    """
+    plain = {key: value for key, value in values.items() if not isinstance(value, Mapping | list)}
     if plain:
-        yield Table(title, ("Measure", "Value"), tuple((label(name), shown(name, one)) for name, one in plain.items()))
-    for name, value in values.items():
-        heading = f"{title}: {label(name).replace('_', ' ')}"
+        yield Table(
+            title,
+            ("Measure", "Value"),
+            tuple((label(key), shown(key if key in MEASURES else name, one)) for key, one in plain.items()),
+        )
+    for key, value in values.items():
+        heading = f"{title}: {label(key).replace('_', ' ')}"
         if isinstance(value, list):
             yield from _matrix(heading, {str(k + 1): one for k, one in enumerate(value)})
         elif isinstance(value, Mapping):
-            groups = {key: one for key, one in value.items() if isinstance(one, Mapping)}
+            groups = {name: one for name, one in value.items() if isinstance(one, Mapping)}
             yield from _matrix(heading, groups)
-            yield from measure_tables(heading, {key: one for key, one in value.items() if key not in groups})
+            yield from measure_tables(heading, {name: one for name, one in value.items() if name not in groups}, key)
 
 
 def _matrix(title: str, groups: Mapping[str, Any]) -> Iterator[Table]:

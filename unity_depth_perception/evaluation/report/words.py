@@ -60,23 +60,23 @@ def _distance_sentences(report: Report) -> Iterator[str]:
         known = "no predicted object matches a true one" if objects["matched"] == 0 else "their distances are unknown"
         yield f"Object distances could not be compared: {known}."
     elif distances["count"] == 1:
-        yield f"The one object that was compared is measured {percent(distances['percentiles']['50'])} off."
+        yield f"The one object that was compared is measured {percent(distances['percentiles']['p50'])} off."
     else:
         yield from _distribution(distances)
 
 
 def _distribution(distances: Report) -> Iterator[str]:
-    median, p90 = distances["percentiles"]["50"], distances["percentiles"]["90"]
+    median, p90 = distances["percentiles"]["p50"], distances["percentiles"]["p90"]
     start = f"Objects are measured {percent(median)} off in the median"
     if distances["count"] < _ENOUGH_FOR_P90:
-        yield f"{start} ({distances['count']} objects, the worst {percent(distances['percentiles']['100'])})."
+        yield f"{start} ({distances['count']} objects, the worst {percent(distances['percentiles']['p100'])})."
     else:
         yield f"{start}; 9 of 10 are within {percent(p90)} ({distances['count']} objects)."
     signed = distances["median_signed_rel_error"]
     if abs(signed) >= max(_BIAS * median, _LEAST_BIAS):
         direction = "far" if signed > 0 else "near"
         yield f"On the whole they are measured too {direction}, by {percent(abs(signed))} in the median."
-    if distances["count"] >= _ENOUGH_FOR_P90 and distances["percentiles"]["100"] > 0:
+    if distances["count"] >= _ENOUGH_FOR_P90 and distances["percentiles"]["p100"] > 0:
         yield _origin_of_error(distances)
 
 
@@ -134,9 +134,16 @@ def _object_sentences(report: Report) -> Iterator[str]:
         )
 
 
+_ONE = {
+    "missed objects": "a missed object",
+    "detections where there is no object": "a detection where there is no object",
+    "wrong categories": "a wrong category",
+}
+
+
 def _most_mistakes(wrong: list[tuple[str, str, int]]) -> str:
     """The most frequent kind of mistake in detection, with its most frequent category."""
-    kinds = {"missed objects": 0, "detections where there is no object": 0, "wrong categories": 0}
+    kinds = dict.fromkeys(_ONE, 0)
     named: dict[str, str] = {}
     for true, predicted, count in wrong:
         if predicted == MISSED:
@@ -146,11 +153,11 @@ def _most_mistakes(wrong: list[tuple[str, str, int]]) -> str:
         else:
             kind, name = "wrong categories", f"{true} taken for {predicted}"
         kinds[kind] += count
-        named.setdefault(kind, f"{name}, {count}")  # `wrong` is sorted by count
+        named.setdefault(kind, f"{name} ({count})")  # `wrong` is sorted by count
     total, worst = sum(kinds.values()), max(kinds, key=lambda kind: kinds[kind])
     if total == 1:
-        return f"The one mistake in detection is among {worst} ({named[worst].rpartition(',')[0]})."
-    return f"Mistakes in detection: {total}, of which {kinds[worst]} {worst} (most often {named[worst]})."
+        return f"Detection makes one mistake: {_ONE[worst]} ({named[worst].rpartition(' (')[0]})."
+    return f"Detection makes {total} mistakes; {kinds[worst]} are {worst}, most often {named[worst]}."
 
 
 def _depth_sentences(report: Report) -> Iterator[str]:

@@ -13,8 +13,7 @@ from unity_depth_perception.evaluation.error_notes import error_notes
 from unity_depth_perception.evaluation.evaluator import Evaluation, Evaluator, FrameScore
 from unity_depth_perception.evaluation.ground_truth import true_objects
 from unity_depth_perception.evaluation.objects import match_result
-from unity_depth_perception.export.comparison import FrameData
-from unity_depth_perception.export.text import Picture
+from unity_depth_perception.export.comparison import FrameData, Panels, comparison_panels
 
 _WORST = 3  # frames of each kind
 WORST_PICTURES = tuple(f"worst_{kind}_{rank}.png" for kind in ("depth", "objects") for rank in range(1, _WORST + 1))
@@ -30,7 +29,7 @@ class WorstFrame:
         error: AbsRel, or number of object errors; None if infinite (no depth at all).
         image: file name.
         picture: name of the file of its comparison picture.
-        pixels: (H, W, 3) uint8 RGB.
+        panels: truth beside prediction.
         predicted, true: with notes on the wrong objects.
     """
 
@@ -38,7 +37,7 @@ class WorstFrame:
     error: float | None
     image: str
     picture: str
-    pixels: Picture
+    panels: Panels
     predicted: FrameData
     true: FrameData
 
@@ -66,8 +65,10 @@ def worst_frames(evaluation: Evaluation, evaluator: Evaluator, dataset: SampleSo
         for rank, (value, frame) in enumerate(rated, start=1):
             sample = dataset[frame.index]
             error = value if math.isfinite(value) else None
-            sides = _predicted_and_true(evaluator, sample)
-            worst[kind].append(WorstFrame(kind, error, frame.image, f"worst_{kind}_{rank}.png", sample.image, *sides))
+            predicted, true = _predicted_and_true(evaluator, sample)
+            panels = comparison_panels(sample.image, predicted, true)
+            picture = f"worst_{kind}_{rank}.png"
+            worst[kind].append(WorstFrame(kind, error, frame.image, picture, panels, predicted, true))
     return worst
 
 

@@ -25,7 +25,7 @@ def percentile_curves_plot(plot: Axes, palette: Palette, distances: Distances) -
         )
     plot.set_xlabel("distance error [%]")
     plot.set_ylabel("share of objects [%]")
-    plot.set_xlim(0, max(100 * one["percentiles"]["95"] for one in distances.values()) or 1)
+    plot.set_xlim(0, max(100 * one["percentiles"]["p95"] for one in distances.values()) or 1)
     plot.set_ylim(0, 101)
     plot.legend(loc="lower right")
 
