@@ -118,7 +118,7 @@ def percent(fraction: float) -> str:
         return "0\u00a0%"
     if size >= 99.95:
         return f"{value:.0f}\u00a0%"
-    decimals = 1 if 1 <= size < 10 or size >= 90 else 0 if size >= 10 else 2 if size >= 0.1 else 3
+    decimals = 1 if 0.995 <= size < 9.95 or size >= 90 else 0 if size >= 9.95 else 2 if size >= 0.0995 else 3
     return f"{value:.{decimals}f}\u00a0%"
 
 

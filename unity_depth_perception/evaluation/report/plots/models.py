@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 
 from unity_depth_perception.evaluation.report.distances import curve
 from unity_depth_perception.evaluation.report.plots.objects import DASHES, MARKERS
-from unity_depth_perception.evaluation.report.plots.svg import Palette
+from unity_depth_perception.evaluation.report.plots.svg import Palette, plot_text
 
 Distances = Mapping[str, Mapping[str, Any]]
 """`object_distances` of report.json, by model."""
@@ -21,7 +21,11 @@ def percentile_curves_plot(plot: Axes, palette: Palette, distances: Distances) -
     for k, (model, one) in enumerate(distances.items()):
         errors, shares = curve(one)
         plot.plot(
-            100 * np.array(errors), 100 * np.array(shares), color=palette.series[k], linestyle=DASHES[k], label=model
+            100 * np.array(errors),
+            100 * np.array(shares),
+            color=palette.series[k],
+            linestyle=DASHES[k],
+            label=plot_text(model),
         )
     plot.set_xlabel("distance error [%]")
     plot.set_ylabel("share of objects [%]")
@@ -37,7 +41,13 @@ def error_by_distance_curves_plot(plot: Axes, palette: Palette, distances: Dista
         middle = [(b["from_m"] + (b["to_m"] or 2 * b["from_m"])) / 2 for b in bins]
         errors = [100 * b["median_rel_error"] for b in bins]
         plot.plot(
-            middle, errors, color=palette.series[k], linestyle=DASHES[k], marker=MARKERS[k], markersize=4, label=model
+            middle,
+            errors,
+            color=palette.series[k],
+            linestyle=DASHES[k],
+            marker=MARKERS[k],
+            markersize=4,
+            label=plot_text(model),
         )
     plot.set_xlabel("true distance [m]")
     plot.set_ylabel("distance error, median [%]")

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from unity_depth_perception.evaluation.confusion import Confusion, axes
 from unity_depth_perception.evaluation.objects import MatchedObject
-from unity_depth_perception.evaluation.report.plots.svg import Palette, agg_figure
+from unity_depth_perception.evaluation.report.plots.svg import Palette, agg_figure, plot_text
 from unity_depth_perception.evaluation.report.plots.tracks import Track
 
 _MARKS = ((50, ":"), (90, "--"), (95, "-."))
@@ -109,7 +109,7 @@ def distance_over_time_plot(plot: Axes, palette: Palette, tracks: Sequence[Track
         plot.plot(track.seconds, track.true_m, color=colour, linestyle=dash, linewidth=1.2)
         plot.plot(track.seconds, track.found_m, color=colour, linestyle="", marker=marker, markersize=3)
     handles = [line for line in plot.lines if line.get_linestyle() == "None"]
-    plot.legend(handles, [f"{track.category} {track.true_id}" for track in tracks], loc="best", ncols=2)
+    plot.legend(handles, [f"{plot_text(track.category)} {track.true_id}" for track in tracks], loc="best", ncols=2)
     plot.set_xlabel("time [s]")
     plot.set_ylabel("distance [m]")
 
@@ -127,8 +127,10 @@ def confusion_figure(table: Confusion) -> Figure:
     for row, column in np.argwhere(counts):
         dark = shares[row, column] > 0.5
         plot.text(column, row, str(counts[row, column]), ha="center", va="center", fontsize=8, color=_ON[dark])
-    plot.set_xticks(range(len(columns)), columns, rotation=45, ha="right", rotation_mode="anchor", fontsize=8)
-    plot.set_yticks(range(len(rows)), rows, fontsize=8)
+    plot.set_xticks(
+        range(len(columns)), list(map(plot_text, columns)), rotation=45, ha="right", rotation_mode="anchor", fontsize=8
+    )
+    plot.set_yticks(range(len(rows)), list(map(plot_text, rows)), fontsize=8)
     plot.set_title("objects; colour: share of the row", fontsize=9)
     plot.set_xlabel("predicted")
     plot.set_ylabel("true")

@@ -39,6 +39,8 @@ PAPER = Palette("#ffffff", "#1b263b", "#c9ced6", ("#0062a3", "#b34700", "#00734f
 
 _SIZE = (4.4, 3.1)  # inches of one plot: small, so that its text is readable on a phone
 
+_LONGEST_NAME = 28  # characters
+
 
 class Plot(NamedTuple):
     """A plot for an HTML page."""
@@ -59,6 +61,12 @@ def themed_plot(name: str, title: str, caption: str, draw: Callable[[Axes, Palet
         figure = agg_figure(*_SIZE)
         draw(figure.subplots(), THEMED)
         return Plot(title, caption, Markup(inline_svg(figure, name, f"{title}. {caption}")))
+
+
+def plot_text(name: str) -> str:
+    """A name from a data set as a plot can show it: short, without what no font encodes."""
+    shown = name.encode(errors="backslashreplace").decode()
+    return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
 
 
 def agg_figure(width: float, height: float) -> Figure:
