@@ -128,6 +128,16 @@ def test_depth_and_missing_pixels_are_stated() -> None:
     assert "have no depth" not in words(frame_of([], abs_rel=0.044))
 
 
+@pytest.mark.parametrize(("aligned", "said"), [(0.01, True), (0.04, False), (None, False)])
+def test_wrong_scale_is_named_where_it_causes_most_of_the_error(aligned: float | None, said: bool) -> None:
+    report = report_of(frame_of([], abs_rel=0.05))
+    report["metrics"] = {"depth": {"per_image": {"raw": {"abs_rel": 0.05}, "scale": {"abs_rel": aligned}}}}
+    assert (
+        "Most of that is scale: if each image's scale were right, it would be 1.0\u00a0% off."
+        in summary_sentences(report)
+    ) == said
+
+
 def test_model_without_depth_is_named() -> None:
     assert "The model gave no depth where the truth is known." in words(
         frame_of([], abs_rel=float("nan"), coverage=0.0)

@@ -32,6 +32,18 @@ _MEASURES = (
     ("depth", "delta1"),
     ("depth", "coverage"),
 )
+_KEPT = (
+    "models",
+    "frames",
+    "depth",
+    "objects",
+    "object_distances",
+    "metrics",
+    "reasons",
+    "device",
+    "threads",
+    "camera_pose",
+)
 
 Reports = Mapping[tuple[str, str], Mapping[str, Any]]
 """Contents of report.json by (source, model)."""
@@ -51,7 +63,7 @@ def write_comparison(
     """Write comparison.json and comparison.html: for each source its models side by side.
 
     Args:
-        reports: contents of report.json, by names of source and model; shown in this order.
+        reports: contents of report.json and `fps`, by names of source and model; shown in this order.
         pages: path of each report.html relative to `output`, for links; None: no links.
 
     Returns:
@@ -75,11 +87,10 @@ def write_comparison(
 
 
 def _content(reports: Reports) -> dict[str, Any]:
-    """Each report without pictures and lists of images, and the published figures."""
-    kept = ("models", "frames", "depth", "objects", "object_distances", "reasons", "fps", "device", "camera_pose")
+    """Each report without pictures, lists of images and times, and the published figures."""
     entries = [
         {"source": source, "model": model, "failed": len(report["failed"])}
-        | {name: report[name] for name in kept if name in report}
+        | {name: report[name] for name in _KEPT if name in report}
         for (source, model), report in reports.items()
     ]
     return {"reports": entries, "published": [figure._asdict() for figure in PUBLISHED], "published_note": NOTE}

@@ -7,6 +7,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from unity_depth_perception.core.errors import ConfigurationError, InputError
 from unity_depth_perception.core.files.atomic_file import write_file, write_json
 from unity_depth_perception.core.files.json_file import read_json_object
@@ -40,10 +42,12 @@ REPORT_FILES = (
 
 
 def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: DatasetSamples) -> dict[str, Any]:
-    """Write the files of a report. Equal results give equal files, but for the speed of the machine.
+    """Write the files of a report.
+
+    Equal results give equal files, but for the speed, which report.html and report.md state; report.json has none.
 
     Returns:
-        The content of report.json.
+        The content of report.json, and `fps`.
 
     Raises:
         ConfigurationError: the folder cannot be made or written.
@@ -55,13 +59,14 @@ def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dat
         "models": {"depth": evaluator.depth_model, "segmentation": evaluator.segmentation_model},
         "camera_pose": "used where known" if evaluator.use_camera_pose else "withheld",
         "device": str(evaluator.device),
+        "threads": torch.get_num_threads(),
         "dataset": str(dataset.path),
         "worst": {kind: [frame.to_json() for frame in frames] for kind, frames in worst.items()},
         "versions": {"python": platform.python_version()} | {name: _version(name) for name in _DISTRIBUTIONS},
     }
     try:
         _write_pictures(output, evaluation, report, worst)
-        write_json(output / "report.json", report, indent=2)
+        write_json(output / "report.json", {k: v for k, v in report.items() if k != "fps"}, indent=2)
         for name, text in (
             ("objects.csv", objects_csv(evaluation)),
             ("frames.csv", frames_csv(evaluation)),

@@ -171,8 +171,16 @@ def _depth_sentences(report: Report) -> Iterator[str]:
             f"Depth is {percent(depth['abs_rel'])} off on average over the pixels (AbsRel); "
             f"{percent(depth['delta1'])} of them are within a factor of 1.25."
         )
+        yield from _scale_sentence(depth["abs_rel"], report.get("metrics"))
         if depth["coverage"] < _COMPLETE:
             yield f"{percent(1 - depth['coverage'])} of the pixels have no depth."
+
+
+def _scale_sentence(abs_rel: float, metrics: Report | None) -> Iterator[str]:
+    """Whether a wrong scale of whole images causes most of the error, where alignments were computed."""
+    aligned = ((metrics or {}).get("depth") or {}).get("per_image", {}).get("scale")
+    if aligned is not None and aligned["abs_rel"] is not None and aligned["abs_rel"] <= (1 - _MOST) * abs_rel:
+        yield f"Most of that is scale: if each image's scale were right, it would be {percent(aligned['abs_rel'])} off."
 
 
 def _frame_sentences(report: Report) -> Iterator[str]:

@@ -77,6 +77,19 @@ def error_by_distance_plot(plot: Axes, palette: Palette, pairs: Sequence[Matched
     plot.legend(loc="upper right")
 
 
+def depth_by_distance_plot(plot: Axes, palette: Palette, bins: Sequence[Any]) -> None:
+    """AbsRel of all pixels in each bin of true depth."""
+    known = [one for one in bins if one["abs_rel"] is not None]
+    for one in known:
+        ends = (one["from_m"], one["to_m"] or 1.25 * one["from_m"])
+        plot.fill_between(ends, [100 * one["abs_rel"]] * 2, color=palette.series[0], alpha=0.35, linewidth=0)
+        plot.plot(ends, [100 * one["abs_rel"]] * 2, color=palette.series[0])
+    plot.set_xlabel("true depth [m]")
+    plot.set_ylabel("AbsRel of the pixels [%]")
+    plot.set_xlim(left=0)
+    plot.set_ylim(bottom=0)
+
+
 def _bin_lines(plot: Axes, palette: Palette, bins: Sequence[Any], farthest_m: float) -> None:
     for key, label, colour, dash in (
         ("median_rel_error", "median", palette.series[1], "-"),

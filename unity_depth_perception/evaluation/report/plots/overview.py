@@ -22,7 +22,7 @@ from unity_depth_perception.evaluation.report.plots.tracks import object_tracks
 
 def report_plots(evaluation: Evaluation, report: dict[str, Any]) -> list[Plot]:
     """Plots for report.html."""
-    return [*_object_plots(evaluation, report), *_depth_plots(evaluation)]
+    return [*_object_plots(evaluation, report), *_depth_plots(evaluation, report)]
 
 
 def errors_png(evaluation: Evaluation) -> bytes:
@@ -83,7 +83,7 @@ def _object_plots(evaluation: Evaluation, report: dict[str, Any]) -> Iterator[Pl
         )
 
 
-def _depth_plots(evaluation: Evaluation) -> Iterator[Plot]:
+def _depth_plots(evaluation: Evaluation, report: dict[str, Any]) -> Iterator[Plot]:
     errors = _frame_errors(evaluation)
     if errors:
         yield themed_plot(
@@ -91,6 +91,14 @@ def _depth_plots(evaluation: Evaluation) -> Iterator[Plot]:
             "Depth error of frames",
             "Share of the frames whose mean relative depth error (AbsRel) lies below a value.",
             partial(objects.percentile_plot, errors=errors, quantity="AbsRel", of_what="frames"),
+        )
+    bins = ((report.get("metrics") or {}).get("depth") or {}).get("by_distance")
+    if bins:
+        yield themed_plot(
+            "depth-by-distance",
+            "Depth error by distance",
+            "Mean relative depth error (AbsRel) of the pixels in each range of true depth.",
+            partial(objects.depth_by_distance_plot, bins=bins),
         )
 
 
