@@ -108,7 +108,7 @@ def test_found_objects_and_mistakes_are_counted() -> None:
     )
     text = words(frame)
     assert "Of 7 true objects 3 are found (43 %)." in text
-    assert "Detection makes 5 mistakes; 3 are missed objects, most often red_cube (2)." in text
+    assert "Detection makes 5 mistakes, 3 of them missed objects, most often red_cube (2)." in text
 
 
 def test_one_mistake_is_named() -> None:

@@ -157,7 +157,8 @@ def _most_mistakes(wrong: list[tuple[str, str, int]]) -> str:
     total, worst = sum(kinds.values()), max(kinds, key=lambda kind: kinds[kind])
     if total == 1:
         return f"Detection makes one mistake: {_ONE[worst]} ({named[worst].rpartition(' (')[0]})."
-    return f"Detection makes {total} mistakes; {kinds[worst]} are {worst}, most often {named[worst]}."
+    share = "all" if kinds[worst] == total else kinds[worst]
+    return f"Detection makes {total} mistakes, {share} of them {worst}, most often {named[worst]}."
 
 
 def _depth_sentences(report: Report) -> Iterator[str]:

@@ -122,7 +122,8 @@ def distance_over_time_plot(plot: Axes, palette: Palette, tracks: Sequence[Track
         plot.plot(track.seconds, track.true_m, color=colour, linestyle=dash, linewidth=1.2)
         plot.plot(track.seconds, track.found_m, color=colour, linestyle="", marker=marker, markersize=3)
     handles = [line for line in plot.lines if line.get_linestyle() == "None"]
-    plot.legend(handles, [f"{plot_text(track.category)} {track.true_id}" for track in tracks], loc="best", ncols=2)
+    names = [f"{plot_text(track.category)} {track.true_id}" for track in tracks]
+    plot.figure.legend(handles, names, loc="outside upper left", ncols=2)  # the tracks may fill the plot
     plot.set_xlabel("time [s]")
     plot.set_ylabel("distance [m]")
 
