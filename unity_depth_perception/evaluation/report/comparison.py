@@ -63,7 +63,7 @@ def write_comparison(
     """Write comparison.json and comparison.html: for each source its models side by side.
 
     Args:
-        reports: contents of report.json and `fps`, by names of source and model; shown in this order.
+        reports: contents of report.json, and `fps` where known, by names of source and model; shown in this order.
         pages: path of each report.html relative to `output`, for links; None: no links.
 
     Returns:
@@ -110,7 +110,7 @@ def _page(reports: Reports, pages: Mapping[tuple[str, str], str]) -> str:
                 comparison_sentences(models),
                 [(model, pages.get((source, model)), _remark(report)) for model, report in models.items()],
                 _rows(list(models.values())),
-                [f"{report['fps']:.1f}" for report in models.values()],
+                [shown("fps", report.get("fps")) for report in models.values()],
                 _plots(f"source-{number}", models),
             )
             for number, (source, models) in enumerate(sources.items())

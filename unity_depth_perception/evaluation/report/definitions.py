@@ -25,6 +25,7 @@ MEASURES = {
     "delta3": Measure("δ < 1.25³", "%", "higher"),
     "coverage": Measure("Pixels with a depth", "%", "higher"),
     "pixel_count": Measure("Pixels compared"),
+    "pose_auc_3": Measure("Pose AUC at 3°", "%", "higher"),
     "frames": Measure("Frames"),
     "mask_ap": Measure("Mask AP", "%", "higher"),
     "mask_ap50": Measure("Mask AP50", "%", "higher"),

@@ -43,7 +43,7 @@ def percentile_plot(plot: Axes, palette: Palette, errors: Sequence[float], quant
     for (percentile, dash), colour in zip(_MARKS, palette.series[1:], strict=False):
         value = float(np.percentile(values, percentile))
         plot.axvline(value, color=colour, linestyle=dash, linewidth=1.2, label=f"{percentile} % below {value:.2f} %")
-    plot.set_xlim(left=0)
+    plot.set_xlim(0, 1.05 * float(values[-1]) or 1)
     plot.set_ylim(0, 101)
     plot.set_ylabel(f"share of {values.size} {of_what} [%]")
     plot.legend(loc="lower right")
