@@ -63,7 +63,8 @@ def evaluate(
         typer.Argument(metavar="SOURCE...", help="Bags (rosbag2), dataset folders, COCO files, SOLO folders."),
     ],
     output: Annotated[
-        Path, typer.Option(help="Folder for SOURCE/MODEL/report.json, .md and pictures, and comparison.json.")
+        Path,
+        typer.Option(help="Folder for SOURCE/MODEL/report.html, .json, .md, CSV and pictures, and comparison.html."),
     ],
     depth_model: Annotated[
         list[str] | None,
@@ -213,7 +214,7 @@ def _print(finished: Finished, output: Path) -> None:
         console.print(f"kept: {run.folder} (same inputs as in an earlier call)", markup=False)
     for run, report in finished.reports.items():
         _print_report(console, run, report)
-    console.print(f"{len(finished.reports)} reports compared: {output / 'comparison.json'}", markup=False)
+    console.print(f"{len(finished.reports)} reports compared: {output / 'comparison.html'}", markup=False)
 
 
 def _print_report(console: Console, run: Run, report: dict[str, Any]) -> None:
@@ -231,7 +232,9 @@ def _print_report(console: Console, run: Run, report: dict[str, Any]) -> None:
         console.print(f"pose not used: {refused['image']}: {refused['error']}", style="yellow", markup=False)
     for failure in report["failed"]:
         console.print(f"failed: {failure['image']}: {failure['error']}", style="red", markup=False)
-    console.print(f"{report['frames']} frames, {report['fps']:.2f} frames/s: {run.folder / 'report.md'}", markup=False)
+    console.print(
+        f"{report['frames']} frames, {report['fps']:.2f} frames/s: {run.folder / 'report.html'}", markup=False
+    )
 
 
 def _cell(value: Any) -> str:

@@ -1,6 +1,6 @@
 """Reports of evaluations: HTML pages, Markdown, JSON and CSV; the front door of the room."""
 
 from unity_depth_perception.evaluation.report.comparison import COMPARISON_FILES, write_comparison
-from unity_depth_perception.evaluation.report.folder import REPORT_FILES, is_of_report, write_report
+from unity_depth_perception.evaluation.report.folder import write_report
 
-__all__ = ["COMPARISON_FILES", "REPORT_FILES", "is_of_report", "write_comparison", "write_report"]
+__all__ = ["COMPARISON_FILES", "write_comparison", "write_report"]

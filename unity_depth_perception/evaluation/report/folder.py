@@ -9,9 +9,8 @@ from typing import Any
 
 import torch
 
-from unity_depth_perception.core.errors import ConfigurationError, InputError
+from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.core.files.atomic_file import write_file, write_json
-from unity_depth_perception.core.files.json_file import read_json_object
 from unity_depth_perception.core.files.output_folder import make_folder
 from unity_depth_perception.dataset.files import write_image
 from unity_depth_perception.dataset.sources import DatasetSamples
@@ -21,24 +20,13 @@ from unity_depth_perception.evaluation.report.html_page import report_page
 from unity_depth_perception.evaluation.report.markdown import to_markdown
 from unity_depth_perception.evaluation.report.plots.overview import confusion_png, errors_png, report_plots
 from unity_depth_perception.evaluation.report.tables import frames_csv, objects_csv
-from unity_depth_perception.evaluation.report.worst_frames import WORST_PICTURES, WorstFrame, worst_frames
+from unity_depth_perception.evaluation.report.worst_frames import WorstFrame, worst_frames
 from unity_depth_perception.evaluation.summary import summarise
 from unity_depth_perception.export.comparison import join_panels
 
 _DISTRIBUTIONS = ("unity-depth-perception", "torch", "torchvision", "numpy")
 _ERRORS = "errors.png"
 _CONFUSION = "confusion.png"
-REPORT_FILES = (
-    "report.json",
-    "report.html",
-    "report.md",
-    "objects.csv",
-    "frames.csv",
-    _ERRORS,
-    _CONFUSION,
-    *WORST_PICTURES,
-)
-"""Names of the files of a report."""
 
 
 def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: DatasetSamples) -> dict[str, Any]:
@@ -77,14 +65,6 @@ def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dat
     except OSError as error:
         raise ConfigurationError(f"{output}: cannot write the report: {error}; choose another --output") from None
     return report
-
-
-def is_of_report(taken: Path) -> bool:
-    """Whether version 0.1, which left no marker, wrote this file of a report: report.json lies beside it."""
-    try:
-        return {"models", "versions"} <= read_json_object(taken.parent / "report.json", "a report").keys()
-    except InputError:
-        return False
 
 
 def _write_pictures(

@@ -16,8 +16,6 @@ from unity_depth_perception.evaluation.objects import match_result
 from unity_depth_perception.export.comparison import FrameData, Panels, comparison_panels
 
 _WORST = 3  # frames of each kind
-WORST_PICTURES = tuple(f"worst_{kind}_{rank}.png" for kind in ("depth", "objects") for rank in range(1, _WORST + 1))
-"""Names of the pictures."""
 
 
 @dataclass(frozen=True)

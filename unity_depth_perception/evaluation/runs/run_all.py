@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.core.files.json_file import read_json_object
 from unity_depth_perception.dataset.sample import Progress
-from unity_depth_perception.evaluation.runs.comparison import write_comparison
+from unity_depth_perception.evaluation.report import COMPARISON_FILES, write_comparison
 from unity_depth_perception.evaluation.runs.manifest import MANIFEST, Manifest
 from unity_depth_perception.evaluation.runs.plan import Run
 from unity_depth_perception.evaluation.runs.pool import execute_parallel
 from unity_depth_perception.evaluation.runs.worker import TIMING, Outcome, Worker
 
-OUTPUT_FILES = (MANIFEST, "comparison.json")
+OUTPUT_FILES = (MANIFEST, *COMPARISON_FILES)
 """Names of files in the output folder, beside the folders of the sources."""
 
 
