@@ -10,7 +10,8 @@ import pytest
 from report_parts import frame_of, matched
 
 from unity_depth_perception.evaluation.evaluator import Evaluation
-from unity_depth_perception.evaluation.report.distances import BINS_M, curve, summarise_distances
+from unity_depth_perception.evaluation.metrics.pixel_groups import DISTANCE_BINS_M
+from unity_depth_perception.evaluation.report.distances import curve, summarise_distances
 from unity_depth_perception.evaluation.report.plots import objects
 from unity_depth_perception.evaluation.report.plots.svg import plot_text, themed_plot
 from unity_depth_perception.evaluation.report.plots.tracks import MOST_TRACKS, object_tracks
@@ -31,7 +32,7 @@ def test_groups_share_all_objects_and_all_error() -> None:
         assert sum(group["count"] for group in groups) == summary["count"] == 200
         assert sum(group["share_of_error"] for group in groups) == pytest.approx(1)
     starts = [group["from_m"] for group in summary["by_distance"]]
-    assert starts == sorted(set(starts) & set(BINS_M))
+    assert starts == sorted(set(starts) & set(DISTANCE_BINS_M))
 
 
 def test_percentiles_are_those_of_numpy() -> None:

@@ -11,10 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unity_depth_perception.evaluation.evaluator import Evaluation
+from unity_depth_perception.evaluation.metrics.pixel_groups import DISTANCE_BINS_M
 from unity_depth_perception.evaluation.objects import MatchedObject
 
-BINS_M = (0.0, 0.25, 0.5, 0.75, 1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0, 16.0, 24.0, 32.0, 64.0, math.inf)
-"""Edges of the bins of true distance [m], the same in every report, so that reports compare."""
 WITHIN = (0.01, 0.02, 0.05, 0.1)
 """Bounds of the relative error whose shares of the objects are listed."""
 PERCENTS = (*range(0, 100, 5), 98, 99, 100)
@@ -50,7 +49,7 @@ def summarise_distances(pairs: Sequence[MatchedObject]) -> dict[str, Any] | None
         "by_distance": [
             {"from_m": near, "to_m": far if math.isfinite(far) else None}
             | _group(signed, (near <= true_m) & (true_m < far))
-            for near, far in pairwise(BINS_M)
+            for near, far in pairwise(DISTANCE_BINS_M)
             if ((near <= true_m) & (true_m < far)).any()
         ],
         "by_category": {name: _group(signed, categories == name) for name in sorted(set(categories.tolist()))},
