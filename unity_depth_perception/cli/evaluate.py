@@ -87,6 +87,9 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first N images of each source.")] = None,
     workers: Annotated[int, typer.Option(min=1, help="Processes; on GPUs at most one for each.")] = 1,
     threads: Annotated[int, typer.Option(min=1, help="torch threads of each process; written in the report.")] = 1,
+    ray: Annotated[
+        str, typer.Option(metavar="ADDRESS", help="Ray cluster in place of --workers; local starts one here.")
+    ] = "",
     write_bag: Annotated[
         bool, typer.Option("--write-bag", help="Also write the node's output topics to an mcap (needs ROS).")
     ] = False,
@@ -146,7 +149,7 @@ def evaluate(
         kept_on_interrupt(lambda: "the reports that are done are kept, and the same command goes on with the others"),
         output_folder(output, {*OUTPUT_FILES, *(run.source_name for run in runs)}),
     ):
-        finished = run_all(runs, output, devices, _progress, _print_outcome)
+        finished = run_all(runs, output, devices, _progress, _print_outcome, ray)
     _print(finished, output)
     if finished.errors or any(report["failed"] for report in finished.reports.values()):
         raise typer.Exit(1)

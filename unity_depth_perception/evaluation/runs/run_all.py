@@ -13,6 +13,7 @@ from unity_depth_perception.evaluation.report import COMPARISON_FILES, write_com
 from unity_depth_perception.evaluation.runs.manifest import MANIFEST, Manifest
 from unity_depth_perception.evaluation.runs.plan import Run
 from unity_depth_perception.evaluation.runs.pool import execute_parallel
+from unity_depth_perception.evaluation.runs.ray_cluster import execute_on_ray
 from unity_depth_perception.evaluation.runs.worker import TIMING, Outcome, Worker
 
 OUTPUT_FILES = (MANIFEST, *COMPARISON_FILES)
@@ -39,6 +40,7 @@ def run_all(
     devices: Sequence[str],
     progress: Callable[[Run], Progress] = lambda run: iter,
     report: Callable[[Run, Outcome], None] = lambda run, outcome: None,
+    ray_address: str = "",
 ) -> Finished:
     """Execute the runs of a plan that are not done yet, then compare all.
 
@@ -48,13 +50,14 @@ def run_all(
         devices: torch device of each process; of one, the runs are executed in this process.
         progress: progress bar over the frames of a run; of runs in this process alone.
         report: called as each run ends.
+        ray_address: of a Ray cluster that executes the runs; empty: this machine does.
 
     Raises:
         PerceptionError: no run has a report.
     """
     manifest = Manifest(output, runs)
     kept = manifest.done_runs
-    for run, outcome in _execute(manifest.open_runs, devices, progress):
+    for run, outcome in _execute(manifest.open_runs, devices, progress, ray_address):
         manifest.record(run, outcome)
         report(run, outcome)
     errors = manifest.errors
@@ -70,9 +73,11 @@ def run_all(
 
 
 def _execute(
-    runs: Sequence[Run], devices: Sequence[str], progress: Callable[[Run], Progress]
+    runs: Sequence[Run], devices: Sequence[str], progress: Callable[[Run], Progress], ray_address: str
 ) -> Iterator[tuple[Run, Outcome]]:
-    if len(devices) > 1 and len(runs) > 1:
+    if ray_address and runs:
+        yield from execute_on_ray(runs, ray_address, devices[0])
+    elif len(devices) > 1 and len(runs) > 1:
         yield from execute_parallel(runs, devices[: len(runs)])
     else:
         worker = Worker(devices[0])
