@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import evaluation_scenes
 import numpy as np
 import pytest
 from bag_files import recording, write_bag
@@ -18,10 +19,13 @@ from terminal import unity_depth
 
 from unity_depth_perception.core.objects import DistanceStatistics
 from unity_depth_perception.dataset.bag.sample_messages import write_sample
+from unity_depth_perception.dataset.bag.samples import BagDataset
 from unity_depth_perception.dataset.bag.writer import BagWriter
 from unity_depth_perception.dataset.sample import Sample
+from unity_depth_perception.evaluation.evaluator import Evaluator
 from unity_depth_perception.evaluation.runs.plan import Models, RunOptions, plan_runs
 from unity_depth_perception.evaluation.runs.pool import execute_parallel
+from unity_depth_perception.evaluation.summary import summarise
 from unity_depth_perception.synthetic.samples import render_samples
 
 TRUE = ("--depth", "truth", "--masks", "truth")
@@ -183,6 +187,17 @@ def test_depth_that_is_a_tenth_too_large_puts_objects_a_tenth_too_far(tmp_path: 
     objects = report_of(tmp_path / "out" / "scenes" / "truth")["objects"]
     assert objects["distance_median_rel_error"] == pytest.approx(0.1, abs=1e-3)
     assert objects["distance_p95_rel_error"] == pytest.approx(0.1, abs=1e-3)
+
+
+def test_depth_model_that_is_a_tenth_too_far_has_abs_rel_of_a_tenth_on_a_bag(tmp_path: Path) -> None:
+    with BagWriter(tmp_path / "bag") as bag:
+        for index in range(3):
+            write_sample(bag, replace(evaluation_scenes.make_sample(index), stamp_ns=(1 + index) * 10**9))
+    evaluator = Evaluator(evaluation_scenes.ScaledDepth(1.1), None, evaluation_scenes.CPU)
+    report = summarise(evaluator.evaluate(BagDataset(tmp_path / "bag")))
+    assert report["frames"] == 3
+    assert report["depth"]["abs_rel"] == pytest.approx(0.1, rel=1e-5)
+    assert report["objects"]["distance_median_rel_error"] == pytest.approx(0.1, rel=1e-5)
 
 
 def test_objects_that_the_truth_has_a_centimetre_farther_are_a_centimetre_off(tmp_path: Path) -> None:
