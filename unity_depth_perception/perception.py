@@ -22,7 +22,7 @@ from unity_depth_perception.core.camera_source import CameraSource
 from unity_depth_perception.core.errors import ImageError
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.dataset.files import read_image
-from unity_depth_perception.export.pictures import overlay_picture
+from unity_depth_perception.export.overlay import overlay_picture
 from unity_depth_perception.export.result_folder import ResultFolder
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
 from unity_depth_perception.models.runtime.device import resolve_device
@@ -136,7 +136,7 @@ class ImagePerception:
         return np.asarray(self.instances == numbers[:, None, None])
 
     def overlay(self) -> NDArray[np.uint8]:
-        """(H, W, 3) uint8 RGB: the image with masks, boxes, categories, distances and parents drawn over it."""
+        """(H, W, 3) uint8 RGB: the image with masks, categories, distances and parents drawn over it."""
         return overlay_picture(self.result.frame.rgb, self.instances, self.objects)
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:

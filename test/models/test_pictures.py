@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,8 +11,11 @@ from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
 from unity_depth_perception.export.colour_scale import INFINITE_COLOUR, NAN_COLOUR, ColourScale
 from unity_depth_perception.export.comparison import FrameData, comparison_picture
-from unity_depth_perception.export.pictures import depth_picture, error_picture, object_colour, overlay_picture
-from unity_depth_perception.export.text import DARK, Rect, place_labels
+from unity_depth_perception.export.labels import place_labels, short_name
+from unity_depth_perception.export.overlay import overlay_picture
+from unity_depth_perception.export.palette import NAMED, object_colour
+from unity_depth_perception.export.pictures import depth_picture, error_picture
+from unity_depth_perception.export.text import DARK, Rect
 
 
 def ramp(height: int = 64, width: int = 96) -> np.ndarray:
@@ -29,7 +33,12 @@ def scene(height: int = 200, width: int = 240) -> tuple[np.ndarray, np.ndarray, 
     return np.full((height, width, 3), 127, dtype=np.uint8), instances, objects
 
 
-def test_depth_colours_go_from_red_to_blue_and_mark_non_finite_depth() -> None:
+def luminance(colours: np.ndarray) -> np.ndarray:
+    """(..., 3) RGB of 0..255 to relative luminance, WCAG 2.1."""
+    return (np.asarray(colours, np.float64) / 255) ** 2.2 @ [0.2126, 0.7152, 0.0722]
+
+
+def test_depth_colours_get_darker_with_distance_and_mark_non_finite_depth() -> None:
     depth = ramp()
     depth[0, 0], depth[0, 1] = np.nan, np.inf
     picture = depth_picture(depth)
@@ -38,9 +47,14 @@ def test_depth_colours_go_from_red_to_blue_and_mark_non_finite_depth() -> None:
     assert picture.shape[1] > 96
     assert tuple(picture[0, 0]) == NAN_COLOUR
     assert tuple(picture[0, 1]) == INFINITE_COLOUR
-    near, far = picture[1, 0].astype(int), picture[-1, 95].astype(int)
-    assert near[0] > near[2]
-    assert far[2] > far[0]
+    assert (np.diff(luminance(ColourScale.of_depth(0.5, 4.0).colours[::4])) < 0).all()
+    assert luminance(picture[1, 0]) > luminance(picture[-1, 95]) + 0.5
+
+
+def test_invalid_depth_and_sky_have_colours_of_no_depth() -> None:
+    colours = ColourScale.of_depth(0.5, 4.0).colours.astype(int)
+    for special in (NAN_COLOUR, INFINITE_COLOUR):
+        assert np.abs(colours - special).max(axis=1).min() > 30
 
 
 def test_one_depth_has_one_colour_in_every_picture_of_the_same_range() -> None:
@@ -151,11 +165,64 @@ def test_overlay_refuses_instances_of_another_size() -> None:
         overlay_picture(image, instances[:-1], objects)
 
 
-def test_labels_of_neighbours_stay_inside_without_overlap() -> None:
-    targets = [Rect(x, y, x + 30, y + 30) for x in (0, 40, 300, 370) for y in (0, 100, 370)]
-    placed = place_labels([(120, 16)] * len(targets), targets, np.zeros((400, 400), bool))
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("width", "height", "px"), [(640, 480, 14), (1920, 1080, 24)])
+def test_labels_cover_neither_objects_nor_each_other(width: int, height: int, px: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    occupied = np.zeros((height, width), bool)
+    targets = []
+    for _ in range(10):
+        x, y = rng.uniform(0.3, 0.6, 2) * (width, height)  # a crowd, so that places beside the objects are taken
+        target = Rect(int(x), int(y), int(x) + height // 10, int(y) + height // 10)
+        occupied[target.y_min : target.y_max, target.x_min : target.x_max] = True
+        targets.append(target)
+    placed = place_labels([(10 * px, round(1.6 * px))] * len(targets), targets, occupied)
     assert sum(a.overlap(b) for k, a in enumerate(placed) for b in placed[:k]) == 0
-    assert all(b.x_min >= 0 and b.y_min >= 0 and b.x_max <= 400 and b.y_max <= 400 for b in placed)
+    assert not any(occupied[b.y_min : b.y_max, b.x_min : b.x_max].any() for b in placed)
+    assert all(b.x_min >= 0 and b.y_min >= 0 and b.x_max <= width and b.y_max <= height for b in placed)
+
+
+def test_a_label_of_a_lonely_object_is_next_to_it() -> None:
+    occupied = np.zeros((480, 640), bool)
+    occupied[200:240, 300:340] = True
+    (box,) = place_labels([(120, 20)], [Rect(300, 200, 340, 240)], occupied)
+    assert 200 - 20 - 16 <= box.y_min < box.y_max <= 200
+    assert box.x_min < 320 < box.x_max
+
+
+def test_labels_of_an_image_without_a_free_place_stay_off_each_other() -> None:
+    targets = [Rect(0, 0, 200, 200)] * 4
+    placed = place_labels([(60, 16)] * 4, targets, np.ones((200, 200), bool))
+    assert sum(a.overlap(b) for k, a in enumerate(placed) for b in placed[:k]) == 0
+
+
+@pytest.mark.parametrize(
+    ("category", "name"),
+    [
+        ("green_parallelepiped", "green block"),
+        ("red_cube", "red cube"),
+        ("robot", "robot"),
+        ("___", "___"),
+        ("a_very_long_category_of_a_dataset", "a very long category…"),
+    ],
+)
+def test_short_names_are_the_words_of_the_category(category: str, name: str) -> None:
+    assert short_name(category) == name
+
+
+# Machado, Oliveira, Fernandes 2009, severity 1.0, on linear RGB.
+_DEUTERANOPIA = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+_PROTANOPIA = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+
+
+@pytest.mark.parametrize("vision", [np.eye(3), _DEUTERANOPIA, _PROTANOPIA], ids=["usual", "no green", "no red"])
+def test_colours_of_objects_differ_for_any_colour_vision(vision: list[list[float]]) -> None:
+    names = ("red", "orange", "yellow", "green", "cyan", "blue", "purple")
+    linear = (np.array([NAMED[name] for name in names]) / 255) ** 2.2
+    seen = (np.clip(linear @ np.transpose(vision), 0, 1) ** (1 / 2.2)) * 255
+    lab = cv2.cvtColor((seen / 255).astype(np.float32)[None], cv2.COLOR_RGB2LAB)[0]
+    distances = np.linalg.norm(lab[:, None] - lab[None], axis=2)[np.triu_indices(len(names), 1)]
+    assert distances.min() > 12  # CIE 1976, of which 2.3 is just noticeable; saturated hues come as near as 5.4
 
 
 def test_comparison_shows_truth_and_error_if_known() -> None:

@@ -14,15 +14,15 @@ from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.export.text import DARK, LIGHT, Colour, Picture, draw_text, text_px, text_size
 
 NAN_COLOUR: Colour = (128, 128, 128)
-INFINITE_COLOUR: Colour = DARK
+INFINITE_COLOUR: Colour = (205, 228, 248)  # pale blue: sky, and beyond the range
 # Round numbers within a decade, from sparse to dense: the densest row whose labels do not touch is taken.
 _DECADES = ((1,), (1, 3), (1, 2, 5), (1, 1.5, 2, 3, 5, 7), (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8))
 
 
-def _turbo() -> NDArray[np.uint8]:
-    """(256, 3) RGB: near is red, far is blue; turbo without its two nearly black ends."""
-    ramp = np.linspace(0.93, 0.07, 256) * 255
-    return np.asarray(cv2.applyColorMap(ramp.astype(np.uint8)[:, None], cv2.COLORMAP_TURBO)[:, 0, ::-1])
+def _viridis() -> NDArray[np.uint8]:
+    """(256, 3) RGB: near is bright yellow, far is dark violet; lightness falls evenly, for any colour vision."""
+    ramp = np.arange(255, -1, -1, dtype=np.uint8)
+    return np.asarray(cv2.applyColorMap(ramp[:, None], cv2.COLORMAP_VIRIDIS)[:, 0, ::-1])
 
 
 def _blue_white_red() -> NDArray[np.uint8]:
@@ -32,17 +32,18 @@ def _blue_white_red() -> NDArray[np.uint8]:
     return np.stack([np.interp(at, range(5), stops[:, channel]) for channel in range(3)], axis=1).astype(np.uint8)
 
 
-_TURBO = _turbo()
+_VIRIDIS = _viridis()
 _BLUE_WHITE_RED = _blue_white_red()
 
 
 @dataclass(frozen=True)
 class ColourScale:
-    """Colours for values from low to high; values beyond get the end's colour, NaN grey, infinity dark.
+    """Colours for values from low to high; values beyond get the end's colour, NaN grey, infinity pale blue.
 
     A logarithmic scale gives equal relative steps equal colour steps, so that near objects stand out from the floor.
     """
 
+    title: str
     low: float
     high: float
     unit: str
@@ -57,13 +58,13 @@ class ColourScale:
 
     @classmethod
     def of_depth(cls, near_m: float, far_m: float) -> ColourScale:
-        """Logarithmic, near red, far blue."""
-        return cls(near_m, far_m, "m", _TURBO, logarithmic=True)
+        """Logarithmic, near bright, far dark."""
+        return cls("depth", near_m, far_m, "m", _VIRIDIS, logarithmic=True)
 
     @classmethod
     def of_error(cls, limit_percent: float) -> ColourScale:
         """Linear from -limit (blue: too near) over 0 (white) to +limit (red: too far)."""
-        return cls(-limit_percent, limit_percent, "%", _BLUE_WHITE_RED)
+        return cls("error", -limit_percent, limit_percent, "%", _BLUE_WHITE_RED)
 
     def position(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Where finite values lie between low (0) and high (1)."""
@@ -76,26 +77,32 @@ class ColourScale:
         """(H, W, 3) uint8 RGB picture of (H, W) values."""
         finite = np.isfinite(values)
         index = np.clip(self.position(np.where(finite, values, np.float32(self.low))) * 255, 0, 255).astype(np.uint8)
-        picture = self.colours[index]
+        picture = np.asarray(cv2.applyColorMap(index, self.colours[:, None, :]))
         if not finite.all():
             picture[np.isnan(values)] = NAN_COLOUR
             picture[np.isinf(values)] = INFINITE_COLOUR
         return picture
 
-    def with_bar(self, picture: Picture, label_px: int | None = None) -> Picture:
-        """The picture with this scale as a labelled bar at its right, `low` at the top."""
+    def with_legend(self, picture: Picture, label_px: int | None = None) -> Picture:
+        """The picture with a legend at its right: title, a bar with `low` at the top, and the two special colours."""
         height = picture.shape[0]
         px = label_px or text_px(picture.shape)
-        top, bottom = min(px, height // 4), max(height - px, height // 4 + 1)
+        line = round(1.5 * px)
+        top, bottom = min(2 * line, height // 4), max(height - 3 * line, height // 4 + 1)
         ticks = self.ticks(min_spacing=2 * px / max(bottom - top, 1))
         labels = [_tick_text(tick, ticks, self.unit) for tick in ticks]
+        title, special = f"{self.title} [{self.unit}]", (("invalid", NAN_COLOUR), ("sky", INFINITE_COLOUR))
         margin, label_x = px // 2, 2 * px
-        text_width = max((text_size(label, px)[0] for label in labels), default=0)
-        panel = np.full((height, label_x + text_width + margin, 3), DARK, dtype=np.uint8)
+        widths = [label_x + text_size(text, px)[0] for text in (*labels, *(name for name, _ in special))]
+        panel = np.full((height, max(*widths, margin + text_size(title, px)[0]) + margin, 3), DARK, dtype=np.uint8)
         panel[top:bottom, margin : margin + px] = self.colours[np.linspace(0, 255, bottom - top).astype(np.uint8)][
             :, None
         ]
-        texts = []
+        texts = [(title, margin, margin // 2)]
+        for index, (name, colour) in enumerate(special):
+            y = bottom + px + index * line
+            panel[y : y + px, margin : margin + px] = colour
+            texts.append((name, label_x, y - round(0.12 * px)))
         for position, label in zip(self.position(np.array(ticks, dtype=np.float32)), labels, strict=True):
             y = round(top + float(position) * (bottom - top - 1))
             panel[y, margin + px : margin + px + max(px // 4, 2)] = LIGHT

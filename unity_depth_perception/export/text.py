@@ -1,4 +1,4 @@
-"""Text in pictures: a font that scales with the image, and placement of labels without overlap."""
+"""Text in pictures: a font that scales with the image, and rectangles of pixels."""
 
 from __future__ import annotations
 
@@ -60,43 +60,3 @@ def draw_text(picture: Picture, texts: Sequence[tuple[str, int, int]], px: int, 
     for text, x, y in texts:
         draw.text((x, y), text, fill=colour, font=_font(px))
     picture[:] = np.asarray(canvas)
-
-
-def place_labels(sizes: Sequence[tuple[int, int]], targets: Sequence[Rect], occupied: NDArray[np.bool_]) -> list[Rect]:
-    """Place each label beside its target: inside the image, off the other labels and the objects.
-
-    Args:
-        sizes: (width, height) [px] of each label.
-        targets: bounding rectangle of the object of each label.
-        occupied: (H, W) pixels that should stay visible.
-    """
-    height, width = occupied.shape
-    placed: list[Rect] = []
-    for size, target in zip(sizes, targets, strict=True):
-        candidates = [box.moved_inside(width, height) for box in _around(size, target)]
-        placed.append(min(candidates, key=lambda box: _cost(box, target, placed, occupied)))
-    return placed
-
-
-def _around(size: tuple[int, int], target: Rect) -> list[Rect]:
-    """Places above, below and beside the target, nearest first."""
-    width, height = size
-    gap = max(height // 8, 2)
-    middle_x = (target.x_min + target.x_max - width) // 2
-    middle_y = (target.y_min + target.y_max - height) // 2
-    corners = [(x, target.y_min - height - gap) for x in (target.x_min, middle_x, target.x_max - width)]
-    corners += [(x, target.y_max + gap) for x in (target.x_min, middle_x, target.x_max - width)]
-    for y in (middle_y, target.y_min, target.y_max - height):
-        corners += [(target.x_max + gap, y), (target.x_min - width - gap, y)]
-    corners += [(middle_x, target.y_min - step * (height + gap)) for step in (2, 3)]
-    corners += [(middle_x, target.y_max + gap + step * (height + gap)) for step in (1, 2)]
-    return [Rect(x, y, x + width, y + height) for x, y in corners]
-
-
-def _cost(box: Rect, target: Rect, placed: Sequence[Rect], occupied: NDArray[np.bool_]) -> float:
-    """Cost of a label position: overlap with labels weighs most, then overlap with objects, then distance."""
-    labels = sum(box.overlap(other) for other in placed)
-    objects = int(np.count_nonzero(occupied[box.y_min : box.y_max, box.x_min : box.x_max]))
-    dx = max(target.x_min - box.x_max, box.x_min - target.x_max, 0)
-    dy = max(target.y_min - box.y_max, box.y_min - target.y_max, 0)
-    return 20.0 * labels + objects + 0.5 * (dx + dy) * (box.y_max - box.y_min)
