@@ -21,6 +21,7 @@ from unity_depth_perception.cli import (
     synthesize,
     train_depth,
     train_segmentation,
+    watch,
     weights,
 )
 from unity_depth_perception.cli.benchmark import command as benchmark
@@ -65,6 +66,7 @@ app.command()(train_segmentation.train_segmentation)
 app.add_typer(weights.app, name="weights")
 app.add_typer(benchmark.app, name="benchmark")
 app.command()(doctor.doctor)
+app.command()(watch.watch)
 app.command()(endpoint.endpoint)
 
 

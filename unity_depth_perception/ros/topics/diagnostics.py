@@ -9,11 +9,14 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 from rclpy.node import Node
+
+if TYPE_CHECKING:
+    import torch
 
 DIAGNOSTICS_TOPIC = "/diagnostics"
 OUTCOMES = ("received", "processed", "dropped", "refused", "unwatched", "refused inputs", "lost")
@@ -110,6 +113,8 @@ def memory_values(device: torch.device) -> dict[str, str]:
     pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
     values = {"device": str(device), "memory [MB]": f"{pages * os.sysconf('SC_PAGE_SIZE') / 1e6:.0f}"}
     if device.type == "cuda":
+        import torch  # late: `unity-depth watch` reads diagnostics without it
+
         values["device"] += f" {torch.cuda.get_device_name(device)}"
         values["GPU memory [MB]"] = f"{torch.cuda.memory_allocated(device) / 1e6:.0f}"
     return values
