@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 from diagnostic_msgs.msg import DiagnosticArray
@@ -12,11 +11,11 @@ from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.dataset.messages.objects import objects_of
 from unity_depth_perception.msg import ObjectDistanceArray
+from unity_depth_perception.ros.silence import Silence
 from unity_depth_perception.ros.topics.diagnostics import DIAGNOSTICS_TOPIC
 from unity_depth_perception.ros.topics.qos import QosMatchingSubscription, QosMismatches
 from unity_depth_perception.view.frame import ObjectFrame, Rate
 
-_TYPE = "unity_depth_perception/msg/ObjectDistanceArray"
 _MATCH_PERIOD_S = 1.0
 
 
@@ -49,47 +48,21 @@ class ObjectWatch:
         """Subscribe to `topic`, with the QoS that its publishers offer."""
         self.frame: ObjectFrame | None = None
         self.rate = Rate()
-        self._node = node
-        self._refused = ""
-        self._reports: dict[str, str] = {}  # by name of the node
-        self._mismatches = QosMismatches(node)
-        self._subscription = QosMatchingSubscription(node, ObjectDistanceArray, topic, self._take, self._mismatches)
+        mismatches = QosMismatches(node)
+        self._subscription = QosMatchingSubscription(node, ObjectDistanceArray, topic, self._take, mismatches)
         self.topic = self._subscription.topic
-        node.create_subscription(DiagnosticArray, DIAGNOSTICS_TOPIC, self._take_diagnostics, 10)
+        self._silence = Silence(node, self.topic, mismatches)
+        node.create_subscription(DiagnosticArray, DIAGNOSTICS_TOPIC, self._silence.take_diagnostics, 10)
         node.create_timer(_MATCH_PERIOD_S, self._subscription.match_publishers)
 
     def reason(self) -> str:
-        """Why nothing arrives, and what to do, in sentences: no publisher, QoS, or what the publisher reports."""
-        if self._refused:
-            return f"The last message cannot be read: {self._refused}."
-        publishers = self._node.get_publishers_info_by_topic(self.topic)
-        if not publishers:
-            return self._no_publisher()
-        if self._mismatches.count:
-            return f"Nothing arrives, because {self._mismatches.last}. `unity-depth doctor --graph` says more."
-        names = sorted({f"{info.node_namespace.rstrip('/')}/{info.node_name}" for info in publishers})
-        reports = [f"{name} says: {self._reports[name]}." for name in names if name in self._reports]
-        waiting = f"{', '.join(names)} publishes {self.topic}, but nothing has arrived yet."
-        return " ".join([waiting, *reports])
-
-    def _no_publisher(self) -> str:
-        domain = os.environ.get("ROS_DOMAIN_ID") or "0"
-        reach = os.environ.get("ROS_AUTOMATIC_DISCOVERY_RANGE", "SUBNET")
-        others = [name for name, types in self._node.get_topic_names_and_types() if _TYPE in types]
-        others = [name for name in others if name != self.topic and self._node.count_publishers(name)]
-        start = f"Nobody publishes {self.topic} in ROS domain {domain} (discovery range {reach})."
-        if others:
-            return f"{start} Objects are published on {', '.join(sorted(others))}: give one as --topic."
-        return f"{start} Start perception_node, or set ROS_DOMAIN_ID to that of the running one."
+        """Why nothing arrives, and what to do, in sentences."""
+        return self._silence.reason()
 
     def _take(self, message: ObjectDistanceArray) -> None:
         try:
-            self.frame, self._refused = frame_of(message), ""
+            self.frame, self._silence.refused = frame_of(message), ""
         except InputError as error:
-            self._refused = str(error)
+            self._silence.refused = str(error)
             return
         self.rate.add()
-
-    def _take_diagnostics(self, message: DiagnosticArray) -> None:
-        for status in message.status:
-            self._reports[status.name.partition(":")[0]] = status.message

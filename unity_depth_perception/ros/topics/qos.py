@@ -92,6 +92,7 @@ class QosMatchingSubscription:
         mismatches: QosMismatches,
         reliability: str = "auto",
         raw: bool = False,
+        depth: int = _INPUT_DEPTH,
     ) -> None:
         """`reliability`: auto, reliable or best_effort; `qos_overrides.*` parameters set history and depth."""
         self._node = node
@@ -100,6 +101,7 @@ class QosMatchingSubscription:
         self._mismatches = mismatches
         self._reliability = reliability
         self._raw = raw
+        self._depth = depth
         self.message_type = message_type
         self._publishers = 1  # of several publishers, sequence numbers do not tell what is lost
         self._last_number: int | None = None
@@ -189,7 +191,7 @@ class QosMatchingSubscription:
         latched = bool(offers) and all(offer.durability == DurabilityPolicy.TRANSIENT_LOCAL for offer in offers)
         return QoSProfile(
             history=HistoryPolicy.KEEP_LAST,
-            depth=_INPUT_DEPTH,
+            depth=self._depth,
             reliability=ReliabilityPolicy.BEST_EFFORT if best_effort else ReliabilityPolicy.RELIABLE,
             durability=DurabilityPolicy.TRANSIENT_LOCAL if latched else DurabilityPolicy.VOLATILE,
         )

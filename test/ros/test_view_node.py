@@ -1,0 +1,274 @@
+"""view_node over real DDS: Foxglove's protocol read by another implementation, and the page's own."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
+pytest.importorskip("foxglove", reason="needs foxglove-sdk, of the extra [view]")
+pytest.importorskip("websockets", reason="needs websockets, of the extra [view]")
+pytest.importorskip("google.protobuf", reason="needs protobuf, to read Foxglove's messages")
+
+from conftest import Graph
+from foxglove_client import FoxgloveClient
+from geometry_msgs.msg import TransformStamped
+from rclpy.parameter import Parameter
+from rclpy.serialization import deserialize_message, serialize_message
+from sensor_msgs.msg import Image, PointCloud2
+from stand_ins import DEPTH_M, FRAME_ID, camera, picture, stand_in_pipeline
+from tf2_msgs.msg import TFMessage
+from unity_depth_perception.msg import ObjectDistanceArray
+from visualization_msgs.msg import MarkerArray
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import ClientConnection, connect
+
+from unity_depth_perception.core.visible_box import visible_box
+from unity_depth_perception.dataset.messages.objects import objects_of
+from unity_depth_perception.nodes.view_node import ViewNode
+from unity_depth_perception.pipeline import Frame, PerceptionResult
+from unity_depth_perception.ros.conversions.headers import header_of
+from unity_depth_perception.ros.conversions.images import depth_message, image_message
+from unity_depth_perception.ros.conversions.markers import markers_message
+from unity_depth_perception.ros.conversions.objects_and_clouds import cloud_message, distances_message
+from unity_depth_perception.ros.topics.qos import LATCHED_QOS, OUTPUT_QOS
+
+STAMP_NS = 3_000_000_007
+SCHEMAS = {
+    "/image_raw": "foxglove.CompressedImage",
+    "/debug/overlay": "foxglove.CompressedImage",
+    "/depth/image_rect": "foxglove.RawImage",
+    "/depth/camera_info": "foxglove.CameraCalibration",
+    "/depth/points": "foxglove.PointCloud",
+    "/objects/markers": "foxglove.SceneUpdate",
+    "/tf": "foxglove.FrameTransforms",
+    "/tf_static": "foxglove.FrameTransforms",
+    "/objects/distances": "unity_depth_perception/ObjectDistances",
+    "/diagnostics": "diagnostic_msgs/DiagnosticArray",
+}
+
+
+@pytest.fixture
+def result() -> PerceptionResult:
+    return stand_in_pipeline().process(Frame(picture(), camera(), STAMP_NS, FRAME_ID))
+
+
+@pytest.fixture
+def node(graph: Graph) -> Iterator[ViewNode]:
+    ports = [Parameter(name, value=0) for name in ("foxglove_port", "page_port")]
+    node = graph.add(ViewNode(context=graph.context, parameter_overrides=ports))
+    assert node.autostart()
+    yield node
+    node.tear_down()
+
+
+@pytest.fixture
+def viewer(graph: Graph, node: ViewNode) -> Iterator[FoxgloveClient]:
+    client = FoxgloveClient(node.bridge.foxglove.port)
+    graph.spin_until(lambda: client.poll() or len(client.channels) == len(SCHEMAS), "the channels")
+    yield client
+    client.close()
+
+
+def browser(node: ViewNode, **options: Any) -> ClientConnection:
+    return connect(f"ws://127.0.0.1:{node.bridge.page.port}/live", max_size=None, **options)
+
+
+def see(graph: Graph, viewer: FoxgloveClient, kind: type[Any], topic: str, message: Any) -> Any:
+    """Publish a message until the viewer has it."""
+    publisher = graph.node.create_publisher(kind, topic, OUTPUT_QOS)
+    viewer.subscribe(topic)
+
+    def arrived() -> bool:
+        publisher.publish(message)
+        viewer.poll()
+        return topic in viewer.received
+
+    graph.spin_until(arrived, topic)
+    return viewer.received[topic][-1]
+
+
+def test_schemas_are_foxgloves_own_and_valid(viewer: FoxgloveClient) -> None:
+    assert viewer.subprotocol == "foxglove.sdk.v1"
+    assert {topic: channel["schemaName"] for topic, channel in viewer.channels.items()} == SCHEMAS
+    for topic, channel in viewer.channels.items():
+        if channel["encoding"] == "protobuf":
+            assert viewer.message_type(topic)().DESCRIPTOR.full_name == SCHEMAS[topic]
+        else:
+            assert json.loads(channel["schema"])["title"] == SCHEMAS[topic]
+
+
+def test_cloud_is_that_of_the_topic(graph: Graph, viewer: FoxgloveClient, result: PerceptionResult) -> None:
+    sent = cloud_message(result)
+    seen = see(graph, viewer, PointCloud2, "/depth/points", sent)
+    assert seen.data == bytes(sent.data)
+    assert (seen.point_stride, seen.frame_id) == (sent.point_step, FRAME_ID)
+    assert seen.timestamp.ToNanoseconds() == STAMP_NS
+    names = [(field.name, field.offset) for field in seen.fields]
+    assert names == [("x", 0), ("y", 4), ("z", 8), ("blue", 12), ("green", 13), ("red", 14)]
+    points = np.frombuffer(seen.data, np.uint8).reshape(*result.depth.depth_m.shape, 16)
+    assert (points[..., 14:11:-1] == result.rgb.cpu().numpy()).all()
+
+
+def test_boxes_are_those_of_the_json(graph: Graph, viewer: FoxgloveClient, result: PerceptionResult) -> None:
+    seen = see(graph, viewer, MarkerArray, "/objects/markers", markers_message(result))
+    sent = deserialize_message(serialize_message(distances_message(result)), ObjectDistanceArray)  # float32
+    table = see(graph, viewer, ObjectDistanceArray, "/objects/distances", sent)
+    (item,) = result.objects
+    (entry,) = table["objects"]
+    assert table["nearest_m"] == {"red_cube": DEPTH_M}
+    assert entry == objects_of(sent)[0].to_json()
+    box = visible_box(item, camera())
+    by_id = {entity.id: entity for entity in seen.entities}
+    (cube,), (text,) = by_id["boxes/0"].cubes, by_id["labels/0"].texts
+    assert [getattr(cube.pose.position, axis) for axis in "xyz"] == pytest.approx(box.center)
+    assert [getattr(cube.size, axis) for axis in "xyz"] == pytest.approx([max(size, 1e-3) for size in box.size])
+    assert text.text == f"{entry['category']} {entry['distance']['median']:.2f} m"
+    assert [deletion.type for deletion in seen.deletions] == [1]  # all entities of the frame before
+
+
+def test_depth_is_unchanged_and_a_picture_is_a_jpeg(
+    graph: Graph, viewer: FoxgloveClient, result: PerceptionResult
+) -> None:
+    header = header_of(result)
+    depth = see(graph, viewer, Image, "/depth/image_rect", depth_message(header, result.depth.depth_m, "32FC1"))
+    assert (np.frombuffer(depth.data, np.float32) == DEPTH_M).all()
+    rgb = result.rgb.cpu().numpy()
+    seen = see(graph, viewer, Image, "/debug/overlay", image_message(header, rgb, "rgb8"))
+    decoded = cv2.imdecode(np.frombuffer(seen.data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+    assert seen.format == "jpeg"
+    assert np.abs(decoded.astype(int) - rgb).mean() < 4
+
+
+def test_frames_are_those_of_tf(graph: Graph, viewer: FoxgloveClient) -> None:
+    sent = TransformStamped(child_frame_id="camera")
+    sent.header.frame_id = "world"
+    sent.transform.translation.z = 1.5
+    publisher = graph.node.create_publisher(TFMessage, "/tf_static", LATCHED_QOS)
+    publisher.publish(TFMessage(transforms=[sent]))  # before anybody looks
+    viewer.subscribe("/tf_static")
+    graph.spin_until(lambda: viewer.poll() or "/tf_static" in viewer.received, "the static frame")
+    (seen,) = viewer.received["/tf_static"][0].transforms
+    assert (seen.parent_frame_id, seen.child_frame_id) == ("world", "camera")
+    assert (seen.translation.z, seen.rotation.w) == (1.5, 1.0)
+
+
+def test_topic_is_subscribed_only_while_somebody_looks(graph: Graph, node: ViewNode, viewer: FoxgloveClient) -> None:
+    graph.spin_for(0.2)
+    assert node.bridge.subscribed == []
+    viewer.subscribe("/depth/points")
+    graph.spin_until(lambda: node.bridge.subscribed == ["/depth/points"], "the subscription")
+    viewer.unsubscribe("/depth/points")
+    graph.spin_until(lambda: node.bridge.subscribed == [], "the end of the subscription")
+    with browser(node):
+        page_topics = ["/debug/overlay", "/diagnostics", "/objects/distances"]
+        graph.spin_until(lambda: node.bridge.subscribed == page_topics, "the page's subscriptions")
+    graph.spin_until(lambda: node.bridge.subscribed == [], "the end of the page's subscriptions")
+    viewer.subscribe("/tf")
+    graph.spin_until(lambda: node.bridge.subscribed == ["/tf"], "the subscription to tf")
+    viewer.close()
+    graph.spin_until(lambda: node.bridge.subscribed == [], "the end with the connection")
+
+
+def test_page_shows_objects_and_the_newest_picture_when_it_asks(
+    graph: Graph, node: ViewNode, result: PerceptionResult
+) -> None:
+    objects = graph.node.create_publisher(ObjectDistanceArray, "objects/distances", OUTPUT_QOS)
+    pictures = graph.node.create_publisher(Image, "debug/overlay", OUTPUT_QOS)
+    page = node.bridge.page
+    with browser(node) as client:
+        graph.spin_until(lambda: pictures.get_subscription_count() == 1 == objects.get_subscription_count(), "the page")
+        objects.publish(distances_message(result))
+        for brightness in (10, 90, 200):
+            pixels = np.full((48, 64, 3), brightness, np.uint8)
+            pictures.publish(image_message(header_of(result), pixels, "rgb8"))
+            graph.spin_until(lambda: page._content["picture"] is not None, "the picture")
+            graph.spin_for(0.1)
+        assert page.encoded == 0  # nobody has asked
+        client.send("next")
+        update = json.loads(client.recv(timeout=5))
+        assert [item["category"] for item in update["objects"]["objects"]] == ["red_cube"]
+        assert update["objects"]["objects"][0]["colour"] == "#de5214"
+        jpeg = cv2.imdecode(np.frombuffer(client.recv(timeout=5), np.uint8), cv2.IMREAD_COLOR)
+        assert abs(int(jpeg.mean()) - 200) <= 1
+        assert page.encoded == 1
+        with pytest.raises(TimeoutError):
+            client.recv(timeout=0.2)  # the next update follows the next request
+
+
+def test_page_says_why_nothing_arrives(graph: Graph, node: ViewNode) -> None:
+    with browser(node) as client:
+        client.send("next")
+        texts: list[str] = []
+
+        def told() -> bool:
+            try:
+                texts.append(json.loads(client.recv(timeout=0.01)).get("status", ""))
+                client.send("next")
+            except TimeoutError:
+                return False
+            return any("Nobody publishes /objects/distances" in text for text in texts)
+
+        graph.spin_until(told, "the reason")
+    graph.spin_until(lambda: node.bridge.subscribed == [], "the end of a page that was waiting for news")
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/", "text/html"), ("/page.css", "text/css"), ("/page.js", "text/javascript")]
+)
+def test_page_is_served_and_names_no_other_machine(node: ViewNode, path: str, kind: str) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", node.bridge.page.port, timeout=5)
+    connection.request("GET", path)
+    response = connection.getresponse()
+    text = response.read().decode()
+    assert response.status == 200
+    assert response.getheader("Content-Type", "").startswith(kind)
+    assert "default-src 'self'" in response.getheader("Content-Security-Policy", "")
+    assert "http:" not in text
+    assert "https:" not in text
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "status"),
+    [
+        ("/../setup.cfg", {}, 404),
+        ("/%2e%2e/page_server.py", {}, 404),
+        ("/", {"Host": "evil.example"}, 403),
+        ("/", {"Origin": "http://evil.example"}, 403),
+    ],
+)
+def test_page_refuses_other_paths_and_other_sites(
+    node: ViewNode, path: str, headers: dict[str, str], status: int
+) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", node.bridge.page.port, timeout=5)
+    connection.request("GET", path, headers=headers)
+    assert connection.getresponse().status == status
+
+
+def test_script_of_another_site_cannot_watch(node: ViewNode) -> None:
+    with pytest.raises(InvalidStatus, match="403"):
+        browser(node, origin="http://evil.example")
+
+
+def test_busy_port_fails_activation_with_a_sentence(graph: Graph, node: ViewNode) -> None:
+    taken = [Parameter("foxglove_port", value=0), Parameter("page_port", value=node.bridge.page.port)]
+    second = graph.add(ViewNode(context=graph.context, parameter_overrides=taken, namespace="/second"))
+    assert not second.autostart()
+    assert "choose another page_port" in second.failure
+
+
+def test_ports_are_free_after_deactivation(graph: Graph, node: ViewNode) -> None:
+    port = node.bridge.page.port
+    node.trigger_deactivate()
+    assert node.bridge is None
+    ports = [Parameter("foxglove_port", value=0), Parameter("page_port", value=port)]
+    second: Callable[[], bool] = graph.add(
+        ViewNode(context=graph.context, parameter_overrides=ports, namespace="/second")
+    ).autostart
+    assert second()

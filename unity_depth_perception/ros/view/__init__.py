@@ -1,0 +1,1 @@
+"""Topics of a live view, subscribed to only while somebody looks at them."""
