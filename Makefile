@@ -1,6 +1,7 @@
 # make setup   a fresh Linux machine to a working .venv (idempotent, goes on where it was interrupted)
 # make demo    virtual Unity -> DDS -> perception node -> results beside the truth, in demo/; SCENE=tour: one room
 # make unity  endpoint for Unity's ROS-TCP-Connector and perception; ARGS="--port 10000 --vertical-fov-deg 60"
+# make view    the demo in a live view: open the printed address in a browser or in Foxglove
 # make test    every test that this machine can run
 # make test-long   the tests that train networks for a while too
 # make check   ruff, mypy, tests: what .ci/run calls
@@ -10,7 +11,7 @@
 # PYTHON=/path/to/python3.12 chooses the Python of the environment.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unity test test-long check lint gpu clean
+.PHONY: help setup demo unity view test test-long check lint gpu clean
 
 BIN := .venv/bin
 SCENE := synthetic
@@ -33,6 +34,9 @@ demo: setup
 
 unity: setup
 	$(BIN)/python -m unity_depth_perception.demo.unity $(ARGS)
+
+view: setup
+	$(BIN)/python -m unity_depth_perception.demo.view $(ARGS)
 
 test: setup
 	$(BIN)/python -m pytest

@@ -17,7 +17,7 @@ from launch_ros.substitutions import FindPackageShare
 
 from launch import LaunchDescription
 from unity_depth_perception.ros.dds_profile import PROFILE_VARIABLE, REQUIRED_BYTES, has_room_for_profile, user_profile
-from unity_depth_perception.ros.launch_arguments import camera_list, is_true, results_of, typed
+from unity_depth_perception.ros.launch_arguments import camera_list, choice, is_true, results_of, typed
 
 PACKAGE = "unity_depth_perception"
 CONFIG = PathJoinSubstitution([FindPackageShare(PACKAGE), "config"])
@@ -58,6 +58,11 @@ ARGUMENTS = [
         for name, (_, text) in OVERRIDES.items()
     ),
     DeclareLaunchArgument("rviz", default_value="false", description="true: show everything in RViz"),
+    DeclareLaunchArgument(
+        "view",
+        default_value="none",
+        description="foxglove: live view in Foxglove (ports 8765, 8767, ... by camera) and a browser (8766, 8768, ...)",
+    ),
     DeclareLaunchArgument("use_sim_time", default_value="false", description="true: time comes from /clock"),
     DeclareLaunchArgument("log_level", default_value="info", description="debug, info, warn, error"),
     DeclareLaunchArgument(
@@ -92,6 +97,8 @@ def nodes_of_cameras(context: LaunchContext) -> list[LaunchDescriptionEntity]:
     cameras = camera_list(value["camera"])
     overrides = {name: typed(name, kind, value[name]) for name, (kind, _) in OVERRIDES.items() if value[name]}
     nodes: list[LaunchDescriptionEntity] = [perception(camera, cameras, value, overrides) for camera in cameras]
+    if choice("view", ("none", "foxglove"), value["view"]) == "foxglove":
+        nodes += [live_view(index, camera, cameras, value) for index, camera in enumerate(cameras)]
     if not is_true("rviz", value["rviz"]):
         return nodes
     try:
@@ -112,6 +119,18 @@ def perception(camera: str, cameras: list[str], value: dict[str, str], overrides
         arguments=["--ros-args", "--log-level", value["log_level"]],
         respawn=True,
         respawn_max_retries=1,
+        output="screen",
+    )
+
+
+def live_view(index: int, camera: str, cameras: list[str], value: dict[str, str]) -> Node:
+    """view_node of one camera; each has two ports of its own."""
+    return Node(
+        package=PACKAGE,
+        executable="view_node",
+        namespace=results_of(camera, cameras, value["namespace"]),
+        parameters=[{"foxglove_port": 8765 + 2 * index, "page_port": 8766 + 2 * index}],
+        remappings=[("image_raw", f"{camera}/image_raw")],
         output="screen",
     )
 

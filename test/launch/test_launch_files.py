@@ -151,6 +151,7 @@ def test_replay_ends_when_the_bag_ends(launch: Launch, tmp_path: Path) -> None:
         ("perception.launch.py", "namespace:=/x/", "namespace: expected a name"),
         ("perception.launch.py", "vertical_fov_deg:=wide", "vertical_fov_deg: expected a number, got 'wide'"),
         ("perception.launch.py", "rviz:=perhaps", "rviz: expected true or false"),
+        ("perception.launch.py", "view:=rviz", "view: expected none or foxglove, got 'rviz'"),
         ("demo.launch.py", "rate_hz:=fast", "rate_hz: expected a number, got 'fast'"),
         ("unity.launch.py", "ros_tcp_port:=x", "ros_tcp_port: expected a whole number"),
         ("unity.launch.py", "endpoint:=other", "endpoint: expected one of ours, unity"),
@@ -162,6 +163,13 @@ def test_wrong_argument_is_told_before_a_process_starts(launch: Launch, name: st
     output = launch(name, "depth_model:=compact", *bag, argument).wait_for_end()
     assert text in output
     assert "process started" not in output
+
+
+def test_live_view_of_every_camera_has_ports_of_its_own(launch: Launch) -> None:
+    pytest.importorskip("foxglove", reason="needs the extra [view]")
+    launched = launch("perception.launch.py", "depth_model:=compact", "camera:=/a,/b", "view:=foxglove")
+    pages = launched.wait_for(r"live view: open http://127.0.0.1:(\d+)", 2)
+    assert sorted(pages) == ["8766", "8768"]
 
 
 def test_absent_rviz_is_a_warning(launch: Launch) -> None:

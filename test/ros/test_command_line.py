@@ -18,6 +18,7 @@ from unity_depth_perception.nodes import (
     perception_node,
     segmentation_node,
     unity_endpoint,
+    view_node,
     virtual_unity_node,
 )
 from unity_depth_perception.ros.parameters.command_line import check_arguments
@@ -28,6 +29,7 @@ from unity_depth_perception.ros.parameters.node_tables import (
     SegmentationConfig,
 )
 from unity_depth_perception.ros.parameters.spec import table
+from unity_depth_perception.ros.parameters.view_table import ViewConfig
 from unity_depth_perception.ros.parameters.virtual_unity_table import VirtualUnityConfig
 
 NODES = {
@@ -35,6 +37,7 @@ NODES = {
     distance_node: DistanceConfig,
     perception_node: PerceptionConfig,
     segmentation_node: SegmentationConfig,
+    view_node: ViewConfig,
     virtual_unity_node: VirtualUnityConfig,
 }
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -107,13 +109,24 @@ def test_schemas_are_foxgloves_own_and_valid(viewer: FoxgloveClient) -> None:
 def test_cloud_is_that_of_the_topic(graph: Graph, viewer: FoxgloveClient, result: PerceptionResult) -> None:
     sent = cloud_message(result)
     seen = see(graph, viewer, PointCloud2, "/depth/points", sent)
-    assert seen.data == bytes(sent.data)
+    points = np.frombuffer(seen.data, np.uint8).reshape(*result.depth.depth_m.shape, 16)
+    assert (points[..., :15] == np.array(sent.data, np.uint8).reshape(points.shape)[..., :15]).all()
+    assert (points[..., 15] == 255).all()
     assert (seen.point_stride, seen.frame_id) == (sent.point_step, FRAME_ID)
     assert seen.timestamp.ToNanoseconds() == STAMP_NS
     names = [(field.name, field.offset) for field in seen.fields]
-    assert names == [("x", 0), ("y", 4), ("z", 8), ("blue", 12), ("green", 13), ("red", 14)]
-    points = np.frombuffer(seen.data, np.uint8).reshape(*result.depth.depth_m.shape, 16)
+    assert names == [("x", 0), ("y", 4), ("z", 8), ("blue", 12), ("green", 13), ("red", 14), ("alpha", 15)]
     assert (points[..., 14:11:-1] == result.rgb.cpu().numpy()).all()
+
+
+def test_layout_shows_topics_that_the_node_serves() -> None:
+    """Foxglove itself is not run."""
+    text = (Path(__file__).parents[2] / "config" / "foxglove_layout.json").read_text(encoding="utf-8")
+    topics = set(re.findall(r'"/unity/perception(/[a-z_0-9/]+)', text)) | set(re.findall(r'"(/diagnostics)"', text))
+    assert topics
+    assert topics <= SCHEMAS.keys()
+    layout = json.loads(text)
+    assert set(re.findall(r'"(?:first|second)": "([^"]+)"', text)) == layout["configById"].keys()
 
 
 def test_boxes_are_those_of_the_json(graph: Graph, viewer: FoxgloveClient, result: PerceptionResult) -> None:

@@ -70,3 +70,14 @@ def is_true(name: str, text: str) -> bool:
     if text.lower() not in ("true", "false", "1", "0"):
         raise ConfigurationError(f"{name}: expected true or false, got {text!r}")
     return text.lower() in ("true", "1")
+
+
+def choice(name: str, allowed: tuple[str, ...], text: str) -> str:
+    """The value of an argument with a few possible values.
+
+    Raises:
+        ConfigurationError: the text is none of them.
+    """
+    if text not in allowed:
+        raise ConfigurationError(f"{name}: expected {' or '.join(allowed)}, got {text!r}")
+    return text

@@ -18,12 +18,13 @@ from unity_depth_perception.core.errors import ImageError
 
 _CUBE, _ARROW, _TEXT, _DELETE_ALL = 1, 0, 9, 3  # of visualization_msgs/Marker
 _FLOAT32, _UINT8 = fox.PackedElementFieldNumericType.Float32, fox.PackedElementFieldNumericType.Uint8
-# A point of depth/points is x y z as floats, then the colour as the bytes blue, green, red, unused.
+# A point of depth/points is x y z as floats, then the colour as the bytes blue, green, red and an unused one, which
+# becomes the alpha that Foxglove needs to show colours.
 _POINT_FIELDS = [
     *(fox.PackedElementField(name=name, offset=4 * index, type=_FLOAT32) for index, name in enumerate("xyz")),
     *(
         fox.PackedElementField(name=name, offset=12 + index, type=_UINT8)
-        for index, name in enumerate(("blue", "green", "red"))
+        for index, name in enumerate(("blue", "green", "red", "alpha"))
     ),
 ]
 _HEAD_LENGTH_RATIO = 0.2  # of an arrow
@@ -65,7 +66,7 @@ def raw_image(message: Any) -> fox.RawImage:
 
 
 def point_cloud(message: Any) -> fox.PointCloud:
-    """sensor_msgs/PointCloud2 of `depth/points` with the same bytes.
+    """sensor_msgs/PointCloud2 of `depth/points` with the same coordinates and colours, opaque.
 
     Raises:
         ImageError: the points have another layout.
@@ -73,13 +74,15 @@ def point_cloud(message: Any) -> fox.PointCloud:
     names = [field.name for field in message.fields]
     if names != ["x", "y", "z", "rgb"] or message.point_step != 16:
         raise ImageError(f"expected points of x y z rgb in 16 bytes, got {names} in {message.point_step}")
+    data = np.array(message.data, dtype=np.uint8)
+    data.reshape(-1, message.point_step)[:, 15] = 255
     return fox.PointCloud(
         timestamp=_timestamp(message.header),
         frame_id=message.header.frame_id,
         pose=fox.Pose(position=fox.Vector3(), orientation=fox.Quaternion(w=1.0)),
         point_stride=message.point_step,
         fields=_POINT_FIELDS,
-        data=bytes(message.data),
+        data=data.tobytes(),
     )
 
 

@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from unity_depth_perception.core.objects import ObjectDistance
 
-_RATE_WINDOW_S = 5.0
+_RATE_WINDOW_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class ObjectFrame:
 
 
 class Rate:
-    """Frames per second over the last five seconds."""
+    """Frames per second over the last ten seconds."""
 
     def __init__(self) -> None:
         self._times_s: deque[float] = deque(maxlen=200)

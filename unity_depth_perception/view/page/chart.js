@@ -3,7 +3,7 @@
 const SPAN_S = 60;
 const GAP_S = 2;      // a longer pause interrupts a line
 const DASHES = [[], [6, 3], [2, 3], [8, 3, 2, 3]];  // lines of one colour differ in their dashes
-const MARGIN = {left: 44, right: 10, top: 10, bottom: 24};
+const MARGIN = {left: 56, right: 10, top: 10, bottom: 24};
 
 export class Chart {
   constructor(canvas, legend) {
@@ -40,7 +40,7 @@ export class Chart {
     pen.clearRect(0, 0, width, height);
     const values = [...this.series.values()].flatMap(line => line.points.map(point => point[1]));
     if (values.length) this.drawLines(pen, width, height, nowS, this.range(values));
-    this.drawLegend();
+    this.drawLegend(nowS);
   }
 
   range(values) {
@@ -72,8 +72,6 @@ export class Chart {
     const used = {};
     for (const line of this.series.values()) {
       line.dash = DASHES[(used[line.colour] = (used[line.colour] ?? -1) + 1) % DASHES.length];
-      pen.strokeStyle = line.colour;
-      pen.lineWidth = 2;
       pen.setLineDash(line.dash);
       pen.beginPath();
       let last = -Infinity;
@@ -81,15 +79,25 @@ export class Chart {
         if (at - last > GAP_S) pen.moveTo(x(at), y(value)); else pen.lineTo(x(at), y(value));
         last = at;
       }
-      pen.stroke();
+      // A rim in the colour of text keeps yellow visible on white.
+      for (const [colour, wide] of [[style.getPropertyValue("--quiet"), 4], [line.colour, 2.5]]) {
+        pen.strokeStyle = colour;
+        pen.lineWidth = wide;
+        pen.stroke();
+      }
       const [at, value] = line.points[line.points.length - 1];
+      pen.setLineDash([]);
+      pen.strokeStyle = style.getPropertyValue("--quiet");
+      pen.lineWidth = 1;
       pen.fillStyle = line.colour;
-      pen.beginPath(); pen.arc(x(at), y(value), 3, 0, 7); pen.fill();
+      pen.beginPath(); pen.arc(x(at), y(value), 4, 0, 7); pen.fill(); pen.stroke();
     }
   }
 
-  drawLegend() {
-    const entries = [...this.series].map(([name, line]) => {
+  // Names of the objects that are in the picture now.
+  drawLegend(nowS) {
+    const present = [...this.series].filter(([, line]) => line.points[line.points.length - 1][0] > nowS - GAP_S);
+    const entries = present.map(([name, line]) => {
       const entry = document.createElement("li");
       const swatch = document.createElement("span");
       swatch.className = "swatch";

@@ -12,7 +12,7 @@ let reason = "";       // why nothing arrives, in the node's words
 let connected = false;
 
 const nowS = () => performance.now() / 1000;
-const metres = value => value === null ? "–" : `${value.toFixed(3)} m`;
+const metres = value => value === null ? "–" : value.toFixed(3);
 
 function connect() {
   const socket = new WebSocket(`ws://${location.host}/live`);
@@ -57,14 +57,19 @@ function showObjects(frame) {
   chart.draw(nowS());
 }
 
+// A name that may be broken after its underscores, so that a narrow table fits.
+function breakable(name) {
+  return name.split(/(?<=_)/).flatMap((part, index) => index ? [document.createElement("wbr"), part] : [part]);
+}
+
 function row(item, names) {
   const line = document.createElement("tr");
   const swatch = document.createElement("span");
   swatch.className = "swatch";
   swatch.style.background = item.colour;
   const cells = [
-    [item.id], [swatch, item.category], [metres(item.distance.median)], [metres(item.distance.min)],
-    [metres(item.distance.max)], [names.get(item.parent_id) ?? "floor"], [item.score === null ? "–" : item.score.toFixed(2)],
+    [item.id], [swatch, ...breakable(item.category)], [metres(item.distance.median)], [metres(item.distance.min)],
+    [metres(item.distance.max)], breakable(names.get(item.parent_id) ?? "floor"), [item.score === null ? "–" : item.score.toFixed(2)],
   ];
   line.append(...cells.map((content, index) => {
     const cell = document.createElement("td");
