@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ pytest.importorskip("rclpy", reason="needs ROS 2 (make setup)")
 from conftest import Graph
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from std_msgs.msg import Header
+from terminal import unity_depth
 from unity_depth_perception.msg import ObjectDistanceArray
 
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
@@ -72,6 +74,24 @@ def test_watch_says_why_nothing_arrives(graph: Graph) -> None:
     assert watch.returncode == 1
     assert f"Nobody publishes {TOPIC} in ROS domain {graph.domain_id} (discovery range LOCALHOST)." in text
     assert "Objects are published on /elsewhere/distances." in text
+
+
+def test_watch_without_rclpy_says_so_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "unity_depth_perception.ros.object_watch", raising=False)
+    monkeypatch.setitem(sys.modules, "rclpy", None)
+    outcome = unity_depth("watch")
+    assert outcome.returncode == 2
+    assert "watch needs ROS 2's rclpy; `make setup` brings it along" in outcome.stderr
+    assert len(outcome.stderr.splitlines()) == 1
+
+
+def test_ctrl_c_ends_watch_quietly(graph: Graph) -> None:
+    watch = start_watch(graph.domain_id)
+    name = f"unity_depth_watch_{watch.pid}"
+    graph.spin_until(lambda: name in graph.node.get_node_names(), "the node of the command", 40)
+    watch.send_signal(signal.SIGINT)
+    printed(graph, watch)
+    assert watch.returncode == 0
 
 
 def test_reason_names_a_publisher_that_is_silent(graph: Graph) -> None:

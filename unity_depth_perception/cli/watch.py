@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -14,8 +14,6 @@ from rich.text import Text
 from unity_depth_perception.core.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from rclpy.executors import Executor
-
     from unity_depth_perception.ros.object_watch import ObjectWatch
 
 _PATIENCE_S = 1.5  # discovery takes about a second
@@ -31,35 +29,23 @@ def watch(
 ) -> None:
     """Show the objects of the newest frame as a live table: distances, positions, parents, rate. Ctrl-C ends it."""
     try:
-        import rclpy
-        from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-
-        from unity_depth_perception.ros.object_watch import ObjectWatch
+        from unity_depth_perception.ros.object_watch import watching
     except ImportError as error:
         raise ConfigurationError(f"{error}: watch needs ROS 2's rclpy; `make setup` brings it along") from None
-    rclpy.init(args=[])
-    node = rclpy.create_node(f"unity_depth_watch_{os.getpid()}")
-    executor = SingleThreadedExecutor()
-    executor.add_node(node)
-    objects = ObjectWatch(node, topic)
-    try:
-        _follow(objects, executor, seconds)
-    except (KeyboardInterrupt, ExternalShutdownException):
-        return
-    finally:
-        rclpy.try_shutdown()
-    if objects.frame is None:
-        raise typer.Exit(1)
+    with watching(topic) as (objects, spin):
+        _follow(objects, spin, seconds)
+        if objects.frame is None:
+            raise typer.Exit(1)
 
 
-def _follow(objects: ObjectWatch, executor: Executor, seconds: float | None) -> None:
+def _follow(objects: ObjectWatch, spin: Callable[[float], None], seconds: float | None) -> None:
     """Receive and redraw until the time is over."""
     started_s = time.monotonic()
     with Live(console=Console(), auto_refresh=False) as live:
         while seconds is None or time.monotonic() < started_s + seconds:
             turn_s = time.monotonic()
             while time.monotonic() < turn_s + _REDRAW_S:
-                executor.spin_once(timeout_sec=_REDRAW_S / 5)
+                spin(_REDRAW_S / 5)
             live.update(_screen(objects, started_s, time.monotonic()), refresh=True)
 
 

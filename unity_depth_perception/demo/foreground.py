@@ -16,7 +16,7 @@ _STOP_TIMEOUT_S = 5.0
 
 
 def run_nodes(nodes: Mapping[str, Sequence[str]]) -> int:
-    """Run nodes (module to ROS arguments) on this machine alone; 0 after Ctrl-C, else the exit code of the first to end."""
+    """Run nodes (module to ROS arguments) on this machine alone; 0 after Ctrl-C, else the first exit code."""
     os.environ.setdefault("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     if has_room_for_profile() and not user_profile():
         os.environ[PROFILE_VARIABLE] = str(share_file("config/fastdds_profile.xml"))

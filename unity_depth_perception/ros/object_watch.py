@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import time
+from collections.abc import Callable, Iterator
 
+import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
+from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
 
 from unity_depth_perception.core.errors import InputError
@@ -66,3 +71,21 @@ class ObjectWatch:
             self._silence.refused = str(error)
             return
         self.rate.add()
+
+
+@contextlib.contextmanager
+def watching(topic: str) -> Iterator[tuple[ObjectWatch, Callable[[float], None]]]:
+    """An ObjectWatch on a node of its own, and a function that receives for at most so many seconds.
+
+    Ctrl-C and SIGTERM end the context quietly.
+    """
+    rclpy.init(args=[])
+    try:
+        executor = SingleThreadedExecutor()
+        node = rclpy.create_node(f"unity_depth_watch_{os.getpid()}")
+        executor.add_node(node)
+        yield ObjectWatch(node, topic), executor.spin_once
+    except (KeyboardInterrupt, ExternalShutdownException):
+        pass
+    finally:
+        rclpy.try_shutdown()

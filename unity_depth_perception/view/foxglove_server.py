@@ -84,7 +84,7 @@ _TYPED: dict[str, Any] = {
 }
 
 
-class FoxgloveServer(foxglove.websocket.ServerListener):
+class FoxgloveServer:
     """Serves channels; `watch(topic, wanted)` is called, from a thread of the server, as viewers come and go."""
 
     def __init__(
