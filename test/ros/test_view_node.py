@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +24,7 @@ pytest.importorskip("websockets", reason="needs websockets, of the extra [view]"
 pytest.importorskip("google.protobuf", reason="needs protobuf, to read Foxglove's messages")
 
 from conftest import Graph
+from endpoint import free_port
 from foxglove_client import FoxgloveClient
 from geometry_msgs.msg import TransformStamped
 from rclpy.parameter import Parameter
@@ -41,6 +47,7 @@ from unity_depth_perception.ros.conversions.markers import markers_message
 from unity_depth_perception.ros.conversions.objects_and_clouds import cloud_message, distances_message
 from unity_depth_perception.ros.topics.qos import LATCHED_QOS, OUTPUT_QOS
 
+START_S = 120.0  # of three nodes with models, on a busy machine
 STAMP_NS = 3_000_000_007
 SCHEMAS = {
     "/image_raw": "foxglove.CompressedImage",
@@ -276,6 +283,19 @@ def test_busy_port_fails_activation_with_a_sentence(graph: Graph, node: ViewNode
     assert "choose another page_port" in second.failure
 
 
+def test_deactivation_ends_the_connections_of_viewers(graph: Graph, node: ViewNode, viewer: FoxgloveClient) -> None:
+    viewer.subscribe("/depth/points")
+    with browser(node) as client:
+        client.send("next")
+        graph.spin_until(lambda: len(node.bridge.subscribed) == 4, "the subscriptions")
+        bridge = node.bridge
+        node.trigger_deactivate()
+        list(client)  # ends with the connection
+        assert client.close_code == 1001  # going away
+    graph.spin_for(0.2)
+    assert [subscription.is_paused for subscription in bridge._subscriptions.values()] == [True] * 4
+
+
 def test_ports_are_free_after_deactivation(graph: Graph, node: ViewNode) -> None:
     port = node.bridge.page.port
     node.trigger_deactivate()
@@ -285,3 +305,30 @@ def test_ports_are_free_after_deactivation(graph: Graph, node: ViewNode) -> None
         ViewNode(context=graph.context, parameter_overrides=ports, namespace="/second")
     ).autostart
     assert second()
+
+
+@pytest.mark.slow
+def test_make_view_shows_the_demo_and_ctrl_c_ends_it(tmp_path: Path, domain_id: int) -> None:
+    page, foxglove = free_port(), free_port()
+    options = {"page-port": page, "foxglove-port": foxglove, "width": 320, "height": 240, "rate-hz": 4}
+    arguments = [f"--{name}={value}" for name, value in options.items()]
+    command = [sys.executable, "-m", "unity_depth_perception.demo.view", *arguments]
+    with (tmp_path / "log").open("wb") as log:
+        environment = os.environ | {"ROS_DOMAIN_ID": str(domain_id)}
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment)
+    try:
+        end = time.monotonic() + START_S
+        while f"http://127.0.0.1:{page}" not in (tmp_path / "log").read_text():
+            assert time.monotonic() < end, (tmp_path / "log").read_text()
+            time.sleep(0.2)
+        with connect(f"ws://127.0.0.1:{page}/live", max_size=None) as client:
+            update: dict[str, Any] = {}
+            while not update.get("objects"):
+                client.send("next")
+                received = client.recv(timeout=max(end - time.monotonic(), 0.1))
+                update = json.loads(received) if isinstance(received, str) else update
+        assert update["objects"]["depth_model"] == "compact"
+        FoxgloveClient(foxglove).close()
+    finally:
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 0

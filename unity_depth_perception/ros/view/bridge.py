@@ -75,10 +75,10 @@ class ViewBridge:
 
     def close(self) -> None:
         """Stop the servers and end all subscriptions."""
+        self.foxglove.stop()  # the servers first: they wake the node as their viewers go
+        self.page.stop()
         self._node.destroy_timer(self._timer)
         self._node.destroy_guard_condition(self._wake)
-        self.foxglove.stop()
-        self.page.stop()
         for subscription in self._subscriptions.values():
             subscription.close()
 
