@@ -22,7 +22,7 @@ from unity_depth_perception.core.camera_source import CameraSource
 from unity_depth_perception.core.errors import ImageError
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.dataset.files import read_image
-from unity_depth_perception.export.overlay import overlay_picture
+from unity_depth_perception.export.overlay.picture import overlay_picture
 from unity_depth_perception.export.result_folder import ResultFolder
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
 from unity_depth_perception.models.runtime.device import resolve_device

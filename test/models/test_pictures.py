@@ -11,9 +11,9 @@ from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
 from unity_depth_perception.export.colour_scale import INFINITE_COLOUR, NAN_COLOUR, ColourScale
 from unity_depth_perception.export.comparison import FrameData, comparison_picture
-from unity_depth_perception.export.labels import place_labels, short_name
-from unity_depth_perception.export.overlay import overlay_picture
-from unity_depth_perception.export.palette import NAMED, object_colour
+from unity_depth_perception.export.overlay.labels import place_labels, short_name
+from unity_depth_perception.export.overlay.palette import NAMED, object_colour
+from unity_depth_perception.export.overlay.picture import overlay_picture
 from unity_depth_perception.export.pictures import depth_picture, error_picture
 from unity_depth_perception.export.text import DARK, Rect
 

@@ -14,18 +14,17 @@ import typer
 
 from unity_depth_perception import __version__
 from unity_depth_perception.cli import (
-    endpoint,
     estimate,
     evaluate,
     export,
     synthesize,
     train_depth,
     train_segmentation,
-    watch,
     weights,
 )
 from unity_depth_perception.cli.benchmark import command as benchmark
 from unity_depth_perception.cli.doctor import command as doctor
+from unity_depth_perception.cli.ros import endpoint, watch
 from unity_depth_perception.core.errors import PerceptionError, shortened
 
 _OUTPUT_ERRNOS = (

@@ -23,7 +23,7 @@ from unity_depth_perception.dataset.messages.images import single_channel_of
 from unity_depth_perception.demo.follower import Follower
 from unity_depth_perception.demo.node_setup import CAMERA_NAMESPACE, PERCEPTION_NAMESPACE
 from unity_depth_perception.evaluation.objects import LinkScore, score_links
-from unity_depth_perception.export.overlay import overlay_picture
+from unity_depth_perception.export.overlay.picture import overlay_picture
 from unity_depth_perception.export.pictures import depth_picture
 from unity_depth_perception.export.ply import OPTICAL_COMMENTS, write_ply
 from unity_depth_perception.ros.conversions.color_images import rgb_of

@@ -1,4 +1,4 @@
-"""Command `python -m unity_depth_perception.demo.view`, which `make view` runs: the demo's scenes in a live view."""
+"""Command `python -m unity_depth_perception.demo.view`, which `make view` runs: a tour of a room in a live view."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def main() -> int:
     options = _parse()
     inputs = [word for name in _INPUTS for word in ("-r", f"{name}:={CAMERA_NAMESPACE}/{name}")]
     results = ["-r", f"__ns:={PERCEPTION_NAMESPACE}", *inputs]
-    camera = {"width": options.width, "height": options.height, "rate_hz": options.rate_hz, "seed": options.seed}
+    camera = {name: getattr(options, name) for name in ("source", "width", "height", "rate_hz", "seed")}
     models = {"depth_model": options.depth_model, "segmentation_model": options.segmentation_model}
     ports = {"foxglove_port": options.foxglove_port, "page_port": options.page_port}
     return run_nodes(
@@ -33,6 +33,9 @@ def _parameters(values: dict[str, object]) -> list[str]:
 
 def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="virtual Unity -> perception -> live view in a browser or Foxglove")
+    parser.add_argument(
+        "--source", choices=["tour", "synthetic"], default="tour", help="a tour of one room, or new scenes"
+    )
     parser.add_argument("--width", type=int, default=1024, help="image width [px]")
     parser.add_argument("--height", type=int, default=1024, help="image height [px]")
     parser.add_argument("--rate-hz", type=float, default=2.0, help="frames per second that virtual Unity sends")

@@ -83,7 +83,7 @@ class ColourScale:
             picture[np.isinf(values)] = INFINITE_COLOUR
         return picture
 
-    def with_legend(self, picture: Picture, label_px: int | None = None) -> Picture:
+    def with_bar(self, picture: Picture, label_px: int | None = None) -> Picture:
         """The picture with a legend at its right: title, a bar with `low` at the top, and the two special colours."""
         height = picture.shape[0]
         px = label_px or text_px(picture.shape)

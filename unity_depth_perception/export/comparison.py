@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from unity_depth_perception.core.objects import ObjectDistance
-from unity_depth_perception.export.overlay import Instances, overlay_picture
+from unity_depth_perception.export.overlay.picture import Instances, overlay_picture
 from unity_depth_perception.export.pictures import Depth, depth_picture, depth_range, error_picture
 from unity_depth_perception.export.text import DARK, Picture, draw_text
 

@@ -39,7 +39,7 @@ def depth_picture(
     if near_m is None:  # far_m alone was given, and may lie before everything in the image
         near = min(near, far / 1.01)
     scale = ColourScale.of_depth(near, far)
-    return scale.with_legend(scale.paint(depth_m), label_px)
+    return scale.with_bar(scale.paint(depth_m), label_px)
 
 
 def error_picture(depth_m: Depth, true_depth_m: Depth, *, label_px: int | None = None) -> Picture:
@@ -55,7 +55,7 @@ def error_picture(depth_m: Depth, true_depth_m: Depth, *, label_px: int | None =
     percent = np.full(depth_m.shape, np.nan, dtype=np.float32)
     percent[known] = 100 * (depth_m[known] / true_depth_m[known] - 1)
     scale = ColourScale.of_error(_ERROR_LIMIT_PERCENT)
-    return scale.with_legend(scale.paint(percent), label_px)
+    return scale.with_bar(scale.paint(percent), label_px)
 
 
 def depth_range(depth_m: Depth) -> tuple[float, float]:

@@ -22,7 +22,7 @@ from unity_depth_perception.core.files.json_file import read_json_object
 from unity_depth_perception.core.files.output_folder import output_folder
 from unity_depth_perception.dataset.annotations import VERSION
 from unity_depth_perception.dataset.files import write_depth, write_image
-from unity_depth_perception.export.overlay import overlay_picture
+from unity_depth_perception.export.overlay.picture import overlay_picture
 from unity_depth_perception.export.pictures import depth_picture
 from unity_depth_perception.export.ply import OPTICAL_COMMENTS, write_ply
 from unity_depth_perception.ops.geometry import back_project

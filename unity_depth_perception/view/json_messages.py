@@ -10,7 +10,7 @@ from typing import Any
 
 from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.dataset.messages.objects import objects_of
-from unity_depth_perception.export.palette import object_colour
+from unity_depth_perception.export.overlay.palette import object_colour
 
 
 def distances_json(message: Any) -> dict[str, Any]:

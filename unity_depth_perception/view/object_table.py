@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from unity_depth_perception.core.objects import ObjectDistance
-from unity_depth_perception.export.palette import object_colour
+from unity_depth_perception.export.overlay.palette import object_colour
 from unity_depth_perception.view.frame import ObjectFrame
 
 _NUMBERS = ("distance", "min", "max", "x", "y", "z", "score")

@@ -9,7 +9,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.core.visible_box import VisibleBox, visible_box
-from unity_depth_perception.export.palette import object_colour
+from unity_depth_perception.export.overlay.palette import object_colour
 from unity_depth_perception.pipeline import PerceptionResult
 from unity_depth_perception.ros.conversions.headers import header_of
 from unity_depth_perception.ros.conversions.placement import OPTICAL, Placement

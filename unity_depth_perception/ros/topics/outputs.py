@@ -15,7 +15,7 @@ from sensor_msgs.msg import CameraInfo, Image, PointCloud2
 from vision_msgs.msg import Detection2DArray, Detection3DArray, LabelInfo
 from visualization_msgs.msg import MarkerArray
 
-from unity_depth_perception.export.overlay import overlay_picture
+from unity_depth_perception.export.overlay.picture import overlay_picture
 from unity_depth_perception.msg import ObjectDistanceArray
 from unity_depth_perception.pipeline import PerceptionResult
 from unity_depth_perception.ros.conversions.camera_info import camera_info_message

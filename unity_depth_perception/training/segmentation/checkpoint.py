@@ -12,7 +12,7 @@ from torch import Tensor
 
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.evaluation.coco_ap import CocoScores
-from unity_depth_perception.export.palette import object_colour
+from unity_depth_perception.export.overlay.palette import object_colour
 from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
 from unity_depth_perception.models.mask_rcnn.segmenter import KIND
 from unity_depth_perception.training.segmentation.mask_rcnn import Task

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.objects import ObjectDistance
-from unity_depth_perception.export.labels import Label, draw_label, draw_leader, label_text, place_labels
-from unity_depth_perception.export.palette import object_colour
+from unity_depth_perception.export.overlay.labels import Label, draw_label, draw_leader, label_text, place_labels
+from unity_depth_perception.export.overlay.palette import object_colour
 from unity_depth_perception.export.text import DARK, LIGHT, Colour, Picture, Rect, text_px
 
 _MASK_OPACITY = 0.3

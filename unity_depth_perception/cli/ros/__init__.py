@@ -1,0 +1,1 @@
+"""Commands that need ROS 2: they join a running graph."""

@@ -1,0 +1,1 @@
+"""Objects drawn over their image."""
