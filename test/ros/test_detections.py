@@ -17,6 +17,7 @@ from visualization_msgs.msg import Marker
 from unity_depth_perception.core.objects import DistanceStatistics
 from unity_depth_perception.dataset.messages.camera_info import matrix_of
 from unity_depth_perception.dataset.messages.headers import stamp_ns_of
+from unity_depth_perception.export.overlay.palette import NAMED
 from unity_depth_perception.pipeline import Frame, PerceptionResult
 from unity_depth_perception.ros.conversions.color_images import rgb_of
 from unity_depth_perception.ros.conversions.detections import (
@@ -108,7 +109,7 @@ def test_markers_are_boxes_labels_and_parent_arrows(result: PerceptionResult) ->
     assert text.text == "red_cube 2.00 m"
     assert text.pose.position.y < box.pose.position.y, "up is -y"
     assert min(box.scale.x, box.scale.y, box.scale.z) > 0
-    assert (box.color.r, box.color.g) == pytest.approx((1.0, box.color.b), abs=0.01)
+    assert (box.color.r, box.color.g, box.color.b) == pytest.approx([c / 255 for c in NAMED["red"]], abs=0.01)
     assert box.color.r > box.color.g
     assert arrow.points[1].z == pytest.approx(DEPTH_M)
 

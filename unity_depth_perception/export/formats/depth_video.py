@@ -25,7 +25,7 @@ _LEAST_RANGE = 1.01  # far over near
 
 
 def write_depth_video(path: Path, scene: Scene, frames_per_s: float) -> None:
-    """Write one frame for each view with depth: near red, far blue, NaN grey, +Inf dark, a colour bar in metres.
+    """Write one frame for each view with depth: near bright, far dark, NaN grey, +Inf pale blue, a legend in metres.
 
     Raises:
         InputError: no view has depth, or their sizes differ.
