@@ -49,6 +49,7 @@ class ColourScale:
     unit: str
     colours: NDArray[np.uint8]  # (256, 3) RGB
     logarithmic: bool = False
+    special: tuple[tuple[str, Colour], ...] = (("invalid", NAN_COLOUR), ("sky", INFINITE_COLOUR))  # of the legend
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.low) and math.isfinite(self.high) and self.low < self.high):
@@ -64,7 +65,8 @@ class ColourScale:
     @classmethod
     def of_error(cls, limit_percent: float) -> ColourScale:
         """Linear from -limit (blue: too near) over 0 (white) to +limit (red: too far)."""
-        return cls("error", -limit_percent, limit_percent, "%", _BLUE_WHITE_RED)
+        special = (("unknown", NAN_COLOUR),)
+        return cls("error", -limit_percent, limit_percent, "%", _BLUE_WHITE_RED, special=special)
 
     def position(self, values: NDArray[np.float32]) -> NDArray[np.float32]:
         """Where finite values lie between low (0) and high (1)."""
@@ -84,22 +86,22 @@ class ColourScale:
         return picture
 
     def with_bar(self, picture: Picture, label_px: int | None = None) -> Picture:
-        """The picture with a legend at its right: title, a bar with `low` at the top, and the two special colours."""
+        """The picture with a legend at its right: title, a bar with `low` at the top, and the special colours."""
         height = picture.shape[0]
         px = label_px or text_px(picture.shape)
         line = round(1.5 * px)
         top, bottom = min(2 * line, height // 4), max(height - 3 * line, height // 4 + 1)
         ticks = self.ticks(min_spacing=2 * px / max(bottom - top, 1))
         labels = [_tick_text(tick, ticks, self.unit) for tick in ticks]
-        title, special = f"{self.title} [{self.unit}]", (("invalid", NAN_COLOUR), ("sky", INFINITE_COLOUR))
+        title = f"{self.title} [{self.unit}]"
         margin, label_x = px // 2, 2 * px
-        widths = [label_x + text_size(text, px)[0] for text in (*labels, *(name for name, _ in special))]
+        widths = [label_x + text_size(text, px)[0] for text in (*labels, *(name for name, _ in self.special))]
         panel = np.full((height, max(*widths, margin + text_size(title, px)[0]) + margin, 3), DARK, dtype=np.uint8)
         panel[top:bottom, margin : margin + px] = self.colours[np.linspace(0, 255, bottom - top).astype(np.uint8)][
             :, None
         ]
         texts = [(title, margin, margin // 2)]
-        for index, (name, colour) in enumerate(special):
+        for index, (name, colour) in enumerate(self.special):
             y = bottom + px + index * line
             panel[y : y + px, margin : margin + px] = colour
             texts.append((name, label_x, y - round(0.12 * px)))
