@@ -24,6 +24,7 @@ PURPOSE = {
     "export": "pictures, result folders, 3D formats",
     "evaluation": "scores, reports, speed",
     "training": "segmentation and depth",
+    "reconstruction": "several views to one cloud",
     "perception": "Python front door: load()",
     "endpoint": "wire protocol of Unity's connector, no ROS",
     "ros": "messages, inputs, topics, parameters",
