@@ -17,6 +17,7 @@ from unity_depth_perception.cli import (
     estimate,
     evaluate,
     export,
+    reconstruct,
     synthesize,
     train_depth,
     train_segmentation,
@@ -59,6 +60,7 @@ def options(
 app.command()(estimate.estimate)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
+app.command()(reconstruct.reconstruct)
 app.command()(synthesize.synthesize)
 app.command()(train_depth.train_depth)
 app.command()(train_segmentation.train_segmentation)

@@ -62,6 +62,17 @@ def image_inputs(names: Iterable[Path], every: int) -> list[ImageInput]:
     return inputs
 
 
+def video_fps(path: Path) -> float | None:
+    """Frames per second of a video by its container (25 if that says none); None if the file is not a video."""
+    if not path.is_file() or path.suffix.lower() in _SUFFIXES:
+        return None
+    with path.open("rb") as file:
+        if not content_name(file.read(16)).startswith("a video"):
+            return None
+    rate = float(cv2.VideoCapture(str(path)).get(cv2.CAP_PROP_FPS))
+    return rate if 0 < rate < 1000 else 25.0
+
+
 def raise_if_images_failed(title: str, problems: list[str]) -> None:
     """Raise one ImageError that lists the first problems, if there are any."""
     if problems:

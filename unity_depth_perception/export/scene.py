@@ -17,6 +17,7 @@ from unity_depth_perception.models.protocols import SCALE_SOURCES
 WORLDS = {
     "z_up": "right-handed, z up (ROS, REP 103)",
     "optical": "right-handed optical frame of the first view: x right, y down, z forward",
+    "given": "right-handed, axes as in the poses that were given (a COLMAP model)",
     "unity": "Unity's world in ROS axes: right-handed, x = Unity's z, y = -Unity's x, z = Unity's y (up)",
 }
 """World frames that a scene can have, with their axes."""

@@ -17,7 +17,7 @@ from unity_depth_perception.reconstruction.view import DepthView
 
 _VOXEL_RATIO = 1 / 200
 _FAR = 8.0
-Track = Callable[[Sequence[DepthView]], Iterable[DepthView]]
+Track = Callable[[Sequence[int]], Iterable[int]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def fuse_views(views: Sequence[DepthView], config: FusionConfig = FusionConfig()
 
     Args:
         views: in one world frame.
-        track: yields the views that it is given, around which it may show progress.
+        track: yields the indices that it is given, around which it may show progress.
 
     Raises:
         InputError: there is no view or no valid depth, or the voxels are too small for the scene.
@@ -62,8 +62,8 @@ def fuse_views(views: Sequence[DepthView], config: FusionConfig = FusionConfig()
     kept = _filtered(views, config)
     grid = _grid(config, kept)
     volume = TsdfVolume(grid, surface_blocks(kept, grid, config.max_voxels // 512))
-    for view in track(kept):
-        volume.integrate(view)
+    for index in track(range(len(kept))):
+        volume.integrate(kept[index])
     return extract_surface(volume.observed(min(config.min_views, len(views))), grid)
 
 
