@@ -16,6 +16,7 @@ from unity_depth_perception.cli.options import DEPTH_MODELS, DepthWeightsOption,
 from unity_depth_perception.cli.progress import kept_on_interrupt, track
 from unity_depth_perception.core.camera_source import CameraSource
 from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.core.files.output_folder import output_folder
 
 if TYPE_CHECKING:
     from unity_depth_perception.reconstruction.reconstruct import Reconstruction
@@ -136,6 +137,8 @@ def reconstruct(
         FusionConfig(voxel, truncation, min_views, conf_percentile),
     )
     start = time.perf_counter()
+    with output_folder(output, [PICTURE, REPORT], replace=overwrite):
+        pass  # refused now, not after the computation
     with kept_on_interrupt(lambda: "files are written at the end, so there are none"):
         chosen = _chosen_views(views, keyframes, max_views, process_res)
         estimator = None if depth_model == "truth" else _estimator(depth_model, depth_weights, device, process_res)
@@ -143,7 +146,7 @@ def reconstruct(
         options = ExportOptions(max_points=max_points, show_cameras=show_cameras)
         files = export_scene(found.scene, output, names, options, overwrite=overwrite)
         report = _report(found, views, depth_model, files, time.perf_counter() - start)
-        _write_report(output, found, report, overwrite)
+        _write_report(output, found, report)
     if as_json:
         typer.echo(json.dumps(report, indent=1))
         return
@@ -205,11 +208,10 @@ def _report(
     }
 
 
-def _write_report(output: Path, found: Reconstruction, report: dict[str, Any], overwrite: bool) -> None:
+def _write_report(output: Path, found: Reconstruction, report: dict[str, Any]) -> None:
     from unity_depth_perception.core.files.atomic_file import write_json
-    from unity_depth_perception.core.files.output_folder import output_folder
     from unity_depth_perception.reconstruction.pictures import write_scene_picture
 
-    with output_folder(output, [PICTURE, REPORT], replace=overwrite):
+    with output_folder(output, [PICTURE, REPORT]):
         write_scene_picture(output / PICTURE, found.scene)
         write_json(output / REPORT, report)

@@ -12,11 +12,12 @@ from unity_depth_perception.core.errors import ConfigurationError, InputError
 from unity_depth_perception.ops.validity import is_valid
 from unity_depth_perception.reconstruction.depth_filter import reject_edges
 from unity_depth_perception.reconstruction.surface import Surface, extract_surface
-from unity_depth_perception.reconstruction.tsdf import Grid, TsdfVolume, surface_blocks
+from unity_depth_perception.reconstruction.tsdf import BLOCK_VOXELS, Grid, TsdfVolume, surface_blocks
 from unity_depth_perception.reconstruction.view import DepthView
 
 _VOXEL_RATIO = 1 / 200
 _FAR = 8.0
+_GROWTH = 1.4
 Track = Callable[[Sequence[int]], Iterable[int]]
 
 
@@ -25,12 +26,13 @@ class FusionConfig:
     """How views are fused.
 
     Attributes:
-        voxel_m: edge of a voxel, which is the distance between points; None: a 200th of the median depth.
+        voxel_m: edge of a voxel, which is the distance between points; None: a 200th of the median
+            depth, or more where that would need too many voxels.
         truncation_voxels: distance over which depth of several views is averaged, 2 to 8; more for noisier depth.
         min_views: views that must see a point; a scene of fewer views needs all of them.
         confidence_percentile: pixels of lower confidence, 0..100, are left out, where depth has a confidence.
         max_depth_m: farther depth is left out; None: that beyond eight times the median.
-        max_voxels: bound on memory (about 30 bytes each).
+        max_voxels: bound on time and memory (30 bytes each).
     """
 
     voxel_m: float | None = None
@@ -38,7 +40,7 @@ class FusionConfig:
     min_views: int = 2
     confidence_percentile: float = 0.0
     max_depth_m: float | None = None
-    max_voxels: int = 1 << 26
+    max_voxels: int = 1 << 23
 
     def __post_init__(self) -> None:
         if self.min_views < 1:
@@ -55,16 +57,15 @@ def fuse_views(views: Sequence[DepthView], config: FusionConfig = FusionConfig()
         track: yields the indices that it is given, around which it may show progress.
 
     Raises:
-        InputError: there is no view or no valid depth, or the voxels are too small for the scene.
+        InputError: there is no view or no valid depth, or voxels of the given size are too many.
     """
     if not views:
         raise InputError("expected one or more views, got none")
     kept = _filtered(views, config)
-    grid = _grid(config, kept)
-    volume = TsdfVolume(grid, surface_blocks(kept, grid, config.max_voxels // 512))
+    volume = _volume(config, kept)
     for index in track(range(len(kept))):
         volume.integrate(kept[index])
-    return extract_surface(volume.observed(min(config.min_views, len(views))), grid)
+    return extract_surface(volume.observed(min(config.min_views, len(views))), volume.grid)
 
 
 def _filtered(views: Sequence[DepthView], config: FusionConfig) -> list[DepthView]:
@@ -89,9 +90,23 @@ def confidence_threshold(views: Sequence[DepthView], percentile: float) -> float
     return float(values.kthvalue(max(1, math.ceil(percentile / 100 * values.numel()))).values)
 
 
-def _grid(config: FusionConfig, views: Sequence[DepthView]) -> Grid:
+def _volume(config: FusionConfig, views: Sequence[DepthView]) -> TsdfVolume:
+    """An empty volume around the surfaces of the views; voxels grow until they are few, unless their size is given.
+
+    Raises:
+        InputError: no view has a valid depth, or voxels of the given size are too many.
+    """
     voxel_m = config.voxel_m or _VOXEL_RATIO * _median_depth(views)
-    return Grid(voxel_m, config.truncation_voxels * voxel_m)
+    while True:
+        grid = Grid(voxel_m, config.truncation_voxels * voxel_m)
+        blocks = surface_blocks(views, grid, config.max_voxels // BLOCK_VOXELS)
+        if blocks is not None:
+            return TsdfVolume(grid, blocks)
+        if config.voxel_m is not None:
+            raise InputError(
+                f"voxels of {voxel_m:g} m: more than {config.max_voxels / 1e6:.3g} million are needed; give larger ones"
+            )
+        voxel_m *= _GROWTH
 
 
 def _median_depth(views: Sequence[DepthView]) -> float:

@@ -87,7 +87,8 @@ def _gauss_newton_step(surfaces: _Surfaces, pairs: Tensor, log_scale: Tensor) ->
         gradient = gradient.index_add(0, row, (weight * by_row * residual).sum(dim=1))
         for column, by_column in ((first, by_first), (second, by_second)):
             information.index_put_((row, column), (weight * by_row * by_column).sum(dim=1), accumulate=True)
-    return torch.linalg.solve(information, gradient)
+    step: Tensor = torch.linalg.solve(information, gradient)
+    return step
 
 
 def _residuals(surfaces: _Surfaces, pairs: Tensor, log_scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unity_depth_perception.core.errors import ConfigurationError, InputError
+from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.ops.validity import is_valid
 from unity_depth_perception.reconstruction.view import DepthView
 
 BLOCK = 8  # voxels per side of a block
-_BLOCK_VOXELS = BLOCK**3
+BLOCK_VOXELS = BLOCK**3
 _KEY_BITS = 20  # of a block's coordinate, sign included
 _CHUNK = 1 << 13  # blocks at a time: bounds memory
 
@@ -68,7 +68,7 @@ class TsdfVolume:
 
     def __init__(self, grid: Grid, block_keys: Tensor) -> None:
         """Make an empty volume with the blocks of `block_keys` (B,) int64, as of `surface_blocks`."""
-        count, device = len(block_keys) * _BLOCK_VOXELS, block_keys.device
+        count, device = len(block_keys) * BLOCK_VOXELS, block_keys.device
         self.grid = grid
         self._blocks = _unpack(block_keys)
         steps = torch.arange(BLOCK, device=device)
@@ -86,68 +86,61 @@ class TsdfVolume:
         """
         inverse = torch.where(is_valid(view.depth_m), 1 / view.depth_m, math.nan)
         pose = inverse.new_tensor(view.world_from_camera)
-        for blocks in torch.split(self._visible_blocks(view, pose), _CHUNK):
-            index = (self._blocks[blocks][:, None] * BLOCK + self._offsets).flatten(0, 1)
-            slot = (blocks[:, None] * _BLOCK_VOXELS + torch.arange(_BLOCK_VOXELS, device=blocks.device)).flatten()
-            u, v, z = _project((index * self.grid.voxel_m - pose[:3, 3]) @ pose[:3, :3], view)
+        corner = (self._blocks * (BLOCK * self.grid.voxel_m) - pose[:3, 3]) @ pose[:3, :3]
+        offset = (self._offsets * self.grid.voxel_m) @ pose[:3, :3]
+        for blocks in torch.split(self._visible_blocks(view, corner, offset), _CHUNK):
+            x, y, z = ((corner[blocks, axis, None] + offset[:, axis]).flatten() for axis in range(3))
+            u, v = view.camera.fx * x / z + view.camera.cx, view.camera.fy * y / z + view.camera.cy
             depth = 1 / _interpolated(inverse, u, v)
-            distance = depth - z
-            used = (z > 0) & (distance > -self.grid.truncation_m)  # False where depth is NaN
-            column, row = u[used].round().to(torch.int64), v[used].round().to(torch.int64)
-            weight = depth[used].square().reciprocal()
+            used = ((z > 0) & (depth - z > -self.grid.truncation_m)).nonzero().squeeze(1)  # not where depth is NaN
+            slot = blocks[used // BLOCK_VOXELS] * BLOCK_VOXELS + used % BLOCK_VOXELS
+            depth, column, row = depth[used], u[used].round().to(torch.int64), v[used].round().to(torch.int64)
+            weight = depth.square().reciprocal()
             if view.confidence is not None:
                 weight *= view.confidence[row, column]
-            distance = distance[used].clamp(max=self.grid.truncation_m)
-            self._distance[slot[used]] += distance * weight
-            self._weight[slot[used]] += weight
-            near = distance < self.grid.truncation_m
-            self._add_colour(slot[used][near], weight[near], view.image[row[near], column[near]].float())
+            distance = (depth - z[used]).clamp(max=self.grid.truncation_m)
+            self._distance[slot] += distance * weight
+            self._weight[slot] += weight
+            near = (distance < self.grid.truncation_m).nonzero().squeeze(1)
+            self._add_colour(slot[near], weight[near], view.image[row[near], column[near]].float())
 
     def _add_colour(self, slot: Tensor, weight: Tensor, colour: Tensor) -> None:
         self._views[slot] += 1
         self._colour[slot] += colour * weight[:, None]
         self._colour_weight[slot] += weight
 
-    def _visible_blocks(self, view: DepthView, pose: Tensor) -> Tensor:
-        """Indices (K,) of the blocks that may project into the view."""
-        side = BLOCK * self.grid.voxel_m
-        center = (self._blocks * side + (side - self.grid.voxel_m) / 2 - pose[:3, 3]) @ pose[:3, :3]
-        radius = side * math.sqrt(3) / 2
+    def _visible_blocks(self, view: DepthView, corner: Tensor, offset: Tensor) -> Tensor:
+        """Indices (K,) of the blocks, by their first voxels (B, 3) in the optical frame, that may be in the view."""
+        center = corner + offset.mean(dim=0)
+        radius = float((offset - offset.mean(dim=0)).norm(dim=1).max()) + self.grid.voxel_m
         z = center[:, 2].clamp(min=1e-6)
-        camera, near = view.camera, center[:, 2] > radius  # a block around the camera has no projection
+        camera, is_ahead = view.camera, center[:, 2] > radius  # a block around the camera has no projection
         margin_x, margin_y = camera.fx * radius / z * 1.5, camera.fy * radius / z * 1.5
         u, v = camera.fx * center[:, 0] / z + camera.cx, camera.fy * center[:, 1] / z + camera.cy
         across = (u > -margin_x) & (u < camera.width + margin_x)
         down = (v > -margin_y) & (v < camera.height + margin_y)
-        return (near & across & down).nonzero().squeeze(1)
+        return (is_ahead & across & down).nonzero().squeeze(1)
 
     def observed(self, min_views: int = 1) -> Voxels:
         """The voxels that at least `min_views` views saw within the truncation distance of a surface."""
         kept = (self._views >= min_views).nonzero().squeeze(1)
-        block = torch.div(kept, _BLOCK_VOXELS, rounding_mode="floor")
-        index = self._blocks[block] * BLOCK + self._offsets[kept % _BLOCK_VOXELS]
+        block = torch.div(kept, BLOCK_VOXELS, rounding_mode="floor")
+        index = self._blocks[block] * BLOCK + self._offsets[kept % BLOCK_VOXELS]
         distance = self._distance[kept] / self._weight[kept]
         colour = self._colour[kept] / self._colour_weight[kept, None]
         return Voxels(index, distance, self._views[kept], colour)
 
 
-def surface_blocks(views: Sequence[DepthView], grid: Grid, max_blocks: int) -> Tensor:
+def surface_blocks(views: Sequence[DepthView], grid: Grid, max_blocks: int) -> Tensor | None:
     """Keys (B,) int64, ascending, of the blocks within the truncation distance of a point of any view.
 
-    Raises:
-        InputError: no view has depth, or more than `max_blocks` blocks are needed.
+    None where more than `max_blocks` are needed.
     """
-    keys = torch.empty(0, dtype=torch.int64)
+    keys = torch.empty(0, dtype=torch.int64, device=views[0].depth_m.device)
     for view in views:
-        found = torch.cat([_keys_of(points, grid) for points in _band(view, grid)])
-        keys = torch.unique(torch.cat([keys.to(found.device), found]))
+        keys = torch.unique(torch.cat([keys, *(_keys_of(points, grid) for points in _band(view, grid))]))
         if len(keys) > max_blocks:
-            raise InputError(
-                f"voxels of {grid.voxel_m:g} m need more than {max_blocks * _BLOCK_VOXELS / 1e6:.0f} million of them "
-                "for this scene; give larger ones"
-            )
-    if not len(keys):
-        raise InputError("expected views with depth, got no valid pixel in any of them; relax the filters")
+            return None
     return keys
 
 
@@ -182,13 +175,6 @@ def _unpack(keys: Tensor) -> Tensor:
     """Coordinates (N, 3) int64 of block keys."""
     half, mask = 1 << (_KEY_BITS - 1), (1 << _KEY_BITS) - 1
     return torch.stack([keys >> (2 * _KEY_BITS), (keys >> _KEY_BITS) & mask, keys & mask], dim=-1) - half
-
-
-def _project(points: Tensor, view: DepthView) -> tuple[Tensor, Tensor, Tensor]:
-    """Pixel coordinates u, v (P,) and depth z (P,) of points (P, 3) of the optical frame."""
-    x, y, z = points.unbind(-1)
-    camera, near = view.camera, z.clamp(min=1e-6)
-    return camera.fx * x / near + camera.cx, camera.fy * y / near + camera.cy, z
 
 
 def _interpolated(plane: Tensor, u: Tensor, v: Tensor) -> Tensor:
