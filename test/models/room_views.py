@@ -87,6 +87,27 @@ def _is_seen(points: torch.Tensor, view: DepthView) -> torch.Tensor:
     return inside & ((depth - local[:, 2]).abs() < 0.01 * local[:, 2])
 
 
+def moved_depth_error(source: DepthView, true_source: DepthView, target: DepthView, true_target: DepthView) -> float:
+    """AbsRel of the source's depth, moved by the poses, to the target's at the nearest pixel: half of the TAE.
+
+    Only points count whose true depth agrees with the true depth there within 1 %: the target sees them.
+    """
+    moved, true = _nearest(source, target), _nearest(true_source, true_target)
+    known = (true[0] / true[1] - 1).abs() < 0.01
+    return float((moved[0] / moved[1] - 1).abs()[known & moved[1].isfinite()].mean())
+
+
+def _nearest(source: DepthView, target: DepthView) -> tuple[torch.Tensor, torch.Tensor]:
+    """Depth (N,) of the source's points in the target's camera, and of the target at the pixels where they are."""
+    pose = source.depth_m.new_tensor(target.world_from_camera)
+    x, y, z = ((source.points().reshape(-1, 3) - pose[:3, 3]) @ pose[:3, :3]).unbind(-1)
+    camera = target.camera
+    u, v = (camera.fx * x / z + camera.cx).round(), (camera.fy * y / z + camera.cy).round()
+    inside = (z > 0) & (u >= 0) & (u < camera.width) & (v >= 0) & (v < camera.height)
+    pixel = torch.where(inside, v * camera.width + u, 0).to(torch.int64)
+    return z, torch.where(inside, target.depth_m.reshape(-1)[pixel], math.nan)
+
+
 def nearest_distance(points: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     """Distance (N,) of each point (N, 3) to the nearest of `others`."""
     return torch.cat([torch.cdist(part, others).amin(dim=1) for part in points.split(500)])

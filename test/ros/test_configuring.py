@@ -28,6 +28,8 @@ from unity_depth_perception.nodes import perception_node
 from unity_depth_perception.nodes.depth_node import DepthNode
 from unity_depth_perception.nodes.perception_node import PerceptionNode, create_pipeline
 from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.reconstruction.temporal import TemporalAligner
+from unity_depth_perception.ros.parameters.node_tables import PerceptionConfig
 from unity_depth_perception.ros.topics.diagnostics import values_of
 
 
@@ -147,3 +149,8 @@ def test_missing_gpu_fails_the_transition(graph: Graph) -> None:
     node = graph.add(PerceptionNode(create_pipeline, context=graph.context, parameter_overrides=overrides))
     assert node.trigger_configure() == TransitionCallbackReturn.FAILURE
     assert "no GPU" in node.failure
+
+
+def test_temporal_poses_gives_the_pipeline_an_aligner() -> None:
+    assert create_pipeline(PerceptionConfig()).aligner is None
+    assert isinstance(create_pipeline(PerceptionConfig(temporal="poses")).aligner, TemporalAligner)

@@ -48,7 +48,7 @@ def test_scene_says_unit_axes_and_source_of_scale() -> None:
         ({"colours": np.zeros((1, 3), np.uint8)}, "colours"),
         ({"normals": np.zeros((1, 3), np.float32)}, "normals"),
         ({"confidence": np.zeros((1,), np.float32)}, "confidence"),
-        ({"world": "sideways"}, "z_up, optical, unity, got 'sideways'"),
+        ({"world": "sideways"}, "z_up, optical, given, unity, got 'sideways'"),
         ({"scale_source": "hope"}, "expected scale_source"),
         ({"views": (view(), view())}, "different names"),
     ],

@@ -17,7 +17,6 @@ from unity_depth_perception.cli import (
     estimate,
     evaluate,
     export,
-    reconstruct,
     synthesize,
     train_depth,
     train_segmentation,
@@ -25,6 +24,7 @@ from unity_depth_perception.cli import (
 )
 from unity_depth_perception.cli.benchmark import command as benchmark
 from unity_depth_perception.cli.doctor import command as doctor
+from unity_depth_perception.cli.reconstruct import command as reconstruct
 from unity_depth_perception.cli.ros import endpoint, watch
 from unity_depth_perception.core.errors import PerceptionError, shortened
 

@@ -10,6 +10,7 @@ import torch
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
 from unity_depth_perception.models.runtime.device import resolve_device
 from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.reconstruction.temporal import TemporalAligner
 from unity_depth_perception.ros.inputs.images import ImageSource
 from unity_depth_perception.ros.parameters.command_line import check_arguments
 from unity_depth_perception.ros.parameters.node_tables import PerceptionConfig
@@ -31,6 +32,7 @@ def create_pipeline(config: PerceptionConfig) -> PerceptionPipeline:
         create_depth_estimator(config.depth_model, device, config.weights, config.depth_options),
         create_segmenter(config.segmentation_model, device),
         scale=config.depth_scale,
+        aligner=TemporalAligner() if config.temporal == "poses" else None,
     )
 
 

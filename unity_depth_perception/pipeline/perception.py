@@ -6,11 +6,14 @@ import math
 import time
 from dataclasses import replace
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError, ImageError, PoseError
 from unity_depth_perception.models.metric_scale import DepthScale
 from unity_depth_perception.models.object_proposals import ObjectProposals
@@ -30,6 +33,14 @@ _NO_LIMITS = Limits()
 _NO_SCALE = DepthScale()
 
 
+class DepthAligner(Protocol):
+    """Aligns the depth of the frames of one camera, in their order; see reconstruction/temporal.py."""
+
+    def align(self, depth_m: Tensor, camera: Camera, world_from_camera: NDArray[np.float64] | None) -> Tensor:
+        """Depth (H, W) [m] of a frame aligned to those before; the pose is None where it is unknown."""
+        ...
+
+
 class PerceptionPipeline:
     """Runs the stages of perception on each frame: proposals, segmentation, depth, objects, support.
 
@@ -42,10 +53,12 @@ class PerceptionPipeline:
         segmenter: Segmenter | None,
         device: torch.device | None = None,
         scale: DepthScale = _NO_SCALE,
+        aligner: DepthAligner | None = None,
     ) -> None:
         """Combine models, which must be on one device; `device` is only used for a pipeline without models.
 
-        `scale` converts relative depth to metres; without it, relative depth is refused.
+        `scale` converts relative depth to metres; without it, relative depth is refused. `aligner` makes the depth of
+        consecutive frames agree.
 
         Raises:
             ConfigurationError: the models are on different devices.
@@ -59,6 +72,7 @@ class PerceptionPipeline:
         self.segmenter = segmenter
         self.device = devices[0] if devices else device or torch.device("cpu")
         self.scale = scale
+        self.aligner = aligner
 
     @torch.inference_mode()
     def process(
@@ -98,6 +112,9 @@ class PerceptionPipeline:
         found_depth = self.scale.in_metres(
             found_depth, found_segmentation.instances, frame.camera, frame.world_from_camera
         )
+        if self.aligner is not None:
+            aligned = self.aligner.align(found_depth.depth_m, frame.camera, frame.world_from_camera)
+            found_depth = replace(found_depth, depth_m=aligned)
         found_depth = _in_range(found_depth, limits)
         if is_seen is not None:
             found_depth = replace(found_depth, depth_m=torch.where(is_seen, found_depth.depth_m, math.nan))

@@ -21,7 +21,8 @@ from unity_depth_perception.export.scene import Scene, SceneView
 
 WORLD_NODE = "scene_world"
 _Z_UP = ((1, 0, 0), (0, 0, 1), (0, -1, 0))  # x, z, -y
-GLTF_FROM_WORLD = {"z_up": _Z_UP, "unity": _Z_UP, "optical": ((1, 0, 0), (0, -1, 0), (0, 0, -1))}
+_Y_DOWN = ((1, 0, 0), (0, -1, 0), (0, 0, -1))  # of the optical frame, and usual of COLMAP's models
+GLTF_FROM_WORLD = {"z_up": _Z_UP, "unity": _Z_UP, "optical": _Y_DOWN, "given": _Y_DOWN}
 """Rotation from each world frame to glTF's axes: x right, y up, z towards the viewer."""
 _FRUSTUM_RATIO = 0.03  # depth of a frustum over the diagonal of the scene
 _LEAST_FRUSTUM_M = 1e-3

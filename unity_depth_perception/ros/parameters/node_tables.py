@@ -185,6 +185,8 @@ class SegmentationModelConfig:
 class PerceptionConfig(SegmentationModelConfig, DepthModelConfig, DepthRangeConfig, PoseConfig, ImageConfig):
     """Parameters of perception_node."""
 
+    temporal: str = parameter("none", "poses: align depth to earlier frames by their poses", choices=("none", "poses"))
+
     @property
     def limits(self) -> Limits:
         """Limits of score and depth."""
