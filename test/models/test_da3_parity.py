@@ -177,17 +177,17 @@ def cameras_and_poses(count: int, width: int, height: int) -> tuple[list[Camera]
 
 
 # Of the size that the network sees: that resizing agrees is shown above.
-VIEWS = [picture(126, 84, seed) for seed in range(3)]
+VIEWS = [picture(126, 84, seed) for seed in range(5)]
 
 
-def reference_views(reference: Any, with_poses: bool = False, **options: Any) -> Any:
+def reference_views(reference: Any, count: int = 3, with_poses: bool = False, **options: Any) -> Any:
     given = {}
     if with_poses:
-        cameras, poses = cameras_and_poses(3, 126, 84)
+        cameras, poses = cameras_and_poses(count, 126, 84)
         k = np.stack([camera.k + [[0, 0, 0.5], [0, 0, 0.5], [0, 0, 0]] for camera in cameras])
         given = {"extrinsics": np.linalg.inv(poses), "intrinsics": k}
     torch.manual_seed(0)
-    return reference.inference(VIEWS, process_res=SIDE_PX, **given, **options)
+    return reference.inference(VIEWS[:count], process_res=SIDE_PX, **given, **options)
 
 
 @pytest.mark.parametrize(
@@ -195,11 +195,13 @@ def reference_views(reference: Any, with_poses: bool = False, **options: Any) ->
     [{}, {"reference_view": "middle"}, {"use_ray_pose": True}],
     ids=["default", "reference view", "ray pose"],
 )
-def test_several_views(any_view: tuple[Any, AnyViewDepth], options: dict[str, Any]) -> None:
+@pytest.mark.parametrize("count", [1, 2, 3, 5])
+def test_several_views(any_view: tuple[Any, AnyViewDepth], options: dict[str, Any], count: int) -> None:
     reference, estimator = any_view
     names = {"reference_view": "ref_view_strategy"}
-    expected = reference_views(reference, **{names.get(name, name): value for name, value in options.items()})
-    result = estimator.infer_views([torch.from_numpy(view) for view in VIEWS], **options)
+    named = {names.get(name, name): value for name, value in options.items()}
+    expected = reference_views(reference, count, **named)
+    result = estimator.infer_views([torch.from_numpy(view) for view in VIEWS[:count]], **options)
     assert off(result.depth_m, expected.depth) < TOLERANCE
     camera_from_world = np.linalg.inv(result.world_from_camera)[:, :3]
     np.testing.assert_allclose(camera_from_world, expected.extrinsics[:, :3], rtol=0, atol=2e-3)
@@ -208,24 +210,32 @@ def test_several_views(any_view: tuple[Any, AnyViewDepth], options: dict[str, An
     assert not result.is_metric
 
 
-def test_views_with_poses_are_in_metres(any_view: tuple[Any, AnyViewDepth]) -> None:
+@pytest.mark.parametrize(
+    ("count", "options"),  # not two views: there the reference's Umeyama alignment raises GeometryException
+    [(3, {}), (5, {}), (5, {"use_ray_pose": True})],
+    ids=["3", "5", "5 ray pose"],
+)
+def test_views_with_poses_are_in_metres(
+    any_view: tuple[Any, AnyViewDepth], count: int, options: dict[str, Any]
+) -> None:
     reference, estimator = any_view
-    expected = reference_views(reference, with_poses=True)
-    cameras, poses = cameras_and_poses(3, 126, 84)
-    result = estimator.infer_views([torch.from_numpy(view) for view in VIEWS], cameras, poses)
+    expected = reference_views(reference, count, with_poses=True, **options)
+    cameras, poses = cameras_and_poses(count, 126, 84)
+    result = estimator.infer_views([torch.from_numpy(view) for view in VIEWS[:count]], cameras, poses, **options)
     assert off(result.depth_m, expected.depth) < TOLERANCE
     assert result.is_metric
     assert result.cameras == tuple(cameras)
     np.testing.assert_array_equal(result.world_from_camera, poses)
 
 
-def test_nested_views(nested: tuple[Any, NestedDepth]) -> None:
+@pytest.mark.parametrize("count", [2, 3, 5])
+def test_nested_views(nested: tuple[Any, NestedDepth], count: int) -> None:
     reference, estimator = nested
-    expected = reference_views(reference)
-    result = estimator.infer_views([torch.from_numpy(view) for view in VIEWS])
+    expected = reference_views(reference, count)
+    result = estimator.infer_views([torch.from_numpy(view) for view in VIEWS[:count]])
     assert_ground_is_the_same(result.depth_m, expected.depth)
     assert result.is_metric
-    again = estimator.infer_views([torch.from_numpy(view) for view in VIEWS])
+    again = estimator.infer_views([torch.from_numpy(view) for view in VIEWS[:count]])
     assert torch.equal(result.depth_m, again.depth_m)
 
 

@@ -99,12 +99,12 @@ def test_second_call_asks_before_it_overwrites(truth: tuple[Path, dict[str, obje
     assert "--overwrite" in result.stderr
 
 
-def test_images_with_a_file_of_poses_are_scaled_to_them(dataset: Path, poses: Path, tmp_path: Path) -> None:
+def test_images_with_a_file_of_poses_agree_by_them(dataset: Path, poses: Path, tmp_path: Path) -> None:
     arguments = (*FOV, "--poses", poses, "--depth-model", "floor-plane", "--output", tmp_path, *SMALL_SCENE)
     result = unity_depth("reconstruct", dataset / "images", *arguments)
     assert result.returncode == 0, result.stderr
     assert "5 of 5 views" in result.stdout
-    assert "scale from: given poses" in result.stdout
+    assert "scale from: metric model" in result.stdout
     assert json.loads((tmp_path / "reconstruction.json").read_text())["scale_factors"]["min"] > 0.5
 
 
@@ -210,3 +210,21 @@ def test_poses_must_name_every_view(dataset: Path, poses: Path, tmp_path: Path) 
     some.write_text('{"a.png": [1, 2]}')
     with pytest.raises(InputError, match=r"a.png: expected position and orientation, got \[1, 2\]"):
         read_poses(some)
+
+
+def test_bag_gives_its_keyframes_with_poses_and_true_depth(tmp_path: Path) -> None:
+    """A tour as a bag: the camera's own intrinsics, poses and depth; frames that barely move are left out."""
+    bag = tmp_path / "data"
+    made = unity_depth("synthesize", bag, "--tour", "12", "--size", "96x72", "--seed", "3", "--bag", "mcap")
+    assert made.returncode == 0, made.stderr
+    views = open_views([bag])
+    view = views.read(0)
+    assert (views.kind, len(views)) == ("bag", 12)
+    assert view.camera is not None
+    assert view.world_from_camera is not None
+    assert view.depth_m is not None
+    result = unity_depth(
+        *("reconstruct", bag, "--depth-model", "truth", "--voxel", "0.03", "--json", "--output", tmp_path / "out")
+    )
+    assert result.returncode == 0, result.stderr
+    assert json.loads(result.stdout)["scale"] == "true depth and given poses"

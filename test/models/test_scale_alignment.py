@@ -1,17 +1,19 @@
-"""Scale of views from poses: wrong factors of exact depth are undone, and what is unobservable stays."""
+"""Scales of views made to agree by poses: wrong factors of exact depth are undone, their mean stays."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 
 import numpy as np
+import pytest
 import torch
 from room_views import exact_view, room_scenes
 
 from unity_depth_perception.reconstruction.scale_alignment import align_scales
 from unity_depth_perception.reconstruction.view import DepthView
 
-FACTORS = np.exp(np.random.default_rng(3).normal(0.02, 0.05, 10))
+FACTORS = np.random.default_rng(3).normal(0.0, 0.05, 10)
+FACTORS = np.exp(FACTORS - FACTORS.mean())
 
 
 def views(count: int = 10) -> list[DepthView]:
@@ -23,6 +25,11 @@ def test_wrong_factors_are_undone() -> None:
     error = np.log(align_scales(wrong) * FACTORS)
     assert abs(error).max() < 0.01
     assert np.std(error) < 0.1 * np.std(np.log(FACTORS))
+
+
+def test_mean_scale_of_the_network_stays() -> None:
+    factors = align_scales([view.scaled(1.1) for view in views(6)])
+    assert np.log(factors).mean() == pytest.approx(0, abs=1e-4)
 
 
 def test_right_factors_stay() -> None:

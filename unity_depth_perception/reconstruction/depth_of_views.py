@@ -30,7 +30,7 @@ class DepthConfig:
 
     Attributes:
         window, use_ray_pose, reference_view: of any-view models; see `AnyViewDepth.infer_views`.
-        align: whether the depth of a single-view model is scaled, view by view, to the given poses.
+        align: whether the depths of a single-view model are scaled, view by view, so that they agree by the poses.
         poses_in_metres: whether given poses are in metres, in a world with z up.
     """
 
@@ -50,7 +50,7 @@ class PosedDepth:
         is_metric: whether depth and poses are in metres.
         scale_source: where the metres come from, one of SCALE_SOURCES.
         has_given_poses: whether the world frame is that of given poses, not one that a network chose.
-        factors: (N,) by which the depth of each view was scaled to the poses; empty where it was not.
+        factors: (N,) by which the depth of each view was scaled to agree with the others; empty where it was not.
     """
 
     views: list[DepthView]
@@ -95,7 +95,7 @@ def _true_depth(views: Sequence[InputView], config: DepthConfig) -> PosedDepth:
 def _of_single_views(
     views: Sequence[InputView], estimator: DepthEstimator, config: DepthConfig, track: Track
 ) -> PosedDepth:
-    """Metric depth of each view by itself; scaled to the poses where there are several views."""
+    """Metric depth of each view by itself; scaled so that several views agree by their poses."""
     has_poses = views[0].world_from_camera is not None
     poses = _required_poses(views, f"the single-view model {estimator.name}") if has_poses or len(views) > 1 else []
     if poses and not config.poses_in_metres:
@@ -120,7 +120,7 @@ def _of_single_views(
         return PosedDepth(found, is_metric, source, has_poses)
     factors = align_scales(found)
     scaled = [view.scaled(float(factor)) for view, factor in zip(found, factors, strict=True)]
-    return PosedDepth(scaled, True, "poses", True, factors)
+    return PosedDepth(scaled, True, source, True, factors)
 
 
 @torch.inference_mode()

@@ -18,6 +18,7 @@ from unity_depth_perception.reconstruction.view import DepthView
 _VOXEL_RATIO = 1 / 200
 _FAR = 8.0
 _GROWTH = 1.4
+_AUTO_VOXELS = 1 << 23  # that a voxel size of our own choice needs at most
 Track = Callable[[Sequence[int]], Iterable[int]]
 
 
@@ -40,7 +41,7 @@ class FusionConfig:
     min_views: int = 2
     confidence_percentile: float = 0.0
     max_depth_m: float | None = None
-    max_voxels: int = 1 << 23
+    max_voxels: int = 1 << 26
 
     def __post_init__(self) -> None:
         if self.min_views < 1:
@@ -97,14 +98,15 @@ def _volume(config: FusionConfig, views: Sequence[DepthView]) -> TsdfVolume:
         InputError: no view has a valid depth, or voxels of the given size are too many.
     """
     voxel_m = config.voxel_m or _VOXEL_RATIO * _median_depth(views)
+    most = config.max_voxels if config.voxel_m is not None else min(config.max_voxels, _AUTO_VOXELS)
     while True:
         grid = Grid(voxel_m, config.truncation_voxels * voxel_m)
-        blocks = surface_blocks(views, grid, config.max_voxels // BLOCK_VOXELS)
+        blocks = surface_blocks(views, grid, most // BLOCK_VOXELS)
         if blocks is not None:
             return TsdfVolume(grid, blocks)
         if config.voxel_m is not None:
             raise InputError(
-                f"voxels of {voxel_m:g} m: more than {config.max_voxels / 1e6:.3g} million are needed; give larger ones"
+                f"voxels of {voxel_m:g} m: more than {most / 1e6:.3g} million are needed; give larger ones"
             )
         voxel_m *= _GROWTH
 

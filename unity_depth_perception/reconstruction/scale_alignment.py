@@ -4,6 +4,9 @@ The error of a monocular network is mostly one factor per image. Given poses mak
 back-projected from two places is one surface at the right factors alone. The factors minimise the distances of the
 views' points from the tangent planes of the other views' surfaces (point to plane; Chen & Medioni 1992) by
 Gauss-Newton, robust after Huber (1964), with a prior at the network's own scale.
+
+The mean of the factors is kept at 1. Parallax would tell it too, but errors of depth that grow with distance, as
+networks make them, bias it: by 5 % on a tour of compact depth, whose own mean is right within 1 %.
 """
 
 from __future__ import annotations
@@ -30,6 +33,7 @@ _SIGMA = 0.02  # expected residual, relative to depth
 _INDEPENDENT = 4.0  # samples of a pair of views whose residuals count as independent
 _GATE = 0.2  # residual beyond which two points are of different surfaces
 _PRIOR_SIGMA = 0.1  # of the log scale of one view
+_MEAN_SIGMA = 1e-4  # of the mean of all
 _MIN_FACING = 0.15  # least cosine between a ray and a surface normal
 _CONVERGED = 1e-4
 
@@ -59,7 +63,7 @@ class _Surfaces:
 
 
 def align_scales(views: Sequence[DepthView]) -> NDArray[np.float64]:
-    """Factors (N,) of the views' depths that make their surfaces coincide; 1 for a view that overlaps with no other."""
+    """Factors (N,), of mean 1, of the views' depths that make their surfaces coincide; 1 where nothing overlaps."""
     surfaces = _surfaces(views)
     pairs = _overlapping_pairs(surfaces)
     log_scale = torch.zeros(len(views), dtype=torch.float64)
@@ -81,8 +85,9 @@ def _gauss_newton_step(surfaces: _Surfaces, pairs: Tensor, log_scale: Tensor) ->
     count = known.sum(dim=1, keepdim=True).clamp(min=1)
     weight = known * (_SIGMA / residual.abs().clamp(min=_SIGMA)) * _INDEPENDENT / count / _SIGMA**2
     first, second = pairs.cpu().unbind(1)
-    information = torch.eye(len(log_scale), dtype=torch.float64) / _PRIOR_SIGMA**2
-    gradient = log_scale / _PRIOR_SIGMA**2
+    size = len(log_scale)
+    information = torch.eye(size, dtype=torch.float64) / _PRIOR_SIGMA**2 + 1 / (size * _MEAN_SIGMA) ** 2
+    gradient = log_scale / _PRIOR_SIGMA**2 + log_scale.mean() / size / _MEAN_SIGMA**2
     for row, by_row in ((first, by_first), (second, by_second)):
         gradient = gradient.index_add(0, row, (weight * by_row * residual).sum(dim=1))
         for column, by_column in ((first, by_first), (second, by_second)):

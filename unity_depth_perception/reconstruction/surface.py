@@ -70,12 +70,10 @@ def extract_surface(voxels: Voxels, grid: Grid) -> Surface:
     points = mean(torch.cat([part.points for part in crossings])) * grid.voxel_m
     views = torch.zeros(len(unique), dtype=torch.int16, device=keys.device)
     views.scatter_reduce_(0, vertex.flatten(), torch.cat([part.views for part in crossings]).repeat(4), "amax")
-    return Surface(
-        points,
-        _normals(points / grid.voxel_m, vertex, torch.cat([part.outward for part in crossings])),
-        mean(torch.cat([part.colours for part in crossings])).round().clamp(0, 255).to(torch.uint8),
-        views,
-    )
+    normals = _normals(points / grid.voxel_m, vertex, torch.cat([part.outward for part in crossings]))
+    colours = mean(torch.cat([part.colours for part in crossings])).round().clamp(0, 255).to(torch.uint8)
+    kept = normals.norm(dim=1) > 0.5  # two surfaces in one cell may face each other
+    return Surface(points[kept], normals[kept], colours[kept], views[kept])
 
 
 def _crossings(voxels: Voxels, keys: Tensor, axis: int, grid: Grid) -> _Crossings:

@@ -83,7 +83,7 @@ def reconstruct(
     conf_percentile: Annotated[
         float, typer.Option(min=0, max=100, help="Depth below this percentile of confidence is left out.")
     ] = 40.0,
-    align: Annotated[bool, typer.Option(help="Scale the depth of each view to the given poses.")] = True,
+    align: Annotated[bool, typer.Option(help="Scale single-view depths so that views agree by their poses.")] = True,
     voxel: Annotated[
         float | None, typer.Option(min=1e-6, metavar="M", help="Distance between points; default: depth / 200.")
     ] = None,
@@ -99,7 +99,8 @@ def reconstruct(
 ) -> None:
     """Reconstruct one scene: depth of all views in one frame, fused to a cloud, with cameras.
 
-    Known cameras and poses are used. The scale comes from given poses, else from a metric model; the report says which.
+    Known cameras and poses are used. The scale is that of true depth, of a metric model or of given poses; the report
+    says which.
     """
     missing = [str(path) for path in source if not (path.exists() or set("*?[") & set(str(path)))]
     if missing:
