@@ -110,7 +110,7 @@ def _nearest(source: DepthView, target: DepthView) -> tuple[torch.Tensor, torch.
 
 def nearest_distance(points: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
     """Distance (N,) of each point (N, 3) to the nearest of `others`."""
-    return torch.cat([torch.cdist(part, others).amin(dim=1) for part in points.split(500)])
+    return torch.cat([torch.cdist(part, others).amin(dim=1) for part in points.split(64)])
 
 
 def thickness(points: Points, axis: int, cell_m: float) -> Points:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -12,7 +13,7 @@ from da3_networks import CPU, SMALL, Known
 from room_views import distance_to_surfaces, exact_view, room_scenes
 from terminal import unity_depth
 
-from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.core.errors import ConfigurationError, DatasetError, InputError
 from unity_depth_perception.core.pose import pose_from_matrix
 from unity_depth_perception.dataset.sample import Sample
 from unity_depth_perception.dataset.writer import DatasetWriter
@@ -136,6 +137,21 @@ def test_colmap_model_gives_cameras_and_poses(truth: tuple[Path, dict[str, objec
     assert (report["source"], report["scale_source"], report["world"]) == ("colmap", "none", "given")
     metric = unity_depth("reconstruct", folder, *arguments, "--output", tmp_path, "--poses-in-metres", "--overwrite")
     assert json.loads(metric.stdout)["scale"] == "given poses"
+
+
+def test_colmap_model_without_pycolmap_says_what_to_install(
+    truth: tuple[Path, dict[str, object]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pycolmap", None)
+    with pytest.raises(ConfigurationError, match=r"pip install unity-depth-perception\[export\]"):
+        open_views([truth[0] / "colmap"])
+
+
+def test_damaged_colmap_model_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "sparse").mkdir()
+    (tmp_path / "sparse" / "cameras.txt").write_text("no cameras")
+    with pytest.raises(DatasetError, match="COLMAP model"):
+        open_views([tmp_path])
 
 
 def test_metric_model_refuses_poses_without_a_unit(truth: tuple[Path, dict[str, object]], tmp_path: Path) -> None:

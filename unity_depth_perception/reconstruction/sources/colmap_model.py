@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from unity_depth_perception.core.camera import Camera, Lens
-from unity_depth_perception.core.errors import CameraError, DatasetError
+from unity_depth_perception.core.errors import CameraError, ConfigurationError, DatasetError
 from unity_depth_perception.dataset.files import read_image
 from unity_depth_perception.ops.geometry import undistort
 from unity_depth_perception.reconstruction.sources.input_view import InputView, ViewSource
@@ -55,9 +55,15 @@ def open_colmap(found: ColmapModel) -> ViewSource:
     Raises:
         DatasetError: the model cannot be read, has no posed image, or lacks an image file.
         CameraError: a camera model that cannot be rectified.
+        ConfigurationError: the package pycolmap is missing.
     """
-    import pycolmap
-
+    try:
+        import pycolmap
+    except ImportError:
+        raise ConfigurationError(
+            "a COLMAP model needs the package pycolmap, which is not installed: "
+            "pip install unity-depth-perception[export]"
+        ) from None
     try:
         model = pycolmap.Reconstruction(str(found.model))
     except (RuntimeError, ValueError, OSError) as error:
