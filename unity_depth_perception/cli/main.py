@@ -26,6 +26,7 @@ from unity_depth_perception.cli.benchmark import command as benchmark
 from unity_depth_perception.cli.doctor import command as doctor
 from unity_depth_perception.cli.reconstruct import command as reconstruct
 from unity_depth_perception.cli.ros import endpoint, watch
+from unity_depth_perception.cli.web import command as web
 from unity_depth_perception.core.errors import PerceptionError, shortened
 
 _OUTPUT_ERRNOS = (
@@ -69,6 +70,7 @@ app.add_typer(benchmark.app, name="benchmark")
 app.command()(doctor.doctor)
 app.command()(watch.watch)
 app.command()(endpoint.endpoint)
+app.command()(web.web)
 
 
 def main() -> None:

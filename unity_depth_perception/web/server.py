@@ -1,0 +1,71 @@
+"""Server of the page: one temporary folder for everything that visitors upload and get, gone when the server ends."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.dataset.sources import open_source
+from unity_depth_perception.web.actions import PageActions
+from unity_depth_perception.web.examples import render_examples
+from unity_depth_perception.web.models import PageModels
+from unity_depth_perception.web.session import Sessions
+from unity_depth_perception.web.uploads import MAX_UPLOAD_BYTES
+
+_WAITING = 16  # jobs; who comes then is told to try again
+
+
+@dataclass(frozen=True)
+class ServerOptions:
+    """Options of the server; `port` 0 takes a free one from 7860 on."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    opens_browser: bool = False
+
+
+@contextmanager
+def serving(models: PageModels, dataset: Path | None = None, options: ServerOptions = ServerOptions()) -> Iterator[str]:
+    """Serve the page while the block runs; gives its address.
+
+    Raises:
+        PerceptionError: a model, the dataset or the port cannot be used.
+    """
+    samples = None if dataset is None else open_source(dataset)
+    models.load(models.names[0])
+    with tempfile.TemporaryDirectory(prefix="unity-depth-web-") as folder:
+        root = Path(folder).resolve()
+        os.environ["GRADIO_TEMP_DIR"] = str(root)  # uploads go there; only files below it are served
+        os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+        from unity_depth_perception.web.page import CSS, THEME, Page
+
+        page = Page(PageActions(models, Sessions(root), render_examples(root / "examples"), samples)).blocks
+        try:
+            _, address, _ = page.queue(max_size=_WAITING).launch(
+                server_name=options.host,
+                server_port=options.port or None,
+                inbrowser=options.opens_browser,
+                prevent_thread_lock=True,
+                quiet=True,
+                share=False,
+                ssr_mode=False,
+                allowed_paths=[],
+                max_file_size=MAX_UPLOAD_BYTES,
+                footer_links=[],
+                enable_monitoring=False,
+                theme=THEME,
+                css=CSS,
+            )
+        except OSError as error:
+            raise ConfigurationError(
+                f"cannot serve on {options.host}:{options.port}: {error}; choose another port"
+            ) from None
+        try:
+            yield address
+        finally:
+            page.close()
