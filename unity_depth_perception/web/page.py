@@ -166,7 +166,6 @@ class Page:
         for shown in self._followed(stages, progress, 4):
             if isinstance(shown, Shown):
                 yield {
-                    self.status: shown.status,
                     self.overlay: str(shown.files.overlay),
                     self.depth: str(shown.files.depth),
                     self.table: shown.table,
@@ -174,6 +173,8 @@ class Page:
                     self.measured: "",
                     **self._downloads(shown.files.downloads),
                 }
+                # What is yielded last is sent twice, and a 3D view that comes twice at once stays empty (Gradio 6.31).
+                yield {self.status: shown.status}
             else:
                 yield {self.status: shown}
 
