@@ -12,7 +12,7 @@ from unity_depth_perception.export.pictures import depth_picture, depth_range
 from unity_depth_perception.export.result_scene import load_result
 from unity_depth_perception.perception import ImagePerception
 
-_VIEW_POINTS = 250_000  # what a phone still turns smoothly
+_VIEW = ExportOptions(max_points=120_000, as_mesh=True)  # what a phone still turns smoothly; points would leave gaps
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class ResultFiles:
 
     Attributes:
         overlay, depth: pictures.
-        model: .glb with the cloud and the objects' boxes.
+        model: .glb with the surface, the camera and the objects' boxes.
         downloads: results.json, .ply, .glb, .npz, 16-bit depth in millimetres.
     """
 
@@ -48,7 +48,7 @@ def write_result(result: ImagePerception, folder: Path) -> Iterator[str | Result
     yield "writing pictures and the point cloud"
     result.save(folder)
     yield "writing the 3D view"
-    model, arrays = export_scene(load_result(folder), folder, ("glb", "npz"), ExportOptions(max_points=_VIEW_POINTS))
+    model, arrays = export_scene(load_result(folder), folder, ("glb", "npz"), _VIEW)
     stem = Path(result.result.frame.frame_id).stem
     names = ("results.json", f"{stem}.ply", model.name, arrays.name, f"{stem}_depth.png")
     yield ResultFiles(
