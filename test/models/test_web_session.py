@@ -55,6 +55,13 @@ def cells(html: str) -> list[list[str]]:
     return parser.rows
 
 
+def exif_turned(image: np.ndarray) -> bytes:
+    """JPEG whose EXIF orientation says that a viewer turns it by 90 degrees."""
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
+    jpeg = cv2.imencode(".jpg", image)[1].tobytes()
+    return jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2) + exif + jpeg[2:]
+
+
 @pytest.fixture(scope="module")
 def result() -> ImagePerception:
     return web_results.result()
@@ -188,10 +195,7 @@ def test_upload_is_upright_8_bit_rgb(tmp_path: Path) -> None:
     image = read_upload(tmp_path / "deep.png")
     assert (image.pixels.dtype, image.pixels.shape) == (np.uint8, (6, 8, 3))
     assert np.unique(image.pixels).tolist() == [0x80]
-    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
-    jpeg = cv2.imencode(".jpg", np.zeros((6, 8, 3), np.uint8))[1].tobytes()
-    turned = jpeg[:2] + b"\xff\xe1" + (len(exif) + 2).to_bytes(2) + exif + jpeg[2:]
-    (tmp_path / "turned.jpg").write_bytes(turned)
+    (tmp_path / "turned.jpg").write_bytes(exif_turned(np.zeros((6, 8, 3), np.uint8)))
     assert read_upload(tmp_path / "turned.jpg").pixels.shape == (8, 6, 3)
 
 

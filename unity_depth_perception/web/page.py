@@ -119,7 +119,7 @@ class Page:
         shown = [self.status, self.overlay, self.depth, self.table, self.scene, self.measured, *self.downloads]
         compared = [self.status, *self.overlays, *self.depths, self.differences]
         jobs = [
-            chosen(choose, inputs, self.status).success(
+            chosen(choose, inputs, self.status, api_name=choose.__name__.strip("_")).success(
                 self._perceive, [self.model, *camera], shown, show_progress_on=self.status, **_MODEL_JOBS
             )
             for chosen, choose, inputs in (

@@ -1,0 +1,181 @@
+"""The page with its server on 127.0.0.1: over its API, and in headless Chromium; skipped where these are missing."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import cv2
+import numpy as np
+import pytest
+from test_web_session import cells, exif_turned
+
+from unity_depth_perception.web.models import PageModels
+from unity_depth_perception.web.uploads import UploadedImage
+
+pytest.importorskip("gradio", reason="needs the extra web: pip install gradio")
+pytestmark = pytest.mark.slow
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+CHROMIUM_FLAGS = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--ignore-gpu-blocklist"]
+WAIT_S = 60
+
+
+@pytest.fixture(scope="module")
+def models() -> PageModels:
+    return PageModels(["compact", "floor-plane"], device="cpu")
+
+
+@pytest.fixture(scope="module")
+def address(models: PageModels) -> Iterator[str]:
+    from unity_depth_perception.web.server import serving
+
+    with serving(models) as url:
+        yield url
+
+
+@pytest.fixture
+def tab(address: str) -> Iterator[Any]:
+    """A tab of headless Chromium on the page; `tab.asked` has the addresses of all requests."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="needs playwright to drive a browser")
+    if CHROMIUM is None:
+        pytest.skip("needs Chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CHROMIUM_FLAGS)
+        page = browser.new_page(viewport={"width": 1280, "height": 2000})
+        page.set_default_timeout(WAIT_S * 1000)
+        page.asked = []
+        page.on("request", lambda request: page.asked.append(request.url))
+        page.goto(address)
+        page.wait_for_selector("#examples button img")
+        yield page
+        browser.close()
+
+
+def perceived(address: str, path: Path, fov: float = 60.0) -> tuple[str, list[Any]]:
+    """Last status, and all that was shown, for an upload over the API."""
+    client_module = pytest.importorskip("gradio_client")
+    client = client_module.Client(address, verbose=False, download_files=False)
+    client.predict(client_module.handle_file(str(path)), api_name="/choose_upload")
+    job = client.submit("compact", fov, None, 0, api_name="/perceive")
+    job.result(timeout=WAIT_S)
+    return str(job.outputs()[-1][0]), job.outputs()
+
+
+def status_code(url: str) -> int:
+    try:
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as error:
+        return error.code
+
+
+@pytest.mark.parametrize("name", ["/etc/passwd", "../../etc/passwd", "%2e%2e/%2e%2e/etc/passwd", "setup.cfg"])
+def test_no_file_outside_the_uploads_is_served(address: str, name: str) -> None:
+    assert status_code(f"{address}gradio_api/file={name}") in (403, 404)
+
+
+def test_visitors_at_the_same_time_get_their_own_results(address: str, tmp_path: Path) -> None:
+    statuses: dict[str, str] = {}
+
+    def visit(name: str, width: int) -> None:
+        path = tmp_path / f"{name}.png"
+        cv2.imwrite(str(path), np.full((120, width, 3), 90, np.uint8))
+        statuses[name] = perceived(address, path)[0]
+
+    threads = [threading.Thread(target=visit, args=item) for item in (("ann", 160), ("bob", 200))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=2 * WAIT_S)
+    assert "ann.png, 160 x 120 px" in statuses["ann"]
+    assert "bob.png, 200 x 120 px" in statuses["bob"]
+
+
+def test_odd_uploads_get_a_result_or_a_sentence(address: str, tmp_path: Path) -> None:
+    text, deep, turned, large = (tmp_path / name for name in ("notes.png", "deep.png", "turned.jpg", "large.jpg"))
+    text.write_text("no image at all")
+    cv2.imwrite(str(deep), np.full((120, 160), 0x8080, np.uint16))
+    turned.write_bytes(exif_turned(np.zeros((120, 160, 3), np.uint8)))
+    cv2.imwrite(str(large), np.full((3648, 5472, 3), 90, np.uint8))
+    refused = perceived(address, text)[0]
+    assert 'role="alert"' in refused
+    assert "notes.png: expected a JPEG or PNG image, got 15 bytes that are no image" in refused
+    assert "/tmp" not in refused
+    assert "deep.png, 160 x 120 px" in perceived(address, deep)[0]
+    assert "turned.jpg, 120 x 160 px" in perceived(address, turned)[0]
+    assert "1600 x 1067 px (reduced from 5472 x 3648 px)" in perceived(address, large)[0]
+
+
+def test_result_in_the_browser_is_that_of_the_files(address: str, tab: Any, tmp_path: Path) -> None:
+    tab.locator("#examples button:has(img)").nth(1).press("Enter")  # by keyboard
+    tab.wait_for_selector("#objects table")
+    _, *rows = cells(tab.locator("#objects").inner_html())
+    with tab.expect_download() as download:
+        tab.get_by_role("link", name="JSON").or_(tab.get_by_role("button", name="JSON")).first.click()
+    download.value.save_as(tmp_path / "results.json")
+    (entry,) = json.loads((tmp_path / "results.json").read_text())["images"]
+    expected = [[item["category"], f"{item['distance']['median']:.3f} m"] for item in entry["objects"]]
+    assert [row[1:3] for row in rows] == expected
+    assert expected
+    item = entry["objects"][0]
+    x, y = (item["bbox"][0] + item["bbox"][2]) // 2, (item["bbox"][1] + item["bbox"][3]) // 2
+    box = tab.locator("#overlay img").bounding_box()
+    tab.mouse.click(box["x"] + box["width"] * (x + 0.5) / 480, box["y"] + box["height"] * (y + 0.5) / 360)
+    tab.wait_for_function("document.querySelector('#measured').innerText.includes('m deep')")
+    assert f"on {item['category']} {item['id']}" in tab.locator("#measured").inner_text()
+    pixels = tab.get_by_label("Pixels (column, row)")
+    pixels.fill("10, 350; 470, 350")
+    pixels.press("Enter")
+    tab.wait_for_function("document.querySelector('#measured').innerText.includes('Between the two')")
+    assert {urlsplit(url).hostname for url in tab.asked if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
+
+
+def test_3d_view_is_not_empty(tab: Any, tmp_path: Path) -> None:
+    tab.locator("#examples button:has(img)").first.click()
+    tab.wait_for_selector("#scene canvas")
+    for _ in range(20):
+        tab.wait_for_timeout(1000)
+        tab.locator("#scene").screenshot(path=str(tmp_path / "scene.png"))
+        view = cv2.imread(str(tmp_path / "scene.png"))[60:-10, 10:-10]
+        if (view.reshape(-1, 3) != view[0, 0]).any(axis=1).mean() > 0.03:
+            return
+    pytest.fail("the 3D view shows one colour alone")
+
+
+def test_cancelled_job_shows_no_result(models: PageModels, tab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, goes_on = threading.Event(), threading.Event()
+    perceive = PageModels.perceive
+
+    def waiting(self: PageModels, name: str, image: UploadedImage, cameras: Any) -> Any:
+        started.set()
+        goes_on.wait(WAIT_S)
+        return perceive(self, name, image, cameras)
+
+    monkeypatch.setattr(PageModels, "perceive", waiting)
+    tab.locator("#examples button:has(img)").first.click()
+    tab.wait_for_function("document.body.innerText.includes('Measuring with compact')")
+    assert started.wait(WAIT_S)
+    tab.get_by_role("button", name="Cancel").click()
+    tab.wait_for_function("document.body.innerText.includes('Cancelled.')")
+    goes_on.set()
+    tab.wait_for_timeout(3000)
+    assert tab.locator("#objects table").count() == 0
+    assert "Cancelled." in tab.locator("p.udp-status").inner_text()
+
+
+def test_keyboard_reaches_the_controls(tab: Any) -> None:
+    reached = set()
+    for _ in range(40):
+        tab.keyboard.press("Tab")
+        reached.add(tab.evaluate("(e => e.getAttribute('aria-label') || e.innerText.trim() || e.tagName)"
+                                 "(document.activeElement)"))  # fmt: skip
+    words = " | ".join(sorted(reached))
+    for word in ("Measure", "Cancel", "Measure pixels", "Camera file, video", "Compare models"):
+        assert word in words
