@@ -29,6 +29,7 @@ PURPOSE = {
     "endpoint": "wire protocol of Unity's connector, no ROS",
     "ros": "messages, inputs, topics, parameters",
     "nodes": "executables, wiring alone",
+    "web": "page to drop images on; no ROS",
     "view": "live table, web page, Foxglove; no ROS",
     "demo": "virtual Unity and a node, over DDS",
     "cli": "command unity-depth",

@@ -145,7 +145,7 @@ def test_requirements_are_pinned_as_constrained(name: str) -> None:
             assert requirement.specifier == constraints[package].specifier, f"{package}: {name} and constraints.txt"
 
 
-@pytest.mark.parametrize("option", ["install_requires", "da2", "da3", "export", "gaussians", "tensorboard"])
+@pytest.mark.parametrize("option", ["install_requires", "da2", "da3", "export", "gaussians", "tensorboard", "web"])
 def test_pins_lie_in_the_declared_ranges(option: str) -> None:
     config = metadata()
     lines = config["options" if option == "install_requires" else "options.extras_require"][option]
