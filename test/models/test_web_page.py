@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -135,6 +136,13 @@ def test_result_in_the_browser_is_that_of_the_files(address: str, tab: Any, tmp_
     pixels.press("Enter")
     tab.wait_for_function("document.querySelector('#measured').innerText.includes('Between the two')")
     assert {urlsplit(url).hostname for url in tab.asked if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
+    shown = next(Path(urlsplit(url).path.partition("file=")[2]) for url in tab.asked if url.endswith("_overlay.png"))
+    assert shown.is_file()
+    tab.close()
+    deadline = time.monotonic() + WAIT_S
+    while shown.parents[1].exists() and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert not shown.parents[1].exists()  # the session's folder
 
 
 def test_3d_view_is_not_empty(tab: Any, tmp_path: Path) -> None:
