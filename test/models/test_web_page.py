@@ -109,9 +109,18 @@ def test_odd_uploads_get_a_result_or_a_sentence(address: str, tmp_path: Path) ->
     assert 'role="alert"' in refused
     assert "notes.png: expected a JPEG or PNG image, got 15 bytes that are no image" in refused
     assert "/tmp" not in refused
-    assert "deep.png, 160 x 120 px" in perceived(address, deep)[0]
+    assert "deep.png, 160 x 120 px," in perceived(address, deep)[0]
     assert "turned.jpg, 120 x 160 px" in perceived(address, turned)[0]
     assert "1600 x 1067 px (reduced from 5472 x 3648 px)" in perceived(address, large)[0]
+
+
+def test_idle_page_needs_no_cpu(address: str) -> None:
+    used_s = []
+    for _ in range(3):
+        start_s = time.process_time()
+        time.sleep(2)
+        used_s.append(time.process_time() - start_s)
+    assert min(used_s) < 0.06
 
 
 def test_result_in_the_browser_is_that_of_the_files(address: str, tab: Any, tmp_path: Path) -> None:

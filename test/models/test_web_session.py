@@ -16,8 +16,10 @@ from plyfile import PlyData
 
 from unity_depth_perception.core.errors import ImageError, InputError, ModelError
 from unity_depth_perception.dataset.files import read_depth, write_image
+from unity_depth_perception.dataset.sample import Sample
 from unity_depth_perception.export.formats.npz import load_scene
 from unity_depth_perception.perception import ImagePerception
+from unity_depth_perception.synthetic.samples import render_samples
 from unity_depth_perception.web import session as sessions_module
 from unity_depth_perception.web.actions import CameraSettings, PageActions, Shown
 from unity_depth_perception.web.measuring import distance_between, measure_pixel, measured_text, parse_pixels
@@ -72,6 +74,18 @@ class _StandInModels(PageModels):
 
     def perceive(self, name: str, image: UploadedImage, cameras: object) -> ImagePerception:
         return web_results.result(image.name, 1.0 if name == "compact" else 1.5)
+
+
+class _Frames:
+    """A dataset of one frame."""
+
+    names = ("scene/1.png",)
+
+    def __init__(self, sample: Sample) -> None:
+        self._sample = sample
+
+    def __getitem__(self, index: int) -> Sample:
+        return (self._sample,)[index]
 
 
 def actions(root: Path) -> PageActions:
@@ -247,6 +261,22 @@ def test_sessions_of_two_visitors_do_not_mix(tmp_path: Path) -> None:
     depths = [page.measure(name, f"{web_results.CUBE[0]}, {web_results.CUBE[1]}")[0] for name in ("ann", "bob")]
     assert "1.000 m deep" in depths[0]
     assert "1.500 m deep" in depths[1]
+
+
+def test_frame_of_the_dataset_comes_with_its_camera(tmp_path: Path) -> None:
+    sample = render_samples([4], 80, 60)[0]
+    page = actions(tmp_path)
+    with pytest.raises(InputError, match="--dataset"):
+        page.choose_frame("ann", "scene/1.png")
+    page.dataset = _Frames(sample)  # type: ignore[assignment]
+    with pytest.raises(InputError, match="expected a frame of the dataset, got 'other'"):
+        page.choose_frame("ann", "other")
+    page.choose_frame("ann", "scene/1.png")
+    session = page.sessions.of("ann")
+    np.testing.assert_array_equal(read_upload(session.require_upload()).pixels, sample.image)
+    camera = cameras_of(session.intrinsics, None).camera_for(80, 60)
+    assert camera.fy == pytest.approx(sample.camera.fy)
+    assert camera.cx == pytest.approx(sample.camera.cx)
 
 
 def test_third_click_begins_a_new_pair(tmp_path: Path) -> None:

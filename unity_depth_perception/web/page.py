@@ -86,7 +86,7 @@ class Page:
                 alt_text="The image with masks, labels, distances and arrows to what each object stands on",
             )  # fmt: skip
             self.depth = gr.Image(
-                label="Depth", interactive=False, buttons=["fullscreen"], elem_id="depth", min_width=300,
+                label="Depth", interactive=False, buttons=[], elem_id="depth", min_width=300,
                 alt_text="The depth of the image in colours, with a legend in metres",
             )  # fmt: skip
         with gr.Row():

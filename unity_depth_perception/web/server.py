@@ -17,6 +17,7 @@ from unity_depth_perception.web.models import PageModels
 from unity_depth_perception.web.session import Sessions
 from unity_depth_perception.web.uploads import MAX_UPLOAD_BYTES
 
+_POLL_S = 0.05  # for waiting jobs
 _WAITING = 16  # jobs; who comes then is told to try again
 
 
@@ -45,8 +46,10 @@ def serving(models: PageModels, dataset: Path | None = None, options: ServerOpti
         from unity_depth_perception.web.page import CSS, THEME, Page
 
         page = Page(PageActions(models, Sessions(root), render_examples(root / "examples"), samples)).blocks
+        page.queue(max_size=_WAITING)
+        page._queue.sleep_when_free = _POLL_S  # Gradio asks each millisecond, 6 % of a CPU that nobody uses
         try:
-            _, address, _ = page.queue(max_size=_WAITING).launch(
+            _, address, _ = page.launch(
                 server_name=options.host,
                 server_port=options.port or None,
                 inbrowser=options.opens_browser,
@@ -61,9 +64,10 @@ def serving(models: PageModels, dataset: Path | None = None, options: ServerOpti
                 theme=THEME,
                 css=CSS,
             )
-        except OSError as error:
+        except OSError:  # its text advises on Gradio's own settings
+            place = options.host if not options.port else f"{options.host}:{options.port}"
             raise ConfigurationError(
-                f"cannot serve on {options.host}:{options.port}: {error}; choose another port"
+                f"cannot serve on {place}: the port is taken, or this machine has no such address; choose another"
             ) from None
         try:
             yield address

@@ -31,7 +31,8 @@ def status_text(result: ImagePerception, image: UploadedImage, seconds: float) -
     scale = _SCALES[result.result.depth.scale_source]
     objects = "no object" if not count else "1 object" if count == 1 else f"{count} objects"
     text = (
-        f"{image.name}, {size}: {objects}. Depth by {result.result.depth_model} in {seconds:.1f} s. "
+        f"{image.name}, {size}, vertical field of view {math.degrees(result.camera.vertical_fov_rad):.1f} degrees: "
+        f"{objects}. Depth by {result.result.depth_model} in {seconds:.1f} s. "
         f"The metres come from {scale}."
     )
     return message(text)
