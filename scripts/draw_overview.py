@@ -59,10 +59,9 @@ def main() -> None:
         seen |= {item.id: item for item in sample.objects}
         depth = depth_picture(result.depth_m, near_m=DEPTH_M[0], far_m=DEPTH_M[1])
         distances = chart(series, options.frames / RATE_HZ, seen, (depth.shape[1] // 2, HEIGHT // 2))
-        overlay, cloud = result.overlay(), cloud_picture(sample, result.depth_m)
-        pages.append(
-            page(*(np.asarray(Image.fromarray(panel).reduce(2)) for panel in (overlay, depth, cloud)), distances)
-        )
+        panels = (result.overlay(), depth, cloud_picture(sample, result.depth_m))
+        overlay, depth, cloud = (np.asarray(Image.fromarray(panel).reduce(2)) for panel in panels)
+        pages.append(page(overlay, depth, cloud, distances))
         print(f"{number + 1}/{options.frames}", end="\r", flush=True)
     options.output.write_bytes(animation(pages))
     print(f"{options.output}: {options.output.stat().st_size / 1e6:.2f} MB, {len(pages)} frames")
