@@ -22,7 +22,7 @@ from unity_depth_perception.training.fine_tuning.trainable import trainable
 NAME = "da3metric-large"
 
 
-def _small_da3(architecture: str) -> Any:
+def _small_da3(architecture: str, gaussians: bool = False) -> Any:
     cfg = pytest.importorskip("depth_anything_3.cfg")
     from depth_anything_3.registry import MODEL_REGISTRY
     from omegaconf import OmegaConf
