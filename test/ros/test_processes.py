@@ -21,6 +21,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from stand_ins import camera_info, image
 from unity_client import UnityClient
 from unity_depth_perception.msg import ObjectDistanceArray
+from visualization_msgs.msg import Marker, MarkerArray
 
 from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.demo import processes
@@ -129,6 +130,24 @@ def test_perception_node_exits_cleanly_in_the_middle_of_a_frame(
     images.publish(image())
     graph.spin_for(0.5)
     assert exit_code(process, number) == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_markers_are_deleted_when_the_process_ends(graph: Graph, start: Start, number: signal.Signals) -> None:
+    markers = graph.collect(MarkerArray, "objects/markers")
+    process = start("-c", _PERCEPTION.format(seconds=0))
+    images = graph.node.create_publisher(Image, "image_raw", OUTPUT_QOS)
+    infos = graph.node.create_publisher(CameraInfo, "camera_info", OUTPUT_QOS)
+    graph.spin_until(lambda: images.get_subscription_count() > 0, "perception to listen", START_S)
+    graph.spin_until(lambda: infos.get_subscription_count() > 0, "perception to listen")
+    infos.publish(camera_info())
+    graph.spin_for(0.5)
+    images.publish(image())
+    graph.spin_until(lambda: bool(markers), "markers")
+    graph.processes = None  # it is to end
+    assert exit_code(process, number) == 0
+    graph.spin_until(lambda: len(markers) == 2, "the deletion")
+    assert [marker.action for marker in markers[1].markers] == [Marker.DELETEALL]
 
 
 @pytest.mark.parametrize(("shutdown", "code"), [(True, 0), (False, 1)], ids=["shut down", "a fault"])

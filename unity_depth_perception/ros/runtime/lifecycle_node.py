@@ -20,6 +20,7 @@ from rclpy.impl.implementation_singleton import rclpy_implementation
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.logging import get_logger
 from rclpy.parameter import Parameter
+from rclpy.signals import SignalHandlerOptions
 
 from unity_depth_perception.core.errors import ConfigurationError, PerceptionError
 from unity_depth_perception.ros import dds_profile
@@ -28,6 +29,7 @@ from unity_depth_perception.ros.runtime.deferred_response import DeferredRespons
 
 Config = TypeVar("Config")
 _NAMESAKE_CHECK_S = 3.0
+_SIGNAL_S = 0.1  # a wait of the executor is not interrupted: a signal is seen after it
 RCLError = rclpy_implementation.RCLError  # rclpy.exceptions does not name it
 
 
@@ -44,6 +46,7 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
         self.config: Config = parameters.declare(self, config_type)
         self.failure = ""  # why the last transition failed
         self.is_configuring = False
+        self.is_active = False
         self._transition = threading.Lock()  # one at a time
         allow_deferred_responses(self._service_change_state)
         self._namesake_check = self.create_timer(_NAMESAKE_CHECK_S, self._warn_of_namesake)
@@ -82,10 +85,13 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Activate the publishers, then start."""
         super().on_activate(state)
-        return self._attempt("activate", self.start)
+        result = self._attempt("activate", self.start)
+        self.is_active = result == TransitionCallbackReturn.SUCCESS
+        return result
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop, then deactivate the publishers."""
+        self.is_active = False
         result = self._attempt("deactivate", self.stop)
         super().on_deactivate(state)
         return result
@@ -96,6 +102,7 @@ class ConfiguredNode(LifecycleNode, Generic[Config]):  # type: ignore[misc]
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Stop and tear down, from any state."""
+        self.is_active = False
         self._attempt("stop", self.stop)
         return self._attempt("shut down", self.tear_down)
 
@@ -171,19 +178,24 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
 
     Exit codes: 0 after a signal, 2 for a bad parameter, 1 for any other error.
     """
-    # rclpy's handler calls this one too. It can interrupt the loading of a model; rclpy's alone cannot.
+    # Not rclpy's handler: it cannot interrupt the loading of a model, and it ends the context at once, so that a node
+    # could not delete its markers.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _interrupt)
-    code, is_initialised = 0, False
+    code, is_overtaken = 0, False  # by a shutdown of the context, which takes away what is being used
     try:
-        rclpy.init(args=args)
-        is_initialised = True
+        rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         node = create()
         try:
             _spin(node)
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)
+            is_overtaken = not node.context.ok()
+            if node.is_active and not is_overtaken:
+                node.stop()
+            rclpy.try_shutdown()  # after a signal, what still configures or computes ends quietly
+            is_overtaken = is_overtaken or isinstance(sys.exception(), KeyboardInterrupt)
             if node.tear_down():
                 node.destroy_node()
     except ConfigurationError as error:
@@ -192,7 +204,7 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
     except Exception:  # noqa: BLE001 - os._exit below would hide the reason
-        if not is_initialised or rclpy.ok():  # else a signal has taken away what was being made
+        if not is_overtaken:
             traceback.print_exc()
             code = 1
     rclpy.try_shutdown()
@@ -209,7 +221,8 @@ def _spin(node: ConfiguredNode[Any]) -> None:
     if node.get_parameter("autostart").value:
         threading.Thread(target=node.autostart, name="autostart", daemon=True).start()
     try:
-        executor.spin()
+        while node.context.ok():
+            executor.spin_once(timeout_sec=_SIGNAL_S)
     except (RCLError, InvalidHandle):
         if node.context.ok():
             raise
