@@ -132,6 +132,7 @@ def test_perception_node_exits_cleanly_in_the_middle_of_a_frame(
     assert exit_code(process, number) == 0
 
 
+@pytest.mark.long  # it failed once in about ten runs, and it is not yet known which of its waits was in vain
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
 def test_markers_are_deleted_when_the_process_ends(graph: Graph, start: Start, number: signal.Signals) -> None:
     markers = graph.collect(MarkerArray, "objects/markers")
