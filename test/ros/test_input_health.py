@@ -266,6 +266,17 @@ def test_markers_are_deleted_when_the_node_is_deactivated(rig: CameraRig) -> Non
     assert [m.action for m in markers[1].markers] == [Marker.DELETEALL]
 
 
+def test_frame_in_process_publishes_nothing_after_the_deletion(rig: CameraRig) -> None:
+    markers = rig.graph.collect(MarkerArray, "objects/markers")
+    rig.graph.spin_until(lambda: rig.node._result_publishers.is_subscribed("objects/markers"), "a watcher")
+    rig.node._result_publishers.clear()  # as a signal does while the worker computes
+    rig.send_info()
+    rig.images.publish(image())
+    rig.graph.spin_until(lambda: rig.node.counts["processed"] > 0, "the frame to be processed")
+    rig.graph.spin_for(0.5)
+    assert [m.action for message in markers for m in message.markers] == [Marker.DELETEALL]
+
+
 def test_images_are_not_received_while_nobody_watches(graph: Graph, make_node: MakeNode) -> None:
     node = make_node()
     assert node.autostart()

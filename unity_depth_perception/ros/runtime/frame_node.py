@@ -103,7 +103,7 @@ class FrameNode(ConfiguredNode[Config]):
         self._source.listen()
         self._active, self._watched_s = True, time.monotonic()
         if self._result_publishers is not None:
-            self._result_publishers.publish_classes()
+            self._result_publishers.open()
         self.get_logger().info(f"listening to {', '.join(s.topic for s in self._source.subscriptions)}")
 
     def stop(self) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from itertools import pairwise
 from statistics import median
 from typing import Any, NamedTuple
 
+from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode
 from rclpy.qos import QoSProfile
 from sensor_msgs.msg import CameraInfo, Image, PointCloud2
@@ -97,6 +99,7 @@ SEGMENTATION_OUTPUTS = ("objects/detections_2d", "objects/label_info", "objects/
 DISTANCE_OUTPUTS = ("objects/distances", "objects/detections_3d", "objects/markers")
 
 
+_DELIVERY_LIMIT = Duration(seconds=1)  # a subscriber that hangs does not hold up the node's end
 _INTERVALS = 10  # between results, of which the median counts
 
 
@@ -116,6 +119,8 @@ class ResultPublishers:
         self._config = config
         self._class_ids = class_ids
         self._times_s: deque[float] = deque(maxlen=_INTERVALS + 1)
+        self._lock = threading.Lock()  # frames come from the worker, clear() from the executor
+        self._is_open = False
         self._publishers = {
             name: create_output_publisher(node, _OUTPUTS[name].message_type, name, mismatches, _OUTPUTS[name].profile)
             for name in names
@@ -130,25 +135,36 @@ class ResultPublishers:
         """Whether an output is enabled (parameter `outputs`) and has a subscriber."""
         return name in self._config().outputs and self._publishers[name].get_subscription_count() > 0
 
-    def publish_classes(self) -> None:
-        """Publish the class map, once; late subscribers get it too."""
+    def open(self) -> None:
+        """From now on frames are published; publish the class map, once: late subscribers get it too."""
+        with self._lock:
+            self._is_open = True
         if CLASSES in self._publishers and CLASSES in self._config().outputs:
             message = label_info_message(self._class_ids(), self._config().min_score)
             message.header.stamp = self._node.get_clock().now().to_msg()
             self._publishers[CLASSES].publish(message)
 
     def publish(self, result: PerceptionResult, placement: Placement = OPTICAL) -> None:
-        """Convert and publish the outputs that have subscribers."""
+        """Convert and publish the outputs that have subscribers; nothing after `clear` or before `open`."""
         self._times_s.append(time.monotonic())
         view = View(self._config(), self._class_ids(), placement, self._interval_s)
         for name, publisher in self._publishers.items():
             if name != CLASSES and self.is_subscribed(name):
-                publisher.publish(_OUTPUTS[name].convert(result, view))
+                message = _OUTPUTS[name].convert(result, view)
+                with self._lock:
+                    if self._is_open:
+                        publisher.publish(message)
 
     def clear(self) -> None:
-        """Delete the markers of the last frame from RViz."""
+        """Delete the markers of the last frame from RViz, and publish no more, not even the frame in process.
+
+        Waits until the subscribers have the deletion: DDS does not deliver what a publisher leaves behind at its end.
+        """
+        with self._lock:
+            self._is_open = False
         if MARKERS in self._publishers and self.is_subscribed(MARKERS):
             self._publishers[MARKERS].publish(delete_markers_message())
+            self._publishers[MARKERS].wait_for_all_acked(_DELIVERY_LIMIT)
 
     def close(self) -> None:
         """Destroy the publishers."""
