@@ -75,6 +75,7 @@ def check_synthesize(output: Path, dataset: Path, again: Callable[[], object]) -
         assert left == 0 or len(UnityDataset(output)) == left
     else:
         assert len(UnityDataset(output)) == 6
+        assert not list(output.rglob("*.partial"))
 
 
 def check_estimate(output: Path, dataset: Path, again: Callable[[], object]) -> None:
@@ -130,9 +131,9 @@ def test_killed_command_goes_on_or_says_why_not(dataset: Path, tmp_path: Path, c
         arguments = call_of(command, dataset, output)
         run_and_kill(arguments, duration * moments.random())
 
-        def again(arguments: list[str | Path] = arguments) -> None:
+        def again(arguments: list[str | Path] = arguments, output: Path = output) -> None:
             result = unity_depth(*arguments)
             assert result.returncode == 0, result.stderr
+            assert not list(output.rglob("*.partial"))
 
         CHECKS[command](output, dataset, again)
-        assert not list(output.rglob("*.partial"))

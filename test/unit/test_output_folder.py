@@ -10,7 +10,13 @@ from pathlib import Path
 import pytest
 
 from unity_depth_perception.core.errors import ConfigurationError
-from unity_depth_perception.core.files.output_folder import MARKER, claimed_names, output_folder, require_apart
+from unity_depth_perception.core.files.output_folder import (
+    MARKER,
+    claimed_names,
+    is_empty_folder,
+    output_folder,
+    require_apart,
+)
 
 
 def test_folder_is_made_and_marked_with_the_claimed_names(tmp_path: Path) -> None:
@@ -53,6 +59,14 @@ def test_drafts_of_a_killed_process_are_removed(tmp_path: Path) -> None:
     (tmp_path / ".x.json.123.partial").write_text("half")
     with output_folder(tmp_path, ["x.json"]):
         assert [path.name for path in tmp_path.iterdir()] == [MARKER]
+
+
+def test_folder_with_nothing_but_drafts_is_empty(tmp_path: Path) -> None:
+    (tmp_path / ".report.json.12.partial").touch()
+    assert is_empty_folder(tmp_path)
+    (tmp_path / "report.json").touch()
+    assert not is_empty_folder(tmp_path)
+    assert not is_empty_folder(tmp_path / "report.json")
 
 
 def test_second_process_is_refused_until_the_first_one_has_ended(tmp_path: Path) -> None:

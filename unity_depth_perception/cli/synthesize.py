@@ -58,10 +58,11 @@ def synthesize(
     ] = None,
 ) -> None:
     """Write images of virtual scenes with true depth, masks, objects, parents and camera poses."""
+    from unity_depth_perception.core.files.output_folder import is_empty_folder
     from unity_depth_perception.dataset.writer import unfinished
     from unity_depth_perception.synthetic.variety import USUAL, WIDE
 
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+    if out.exists() and not is_empty_folder(out):
         raise DatasetError(
             f"{out}: expected a new or empty folder to write to{unfinished(out)}; remove it or choose another"
         )

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from unity_depth_perception.core.errors import ConfigurationError, shown
-from unity_depth_perception.core.files.atomic_file import remove_drafts, write_json
+from unity_depth_perception.core.files.atomic_file import DRAFTS, remove_drafts, write_json
 from unity_depth_perception.core.files.json_file import read_json_object
 
 MARKER = ".unity_depth_perception.json"
@@ -45,7 +45,7 @@ def output_folder(
         own = set(claimed_names(path))
         for name in names:
             taken = path / name
-            if not os.path.lexists(taken) or _is_empty_folder(taken):
+            if not os.path.lexists(taken) or is_empty_folder(taken):
                 continue
             if not (name in own or known(taken)):
                 raise ConfigurationError(
@@ -61,8 +61,9 @@ def output_folder(
         yield path
 
 
-def _is_empty_folder(path: Path) -> bool:
-    return path.is_dir() and not any(path.iterdir())
+def is_empty_folder(path: Path) -> bool:
+    """Whether a path is a folder in which nothing is but drafts of killed processes."""
+    return path.is_dir() and not any(set(path.iterdir()) - set(path.glob(DRAFTS)))
 
 
 def claimed_names(path: Path) -> list[str]:
