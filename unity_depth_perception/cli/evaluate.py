@@ -123,6 +123,10 @@ def evaluate(
         raise ConfigurationError(f"--depth-weights: expected one --depth-model for them, got {len(names)}")
     for name in names:
         require_files(depth_weights, name, segmentation_model)
+    if workers > 1 and not ray:
+        from unity_depth_perception.evaluation.runs.fork_server import fork_server_context
+
+        fork_server_context()  # imports torch while this process does
 
     from unity_depth_perception.dataset.bag.samples import BagOptions
     from unity_depth_perception.dataset.bag.topics import TopicNames

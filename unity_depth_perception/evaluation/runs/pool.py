@@ -11,6 +11,7 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import wait
 
+from unity_depth_perception.evaluation.runs.fork_server import fork_server_context
 from unity_depth_perception.evaluation.runs.plan import Run
 from unity_depth_perception.evaluation.runs.worker import Outcome, Worker
 
@@ -44,7 +45,7 @@ class _pool(ProcessPoolExecutor):  # noqa: N801 - used as a function
     """One process for each device; an exception in the block ends them at once."""
 
     def __init__(self, devices: Sequence[str]) -> None:
-        context = multiprocessing.get_context("spawn")  # forked processes cannot use CUDA
+        context = fork_server_context()
         free = context.Queue()
         for device in devices:
             free.put(device)
