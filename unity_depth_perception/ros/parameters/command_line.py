@@ -65,12 +65,12 @@ def _outside_ros(arguments: Sequence[str]) -> Iterator[str]:
 def _described(row: ParameterSpec) -> Iterator[str]:
     """Help lines of a parameter: name, type and default, then description and allowed values."""
     kind = {bool: "bool", int: "int", float: "float", str: "string", tuple: "list of strings"}[row.type]
-    yield f"  {row.name}: {kind} = {_yaml(row.default)}"
+    yield f"  {row.name}: {kind} = {yaml_of(row.default)}"
     limits = f"; {row.allowed}" if row.choices or row.minimum is not None else ""
     when = "" if row.read_only else " (changes at run time too)"
     yield textwrap.indent(textwrap.fill(row.description + limits + when, _WIDTH - 6), " " * 6)
 
 
-def _yaml(value: Any) -> str:
+def yaml_of(value: Any) -> str:
     """A value in the form that `-p NAME:=VALUE` accepts."""
     return f"[{', '.join(value)}]" if isinstance(value, tuple) else json.dumps(value)

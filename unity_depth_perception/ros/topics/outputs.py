@@ -54,10 +54,11 @@ class View(NamedTuple):
 
 
 class Output(NamedTuple):
-    """An output topic: message type, conversion of a result to the message, QoS."""
+    """An output topic: message type, conversion of a result to the message, content in words (docs), QoS."""
 
     message_type: type[Any]
     convert: Callable[[PerceptionResult, View], Any]
+    content: str
     profile: QoSProfile = OUTPUT_QOS
 
 
@@ -72,21 +73,56 @@ CLASSES = "objects/label_info"
 MARKERS = "objects/markers"
 # In the order of publication, small messages first: distances should not wait for the point cloud.
 _OUTPUTS: dict[str, Output] = {
-    "objects/distances": Output(ObjectDistanceArray, lambda r, v: distances_message(r, v.placement)),
-    "objects/detections_2d": Output(Detection2DArray, lambda r, v: detections_2d_message(r, v.class_ids)),
-    "objects/detections_3d": Output(Detection3DArray, lambda r, v: detections_3d_message(r, v.class_ids, v.placement)),
-    CLASSES: Output(LabelInfo, lambda _, v: label_info_message(v.class_ids, v.config.min_score), LATCHED_QOS),
-    MARKERS: Output(MarkerArray, lambda r, v: markers_message(r, v.placement, v.interval_s)),
-    "depth/camera_info": Output(CameraInfo, lambda r, _: camera_info_message(header_of(r), r.frame.camera)),
-    "objects/instances": Output(Image, lambda r, _: instance_message(header_of(r), r.segmentation.instances)),
-    "depth/image_rect": Output(
-        Image, lambda r, v: depth_message(header_of(r), r.depth.depth_m, v.config.depth_encoding)
+    "objects/distances": Output(
+        ObjectDistanceArray,
+        lambda r, v: distances_message(r, v.placement),
+        "one entry per object: category, score, box, distances, position, parent",
     ),
-    "depth/points": Output(PointCloud2, lambda r, v: cloud_message(r, v.placement)),
-    "debug/overlay": Output(Image, _overlay_message),
+    "objects/detections_2d": Output(
+        Detection2DArray, lambda r, v: detections_2d_message(r, v.class_ids), "boxes in the image"
+    ),
+    "objects/detections_3d": Output(
+        Detection3DArray,
+        lambda r, v: detections_3d_message(r, v.class_ids, v.placement),
+        "boxes of the visible surfaces; ids as in 2D",
+    ),
+    CLASSES: Output(
+        LabelInfo,
+        lambda _, v: label_info_message(v.class_ids, v.config.min_score),
+        "class map: number and name of each category; constant",
+        LATCHED_QOS,
+    ),
+    MARKERS: Output(
+        MarkerArray,
+        lambda r, v: markers_message(r, v.placement, v.interval_s),
+        "boxes, texts, arrows to what each object stands on",
+    ),
+    "depth/camera_info": Output(
+        CameraInfo,
+        lambda r, _: camera_info_message(header_of(r), r.frame.camera),
+        "intrinsics of the depth image: rectified, D = 0, K = P",
+    ),
+    "objects/instances": Output(
+        Image,
+        lambda r, _: instance_message(header_of(r), r.segmentation.instances),
+        "16UC1: 0 background, k = object with id k - 1",
+    ),
+    "depth/image_rect": Output(
+        Image,
+        lambda r, v: depth_message(header_of(r), r.depth.depth_m, v.config.depth_encoding),
+        "planar depth: 32FC1 metres, NaN invalid, +Inf sky; 16UC1 millimetres on request",
+    ),
+    "depth/points": Output(
+        PointCloud2, lambda r, v: cloud_message(r, v.placement), "x y z rgb, organised as the image"
+    ),
+    "debug/overlay": Output(Image, _overlay_message, "masks, contours, distances and parents over the image"),
 }
 
 OUTPUTS = tuple(_OUTPUTS)
+
+
+CONTENTS = {name: (output.message_type, output.content) for name, output in _OUTPUTS.items()}
+"""Message type and content in words of each output, for the reference in docs/."""
 
 
 def message_of(name: str, result: PerceptionResult, view: View) -> Any:
