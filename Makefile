@@ -5,13 +5,14 @@
 # make test    every test that this machine can run
 # make test-long   the tests that train networks for a while too
 # make check   ruff, mypy, tests: what .ci/run calls
+# make docs    the documentation as a site, in build/docs
 # make gpu     everything that needs a GPU, measured within 8 minutes; ARGS="--cpu --quick" rehearses it on a CPU
 # make clean   remove what was built and measured; .venv stays
 #
-# PYTHON=/path/to/python3.12 chooses the Python of the environment.
+# PYTHON=/path/to/python3.12 chooses the Python of the environment; TORCH=cpu or TORCH=auto PyTorch's build (needs uv).
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo unity view test test-long check lint gpu clean
+.PHONY: help setup demo unity view test test-long check lint docs gpu clean
 
 BIN := .venv/bin
 SCENE := synthetic
@@ -51,6 +52,9 @@ lint: setup
 
 check: lint
 	$(BIN)/python -m pytest
+
+docs: setup
+	$(BIN)/python -m sphinx -W --keep-going -q docs build/docs
 
 gpu: setup
 	$(BIN)/python benchmarks/gpu.py $(ARGS)

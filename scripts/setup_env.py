@@ -3,7 +3,8 @@
 
 Each step runs once, and again only when its inputs change: a second run takes a second, and an interrupted run
 continues where it stopped. The environment is self-contained: a sourced, apt-installed ROS 2 is excluded from the build
-and from what the Makefile runs. Environment variable PYTHON chooses the Python.
+and from what the Makefile runs. Environment variables: PYTHON chooses the Python; TORCH=cpu or TORCH=auto takes PyTorch
+from its own index, as built for no GPU or for this machine's (needs uv). uv installs where there is one, else pip.
 
 Runs on the standard library of Python 3.8, so that it can look for the Python that the environment needs.
 """
@@ -15,10 +16,11 @@ import shutil
 import sys
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from setup_machine import SetupError, check_machine, check_place, choose_python, clean_environment, describe_python
+from setup_machine import SetupError, check_machine, check_place, clean_environment, python_for, remove_half_installed
 from setup_progress import Progress, Stamps, Step, locked, run_logged
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -47,8 +49,10 @@ torchvision.ops.nms(torch.rand(3, 4), torch.rand(3), 0.5)
 class Setup:
     """Steps that build an environment at `venv`."""
 
-    def __init__(self, venv: Path, python: dict[str, Any]) -> None:
+    def __init__(self, venv: Path, python: dict[str, Any], torch: str = "") -> None:
+        """`torch`: PyTorch's build, a value of uv's --torch-backend; empty: that of PyPI, for CUDA."""
         self.venv = venv
+        self.torch = torch
         self.python = python
         self.log = venv / "setup" / "log.txt"
         self.stamps = Stamps(venv / "setup")
@@ -82,23 +86,19 @@ class Setup:
         pins = ROOT / "constraints.txt"
         ros, runtime, no_deps, dev = (ROOT / f"requirements{suffix}.txt" for suffix in ("-ros", "", "-no-deps", "-dev"))
         mend = ROOT / "cmake" / "ros_wheels.cmake"
-        vision, tf2 = (ROOT / "cmake" / name for name in ("vision_msgs", "tf2_msgs"))
         package = [ROOT / name for name in ("package.xml", "CMakeLists.txt", "unity_depth_perception/__init__.py")]
         metadata = [ROOT / name for name in ("setup.cfg", "setup.py", "pyproject.toml")]
         return [
             Step("venv", f"Python {version} environment", self._make_venv, facts=[version, str(self.venv)]),
-            Step("ros", "ROS 2 Jazzy wheels", lambda: self._pip("-r", str(ros)), [ros, pins]),
-            Step(
-                "vision_msgs",
-                "Messages: vision_msgs",
-                lambda: self._build_messages(vision),
-                [ros, mend, *vision.glob("*.*"), *vision.glob("msg/*.msg")],
-            ),
-            Step(
-                "tf2_msgs",
-                "Messages: tf2_msgs",
-                lambda: self._build_messages(tf2),
-                [ros, mend, *tf2.glob("*.*"), *tf2.glob("msg/*.msg")],
+            Step("ros", "ROS 2 Jazzy wheels", lambda: self._install(100, "-r", str(ros)), [ros, pins]),
+            *(
+                Step(
+                    folder.name,
+                    f"Messages: {folder.name}",
+                    partial(self._build_messages, folder),
+                    [ros, mend, *folder.glob("*.*"), *folder.glob("msg/*.msg")],
+                )
+                for folder in (ROOT / "cmake" / "vision_msgs", ROOT / "cmake" / "tf2_msgs")
             ),
             Step(
                 "messages",
@@ -106,9 +106,15 @@ class Setup:
                 lambda: self._build_messages(ROOT),
                 [ros, mend, *package, *ROOT.glob("cmake/*.in"), *ROOT.glob("msg/*.msg")],
             ),
-            Step("runtime", "PyTorch and libraries (5 GB)", lambda: self._pip("-r", str(runtime)), [runtime, pins]),
-            Step("no_deps", "Depth Anything 3", lambda: self._pip("--no-deps", "-r", str(no_deps)), [no_deps]),
-            Step("dev", "Development tools", lambda: self._pip("-r", str(dev)), [dev, pins]),
+            Step(
+                "runtime",
+                "PyTorch and libraries (3.3 GB to download)",
+                lambda: self._install(3300, "-r", str(runtime)),
+                [runtime, pins],
+                [self.torch] if self.torch else [],
+            ),
+            Step("no_deps", "Depth Anything 3", lambda: self._install(1, "--no-deps", "-r", str(no_deps)), [no_deps]),
+            Step("dev", "Development tools", lambda: self._install(160, "-r", str(dev)), [dev, pins]),
             Step("package", "unity-depth, from the source tree", self._link_package, metadata),
             Step(
                 "proof",
@@ -151,9 +157,23 @@ class Setup:
             if path.name not in ("lock", "log.txt"):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
 
-    def _pip(self, *arguments: str) -> None:
+    def _install(self, megabytes: int, *requirements: str) -> None:
+        """Install with uv where there is one, else (or where uv fails) with pip; `megabytes` are downloaded."""
         remove_half_installed(self.site_packages)
-        self._run(*self._pip_install, "--constraint", str(ROOT / "constraints.txt"), *arguments)
+        uv = shutil.which("uv")
+        uv_install = [uv, "pip", "install", "--python", str(self.venv / "bin" / "python")] if uv else []
+        with_backend = [*uv_install, "--torch-backend", self.torch] if uv and self.torch else []
+        if self.torch and not uv:
+            self.progress.note(f"TORCH={self.torch} needs uv (pip install uv): PyTorch comes from PyPI")
+        for command in filter(None, (with_backend, uv_install)):
+            try:
+                self._run(*command, "--constraint", str(ROOT / "constraints.txt"), *requirements)
+                return
+            except SetupError as error:
+                after = "PyTorch comes from PyPI" if command is with_backend else "pip goes on"
+                self.progress.note(f"{str(error).splitlines()[0]} {after}")
+        pip = (*self._pip_install, "--constraint", str(ROOT / "constraints.txt"), *requirements)
+        run_logged(pip, self.log, self.environment, self.progress, megabytes)
 
     @property
     def _pip_install(self) -> list[str]:
@@ -190,29 +210,15 @@ class Setup:
         self._run(str(self.venv / "bin" / "python"), "-W", "ignore", "-c", _PROOF)
 
 
-def remove_half_installed(site_packages: Path) -> None:
-    """Remove packages that pip was installing when it was killed, so that it installs them again.
+def torch_build(requested: str) -> str:
+    """PyTorch's build that TORCH asks for.
 
-    pip treats a package as installed as soon as its metadata exists, though files may be missing. Its last step lists
-    the INSTALLER file in RECORD. Packages being replaced are left under names that start with `~`.
+    Raises:
+        SetupError: it is neither empty nor cpu nor auto.
     """
-    for leftover in site_packages.glob("~*"):
-        shutil.rmtree(leftover, ignore_errors=True)
-    for metadata in site_packages.glob("*.dist-info"):
-        record = metadata / "RECORD"
-        if not record.is_file() or f"{metadata.name}/INSTALLER" not in record.read_text(encoding="utf-8"):
-            shutil.rmtree(metadata)
-
-
-def python_for(venv: Path, requested: str | None) -> dict[str, Any]:
-    """Python of the environment: the requested one, else its present one, else the first supported on this machine."""
-    place = venv / "setup" / "place"
-    is_in_place = place.is_file() and place.read_text() == str(venv)
-    if not requested and is_in_place and (venv / "setup" / "venv.done").is_file():
-        python = describe_python(str(venv / "bin" / "python"))
-        if python:
-            return python
-    return choose_python(requested, outside=venv)
+    if requested not in ("", "cpu", "auto"):
+        raise SetupError(f"expected TORCH=cpu (no GPU) or TORCH=auto (this machine's), got TORCH={requested}")
+    return requested
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -222,7 +228,7 @@ def main(arguments: Sequence[str]) -> int:
     try:
         for place in (ROOT, venv):
             check_place(place)
-        setup = Setup(venv, python_for(venv, os.environ.get("PYTHON")))
+        setup = Setup(venv, python_for(venv, os.environ.get("PYTHON")), torch_build(os.environ.get("TORCH", "")))
         if not setup.pending():
             print(f"{venv} is up to date")
             return 0

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 SUPPORTED_PYTHONS = ((3, 12), (3, 11))
-NEEDED_DISK_GB = 10
-NEEDED_TEMPORARY_GB = 3
+NEEDED_DISK_GB = 12  # 8.2 stay; pip's temporary files may be on the same disk
+NEEDED_TEMPORARY_GB = 3.5
 APT_LINE = "sudo apt-get install build-essential python3-dev python3-venv"
 
 _PROBE = """
@@ -70,6 +70,17 @@ def choose_python(requested: str | None, outside: Path | None = None) -> dict[st
         f"expected Python {supported} (ROS 2 Jazzy has wheels for these), found {versions}; "
         "install one, or name it: make setup PYTHON=/path/to/python3.12"
     )
+
+
+def python_for(venv: Path, requested: str | None) -> dict[str, Any]:
+    """Python of the environment: the requested one, else its present one, else the first supported on this machine."""
+    place = venv / "setup" / "place"
+    is_in_place = place.is_file() and place.read_text() == str(venv)
+    if not requested and is_in_place and (venv / "setup" / "venv.done").is_file():
+        python = describe_python(str(venv / "bin" / "python"))
+        if python:
+            return python
+    return choose_python(requested, outside=venv)
 
 
 def _is_inside(python: dict[str, Any], folder: Path | None) -> bool:
@@ -151,6 +162,20 @@ def clean_environment(venv: Path) -> dict[str, str]:
     environment.pop("_ROS_WHEELS_BOOTSTRAP_COMPLETE", None)
     environment["PATH"] = os.pathsep.join([str(venv / "bin"), os.environ.get("PATH", os.defpath)])
     return environment
+
+
+def remove_half_installed(site_packages: Path) -> None:
+    """Remove packages that pip was installing when it was killed, so that it installs them again.
+
+    pip treats a package as installed as soon as its metadata exists, though files may be missing. Its last step lists
+    the INSTALLER file in RECORD. Packages being replaced are left under names that start with `~`.
+    """
+    for leftover in site_packages.glob("~*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for metadata in site_packages.glob("*.dist-info"):
+        record = metadata / "RECORD"
+        if not record.is_file() or f"{metadata.name}/INSTALLER" not in record.read_text(encoding="utf-8"):
+            shutil.rmtree(metadata)
 
 
 def explain_failure(log_tail: str) -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import hashlib
 import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -90,6 +92,10 @@ class Progress:
             self._last_sign = now
             print(f"      ... {now - self._started:.0f} s  {last_output[:100]}", flush=True)
 
+    def note(self, text: str) -> None:
+        """Print a line about the current step."""
+        print(f"{chr(10) if self._terminal else ''}      {text}", flush=True)
+
     def finish(self, word: str = "done") -> None:
         """Report the end of the step."""
         start = f"\r\033[K{self._line()}" if self._terminal else "     "
@@ -121,20 +127,32 @@ def locked(path: Path) -> Iterator[None]:
         yield
 
 
-def run_logged(command: Sequence[str], log: Path, environment: Mapping[str, str], progress: Progress) -> None:
+def run_logged(
+    command: Sequence[str], log: Path, environment: Mapping[str, str], progress: Progress, megabytes: int = 0
+) -> None:
     """Run a command with its output in `log`.
+
+    Args:
+        megabytes: what a pip command downloads [MB]; progress then counts these instead of showing its output.
 
     Raises:
         SetupError: the command failed; the message has its likely cause, the end of its output and the log's path.
     """
-    with log.open("ab") as output:
+    with log.open("ab") as output, tempfile.TemporaryDirectory(prefix="setup-") as temporary:
         begin = output.tell()
         output.write(f"$ {' '.join(command)}\n".encode())
         output.flush()
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=environment)
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**environment, "TMPDIR": temporary},
+        )
         try:
             while _still_running(process):
-                progress.alive(_last_line(log))
+                line = _last_line(log)
+                progress.alive(_downloaded(line, Path(temporary), megabytes) if megabytes else line)
         finally:
             if process.poll() is None:
                 process.terminate()
@@ -149,6 +167,18 @@ def _still_running(process: subprocess.Popen[bytes]) -> bool:
     except subprocess.TimeoutExpired:
         return True
     return False
+
+
+def _downloaded(last_line: str, temporary: Path, megabytes: int) -> str:
+    """What pip has downloaded of `megabytes`; it keeps the files in `temporary` until all of them are there."""
+    if last_line.startswith("Installing collected"):
+        return "installing"
+    loaded = 0
+    for path in temporary.rglob("*.*"):
+        with contextlib.suppress(OSError):  # just removed
+            loaded += path.stat().st_size
+    percent = min(100, round(100 * loaded / (megabytes * 1e6)))
+    return f"{loaded / 1e6:.0f} of {megabytes} MB ({percent} %)"
 
 
 def _last_line(log: Path) -> str:

@@ -118,8 +118,8 @@ def parameters_page() -> str:
         "# Parameters\n",
         "Set with `--ros-args -p NAME:=VALUE` or a parameter file (`params_file:=` of the launch files;",
         "`config/perception.yaml` is the shipped one). Unknown names and values out of range are refused. *Run time*",
-        "marks those that may change while the node runs; the others are read when it is configured. The most used ones",
-        "are launch arguments too: `ros2 launch unity_depth_perception unity.launch.py --show-args`.\n",
+        "marks those that may change while the node runs; the others are read when it is configured. Some are",
+        "launch arguments too: `ros2 launch unity_depth_perception unity.launch.py --show-args`.\n",
     ]
     for name, node in tables.items():
         own = [p for p in node.parameters if name == "perception_node" or str(p) not in shared]

@@ -145,15 +145,28 @@ def test_requirements_are_pinned_as_constrained(name: str) -> None:
             assert requirement.specifier == constraints[package].specifier, f"{package}: {name} and constraints.txt"
 
 
-@pytest.mark.parametrize("option", ["install_requires", "da2", "da3", "export", "gaussians", "tensorboard", "web"])
+@pytest.mark.parametrize(
+    "option", ["install_requires", "da2", "da3", "docs", "export", "gaussians", "tensorboard", "web"]
+)
 def test_pins_lie_in_the_declared_ranges(option: str) -> None:
     config = metadata()
     lines = config["options" if option == "install_requires" else "options.extras_require"][option]
-    pins = requirements_in("requirements.txt") | requirements_in("requirements-no-deps.txt")
+    pins = {
+        name: pin
+        for file in ("", "-no-deps", "-dev")
+        for name, pin in requirements_in(f"requirements{file}.txt").items()
+    }
     for line in filter(None, lines.split("\n")):
         declared = Requirement(line)
         (pin,) = pins[canonicalize_name(declared.name)].specifier
         assert declared.specifier.contains(pin.version), f"{line}, but {pin} is what is tested"
+
+
+def test_extra_all_names_extras() -> None:
+    extras = metadata()["options.extras_require"]
+    (everything,) = (Requirement(line) for line in filter(None, extras["all"].split("\n")))
+    assert canonicalize_name(everything.name) == canonicalize_name(metadata()["metadata"]["name"])
+    assert everything.extras | {"all", "da3", "docs", "ray"} == set(extras), "a new extra joins `all`, or says why not"
 
 
 def test_numpy_stays_below_2() -> None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 import setup_env
 import setup_machine
+import setup_progress
 from setup_machine import (
     SetupError,
     check_disk,
@@ -72,7 +73,7 @@ def test_half_installed_packages_are_removed(tmp_path: Path) -> None:
     copied = install(tmp_path, "copied", "copied/__init__.py,,\n")  # the wheel's own record, not yet pip's
     begun = install(tmp_path, "begun", None)
     (tmp_path / "~orch").mkdir()
-    setup_env.remove_half_installed(tmp_path)
+    setup_machine.remove_half_installed(tmp_path)
     assert whole.is_dir()
     assert not copied.exists()
     assert not begun.exists()
@@ -80,7 +81,7 @@ def test_half_installed_packages_are_removed(tmp_path: Path) -> None:
 
 
 def test_environment_without_site_packages_needs_no_removal(tmp_path: Path) -> None:
-    setup_env.remove_half_installed(tmp_path / "missing")
+    setup_machine.remove_half_installed(tmp_path / "missing")
 
 
 def fake_python(folder: Path, version: str) -> Path:
@@ -249,9 +250,8 @@ def test_moved_environment_is_made_again_by_a_python_outside_it(
         asked.append(command)
         return GOOD_PYTHON
 
-    for module in (setup_env, setup_machine):
-        monkeypatch.setattr(module, "describe_python", describe)
-    python = setup_env.python_for(venv, None)
+    monkeypatch.setattr(setup_machine, "describe_python", describe)
+    python = setup_machine.python_for(venv, None)
     assert python == GOOD_PYTHON
     assert str(venv / "bin" / "python") not in asked
     setup = setup_env.Setup(venv, python)
@@ -280,3 +280,56 @@ def test_packages_of_a_sourced_ros_are_left_out_of_every_command(tmp_path: Path)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(named)}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout == "[False, True, True]\n"
+
+
+def installing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uv: str | None, fails: int, torch: str) -> list[str]:
+    """Commands of one installation step; the first `fails` of uv fail."""
+    monkeypatch.setattr(setup_env.shutil, "which", lambda name: uv)
+    commands: list[str] = []
+
+    def run(command: list[str] | tuple[str, ...], *_: object) -> None:
+        commands.append(" ".join(command).replace(str(tmp_path), ""))
+        if len(commands) <= fails:
+            raise SetupError("`uv pip install ...` ended with code 1: the index was not reached:\nmore")
+
+    monkeypatch.setattr(setup_env, "run_logged", run)
+    setup_env.Setup(tmp_path, GOOD_PYTHON, torch)._install(10, "-r", "requirements.txt")
+    return [command.partition(" --constraint")[0] for command in commands]
+
+
+UV = "/bin/uv pip install --python /bin/python"
+PIP = "/bin/python -m pip install --disable-pip-version-check --no-input"
+
+
+@pytest.mark.parametrize(
+    ("uv", "fails", "torch", "commands", "note"),
+    [
+        (None, 0, "", [PIP], ""),
+        ("/bin/uv", 0, "", [UV], ""),
+        ("/bin/uv", 1, "", [UV, PIP], "not reached: pip goes on"),
+        ("/bin/uv", 0, "cpu", [f"{UV} --torch-backend cpu"], ""),
+        ("/bin/uv", 1, "auto", [f"{UV} --torch-backend auto", UV], "not reached: PyTorch comes from PyPI"),
+        (None, 0, "cpu", [PIP], "TORCH=cpu needs uv (pip install uv): PyTorch comes from PyPI"),
+    ],
+    ids=["pip", "uv", "uv fails", "uv and TORCH", "index of PyTorch fails", "TORCH without uv"],
+)
+def test_uv_installs_where_it_can_and_pip_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
+    uv: str | None, fails: int, torch: str, commands: list[str], note: str,
+) -> None:  # fmt: skip
+    assert installing(tmp_path, monkeypatch, uv, fails, torch) == commands
+    assert note in capsys.readouterr().out
+
+
+def test_other_build_of_torch_is_refused() -> None:
+    assert setup_env.torch_build("") == ""
+    with pytest.raises(SetupError, match=r"expected TORCH=cpu .* got TORCH=rocm"):
+        setup_env.torch_build("rocm")
+
+
+def test_download_counts_megabytes_and_percent(tmp_path: Path) -> None:
+    (tmp_path / "pip-unpack-1").mkdir()
+    (tmp_path / "pip-unpack-1" / "torch.whl").write_bytes(bytes(30_000_000))
+    assert setup_progress._downloaded("Downloading torch.whl", tmp_path, 120) == "30 of 120 MB (25 %)"
+    assert setup_progress._downloaded("Downloading torch.whl", tmp_path, 20) == "30 of 20 MB (100 %)"
+    assert setup_progress._downloaded("Installing collected packages: torch", tmp_path, 120) == "installing"
