@@ -170,8 +170,8 @@ class Camera:
     def has_proportions(self, width: int, height: int) -> bool:
         """Whether an image of width x height can be this camera's image at another resolution.
 
-        One common scale s must give both sides to less than a pixel, |width - s W| < 1 and |height - s H| < 1, which
-        allows rounding, floor (binning) and ceiling. Such an s exists if |width / W - height / H| < 1 / W + 1 / H.
+        One common scale s must give both sides to less than a pixel, abs(width - s W) < 1 and abs(height - s H) < 1,
+        which allows rounding, floor (binning) and ceiling. It exists if abs(width / W - height / H) < 1 / W + 1 / H.
         """
         difference = abs(width * self.height - height * self.width)  # in whole numbers, so the bound is exact
         return width > 0 and height > 0 and difference < self.width + self.height
