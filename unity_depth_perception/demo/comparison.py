@@ -54,7 +54,7 @@ class ObjectMatches:
 
 
 def object_scores(follower: Follower) -> dict[str, float | int | None]:
-    """Precision, recall, median relative distance error and parent F1 over all followed frames."""
+    """Precision, recall, median and worst relative distance error, and parent F1 over all followed frames."""
     matches = [ObjectMatches.by_box(follower.results[s].objects, follower.truth[s]) for s in follower.followed]
     matched = sum(len(p.pairs) for p in matches)
     errors = [error for p in matches for error in p.errors()]
@@ -65,6 +65,7 @@ def object_scores(follower: Follower) -> dict[str, float | int | None]:
         "precision": _ratio(matched, sum(len(p.found) for p in matches)),
         "recall": _ratio(matched, sum(len(p.true) for p in matches)),
         "distance_median_rel_error": float(np.median(errors)) if errors else None,
+        "distance_worst_rel_error": max(errors, default=None),
         "parent_f1": _ratio(2 * links.correct, links.predicted + links.true),
     }
 
@@ -101,7 +102,10 @@ def object_table(follower: Follower, stamp_ns: int) -> Table:
     """Table of the captured frame: every object found or missed, its distance and the true distance."""
     matches = ObjectMatches.by_box(follower.results[stamp_ns].objects, follower.truth[stamp_ns])
     match_of = dict(matches.pairs)
-    table = Table(title="Last frame", box=SIMPLE_HEAD, caption="distance: median planar depth over the object's mask")
+    caption = "distance: median planar depth over the object's mask"
+    if errors := matches.errors():
+        caption += f"\nerror of this frame: median {percent(np.median(errors))}, worst {percent(max(errors))}"
+    table = Table(title="Last frame", box=SIMPLE_HEAD, caption=caption)
     for name in ("object", "category", "stands on"):
         table.add_column(name, no_wrap=True)
     for name in ("distance", "truth", "error"):
@@ -113,6 +117,11 @@ def object_table(follower: Follower, stamp_ns: int) -> Table:
         missed = matches.true[index]
         table.add_row("-", missed.category, _parent(missed, matches.true), *_distances(None, missed), style="yellow")
     return table
+
+
+def percent(error: float | None) -> str:
+    """A relative error as tables show it."""
+    return "unknown" if error is None else f"{100 * error:.1f} %"
 
 
 def write_json(path: Path, data: dict[str, Any]) -> None:

@@ -162,17 +162,27 @@ class Session:
 
 
 def _summary(report: dict[str, Any], output: Path) -> list[str]:
+    # Imported late, as in `_conclude`.
+    from unity_depth_perception.demo.comparison import percent
+
     frames, latency, objects, depth = (report[name] for name in ("frames", "latency_ms", "objects", "depth"))
     width, height = report["size"]
-    error = objects["distance_median_rel_error"]
+    median, worst = (percent(objects[f"distance_{which}_rel_error"]) for which in ("median", "worst"))
+    dropped = (
+        "            Dropped frames are normal: the camera does not wait, and the newest frame wins, so that no result "
+        "is late. `unity-depth evaluate` processes every frame."
+    )
     return [
         f"frames      {frames['sent']} sent, {frames['processed']} processed, {frames['dropped']} dropped, "
         f"{frames['refused']} refused at {width} x {height}",
+        *([dropped] if frames["dropped"] else []),
         f"latency     p50 {latency['p50']:.0f} ms, p95 {latency['p95']:.0f} ms from image to distances",
         f"start       first result after {report['first_result_s']:.1f} s",
-        f"objects     {objects['matched']} of {objects['true']} found, median relative distance error {_three(error)}",
+        f"objects     {objects['matched']} of {objects['true']} found in {frames['followed']} frames; distance error: "
+        f"median {median}, worst {worst}",
         f"depth       AbsRel {_three(depth['abs_rel'])}, delta1 {_three(depth['delta1'])} (last frame)",
         f"written     {output}/ objects.json report.json overlay.png depth.png cloud.ply",
+        "next        make view shows it live; docs/tutorials/unity.md, docs/tutorials/own_objects.md",
     ]
 
 
