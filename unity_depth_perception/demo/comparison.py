@@ -104,7 +104,7 @@ def object_table(follower: Follower, stamp_ns: int) -> Table:
     match_of = dict(matches.pairs)
     caption = "distance: median planar depth over the object's mask"
     if errors := matches.errors():
-        caption += f"\nerror of this frame: median {percent(np.median(errors))}, worst {percent(max(errors))}"
+        caption += f"\nerror of this frame: median {percent(float(np.median(errors)))}, worst {percent(max(errors))}"
     table = Table(title="Last frame", box=SIMPLE_HEAD, caption=caption)
     for name in ("object", "category", "stands on"):
         table.add_column(name, no_wrap=True)
