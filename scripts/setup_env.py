@@ -169,9 +169,9 @@ class Setup:
             try:
                 self._run(*command, "--constraint", str(ROOT / "constraints.txt"), *requirements)
                 return
-            except SetupError as error:
-                after = "PyTorch comes from PyPI" if command is with_backend else "pip goes on"
-                self.progress.note(f"{str(error).splitlines()[0]} {after}")
+            except SetupError:
+                after = f"TORCH={self.torch} has no effect" if command is with_backend else "pip goes on"
+                self.progress.note(f"uv failed (see {self.log}): {after}")
         pip = (*self._pip_install, "--constraint", str(ROOT / "constraints.txt"), *requirements)
         run_logged(pip, self.log, self.environment, self.progress, megabytes)
 

@@ -306,9 +306,9 @@ PIP = "/bin/python -m pip install --disable-pip-version-check --no-input"
     [
         (None, 0, "", [PIP], ""),
         ("/bin/uv", 0, "", [UV], ""),
-        ("/bin/uv", 1, "", [UV, PIP], "not reached: pip goes on"),
+        ("/bin/uv", 1, "", [UV, PIP], "log.txt): pip goes on"),
         ("/bin/uv", 0, "cpu", [f"{UV} --torch-backend cpu"], ""),
-        ("/bin/uv", 1, "auto", [f"{UV} --torch-backend auto", UV], "not reached: PyTorch comes from PyPI"),
+        ("/bin/uv", 1, "auto", [f"{UV} --torch-backend auto", UV], "log.txt): TORCH=auto has no effect"),
         (None, 0, "cpu", [PIP], "TORCH=cpu needs uv (pip install uv): PyTorch comes from PyPI"),
     ],
     ids=["pip", "uv", "uv fails", "uv and TORCH", "index of PyTorch fails", "TORCH without uv"],
