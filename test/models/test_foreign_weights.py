@@ -13,6 +13,7 @@ from safetensors.torch import save_file
 from terminal import unity_depth
 
 from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.checkpoints.file_content import is_torch_file, require_weights_content
 from unity_depth_perception.models.checkpoints.hub import Published, locate_weights, read_tensors
 from unity_depth_perception.models.mask_rcnn.segmenter import torchvision_mask_rcnn
 from unity_depth_perception.training.segmentation.initial_weights import load_matching, require_segmentation_weights
@@ -106,6 +107,23 @@ def test_file_that_holds_no_weights_is_called_by_its_name(
         result = unity_depth("evaluate", tmp_path, "--output", output, "--segmentation-model", tmp_path / name)
         assert result.returncode == 2
         assert "Traceback" not in result.stderr
+
+
+@pytest.mark.parametrize("beginning", [b" {", b" <", b"\x80{"], ids=["JSON", "HTML", "pickle"])
+def test_size_of_the_header_may_look_like_the_beginning_of_another_file(tmp_path: Path, beginning: bytes) -> None:
+    """A header of 31 520 bytes makes the file begin with a space and a brace."""
+    path = tmp_path / "model.safetensors"
+    size = int.from_bytes(beginning, "little")
+    for filling in range(size):
+        save_file({"w": torch.ones(2)}, path, {"note": "x" * (size - 200 + filling)})
+        if path.read_bytes().startswith(beginning):
+            break
+    assert path.read_bytes()[:9] == size.to_bytes(8, "little") + b"{"
+    require_weights_content(path)
+    assert not is_torch_file(path)
+    path.write_text('{"mode":{"w": 1}}')  # its ninth byte is a brace too
+    with pytest.raises(ModelError, match="a JSON file"):
+        require_weights_content(path)
 
 
 def test_compressed_archive_is_refused(tmp_path: Path) -> None:

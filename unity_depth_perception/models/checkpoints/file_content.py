@@ -18,12 +18,13 @@ _OTHERS = (
     (b"7z\xbc\xaf", "a 7z archive; unpack it"),
 )
 
+_MOST_HEADER_BYTES = 100_000_000  # the limit of safetensors itself; the first bytes of any text are a larger number
+
 
 def is_torch_file(path: Path) -> bool:
     """Whether a file is one of torch.save, whatever its name: a ZIP archive or a pickle."""
     head = _head(path)
-    is_safetensors = head[8:9] == b"{"  # after the size of its header, whose first byte may be anything
-    return head.startswith(b"PK\x03\x04") or (head.startswith(b"\x80") and not is_safetensors)
+    return head.startswith(b"PK\x03\x04") or (head.startswith(b"\x80") and not _is_safetensors(head))
 
 
 def require_weights_content(path: Path) -> None:
@@ -31,6 +32,8 @@ def require_weights_content(path: Path) -> None:
     head = _head(path)
     if not head:
         raise ModelError(f"{path}: expected weights, got an empty file; fetch it again")
+    if _is_safetensors(head):
+        return
     for signature, name in _OTHERS:
         if head.startswith(signature):
             raise ModelError(f"{path}: expected weights, got {name}")
@@ -38,6 +41,14 @@ def require_weights_content(path: Path) -> None:
         raise ModelError(f"{path}: expected weights, got an HTML page that was saved in their place; download the file")
     if head.lstrip()[:1] == b"{":
         raise ModelError(f"{path}: expected weights, got a JSON file")
+
+
+def _is_safetensors(head: bytes) -> bool:
+    """Whether a file begins as safetensors does: 8 bytes with the size of its JSON header, and the header.
+
+    The bytes of the size may be anything that text begins with: 31 520 is a space and "{".
+    """
+    return head[8:9] == b"{" and int.from_bytes(head[:8], "little") <= _MOST_HEADER_BYTES
 
 
 def _head(path: Path) -> bytes:
