@@ -100,7 +100,7 @@ def check_python(words: list[str]) -> None:
 def test_commands_of_the_readme_run_in_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As written, but for fewer and smaller images, short trainings, and `web`, which would serve for ever."""
     monkeypatch.chdir(tmp_path)
-    shorter = {"synthesize": ["--count", "5", "--size", "160x120"], "train-depth": ["--steps", "1", "--device", "cpu"]}
+    shorter = {"synthesize": ["--count", "2", "--size", "128x96"], "train-depth": ["--steps", "1", "--device", "cpu"]}
     shorter["train-segmentation"] = ["--steps", "1", "--size", "128", "--device", "cpu"]
     ran = []
     for words in commands_of(ROOT / "README.md"):

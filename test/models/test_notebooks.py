@@ -26,7 +26,9 @@ def test_every_notebook_is_executed() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", TOY)
+@pytest.mark.parametrize(
+    "name", ["depth_estimation_inference.ipynb", pytest.param("train_segmentation.ipynb", marks=pytest.mark.long)]
+)
 def test_notebook_runs_at_toy_size(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     nbformat = pytest.importorskip("nbformat", reason="needs requirements-dev.txt")
     nbclient = pytest.importorskip("nbclient", reason="needs requirements-dev.txt")
