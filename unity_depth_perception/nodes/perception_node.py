@@ -9,7 +9,7 @@ import torch
 
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
 from unity_depth_perception.models.runtime.device import resolve_device
-from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.pipeline import PerceptionPipeline, PerceptionResult
 from unity_depth_perception.reconstruction.temporal import TemporalAligner
 from unity_depth_perception.ros.inputs.images import ImageSource
 from unity_depth_perception.ros.parameters.command_line import check_arguments
@@ -17,6 +17,9 @@ from unity_depth_perception.ros.parameters.node_tables import PerceptionConfig
 from unity_depth_perception.ros.parameters.spec import table
 from unity_depth_perception.ros.runtime.frame_node import FrameNode
 from unity_depth_perception.ros.runtime.lifecycle_node import run_node
+from unity_depth_perception.ros.runtime.reconstruction_service import ReconstructionService
+
+_STOP_TIMEOUT_S = 1.0
 
 
 def create_pipeline(config: PerceptionConfig) -> PerceptionPipeline:
@@ -44,6 +47,36 @@ class PerceptionNode(FrameNode[PerceptionConfig]):
     ) -> None:
         """`make_pipeline` is called by the configure transition; `node_arguments` go to rclpy's Node."""
         super().__init__("perception_node", PerceptionConfig, make_pipeline, ImageSource, **node_arguments)
+        self._reconstruction = ReconstructionService(self)
+
+    def set_up(self) -> None:
+        """Load and warm the models, create the publishers."""
+        super().set_up()
+        if self._pipeline is not None:
+            self._reconstruction.open(self._pipeline)
+
+    def stop(self) -> None:
+        """Unsubscribe; end a running reconstruction."""
+        self._reconstruction.stop()
+        super().stop()
+
+    def tear_down(self) -> bool:
+        """Release publishers and models; False if a frame or a reconstruction is still in process."""
+        is_idle = self._reconstruction.close(_STOP_TIMEOUT_S)
+        return super().tear_down() and is_idle
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody uses results: subscribes to an output, or waits for a reconstruction."""
+        return super().is_watched or self._reconstruction.has_subscribers
+
+    def take(self, result: PerceptionResult) -> None:
+        """Keep the result if it is a keyframe."""
+        self._reconstruction.take(result)
+
+    def further_values(self) -> dict[str, str]:
+        """State of the reconstruction."""
+        return self._reconstruction.values()
 
 
 def main(args: list[str] | None = None) -> NoReturn:

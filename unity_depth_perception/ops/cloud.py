@@ -48,6 +48,14 @@ def pack_cloud(
     return cloud
 
 
+def pack_points(points_m: Tensor, colours: Tensor) -> Tensor:
+    """Pack points (N, 3) float32 [m] and colours (N, 3) uint8 RGB as `pack_cloud` does, to (N, 4) float32."""
+    cloud = torch.empty(len(points_m), 4, dtype=torch.float32, device=points_m.device)
+    cloud[:, :3] = points_m
+    cloud.view(torch.int32)[:, 3] = _packed_rgb(colours[None])[0]
+    return cloud
+
+
 def _packed_rgb(image: Tensor) -> Tensor:
     """The bits 0x00RRGGBB, little endian, as int32 (H, W), of an image (H, W, 3) uint8."""
     packed = torch.zeros(*image.shape[:2], 4, dtype=torch.uint8, device=image.device)

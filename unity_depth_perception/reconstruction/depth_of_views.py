@@ -32,6 +32,8 @@ class DepthConfig:
         window, use_ray_pose, reference_view: of any-view models; see `AnyViewDepth.infer_views`.
         align: whether the depths of a single-view model are scaled, view by view, so that they agree by the poses.
         poses_in_metres: whether given poses are in metres, in a world with z up.
+        own_depth_source: where the metres of depth that the views bring come from, one of SCALE_SOURCES, if a
+            single-view model has estimated it; None: it is true depth.
     """
 
     window: WindowConfig = field(default_factory=WindowConfig)
@@ -39,6 +41,7 @@ class DepthConfig:
     reference_view: str = REFERENCE_VIEWS[0]
     align: bool = True
     poses_in_metres: bool = True
+    own_depth_source: str | None = None
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ def depth_of_views(
     """Depth and poses of the views.
 
     Args:
-        estimator: None: the views' own true depth.
+        estimator: None: the views' own depth.
 
     Raises:
         InputError: a view lacks what the way to depth needs: camera, pose, true depth.
@@ -75,13 +78,13 @@ def depth_of_views(
     if not views:
         raise InputError("expected one or more views, got none")
     if estimator is None:
-        return _true_depth(views, config)
+        return _own_depth(views, config)
     if isinstance(estimator, AnyViewDepth) and len(views) > 1:
         return _of_any_view(views, estimator, config, track)
     return _of_single_views(views, estimator, config, track)
 
 
-def _true_depth(views: Sequence[InputView], config: DepthConfig) -> PosedDepth:
+def _own_depth(views: Sequence[InputView], config: DepthConfig) -> PosedDepth:
     if any(view.depth_m is None for view in views):
         raise InputError("depth model truth: expected views with true depth, from a dataset or a bag; name a model")
     poses = _required_poses(views, "true depth")
@@ -89,7 +92,18 @@ def _true_depth(views: Sequence[InputView], config: DepthConfig) -> PosedDepth:
         _depth_view(view, torch.from_numpy(np.asarray(view.depth_m)), _camera(view), pose)
         for view, pose in zip(views, poses, strict=True)
     ]
+    if config.own_depth_source is not None:
+        return _agreeing(found, config.own_depth_source, config)
     return PosedDepth(found, config.poses_in_metres, "given" if config.poses_in_metres else "none", True)
+
+
+def _agreeing(views: list[DepthView], source: str, config: DepthConfig) -> PosedDepth:
+    """Metric depth of single views with given poses, scaled so that several views agree."""
+    if len(views) < 2 or not config.align:
+        return PosedDepth(views, True, source, True)
+    factors = align_scales(views)
+    scaled = [view.scaled(float(factor)) for view, factor in zip(views, factors, strict=True)]
+    return PosedDepth(scaled, True, source, True, factors)
 
 
 def _of_single_views(
@@ -114,13 +128,15 @@ def _of_single_views(
             raise CameraError(f"{view.name}: expected the camera of the image: --vertical-fov DEG or --intrinsics FILE")
         found.append(_depth_view(view, prediction.depth_m.cpu(), camera, pose))
         sources.add(prediction.scale_source)
-    is_metric = prediction.is_metric
-    source = next(iter(sources)) if len(sources) == 1 else "learned"
-    if len(found) < 2 or not config.align:
-        return PosedDepth(found, is_metric, source, has_poses)
-    factors = align_scales(found)
-    scaled = [view.scaled(float(factor)) for view, factor in zip(found, factors, strict=True)]
-    return PosedDepth(scaled, True, source, True, factors)
+    source = common_source(sources)
+    if len(found) > 1:
+        return _agreeing(found, source, config)
+    return PosedDepth(found, prediction.is_metric, source, has_poses)
+
+
+def common_source(sources: set[str]) -> str:
+    """Where the metres of several views come from; those of a mixture are learned."""
+    return next(iter(sources)) if len(sources) == 1 else "learned"
 
 
 @torch.inference_mode()

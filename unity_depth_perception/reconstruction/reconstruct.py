@@ -32,8 +32,13 @@ class Reconstruction:
     @property
     def scale(self) -> str:
         """Where lengths come from: given poses, true depth, metric model, or none."""
-        names = {"poses": "given poses", "given": "true depth and given poses", "none": "none"}
-        return names.get(self.scene.scale_source, "metric model")
+        return scale_in_words(self.scene.scale_source)
+
+
+def scale_in_words(source: str) -> str:
+    """Where lengths of a reconstruction come from, of a scale source (one of SCALE_SOURCES)."""
+    names = {"poses": "given poses", "given": "true depth and given poses", "none": "none"}
+    return names.get(source, "metric model")
 
 
 def reconstruct(
@@ -46,7 +51,7 @@ def reconstruct(
 
     Args:
         views: in order; poses and cameras where they are known.
-        estimator: depth model; None: the views' true depth.
+        estimator: depth model; None: the views' own depth.
         track: may show progress of the stages depth and fusion.
 
     Raises:

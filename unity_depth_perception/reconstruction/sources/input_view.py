@@ -23,7 +23,7 @@ class InputView:
         image: (H, W, 3) uint8 RGB.
         camera: intrinsics of the image.
         world_from_camera: (4, 4) float64 pose of the optical frame.
-        depth_m: (H, W) float32 true planar depth [m].
+        depth_m: (H, W) float32 planar depth [m] that the source brings: true, or estimated before.
     """
 
     name: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from geometry_msgs.msg import Point
 from sensor_msgs.msg import PointCloud2, PointField, RegionOfInterest
 from std_msgs.msg import Header
+from torch import Tensor
 
 from unity_depth_perception.core.objects import ObjectDistance
 from unity_depth_perception.msg import DistanceStatistics as DistanceStatisticsMessage
@@ -30,11 +31,14 @@ def cloud_message(result: PerceptionResult, placement: Placement = OPTICAL) -> P
     Raises:
         ImageError: the frame has no image, so the points have no colour.
     """
-    height, width = result.depth.depth_m.shape
     packed = pack_cloud(result.depth.depth_m, result.rgb, result.frame.camera, placement.target_from_optical)
-    message = PointCloud2(
-        header=placement.header(header_of(result)), height=height, width=width, is_dense=False, is_bigendian=False
-    )
+    return packed_cloud_message(placement.header(header_of(result)), packed, is_dense=False)
+
+
+def packed_cloud_message(header: Header, packed: Tensor, *, is_dense: bool) -> PointCloud2:
+    """PointCloud2 of points (H, W, 4) that `ops.cloud` has packed; `is_dense`: no point is invalid."""
+    height, width = packed.shape[:2]
+    message = PointCloud2(header=header, height=height, width=width, is_dense=is_dense, is_bigendian=False)
     message.fields = _CLOUD_FIELDS
     message.point_step = POINT_STEP
     message.row_step = POINT_STEP * width

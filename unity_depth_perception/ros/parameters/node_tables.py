@@ -106,11 +106,7 @@ class DepthRangeConfig:
         0.0, "what is nearer [m] becomes invalid (NaN)", minimum=0.0, maximum=1000.0, read_only=False
     )
     max_depth_m: float = parameter(
-        0.0,
-        "what is farther [m] becomes +Inf, like sky; 0: no limit",
-        minimum=0.0,
-        maximum=100_000.0,
-        read_only=False,
+        0.0, "what is farther [m] becomes +Inf, like sky; 0: no limit", minimum=0.0, maximum=100_000.0, read_only=False
     )
 
     @property
@@ -186,6 +182,9 @@ class PerceptionConfig(SegmentationModelConfig, DepthModelConfig, DepthRangeConf
     """Parameters of perception_node."""
 
     temporal: str = parameter("none", "poses: align depth to earlier frames by their poses", choices=("none", "poses"))
+    reconstruction_keyframes: int = parameter(
+        60, "keyframes kept for ~/reconstruct, up to 1.8 MB each; 0: off", minimum=0, maximum=1000, read_only=False
+    )
 
     @property
     def limits(self) -> Limits:

@@ -11,7 +11,7 @@ from rclpy.clock import Clock, ClockType
 from std_srvs.srv import SetBool
 
 from unity_depth_perception.core.errors import PerceptionError
-from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.pipeline import PerceptionPipeline, PerceptionResult
 from unity_depth_perception.ros.conversions.detections import class_ids_of
 from unity_depth_perception.ros.inputs.sources import FrameSource
 from unity_depth_perception.ros.parameters.node_tables import FrameConfig
@@ -89,6 +89,8 @@ class FrameNode(ConfiguredNode[Config]):
             self.counts,
             lambda: self.config.limits,
             lambda error: self.refuse("refused inputs", error),
+            lambda: self.is_watched,
+            self.take,
         )
         self._worker = LatestWinsWorker(
             process, lambda _: self.counts.count("dropped"), lambda e: self.refuse("refused", e)
@@ -140,6 +142,18 @@ class FrameNode(ConfiguredNode[Config]):
         self.counts.refuse(outcome, reason)
         self.get_logger().warning(f"refused: {reason}", throttle_duration_sec=_LOG_PERIOD_S)
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody uses results."""
+        return self._result_publishers is not None and self._result_publishers.has_subscribers
+
+    def take(self, result: PerceptionResult) -> None:
+        """Called in the worker thread with each published result; for subclasses that use it further."""
+
+    def further_values(self) -> dict[str, str]:
+        """Further key-value pairs for diagnostics, of subclasses."""
+        return {}
+
     def _enable(self, request: SetBool.Request, response: SetBool.Response) -> SetBool.Response:
         """Service ~/enable: false unsubscribes from the images, and keeps the models loaded."""
         self._enabled, response.success = request.data, True
@@ -149,9 +163,9 @@ class FrameNode(ConfiguredNode[Config]):
 
     def _pause_or_resume(self) -> None:
         """Receive images only while the node is enabled and somebody watches an output, or did so just before."""
-        if not self._active or self._source is None or self._result_publishers is None:
+        if not self._active or self._source is None:
             return
-        if self._result_publishers.has_subscribers:
+        if self.is_watched:
             self._watched_s = time.monotonic()
         if self._enabled and time.monotonic() - self._watched_s < _UNWATCHED_S:
             self._source.resume()
@@ -172,7 +186,7 @@ class FrameNode(ConfiguredNode[Config]):
 
     def _publish_diagnostics(self) -> None:
         level, text = self._health()
-        values = self.counts.values() | self._models()
+        values = self.counts.values() | self._models() | self.further_values()
         values["QoS mismatches"] = str(self.mismatches.count)
         values["last QoS mismatch"] = self.mismatches.last
         if self._pipeline is not None and self._source is not None:
@@ -211,6 +225,6 @@ class FrameNode(ConfiguredNode[Config]):
             return DiagnosticStatus.WARN, "use_sim_time is set, but nobody publishes /clock"
         if silent_s > _INPUT_TIMEOUT_S:
             return DiagnosticStatus.WARN, f"no image on {frames.topic} for {silent_s:.0f} s"
-        if self._result_publishers is not None and not self._result_publishers.has_subscribers:
+        if not self.is_watched:
             return DiagnosticStatus.WARN, "nobody subscribes to an output"
         return DiagnosticStatus.OK, "processing"

@@ -12,7 +12,7 @@ import torch
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import InputError, ModelError, PerceptionError
-from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline
+from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline, PerceptionResult
 from unity_depth_perception.ros.inputs.frame_input import FrameInput
 from unity_depth_perception.ros.topics.diagnostics import FrameCounts
 from unity_depth_perception.ros.topics.outputs import ResultPublishers
@@ -38,6 +38,8 @@ class FrameProcessor:
         counts: FrameCounts,
         limits: Callable[[], Limits],
         refuse_pose: Callable[[PerceptionError], None],
+        is_watched: Callable[[], bool],
+        take: Callable[[PerceptionResult], None],
     ) -> None:
         """Connects the parts of a node.
 
@@ -48,6 +50,8 @@ class FrameProcessor:
             counts: collects outcomes and durations for diagnostics.
             limits: called for each frame, because its parameters may change at run time.
             refuse_pose: called with the reason when a pose contradicts its image; the frame is processed without it.
+            is_watched: whether anybody uses results; frames are skipped while nobody does.
+            take: called with each result after its publication.
         """
         self._read = read
         self._pipeline = pipeline
@@ -55,14 +59,16 @@ class FrameProcessor:
         self._counts = counts
         self._limits = limits
         self._refuse_pose = refuse_pose
+        self._is_watched = is_watched
+        self._take = take
 
     def __call__(self, received: ReceivedMessages) -> None:
-        """Process and publish one frame, or skip it if no output has a subscriber.
+        """Process and publish one frame, or skip it if nobody uses results.
 
         Raises:
             PerceptionError: a message or its camera cannot be used, or the GPU's memory is too small for the frame.
         """
-        if not self._publishers.has_subscribers:
+        if not self._is_watched():
             self._counts.count("unwatched")
             return
         start_s = time.perf_counter()
@@ -86,6 +92,7 @@ class FrameProcessor:
             | {"publish": end_s - computed_s, "latency": end_s - received.arrived_s}
         )
         self._counts.record_published(given.frame.stamp_ns)
+        self._take(result)
 
 
 def _out_of_memory(camera: Camera, reason: str) -> ModelError:

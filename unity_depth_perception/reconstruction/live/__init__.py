@@ -1,0 +1,1 @@
+"""Reconstruction of the last keyframes of a stream."""
