@@ -83,6 +83,17 @@ def reduced(architecture: str) -> dict[str, Any]:
     return config
 
 
+def reduced_giant() -> Any:
+    """The configuration of the giant with the width and depth of the small network."""
+    from depth_anything_3.cfg import load_config
+    from depth_anything_3.registry import MODEL_REGISTRY
+
+    giant: Any = OmegaConf.to_container(load_config(MODEL_REGISTRY["da3-giant"]), resolve=True)
+    small = reduced("da3-small")
+    head = {key: small["head"][key] for key in ("dim_in", "features", "out_channels")}
+    return OmegaConf.create(small | {"gs_head": giant["gs_head"] | head, "gs_adapter": giant["gs_adapter"]})
+
+
 def spread(network: nn.Module) -> nn.Module:
     """Random weights that let position, colour and each output matter: as built, the depth is nearly constant."""
     generator = torch.Generator().manual_seed(1)

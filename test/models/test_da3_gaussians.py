@@ -13,7 +13,7 @@ os.environ.setdefault("DA3_LOG_LEVEL", "ERROR")
 import numpy as np
 import pytest
 import torch
-from da3_networks import reduced, spread
+from da3_networks import reduced, reduced_giant, spread
 from omegaconf import OmegaConf
 from plyfile import PlyData
 
@@ -40,17 +40,6 @@ def picture(seed: int) -> torch.Tensor:
 
 
 VIEWS = [picture(seed) for seed in range(2)]
-
-
-def reduced_giant() -> Any:
-    """The configuration of the giant with the width and depth of the small network."""
-    from depth_anything_3.cfg import load_config
-    from depth_anything_3.registry import MODEL_REGISTRY
-
-    giant: Any = OmegaConf.to_container(load_config(MODEL_REGISTRY["da3-giant"]), resolve=True)
-    small = reduced("da3-small")
-    head = {key: small["head"][key] for key in ("dim_in", "features", "out_channels")}
-    return OmegaConf.create(small | {"gs_head": giant["gs_head"] | head, "gs_adapter": giant["gs_adapter"]})
 
 
 @pytest.fixture(scope="module")
@@ -162,7 +151,7 @@ def covariances(gaussians: Gaussians) -> np.ndarray:
 
 def test_scale_multiplies_all_lengths() -> None:
     kept = torch.ones(1, 2, 3, dtype=torch.bool)
-    one, three = (place_gaussians(raw_gaussians(6), kept, np.eye(4)[None], None, s) for s in (1.0, 3.0))
+    one, three = (place_gaussians(raw_gaussians(6), kept, np.eye(4)[None], None, s)[0] for s in (1.0, 3.0))
     np.testing.assert_allclose(three.means_m, 3 * one.means_m, rtol=1e-6)
     np.testing.assert_allclose(three.scales_m, 3 * one.scales_m, rtol=1e-6)
     np.testing.assert_array_equal(three.rotations, one.rotations)
@@ -175,7 +164,7 @@ def test_given_pose_moves_centres_covariances_and_colours() -> None:
     motion = np.eye(4)
     motion[:3, :3], motion[:3, 3] = Rotation.random(random_state=2).as_matrix(), [1, 2, 3]
     kept, rest = torch.ones(1, 2, 3, dtype=torch.bool), np.eye(4)[None]
-    still, moved = (place_gaussians(raw_gaussians(6), kept, rest, target, 2.0) for target in (None, motion[None]))
+    still, moved = (place_gaussians(raw_gaussians(6), kept, rest, target, 2.0)[0] for target in (None, motion[None]))
     r = motion[:3, :3]
     np.testing.assert_allclose(moved.means_m, still.means_m @ r.T + motion[:3, 3], atol=1e-5)
     np.testing.assert_allclose(covariances(moved), r @ covariances(still) @ r.T, atol=1e-4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -71,8 +72,14 @@ class Gaussians:
         """Degree of the spherical harmonics, 0 for one colour from all sides."""
         return math.isqrt(self.harmonics.shape[2]) - 1
 
-    def only(self, kept: NDArray[np.bool_] | NDArray[np.int64]) -> Gaussians:
-        """The Gaussians of a mask (N,) bool or of indices."""
+    @classmethod
+    def concatenate(cls, parts: Sequence[Gaussians]) -> Gaussians:
+        """All Gaussians of one or more sets of the same degree, in their order."""
+        names = ("means_m", "scales_m", "rotations", "opacities", "harmonics")
+        return cls(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+    def only(self, kept: NDArray[np.bool_] | NDArray[np.int64] | slice) -> Gaussians:
+        """The Gaussians of a mask (N,) bool, of indices or of a range."""
         return Gaussians(
             self.means_m[kept], self.scales_m[kept], self.rotations[kept], self.opacities[kept], self.harmonics[kept]
         )

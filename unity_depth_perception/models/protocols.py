@@ -74,7 +74,9 @@ class ViewsPrediction:
         world_from_camera: (N, 4, 4) float64 poses of the optical frames, given or predicted; predicted ones are in the
             unit of `depth_m` and in an arbitrary world frame, their positions NaN where that unit is unknown.
         is_metric: whether depth and poses are in metres.
-        gaussians: in the world of the poses, without those of sky, where the model predicts them and they were asked.
+        gaussians: in the world of the poses, without those of sky, where the model predicts them and they were asked;
+            those of one view after those of the view before.
+        gaussian_counts: N numbers of Gaussians, of each view; empty without them.
     """
 
     depth_m: Tensor
@@ -83,6 +85,7 @@ class ViewsPrediction:
     world_from_camera: NDArray[np.float64]
     is_metric: bool
     gaussians: Gaussians | None = None
+    gaussian_counts: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

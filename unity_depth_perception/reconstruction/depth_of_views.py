@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, InputError, ModelError, PoseError
+from unity_depth_perception.core.gaussians import Gaussians
 from unity_depth_perception.core.ground_plane import up_from_pose
 from unity_depth_perception.models.depth_anything_3.estimator import AnyViewDepth
 from unity_depth_perception.models.depth_anything_3.multi_view import REFERENCE_VIEWS
@@ -30,6 +31,7 @@ class DepthConfig:
 
     Attributes:
         window, use_ray_pose, reference_view: of any-view models; see `AnyViewDepth.infer_views`.
+        gaussians: whether Gaussians are predicted too; see `AnyViewDepth.infer_views`.
         align: whether the depths of a single-view model are scaled, view by view, so that they agree by the poses.
         poses_in_metres: whether given poses are in metres, in a world with z up.
         own_depth_source: where the metres of depth that the views bring come from, one of SCALE_SOURCES, if a
@@ -39,6 +41,7 @@ class DepthConfig:
     window: WindowConfig = field(default_factory=WindowConfig)
     use_ray_pose: bool = False
     reference_view: str = REFERENCE_VIEWS[0]
+    gaussians: bool = False
     align: bool = True
     poses_in_metres: bool = True
     own_depth_source: str | None = None
@@ -53,6 +56,7 @@ class PosedDepth:
         is_metric: whether depth and poses are in metres.
         scale_source: where the metres come from, one of SCALE_SOURCES.
         has_given_poses: whether the world frame is that of given poses, not one that a network chose.
+        gaussians: in the world of the views, where they were asked for.
         factors: (N,) by which the depth of each view was scaled to agree with the others; empty where it was not.
     """
 
@@ -60,6 +64,7 @@ class PosedDepth:
     is_metric: bool
     scale_source: str
     has_given_poses: bool
+    gaussians: Gaussians | None = None
     factors: NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
 
 
@@ -79,7 +84,7 @@ def depth_of_views(
         raise InputError("expected one or more views, got none")
     if estimator is None:
         return _own_depth(views, config)
-    if isinstance(estimator, AnyViewDepth) and len(views) > 1:
+    if isinstance(estimator, AnyViewDepth) and (len(views) > 1 or config.gaussians):
         return _of_any_view(views, estimator, config, track)
     return _of_single_views(views, estimator, config, track)
 
@@ -103,7 +108,7 @@ def _agreeing(views: list[DepthView], source: str, config: DepthConfig) -> Posed
         return PosedDepth(views, True, source, True)
     factors = align_scales(views)
     scaled = [view.scaled(float(factor)) for view, factor in zip(views, factors, strict=True)]
-    return PosedDepth(scaled, True, source, True, factors)
+    return PosedDepth(scaled, True, source, True, factors=factors)
 
 
 def _of_single_views(
@@ -171,6 +176,7 @@ def _of_any_view(views: Sequence[InputView], estimator: AnyViewDepth, config: De
             np.stack([poses[k] for k in window]) if has_poses else None,
             use_ray_pose=config.use_ray_pose,
             reference_view=config.reference_view,
+            gaussians=config.gaussians,
         )
 
     result = infer_windows(infer, len(views), config.window, aligned=has_poses, track=track)
@@ -180,8 +186,8 @@ def _of_any_view(views: Sequence[InputView], estimator: AnyViewDepth, config: De
     ]
     if has_poses:
         is_metric = config.poses_in_metres
-        return PosedDepth(found, is_metric, "poses" if is_metric else "none", True)
-    return PosedDepth(found, result.is_metric, "focal" if result.is_metric else "none", False)
+        return PosedDepth(found, is_metric, "poses" if is_metric else "none", True, result.gaussians)
+    return PosedDepth(found, result.is_metric, "focal" if result.is_metric else "none", False, result.gaussians)
 
 
 def _depth_view(

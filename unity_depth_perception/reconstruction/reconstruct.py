@@ -78,6 +78,7 @@ def reconstruct(
         world=_world(posed, config.depth),
         scale_source=posed.scale_source,
         is_metric=posed.is_metric,
+        gaussians=posed.gaussians,
     )
     return Reconstruction(scene, posed)
 

@@ -12,6 +12,8 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError, InputError
+from unity_depth_perception.core.gaussians import Gaussians
+from unity_depth_perception.models.depth_anything_3.gaussians import move_gaussians
 from unity_depth_perception.models.protocols import ViewsPrediction
 from unity_depth_perception.ops.geometry import back_project
 from unity_depth_perception.ops.validity import is_valid
@@ -29,6 +31,13 @@ class Similarity:
     scale: float
     rotation: NDArray[np.float64]
     translation: NDArray[np.float64]
+
+    @property
+    def motion(self) -> NDArray[np.float64]:
+        """The rigid transform (4, 4) that follows the scale."""
+        motion = np.eye(4)
+        motion[:3, :3], motion[:3, 3] = self.rotation, self.translation
+        return motion
 
     def pose(self, source: NDArray[np.float64]) -> NDArray[np.float64]:
         """Pose (4, 4) of a camera in the target frame; its depth is scaled by `scale`."""
@@ -84,6 +93,7 @@ def infer_windows(
     confidences: list[Tensor] = []
     cameras: list[Camera] = []
     poses: list[NDArray[np.float64]] = []
+    gaussians: list[Gaussians] = []
     is_metric = True
     windows = window_ranges(count, config)
     for number in track(range(len(windows)), "windows"):
@@ -92,6 +102,7 @@ def infer_windows(
         is_metric = part.is_metric
         done = len(depths) - window.start  # views that windows before have predicted
         depth, moved = part.depth_m.cpu(), list(part.world_from_camera)
+        splats = None if part.gaussians is None else part.gaussians.only(slice(sum(part.gaussian_counts[:done]), None))
         if done and not aligned:
             shared = ViewsPrediction(
                 torch.stack(depths[window.start :]),
@@ -102,11 +113,20 @@ def infer_windows(
             )
             similarity = _alignment(part, shared)
             depth, moved = depth * similarity.scale, [similarity.pose(pose) for pose in moved]
+            splats = None if splats is None else move_gaussians(splats, similarity.scale, similarity.motion)
         depths += list(depth[done:])
         confidences += list(part.confidence[done:].cpu())
         cameras += part.cameras[done:]
         poses += moved[done:]
-    return ViewsPrediction(torch.stack(depths), torch.stack(confidences), tuple(cameras), np.stack(poses), is_metric)
+        gaussians += [] if splats is None else [splats]
+    return ViewsPrediction(
+        torch.stack(depths),
+        torch.stack(confidences),
+        tuple(cameras),
+        np.stack(poses),
+        is_metric,
+        Gaussians.concatenate(gaussians) if gaussians else None,
+    )
 
 
 def _alignment(part: ViewsPrediction, shared: ViewsPrediction) -> Similarity:

@@ -19,9 +19,12 @@ from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.files.output_folder import output_folder
 
 if TYPE_CHECKING:
+    from unity_depth_perception.models.runtime.options import DepthOptions
     from unity_depth_perception.reconstruction.reconstruct import Reconstruction
     from unity_depth_perception.reconstruction.sources.input_view import InputView, ViewSource
 
+_FORMATS = ("ply", "glb", "npz", "mini_npz", "colmap", "colmap_bin", "mp4")
+_GAUSSIAN_FORMATS = ("gs_ply", "gs_mp4")
 PICTURE, REPORT = "scene.png", "reconstruction.json"
 
 
@@ -51,7 +54,7 @@ def reconstruct(
     ],
     output: Annotated[Path, typer.Option(help="Folder for the scene.")],
     formats: Annotated[
-        str, typer.Option("--format", help="Of ply, glb, npz, mini_npz, colmap, colmap_bin, mp4; with commas between.")
+        str, typer.Option("--format", help=f"Of {', '.join((*_FORMATS, *_GAUSSIAN_FORMATS))}; with commas between.")
     ] = "npz,ply",
     depth_model: Annotated[
         str, typer.Option(help=f"truth, path of weights of train-depth, or one of {', '.join(DEPTH_MODELS)}.")
@@ -110,6 +113,8 @@ def reconstruct(
     require_files(depth_weights, None if depth_model == "truth" else depth_model)
 
     from unity_depth_perception.export.export_scene import ExportOptions, export_scene, require_formats
+    from unity_depth_perception.models.depth_anything_3.gaussians import require_gaussian_model
+    from unity_depth_perception.models.runtime.options import DepthOptions
     from unity_depth_perception.reconstruction.depth_of_views import DepthConfig
     from unity_depth_perception.reconstruction.fusion import FusionConfig
     from unity_depth_perception.reconstruction.reconstruct import ReconstructionConfig
@@ -119,6 +124,9 @@ def reconstruct(
 
     names = [name.strip() for name in formats.split(",")]
     require_formats(names)
+    has_gaussians = not set(names).isdisjoint(_GAUSSIAN_FORMATS)
+    if has_gaussians:
+        require_gaussian_model(depth_model)
     views = open_views(
         source,
         fps=fps,
@@ -132,6 +140,7 @@ def reconstruct(
             WindowConfig(window, min(overlap, window - 1)),
             use_ray_pose,
             ref_view_strategy.value,
+            has_gaussians,
             align,
             views.poses_in_metres or poses_in_metres,
         ),
@@ -141,11 +150,12 @@ def reconstruct(
     with output_folder(output, [PICTURE, REPORT], replace=overwrite):
         pass  # refused now, not after the computation
     with kept_on_interrupt(lambda: "files are written at the end, so there are none"):
+        options = DepthOptions(process_res if depth_model.startswith(("da2", "da3")) else 0, gaussians=has_gaussians)
         chosen = _chosen_views(views, keyframes, max_views, process_res)
-        estimator = None if depth_model == "truth" else _estimator(depth_model, depth_weights, device, process_res)
+        estimator = None if depth_model == "truth" else _estimator(depth_model, depth_weights, device, options)
         found = reconstruct_views(chosen, estimator, config, _track)
-        options = ExportOptions(max_points=max_points, show_cameras=show_cameras)
-        files = export_scene(found.scene, output, names, options, overwrite=overwrite)
+        export = ExportOptions(max_points=max_points, show_cameras=show_cameras)
+        files = export_scene(found.scene, output, names, export, overwrite=overwrite)
         report = _report(found, views, depth_model, files, time.perf_counter() - start)
         _write_report(output, found, report)
     if as_json:
@@ -158,15 +168,13 @@ def reconstruct(
     typer.echo(f"{', '.join(report['files'])}: {output}")
 
 
-def _estimator(name: str, weights: Path | None, device: str, process_res: int) -> Any:
+def _estimator(name: str, weights: Path | None, device: str, options: DepthOptions) -> Any:
     import torch
 
     from unity_depth_perception.models.registry import create_depth_estimator, require_known_depth_model
     from unity_depth_perception.models.runtime.device import resolve_device
-    from unity_depth_perception.models.runtime.options import DepthOptions
 
     require_known_depth_model(name)
-    options = DepthOptions(size_px=process_res) if name.startswith(("da2", "da3")) else DepthOptions()
     return create_depth_estimator(name, resolve_device(device, torch.cuda.is_available()), weights, options)
 
 
@@ -202,6 +210,7 @@ def _report(
         "scale": found.scale,
         **scene.frame_description(),
         "points": len(points),
+        "gaussians": 0 if scene.gaussians is None else len(scene.gaussians),
         "extent": [float(edge) for edge in np.ptp(points, axis=0)] if len(points) else [0.0, 0.0, 0.0],
         "scale_factors": {"min": float(factors.min()), "max": float(factors.max())} if len(factors) else None,
         "seconds": round(seconds, 1),

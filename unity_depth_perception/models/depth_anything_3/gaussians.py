@@ -23,7 +23,17 @@ from unity_depth_perception.models.depth_anything_3.network import DepthAnything
 _BORDER_RATIO = 8 / 256  # of the image's side
 _KEPT_SHARE = 0.9  # of each view's pixels, the nearest ones
 
+GAUSSIAN_MODELS = ("da3-giant-1.1", "da3nested-giant-large-1.1")
+"""Names of the models that predict Gaussians."""
+
 Matrices = NDArray[np.float64]
+
+
+def require_gaussian_model(name: str) -> None:
+    """Raise ModelError unless the model of this name predicts Gaussians, and e3nn is installed; nothing is loaded."""
+    if name not in GAUSSIAN_MODELS:
+        raise ModelError(f"Gaussians: expected the depth model {' or '.join(GAUSSIAN_MODELS)}, got {name!r}")
+    _require_e3nn()
 
 
 def require_gaussian_head(network: object) -> None:
@@ -33,6 +43,10 @@ def require_gaussian_head(network: object) -> None:
             "expected a network with a Gaussian head, got one without: take da3-giant-1.1 or da3nested-giant-large-1.1 "
             "and load it with DepthOptions(gaussians=True)"
         )
+    _require_e3nn()
+
+
+def _require_e3nn() -> None:
     if importlib.util.find_spec("e3nn") is None:
         raise ModelError(
             "Gaussians need the package e3nn, which is not installed: pip install unity-depth-perception[gaussians]"
@@ -50,8 +64,10 @@ def kept_pixels(depth: Tensor) -> Tensor:
     return inner & (depth <= limit[:, None, None])
 
 
-def place_gaussians(raw: Any, kept: Tensor, predicted: Matrices, target: Matrices | None, scale: float) -> Gaussians:
-    """Gaussians of the kept pixels in the target world.
+def place_gaussians(
+    raw: Any, kept: Tensor, predicted: Matrices, target: Matrices | None, scale: float
+) -> list[Gaussians]:
+    """Gaussians of the kept pixels of each view in the target world.
 
     Args:
         raw: the network's output `gaussians`, tensors (1, N h w, ...) in its unit and in the world of `predicted`.
@@ -70,8 +86,23 @@ def place_gaussians(raw: Any, kept: Tensor, predicted: Matrices, target: Matrice
             scaled = predicted[view].copy()
             scaled[:3, 3] *= scale
             part |= _moved(part, target[view] @ np.linalg.inv(scaled))
-        parts.append(part)
-    arrays = [torch.cat([part[name] for part in parts]).cpu().numpy() for name in _NAMES]
+        parts.append(_finite([part[name].cpu().numpy() for name in _NAMES]))
+    return parts
+
+
+def move_gaussians(gaussians: Gaussians, scale: float, motion: NDArray[np.float64]) -> Gaussians:
+    """Gaussians after a similarity of the world: lengths times `scale`, then a rigid motion (4, 4)."""
+    given = (
+        scale * gaussians.means_m, scale * gaussians.scales_m, gaussians.rotations, gaussians.opacities,
+        gaussians.harmonics,
+    )  # fmt: skip
+    part = {name: torch.from_numpy(array) for name, array in zip(_NAMES, given, strict=True)}
+    part |= _moved(part, motion)
+    return Gaussians(*(part[name].numpy() for name in _NAMES))
+
+
+def _finite(arrays: list[NDArray[np.float32]]) -> Gaussians:
+    """Gaussians of these arrays, without those that are not finite."""
     finite = np.logical_and.reduce([np.isfinite(array).reshape(len(array), -1).all(axis=1) for array in arrays])
     return Gaussians(*(array[finite] for array in arrays))
 

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, InputError
+from unity_depth_perception.core.gaussians import Gaussians
 from unity_depth_perception.core.pose import require_rigid
 from unity_depth_perception.models.depth_anything_3.alignment import metres_from, metric_scale, pose_scale, with_sky
 from unity_depth_perception.models.depth_anything_3.gaussians import kept_pixels, place_gaussians
@@ -124,7 +125,7 @@ def estimate_views(views: Views, network: ViewNetwork, metric: ViewNetwork | Non
         depth, poses = depth * scale, _scaled(poses, metres_per_unit)
     if raw:
         depth = with_sky(depth, _sky(raw))
-    gaussians = None
+    gaussians: list[Gaussians] = []
     if views.gaussians and math.isfinite(metres_per_unit):
         kept = kept_pixels(depth)
         gaussians = place_gaussians(out["gaussians"], kept, predicted, views.world_from_camera, metres_per_unit)
@@ -134,7 +135,8 @@ def estimate_views(views: Views, network: ViewNetwork, metric: ViewNetwork | Non
         tuple(views.cameras) if views.cameras is not None else _cameras(intrinsics, views),
         poses,
         is_metric=metric is not None or views.world_from_camera is not None,
-        gaussians=gaussians,
+        gaussians=Gaussians.concatenate(gaussians) if gaussians else None,
+        gaussian_counts=tuple(len(part) for part in gaussians),
     )
 
 
