@@ -55,6 +55,7 @@ SCHEMAS = {
     "/depth/image_rect": "foxglove.RawImage",
     "/depth/camera_info": "foxglove.CameraCalibration",
     "/depth/points": "foxglove.PointCloud",
+    "/reconstruction/points": "foxglove.PointCloud",
     "/objects/markers": "foxglove.SceneUpdate",
     "/tf": "foxglove.FrameTransforms",
     "/tf_static": "foxglove.FrameTransforms",

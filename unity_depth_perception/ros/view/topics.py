@@ -29,6 +29,7 @@ TOPICS = {
     "depth/image_rect": ViewTopic(Image, kinds.DEPTH),
     "depth/camera_info": ViewTopic(CameraInfo, kinds.CAMERA),
     "depth/points": ViewTopic(PointCloud2, kinds.CLOUD),
+    "reconstruction/points": ViewTopic(PointCloud2, kinds.CLOUD),
     "objects/markers": ViewTopic(MarkerArray, kinds.SCENE),
     OBJECTS: ViewTopic(ObjectDistanceArray, kinds.DISTANCES),
     "/tf": ViewTopic(TFMessage, kinds.FRAMES, 100),
