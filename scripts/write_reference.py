@@ -19,6 +19,7 @@ from unity_depth_perception.cli.main import app
 from unity_depth_perception.ros.parameters.command_line import yaml_of
 from unity_depth_perception.ros.parameters.spec import ParameterSpec
 from unity_depth_perception.ros.topics.outputs import CONTENTS
+from unity_depth_perception.ros.topics.reconstruction_outputs import CONTENTS as RECONSTRUCTION
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
@@ -147,8 +148,10 @@ def topics_page() -> str:
     ]
     for name in names:
         inputs, outputs = dict(SUBSCRIBED.get(name, {})), dict(PUBLISHED.get(name, {}))
-        for topic in names[name][0] if names[name] else ():
-            message_type, content = CONTENTS[topic]
+        own = [*names[name][0]] if names[name] else []
+        own += RECONSTRUCTION if name == "perception_node" else []
+        for topic in own:
+            message_type, content = (CONTENTS | RECONSTRUCTION)[topic]
             outputs[topic] = (f"{message_type.__module__.split('.')[0]}/{message_type.__name__}", content)
         if "camera_pose" in inputs:
             outputs |= {"/tf": TF, "/tf_static": TF}
@@ -156,7 +159,11 @@ def topics_page() -> str:
             rows = [("in", f"`{t}`", k, c) for t, (k, c) in inputs.items()]
             rows += [("out", f"`{t}`", k, c) for t, (k, c) in outputs.items()]
             lines += [f"## {name}\n", *_table(("", "Topic", "Type", "Content"), rows)]
-    lines += ["Nodes that process frames have a service `~/enable` (std_srvs/SetBool), which stops and starts them.\n"]
+    lines += [
+        "Nodes that process frames have a service `~/enable` (std_srvs/SetBool), which stops and starts them.",
+        "perception_node has a service `~/reconstruct` (std_srvs/Trigger): one scene of its last keyframes",
+        "([reconstruction](../reconstruction.md)).\n",
+    ]
     return _NOTE + "\n".join(lines)
 
 

@@ -15,9 +15,12 @@ from unity_depth_perception.ros.conversions.scenes import path_message, pose_arr
 from unity_depth_perception.ros.topics.qos import LATCHED_QOS, QosMismatches, create_output_publisher
 
 POINTS, POSES, PATH = "reconstruction/points", "reconstruction/poses", "reconstruction/path"
-_TYPES: dict[str, type[Any]] = {POINTS: PointCloud2, POSES: PoseArray, PATH: Path}
-
-RECONSTRUCTION_OUTPUTS = tuple(_TYPES)
+CONTENTS: dict[str, tuple[type[Any], str]] = {
+    POINTS: (PointCloud2, "fused cloud of the last `~/reconstruct`: x y z rgb; this and the next two are latched"),
+    POSES: (PoseArray, "optical frames of its keyframes"),
+    PATH: (Path, "the same, each with the stamp of its image"),
+}
+"""Message type and content of each topic."""
 
 
 class ReconstructionPublishers:
@@ -26,7 +29,8 @@ class ReconstructionPublishers:
     def __init__(self, node: LifecycleNode, mismatches: QosMismatches) -> None:
         self._node = node
         self._publishers = {
-            name: create_output_publisher(node, kind, name, mismatches, LATCHED_QOS) for name, kind in _TYPES.items()
+            name: create_output_publisher(node, kind, name, mismatches, LATCHED_QOS)
+            for name, (kind, _) in CONTENTS.items()
         }
 
     @property
