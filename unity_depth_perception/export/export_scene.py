@@ -29,6 +29,7 @@ class ExportOptions:
         seed: of the selection of points: the same seed gives the same points in every format.
         as_mesh: .glb: meshes of the views' depth instead of the cloud.
         show_cameras: .glb: whether to draw the views' cameras.
+        square_m: .glb: edge [m] of the square that each point with a normal is drawn as; 0: points.
         harmonics_degree: .ply of Gaussians: highest degree of the spherical harmonics; all if None.
         frames_per_s: of the depth video.
     """
@@ -37,6 +38,7 @@ class ExportOptions:
     seed: int = 0
     as_mesh: bool = False
     show_cameras: bool = True
+    square_m: float = 0.0
     harmonics_degree: int | None = None
     frames_per_s: float = 10.0
 
@@ -52,8 +54,15 @@ def _ply(path: Path, scene: Scene, options: ExportOptions) -> None:
 def _glb(path: Path, scene: Scene, options: ExportOptions) -> None:
     from unity_depth_perception.export.formats.glb import write_glb
 
-    o = options
-    write_glb(path, scene, max_points=o.max_points, seed=o.seed, as_mesh=o.as_mesh, show_cameras=o.show_cameras)
+    write_glb(
+        path,
+        scene,
+        max_points=options.max_points,
+        seed=options.seed,
+        as_mesh=options.as_mesh,
+        show_cameras=options.show_cameras,
+        square_m=options.square_m,
+    )
 
 
 def _colmap(path: Path, scene: Scene, options: ExportOptions, binary: bool = False) -> None:
