@@ -276,6 +276,42 @@ def test_script_of_another_site_cannot_watch(node: ViewNode) -> None:
         browser(node, origin="http://evil.example")
 
 
+def test_recording_holds_what_foxglove_would_see(graph: Graph, result: PerceptionResult, tmp_path: Path) -> None:
+    reader = pytest.importorskip("mcap.reader", reason="needs mcap, to read the recording")
+    path = tmp_path / "live.mcap"
+    ports = [Parameter(name, value=0) for name in ("foxglove_port", "page_port")]
+    node = graph.add(
+        ViewNode(context=graph.context, parameter_overrides=[*ports, Parameter("record", value=str(path))])
+    )
+    assert node.autostart()  # nobody looks
+    cloud, objects = cloud_message(result), distances_message(result)
+    clouds = graph.node.create_publisher(PointCloud2, "/depth/points", OUTPUT_QOS)
+    distances = graph.node.create_publisher(ObjectDistanceArray, "/objects/distances", OUTPUT_QOS)
+    graph.spin_until(lambda: clouds.get_subscription_count() and distances.get_subscription_count(), "subscriptions")
+    clouds.publish(cloud)
+    distances.publish(objects)
+    graph.spin_for(1.0)
+    node.tear_down()
+    with path.open("rb") as file:
+        read = [(schema.name, channel.topic, message.data) for schema, channel, message in
+                reader.make_reader(file, validate_crcs=True).iter_messages()]  # fmt: skip
+    assert {topic: name for name, topic, _ in read} == {
+        topic: SCHEMAS[topic] for topic in ("/depth/points", "/objects/distances")
+    }
+    by_topic = {topic: data for _, topic, data in read}
+    assert json.loads(by_topic["/objects/distances"])["objects"][0]["category"] == "red_cube"
+    points = np.array(cloud.data, np.uint8).reshape(-1, 16)
+    points[:, 15] = 255  # the colour's alpha
+    assert points.tobytes() in by_topic["/depth/points"]
+    again = graph.add(
+        ViewNode(
+            context=graph.context, parameter_overrides=[*ports, Parameter("record", value=str(path))], namespace="/b"
+        )
+    )
+    assert not again.autostart()
+    assert "live.mcap exists already; choose another file" in again.failure
+
+
 def test_busy_port_fails_activation_with_a_sentence(graph: Graph, node: ViewNode) -> None:
     taken = [Parameter("foxglove_port", value=0), Parameter("page_port", value=node.bridge.page.port)]
     second = graph.add(ViewNode(context=graph.context, parameter_overrides=taken, namespace="/second"))
