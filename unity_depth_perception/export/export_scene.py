@@ -29,18 +29,18 @@ class ExportOptions:
         seed: of the selection of points: the same seed gives the same points in every format.
         as_mesh: .glb: meshes of the views' depth instead of the cloud.
         show_cameras: .glb: whether to draw the views' cameras.
-        square_m: .glb: edge [m] of the square that each point with a normal is drawn as; 0: points.
         harmonics_degree: .ply of Gaussians: highest degree of the spherical harmonics; all if None.
         frames_per_s: of the depth video.
+        square_m: .glb: edge [m] of the square that each point with a normal is drawn as; 0: points.
     """
 
     max_points: int = MAX_POINTS
     seed: int = 0
     as_mesh: bool = False
     show_cameras: bool = True
-    square_m: float = 0.0
     harmonics_degree: int | None = None
     frames_per_s: float = 10.0
+    square_m: float = 0.0
 
 
 def _ply(path: Path, scene: Scene, options: ExportOptions) -> None:
