@@ -59,12 +59,13 @@ def build_page(actions: AllActions, wait_for_model: Callable[[], None]) -> gr.Bl
     with gr.Blocks(title="unity_depth_perception") as page:
         gr.Markdown(_INTRODUCTION)
         loading = gr.HTML(message("Loading the model; what is started now begins when it is there."), elem_id="loading")
-        with gr.Tab("One image"):
-            ImageTab(actions.image)
-        with gr.Tab("Reconstruct"):
-            ReconstructionTab(actions.reconstruction)
-        with gr.Tab("Evaluate"):
-            EvaluationTab(actions.evaluation)
+        with gr.Tabs(overflow_behavior="wrap"):
+            with gr.Tab("One image"):
+                ImageTab(actions.image)
+            with gr.Tab("Reconstruct"):
+                ReconstructionTab(actions.reconstruction)
+            with gr.Tab("Evaluate"):
+                EvaluationTab(actions.evaluation)
         page.load(loaded, None, loading, show_progress="hidden", concurrency_limit=None)
         page.unload(end)
     return page

@@ -48,7 +48,7 @@ class EvaluationTab:
                     self.run = gr.Button("Evaluate", variant="primary", min_width=120)
                     self.stop = gr.Button("Cancel", min_width=120)
             with gr.Column(scale=3, min_width=320):
-                self.status = gr.HTML(message(_HINT))
+                self.status = gr.HTML(message(_HINT), elem_classes="udp-state")
                 with gr.Row():
                     self.downloads = download_buttons(_DOWNLOADS)
                 self.report = gr.HTML(elem_id="report")

@@ -23,6 +23,7 @@ from unity_depth_perception.web.tabs.job import (
 from unity_depth_perception.web.texts import message
 from unity_depth_perception.web.uploads import sentence
 
+_START = "Nothing measured yet. Drop an image, or choose an example."
 _HINT = "Click a pixel of the picture for its distance, and a second one for the distance between them."
 _STAGES = 4  # of a job, for the progress bar
 _DOWNLOADS = ("JSON", "Cloud .ply", "3D view .glb", "Arrays .npz", "Depth .png")  # as ResultFiles.downloads
@@ -38,7 +39,9 @@ class ImageTab:
             with gr.Column(scale=1, min_width=300):
                 self._inputs()
             with gr.Column(scale=3, min_width=320):
-                self.status = gr.HTML(message("Nothing measured yet. Drop an image, or choose an example."))
+                self.status = gr.HTML(
+                    message("Nothing measured yet. Drop an image, or choose an example."), elem_classes="udp-state"
+                )
                 with gr.Tab("Measure"):
                     self._result()
                 with gr.Tab("Compare models"):
@@ -78,7 +81,9 @@ class ImageTab:
                 alt_text="The depth of the image in colours, with a legend in metres",
             )  # fmt: skip
         with gr.Row():
-            self.pixels = gr.Textbox(label="Pixels (column, row)", placeholder="320, 240; 100, 50", info=_HINT, scale=3)
+            self.pixels = gr.Textbox(
+                label="Pixels (column, row)", placeholder="320, 240; 100, 50", info=_HINT, scale=3, min_width=280
+            )
             self.measure = gr.Button("Measure pixels", scale=1, min_width=120)
         self.measured = gr.Markdown(elem_id="measured")
         self.table = gr.HTML(elem_id="objects")

@@ -31,7 +31,8 @@ def reporter(progress: Callable[..., Any]) -> Report:
     """Shows on the page how far a job is."""
 
     def report(stage: str, done: int, count: int) -> None:
-        progress((done, count), desc=stage.capitalize(), unit="images")
+        of = f": image {done + 1} of {count}" if count > 1 else ""
+        progress(done / count, desc=f"{stage.capitalize()}{of}")
 
     return report
 

@@ -38,7 +38,7 @@ class ReconstructionTab:
             with gr.Column(scale=1, min_width=300):
                 self._inputs()
             with gr.Column(scale=3, min_width=320):
-                self.status = gr.HTML(message(_HINT))
+                self.status = gr.HTML(message(_HINT), elem_classes="udp-state")
                 self.scene = gr.Model3D(
                     label="Scene and cameras: drag to turn", camera_position=(90, 50, None), height=560,
                     elem_id="fused", interactive=False,
