@@ -26,17 +26,18 @@ pytest.importorskip("google.protobuf", reason="needs protobuf, to read Foxglove'
 from conftest import Graph
 from endpoint import free_port
 from foxglove_client import FoxgloveClient
-from geometry_msgs.msg import TransformStamped
+from geometry_msgs.msg import Point, TransformStamped
 from rclpy.parameter import Parameter
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image, PointCloud2
 from stand_ins import DEPTH_M, FRAME_ID, camera, picture, stand_in_pipeline
 from tf2_msgs.msg import TFMessage
 from unity_depth_perception.msg import ObjectDistanceArray
-from visualization_msgs.msg import MarkerArray
+from visualization_msgs.msg import Marker, MarkerArray
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from unity_depth_perception.core.pose import matrix_from_pose
 from unity_depth_perception.core.visible_box import visible_box
 from unity_depth_perception.dataset.messages.objects import objects_of
 from unity_depth_perception.nodes.view_node import ViewNode
@@ -151,6 +152,22 @@ def test_boxes_are_those_of_the_json(graph: Graph, viewer: FoxgloveClient, resul
     assert [getattr(cube.size, axis) for axis in "xyz"] == pytest.approx([max(size, 1e-3) for size in box.size])
     assert text.text == f"{entry['category']} {entry['distance']['median']:.2f} m"
     assert [deletion.type for deletion in seen.deletions] == [1]  # all entities of the frame before
+
+
+@pytest.mark.parametrize("end", [(1.0, 2.0, 3.0), (-0.5, 0.2, 0.1), (0.0, 0.2, 0.1), (0.5, 0.2, 0.1), (0.0, 0.2, 2.0)])
+def test_arrow_to_the_parent_leads_from_start_to_end(
+    graph: Graph, viewer: FoxgloveClient, end: tuple[float, float, float]
+) -> None:
+    start = np.array([0.0, 0.2, 0.1])
+    marker = Marker(ns="parents", id=0, type=Marker.ARROW, points=[Point(x=x, y=y, z=z) for x, y, z in (start, end)])
+    marker.scale.x, marker.scale.y = 0.01, 0.02
+    seen = see(graph, viewer, MarkerArray, "/objects/markers", MarkerArray(markers=[marker]))
+    (arrow,) = seen.entities[0].arrows
+    position, turn = arrow.pose.position, arrow.pose.orientation
+    assert [position.x, position.y, position.z] == pytest.approx(start)
+    rotation = matrix_from_pose((0, 0, 0), (turn.x, turn.y, turn.z, turn.w))[:3, :3]
+    length_m = arrow.shaft_length + arrow.head_length
+    assert start + rotation @ (length_m, 0, 0) == pytest.approx(end, abs=1e-6)
 
 
 def test_depth_is_unchanged_and_a_picture_is_a_jpeg(
