@@ -24,7 +24,7 @@ _SEEDS = (4, 3, 11)
 _SIZE_PX = (480, 360)
 CAMERA_FILE = "camera_intrinsics.json"
 TOUR = "Virtual tour"
-_TOUR_FRAMES, _TOUR_SEED, _TOUR_SIZE_PX, _TOUR_FOV_RAD = 8, 1, (320, 240), math.radians(60)
+TOUR_FRAMES, _TOUR_SEED, _TOUR_SIZE_PX, _TOUR_FOV_RAD = 8, 1, (320, 240), math.radians(60)
 
 Track = Callable[[Sequence[int], str], Iterable[int]]
 """Yields the indices that it is given, and may report them or end the job."""
@@ -54,7 +54,7 @@ class PageDatasets:
     def count(self, name: str) -> int:
         """Number of images of a dataset; raises InputError if there is none of this name."""
         if name == TOUR:
-            return _TOUR_FRAMES
+            return TOUR_FRAMES
         return len(self._require_given(name))
 
     def open(self, name: str, track: Track) -> PageSamples:
@@ -63,9 +63,9 @@ class PageDatasets:
             given = self._require_given(name)
             return PageSamples(name, given.names, given.__getitem__)
         with self._lock:
-            if len(self._tour) < _TOUR_FRAMES:
-                tour = Tour(TourConfig(_TOUR_FRAMES), _TOUR_SEED, *_TOUR_SIZE_PX, _TOUR_FOV_RAD)
-                for number in track(range(len(self._tour), _TOUR_FRAMES), "rendering the tour"):
+            if len(self._tour) < TOUR_FRAMES:
+                tour = Tour(TourConfig(TOUR_FRAMES), _TOUR_SEED, *_TOUR_SIZE_PX, _TOUR_FOV_RAD)
+                for number in track(range(len(self._tour), TOUR_FRAMES), "rendering the tour"):
                     self._tour.append(tour[number])
         return PageSamples(name, tuple(sample.name for sample in self._tour), self._tour.__getitem__)
 
