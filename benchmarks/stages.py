@@ -32,6 +32,7 @@ from unity_depth_perception.dataset.messages.images import single_channel_of
 from unity_depth_perception.evaluation.speed.pipeline import plain_cloud, plain_statistics
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.nodes.perception_node import PerceptionNode
+from unity_depth_perception.nodes.view_node import ViewNode
 from unity_depth_perception.ops.contact_edges import contact_edges
 from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.ros.conversions.color_images import rgb_of
@@ -186,6 +187,14 @@ def listener(_: Scene) -> Node:
     return node
 
 
+def view(_: Scene) -> Node:
+    """view_node, which benchmarks/live_view.py opens a browser on."""
+    node = ViewNode()
+    if not node.autostart():
+        raise SystemExit(node.failure)
+    return node
+
+
 def _synchronize(node: Node, first: str, second: str, use: Callable[[Image, Image], None]) -> None:
     """Call `use` with the messages of both topics that have the same stamp."""
     waiting: dict[str, dict[int, Any]] = {first: {}, second: {}}
@@ -203,7 +212,7 @@ def _synchronize(node: Node, first: str, second: str, use: Callable[[Image, Imag
         node.create_subscription(Image, topic, keeper(topic), OUTPUT_QOS)
 
 
-STAGES = {stage.__name__: stage for stage in (perception, depth, segmentation, distances, cloud, listener)}
+STAGES = {stage.__name__: stage for stage in (perception, depth, segmentation, distances, cloud, listener, view)}
 
 if __name__ == "__main__":
     rclpy.init()

@@ -463,3 +463,16 @@ def test_npz_with_other_metadata_is_refused(tmp_path: Path, entry: str) -> None:
 def test_point_limit_below_one_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="at least 1 point"):
         exports.export_scene(scene(), tmp_path / "a.ply", ["ply"], ExportOptions(max_points=0))
+
+
+def test_squares_lie_across_the_normals_of_their_points(tmp_path: Path) -> None:
+    normals = np.array([[0, 0, 1], [1, 0, 0], [0.6, 0, 0.8], [0, -1, 0]], np.float32)
+    points = np.arange(12, dtype=np.float32).reshape(4, 3)
+    given = scene(points_m=points, colours=np.full((4, 3), 90, np.uint8), normals=normals)
+    (path,) = export_scene(given, tmp_path, ["glb"], ExportOptions(square_m=0.5))
+    cloud = trimesh.load(path).geometry["cloud"]
+    corners = cloud.vertices.reshape(4, 4, 3)
+    np.testing.assert_allclose(corners.mean(axis=1), points, atol=1e-6)
+    np.testing.assert_allclose(np.einsum("nkc,nc->nk", corners - points[:, None], normals), 0, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(np.diff(corners, axis=1), axis=2), 0.5, atol=1e-6)
+    np.testing.assert_allclose(cloud.face_normals, np.concatenate([normals, normals]), atol=1e-6)

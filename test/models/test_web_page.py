@@ -18,6 +18,8 @@ import numpy as np
 import pytest
 from test_web_session import cells, exif_turned
 
+from unity_depth_perception.evaluation.evaluator import Evaluator
+from unity_depth_perception.web import examples
 from unity_depth_perception.web.models import PageModels
 from unity_depth_perception.web.uploads import UploadedImage
 
@@ -37,7 +39,8 @@ def models() -> PageModels:
 def address(models: PageModels) -> Iterator[str]:
     from unity_depth_perception.web.server import serving
 
-    with serving(models) as url:
+    with pytest.MonkeyPatch.context() as patch, serving(models) as url:
+        patch.setattr(examples, "TOUR_FRAMES", 2)
         yield url
 
 
@@ -154,16 +157,83 @@ def test_result_in_the_browser_is_that_of_the_files(address: str, tab: Any, tmp_
     assert not shown.parents[1].exists()  # the session's folder
 
 
+def not_one_colour(tab: Any, place: str, path: Path) -> bool:
+    """Whether a 3D view shows something within 20 s."""
+    for _ in range(20):
+        tab.wait_for_timeout(1000)
+        tab.locator(place).screenshot(path=str(path))
+        view = cv2.imread(str(path))[60:-10, 10:-10]
+        if (view.reshape(-1, 3) != view[0, 0]).any(axis=1).mean() > 0.03:
+            return True
+    return False
+
+
 def test_3d_view_is_not_empty(tab: Any, tmp_path: Path) -> None:
     tab.locator("#examples button:has(img)").first.click()
     tab.wait_for_selector("#scene canvas")
-    for _ in range(20):
-        tab.wait_for_timeout(1000)
-        tab.locator("#scene").screenshot(path=str(tmp_path / "scene.png"))
-        view = cv2.imread(str(tmp_path / "scene.png"))[60:-10, 10:-10]
-        if (view.reshape(-1, 3) != view[0, 0]).any(axis=1).mean() > 0.03:
-            return
-    pytest.fail("the 3D view shows one colour alone")
+    assert not_one_colour(tab, "#scene", tmp_path / "scene.png")
+
+
+def test_images_of_the_tour_are_reconstructed_and_downloaded(tab: Any, tmp_path: Path) -> None:
+    tab.get_by_role("tab", name="Reconstruct").click()
+    tab.get_by_role("button", name="Reconstruct").click()
+    tab.wait_for_function("document.body.innerText.includes('2 of 2 images of Virtual tour')")
+    assert "The metres come from" in tab.locator("p.udp-status:visible").inner_text()
+    tab.wait_for_selector("#fused canvas")
+    assert not_one_colour(tab, "#fused", tmp_path / "fused.png")
+    for name, start in (("Cloud .ply", b"ply"), ("3D view .glb", b"glTF"), ("Arrays .npz", b"PK")):
+        with tab.expect_download() as download:
+            tab.get_by_role("link", name=name).or_(tab.get_by_role("button", name=name)).first.click()
+        download.value.save_as(tmp_path / "file")
+        assert (tmp_path / "file").read_bytes().startswith(start)
+
+
+def test_images_without_poses_get_a_sentence_that_says_what_is_missing(tab: Any, tmp_path: Path) -> None:
+    tab.get_by_role("tab", name="Reconstruct").click()
+    for name in ("a.png", "b.png"):
+        cv2.imwrite(str(tmp_path / name), np.full((48, 64, 3), 90, np.uint8))
+    tab.locator("#views input[type=file]").set_input_files([str(tmp_path / "a.png"), str(tmp_path / "b.png")])
+    tab.wait_for_function("document.body.innerText.includes('2 files uploaded')")
+    assert tab.get_by_label("Uploaded files").is_checked()
+    tab.get_by_role("button", name="Reconstruct").click()
+    alert = tab.locator("p[role=alert]:visible")
+    alert.wait_for()
+    assert "expected the camera's pose of each image, got 0 of 2" in alert.inner_text()
+
+
+def test_report_of_an_evaluation_is_shown_and_downloaded(tab: Any, tmp_path: Path) -> None:
+    tab.get_by_role("tab", name="Evaluate").click()
+    tab.get_by_label("Number of images").fill("1")
+    tab.get_by_role("button", name="Evaluate").click()
+    tab.wait_for_selector("iframe.udp-report")
+    assert "Evaluation of Virtual tour" in tab.frame_locator("iframe.udp-report").locator("h1").inner_text()
+    with tab.expect_download() as download:
+        tab.get_by_role("link", name="Report .html").or_(tab.get_by_role("button", name="Report .html")).first.click()
+    download.value.save_as(tmp_path / "report.html")
+    assert "Evaluation of Virtual tour" in (tmp_path / "report.html").read_text()
+    assert {urlsplit(url).hostname for url in tab.asked if not url.startswith(("data:", "blob:"))} == {"127.0.0.1"}
+
+
+def test_running_evaluation_is_cancelled_between_images(tab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    started, goes_on, processed = threading.Event(), threading.Event(), []
+    process = Evaluator.process
+
+    def waiting(self: Evaluator, sample: Any) -> Any:
+        processed.append(sample.name)
+        started.set()
+        goes_on.wait(WAIT_S)
+        return process(self, sample)
+
+    monkeypatch.setattr(Evaluator, "process", waiting)
+    tab.get_by_role("tab", name="Evaluate").click()
+    tab.get_by_role("button", name="Evaluate").click()
+    assert started.wait(WAIT_S)
+    tab.get_by_role("button", name="Cancel").click()
+    tab.wait_for_function("document.body.innerText.includes('Cancelled. What is under way ends with the image')")
+    goes_on.set()
+    tab.wait_for_timeout(3000)
+    assert len(processed) == 1
+    assert tab.locator("iframe.udp-report").count() == 0
 
 
 def test_cancelled_job_shows_no_result(models: PageModels, tab: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -194,5 +264,5 @@ def test_keyboard_reaches_the_controls(tab: Any) -> None:
         reached.add(tab.evaluate("(e => e.getAttribute('aria-label') || e.innerText.trim() || e.tagName)"
                                  "(document.activeElement)"))  # fmt: skip
     words = " | ".join(sorted(reached))
-    for word in ("Measure", "Cancel", "Measure pixels", "Camera file, video", "Compare models"):
+    for word in ("Reconstruct", "Evaluate", "Measure", "Cancel", "Measure pixels", "Camera file, video"):
         assert word in words

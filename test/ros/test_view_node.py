@@ -26,17 +26,18 @@ pytest.importorskip("google.protobuf", reason="needs protobuf, to read Foxglove'
 from conftest import Graph
 from endpoint import free_port
 from foxglove_client import FoxgloveClient
-from geometry_msgs.msg import TransformStamped
+from geometry_msgs.msg import Point, TransformStamped
 from rclpy.parameter import Parameter
 from rclpy.serialization import deserialize_message, serialize_message
 from sensor_msgs.msg import Image, PointCloud2
 from stand_ins import DEPTH_M, FRAME_ID, camera, picture, stand_in_pipeline
 from tf2_msgs.msg import TFMessage
 from unity_depth_perception.msg import ObjectDistanceArray
-from visualization_msgs.msg import MarkerArray
+from visualization_msgs.msg import Marker, MarkerArray
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
+from unity_depth_perception.core.pose import matrix_from_pose
 from unity_depth_perception.core.visible_box import visible_box
 from unity_depth_perception.dataset.messages.objects import objects_of
 from unity_depth_perception.nodes.view_node import ViewNode
@@ -152,6 +153,22 @@ def test_boxes_are_those_of_the_json(graph: Graph, viewer: FoxgloveClient, resul
     assert [getattr(cube.size, axis) for axis in "xyz"] == pytest.approx([max(size, 1e-3) for size in box.size])
     assert text.text == f"{entry['category']} {entry['distance']['median']:.2f} m"
     assert [deletion.type for deletion in seen.deletions] == [1]  # all entities of the frame before
+
+
+@pytest.mark.parametrize("end", [(1.0, 2.0, 3.0), (-0.5, 0.2, 0.1), (0.0, 0.2, 0.1), (0.5, 0.2, 0.1), (0.0, 0.2, 2.0)])
+def test_arrow_to_the_parent_leads_from_start_to_end(
+    graph: Graph, viewer: FoxgloveClient, end: tuple[float, float, float]
+) -> None:
+    start = np.array([0.0, 0.2, 0.1])
+    marker = Marker(ns="parents", id=0, type=Marker.ARROW, points=[Point(x=x, y=y, z=z) for x, y, z in (start, end)])
+    marker.scale.x, marker.scale.y = 0.01, 0.02
+    seen = see(graph, viewer, MarkerArray, "/objects/markers", MarkerArray(markers=[marker]))
+    (arrow,) = seen.entities[0].arrows
+    position, turn = arrow.pose.position, arrow.pose.orientation
+    assert [position.x, position.y, position.z] == pytest.approx(start)
+    rotation = matrix_from_pose((0, 0, 0), (turn.x, turn.y, turn.z, turn.w))[:3, :3]
+    length_m = arrow.shaft_length + arrow.head_length
+    assert start + rotation @ (length_m, 0, 0) == pytest.approx(end, abs=1e-6)
 
 
 def test_depth_is_unchanged_and_a_picture_is_a_jpeg(
@@ -275,6 +292,42 @@ def test_page_refuses_other_paths_and_other_sites(
 def test_script_of_another_site_cannot_watch(node: ViewNode) -> None:
     with pytest.raises(InvalidStatus, match="403"):
         browser(node, origin="http://evil.example")
+
+
+def test_recording_holds_what_foxglove_would_see(graph: Graph, result: PerceptionResult, tmp_path: Path) -> None:
+    reader = pytest.importorskip("mcap.reader", reason="needs mcap, to read the recording")
+    path = tmp_path / "live.mcap"
+    ports = [Parameter(name, value=0) for name in ("foxglove_port", "page_port")]
+    node = graph.add(
+        ViewNode(context=graph.context, parameter_overrides=[*ports, Parameter("record", value=str(path))])
+    )
+    assert node.autostart()  # nobody looks
+    cloud, objects = cloud_message(result), distances_message(result)
+    clouds = graph.node.create_publisher(PointCloud2, "/depth/points", OUTPUT_QOS)
+    distances = graph.node.create_publisher(ObjectDistanceArray, "/objects/distances", OUTPUT_QOS)
+    graph.spin_until(lambda: clouds.get_subscription_count() and distances.get_subscription_count(), "subscriptions")
+    clouds.publish(cloud)
+    distances.publish(objects)
+    graph.spin_for(1.0)
+    node.tear_down()
+    with path.open("rb") as file:
+        read = [(schema.name, channel.topic, message.data) for schema, channel, message in
+                reader.make_reader(file, validate_crcs=True).iter_messages()]  # fmt: skip
+    assert {topic: name for name, topic, _ in read} == {
+        topic: SCHEMAS[topic] for topic in ("/depth/points", "/objects/distances")
+    }
+    by_topic = {topic: data for _, topic, data in read}
+    assert json.loads(by_topic["/objects/distances"])["objects"][0]["category"] == "red_cube"
+    points = np.array(cloud.data, np.uint8).reshape(-1, 16)
+    points[:, 15] = 255  # the colour's alpha
+    assert points.tobytes() in by_topic["/depth/points"]
+    again = graph.add(
+        ViewNode(
+            context=graph.context, parameter_overrides=[*ports, Parameter("record", value=str(path))], namespace="/b"
+        )
+    )
+    assert not again.autostart()
+    assert "live.mcap exists already; choose another file" in again.failure
 
 
 def test_busy_port_fails_activation_with_a_sentence(graph: Graph, node: ViewNode) -> None:

@@ -7,7 +7,8 @@
     │   ├── PoseError        a camera's pose that contradicts its image
     │   └── DatasetError     a dataset folder: missing or mismatched files
     ├── ModelError           unknown model name; weights missing, corrupt or of another network
-    └── ConfigurationError   a parameter: unknown, of the wrong type, out of range
+    ├── ConfigurationError   a parameter: unknown, of the wrong type, out of range
+    └── JobCancelledError    a job that nobody waits for any more
 
 Each message says what was expected, what came and what to do. They are caught once, in the adapter that can
 tell the user: a node's callback, the command line, the web page.
@@ -62,3 +63,7 @@ class ModelError(PerceptionError):
 
 class ConfigurationError(PerceptionError):
     """A parameter is unknown, of the wrong type or out of range."""
+
+
+class JobCancelledError(PerceptionError):
+    """A job ends early because whoever started it wants it no more."""

@@ -17,9 +17,9 @@ def matrix_from_pose(position: Sequence[float], orientation: Sequence[float]) ->
     """(4, 4) from position [x, y, z] in metres and orientation [x, y, z, w], a quaternion of any length but zero.
 
     Raises:
-        InputError: a number is missing or not finite, or the quaternion is zero.
+        InputError: a number is missing, not finite or none at all, or the quaternion is zero.
     """
-    p, q = np.asarray(position, dtype=np.float64), np.asarray(orientation, dtype=np.float64)
+    p, q = _numbers(position), _numbers(orientation)
     if p.shape != (3,) or q.shape != (4,) or not (np.isfinite(p).all() and np.isfinite(q).all()):
         raise InputError(
             "expected a position of 3 and an orientation of 4 finite numbers, got "
@@ -37,6 +37,14 @@ def matrix_from_pose(position: Sequence[float], orientation: Sequence[float]) ->
     ]
     matrix[:3, 3] = p
     return matrix
+
+
+def _numbers(values: Sequence[float]) -> Matrix:
+    """Values as an array; an empty one if they are no numbers, as a file may hold anything."""
+    try:
+        return np.asarray(values, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return np.empty(0)
 
 
 def require_rigid(matrix: Matrix) -> None:

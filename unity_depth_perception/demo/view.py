@@ -17,10 +17,11 @@ def main() -> int:
     results = ["-r", f"__ns:={PERCEPTION_NAMESPACE}", *inputs]
     camera = {name: getattr(options, name) for name in ("source", "width", "height", "rate_hz", "seed")}
     models = {"depth_model": options.depth_model, "segmentation_model": options.segmentation_model}
-    ports = {"foxglove_port": options.foxglove_port, "page_port": options.page_port}
+    view = {"foxglove_port": options.foxglove_port, "page_port": options.page_port}
+    view |= {"record": options.record} if options.record else {}
     return run_nodes(
         {
-            "view_node": [*results, *_parameters(ports)],
+            "view_node": [*results, *_parameters(view)],
             "perception_node": [*results, *_parameters(models)],
             "virtual_unity_node": ["-r", f"__ns:={CAMERA_NAMESPACE}", *_parameters(camera)],
         }
@@ -44,6 +45,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("--segmentation-model", default="compact", help="segmentation model by name or path")
     parser.add_argument("--page-port", type=int, default=8766, help="port of the page")
     parser.add_argument("--foxglove-port", type=int, default=8765, help="port of Foxglove's websocket")
+    parser.add_argument("--record", default="", help="new .mcap file for all that Foxglove can see")
     return parser.parse_args()
 
 

@@ -31,6 +31,7 @@ class ExportOptions:
         show_cameras: .glb: whether to draw the views' cameras.
         harmonics_degree: .ply of Gaussians: highest degree of the spherical harmonics; all if None.
         frames_per_s: of the depth video.
+        square_m: .glb: edge [m] of the square that each point with a normal is drawn as; 0: points.
     """
 
     max_points: int = MAX_POINTS
@@ -39,6 +40,7 @@ class ExportOptions:
     show_cameras: bool = True
     harmonics_degree: int | None = None
     frames_per_s: float = 10.0
+    square_m: float = 0.0
 
 
 def _ply(path: Path, scene: Scene, options: ExportOptions) -> None:
@@ -52,8 +54,15 @@ def _ply(path: Path, scene: Scene, options: ExportOptions) -> None:
 def _glb(path: Path, scene: Scene, options: ExportOptions) -> None:
     from unity_depth_perception.export.formats.glb import write_glb
 
-    o = options
-    write_glb(path, scene, max_points=o.max_points, seed=o.seed, as_mesh=o.as_mesh, show_cameras=o.show_cameras)
+    write_glb(
+        path,
+        scene,
+        max_points=options.max_points,
+        seed=options.seed,
+        as_mesh=options.as_mesh,
+        show_cameras=options.show_cameras,
+        square_m=options.square_m,
+    )
 
 
 def _colmap(path: Path, scene: Scene, options: ExportOptions, binary: bool = False) -> None:

@@ -37,7 +37,7 @@ class ViewNode(ConfiguredNode[ViewConfig]):
         from unity_depth_perception.ros.view.bridge import ViewBridge
 
         config = self.config
-        self.bridge = ViewBridge(self, config.host, config.foxglove_port, config.page_port)
+        self.bridge = ViewBridge(self, config)
         self.get_logger().info(
             f"live view: open http://{config.host}:{self.bridge.page.port} in a browser, or "
             f"ws://{config.host}:{self.bridge.foxglove.port} in Foxglove with config/foxglove_layout.json"

@@ -157,7 +157,7 @@ def _arrow(marker: Any) -> dict[str, Any]:
     head_m = _HEAD_LENGTH_RATIO * length_m
     x, y, z, w = _rotation_from_x(end - start)
     arrow = fox.ArrowPrimitive(
-        pose=fox.Pose(position=fox.Vector3(*start.tolist()), orientation=fox.Quaternion(x=x, y=y, z=z, w=w)),
+        pose=fox.Pose(position=_vector(marker.points[0]), orientation=fox.Quaternion(x=x, y=y, z=z, w=w)),
         shaft_length=length_m - head_m,
         shaft_diameter=marker.scale.x,
         head_length=head_m,

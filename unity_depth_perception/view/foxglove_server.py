@@ -1,4 +1,4 @@
-"""Foxglove's websocket server with this package's channels; it tells which topics have a viewer."""
+"""Foxglove's websocket server with this package's channels, which may record them; it tells which have a viewer."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import foxglove
@@ -88,12 +89,15 @@ class FoxgloveServer:
     """Serves channels; `watch(topic, wanted)` is called, from a thread of the server, as viewers come and go."""
 
     def __init__(
-        self, host: str, port: int, kinds: dict[str, str], watch: Callable[[str, bool], None], name: str = "unity_depth"
+        self, host: str, port: int, kinds: dict[str, str], watch: Callable[[str, bool], None], record: Path | None
     ) -> None:
         """Start the server with a channel for each topic of `kinds` (topic to kind of content).
 
+        Args:
+            record: a new .mcap file that gets every message, whether somebody looks or not.
+
         Raises:
-            ConfigurationError: the address cannot be listened on.
+            ConfigurationError: the address cannot be listened on, or the file is there already or cannot be made.
         """
         self._watch = watch
         self._viewers: Counter[str] = Counter()
@@ -102,7 +106,7 @@ class FoxgloveServer:
         self._channels = {topic: _channel(kind, topic, context) for topic, kind in kinds.items()}
         try:
             self._server = foxglove.start_server(
-                name=name,
+                name="unity_depth",
                 host=host,
                 port=port,
                 server_listener=self,
@@ -114,16 +118,23 @@ class FoxgloveServer:
                 f"cannot listen on {host}:{port} for Foxglove: {error}; choose another foxglove_port"
             ) from None
         self.port = int(self._server.port)
+        try:
+            self._recording = None if record is None else _recording(record, context)
+        except ConfigurationError:
+            self._server.stop()
+            raise
 
     def send(self, topic: str, message: Any, stamp_ns: int | None = None) -> None:
-        """Send a message to the viewers of a topic; `stamp_ns` is its time [ns], now if None."""
+        """Send a message to the viewers of a topic and to the recording; `stamp_ns`: its time [ns], now if None."""
         self._channels[topic].log(message, log_time=stamp_ns)
 
     def stop(self) -> None:
-        """End all connections and let go of the port."""
+        """End all connections, let go of the port and finish the recording."""
         self._server.stop()
         for channel in self._channels.values():
             channel.close()
+        if self._recording is not None:
+            self._recording.close()
 
     def on_subscribe(self, client: Any, channel: Any) -> None:
         """Called by Foxglove."""
@@ -139,3 +150,11 @@ class FoxgloveServer:
             self._viewers[topic] = after = max(before + change, 0)
         if (before > 0) != (after > 0):
             self._watch(topic, after > 0)
+
+
+def _recording(path: Path, context: foxglove.Context) -> foxglove.MCAPWriter:
+    try:
+        return foxglove.open_mcap(path, context=context)
+    except OSError as error:
+        reason = "exists already" if path.exists() else f"cannot be written: {error.strerror or error}"
+        raise ConfigurationError(f"record: {path} {reason}; choose another file") from None

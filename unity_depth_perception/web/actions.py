@@ -1,4 +1,4 @@
-"""What a visitor can do on the page, without the page: choose an image, perceive it, measure in it, compare models."""
+"""What a visitor can do with one image, without the page: choose it, perceive it, measure in it, compare models."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from unity_depth_perception.web.examples import CAMERA_FILE, write_frame
 from unity_depth_perception.web.measuring import measure_pixel, measured_text, parse_pixels
 from unity_depth_perception.web.models import PageModels, cameras_of
 from unity_depth_perception.web.result_files import ComparisonFiles, ResultFiles, write_comparison, write_result
-from unity_depth_perception.web.session import Session, Sessions
+from unity_depth_perception.web.session import Job, Session, Sessions
 from unity_depth_perception.web.texts import comparison_table, objects_table, status_text
 from unity_depth_perception.web.uploads import UploadedImage, read_upload
 
@@ -84,31 +84,37 @@ class PageActions:
 
         Raises:
             PerceptionError: the file, the camera or the model cannot be used.
+            JobCancelledError: the visitor wants the result no more.
         """
         session = self.sessions.of(visitor)
+        job = Job(session)
         yield "reading the image"
         image = read_upload(session.require_upload(), camera.frame)
         yield f"measuring with {model}"
         start = time.perf_counter()
         result = self._perceive(session, model, image, camera)
         seconds = time.perf_counter() - start
+        job.check()
         folder = session.new_folder()
         for stage in write_result(result, folder):
             if isinstance(stage, str):
                 yield stage
             else:
+                job.check()
                 session.show(result, folder)
                 yield Shown(status_text(result, image, seconds), objects_table(result.objects), stage)
 
     def compare(self, visitor: str, one: str, other: str, camera: CameraSettings) -> Iterator[str | ComparisonShown]:
         """Perceive the chosen image by two models; yields and raises as `perceive`."""
         session = self.sessions.of(visitor)
+        job = Job(session)
         yield "reading the image"
         image = read_upload(session.require_upload(), camera.frame)
         results = []
         for model in (one, other):
             yield f"measuring with {model}"
             results.append(self._perceive(session, model, image, camera))
+            job.check()
         yield "writing pictures"
         files = write_comparison(results[0], results[1], session.new_folder("comparison"))
         yield ComparisonShown(comparison_table(results[0], results[1]), files)

@@ -1,9 +1,10 @@
-"""The page: Gradio components wired to the actions of visitors. Needs the extra `web`; nothing else imports gradio."""
+"""The page: a tab for each job. Needs the extra `web`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
 
 import gradio as gr
 
-from unity_depth_perception.core.errors import PerceptionError
-from unity_depth_perception.web.actions import CameraSettings, ComparisonShown, PageActions, Shown
+from unity_depth_perception.web.actions import PageActions
+from unity_depth_perception.web.evaluation import EvaluationActions
+from unity_depth_perception.web.reconstruction import ReconstructionActions
+from unity_depth_perception.web.tabs.evaluation_tab import EvaluationTab
+from unity_depth_perception.web.tabs.image_tab import ImageTab
+from unity_depth_perception.web.tabs.job import visitor
+from unity_depth_perception.web.tabs.reconstruction_tab import ReconstructionTab
 from unity_depth_perception.web.texts import message
-from unity_depth_perception.web.uploads import sentence
 
 CSS = (Path(__file__).parent / "page.css").read_text(encoding="utf-8")
 _BLUE, _GREY, _PALE = "#1d4ed8", "*neutral_600", "*neutral_300"  # contrast with the background is at least 4.5 to 1
@@ -29,210 +34,38 @@ THEME = gr.themes.Default(
     body_text_color_subdued=_GREY, body_text_color_subdued_dark=_PALE,
     input_placeholder_color=_GREY, input_placeholder_color_dark=_PALE,
 )  # fmt: skip
-_INTRODUCTION = "# Distances in one image\nDrop an image of cubes and blocks, or choose an example."
-_HINT = "Click a pixel of the picture for its distance, and a second one for the distance between them."
-_DOWNLOADS = ("JSON", "Cloud .ply", "3D view .glb", "Arrays .npz", "Depth .png")  # as ResultFiles.downloads
-_MODEL_JOBS = {"concurrency_limit": 1, "concurrency_id": "models"}
-_ANGLE = (90, 75, None)  # alpha and beta [deg] of the 3D view: from the camera's side, a little from above
-
-Refresh = dict[Any, Any]
+_INTRODUCTION = "# Depth and distances\nMeasure in one image, reconstruct a scene from several, evaluate on a dataset."
 
 
-class Page:
-    """The components and what happens when they are used; `blocks` is the page."""
+@dataclass(frozen=True)
+class AllActions:
+    """What a visitor can do on the page, by tab."""
 
-    def __init__(self, actions: PageActions) -> None:
-        """Build the page."""
-        self.actions = actions
-        with gr.Blocks(title="unity_depth_perception") as self.blocks:
-            gr.Markdown(_INTRODUCTION)
-            with gr.Row(elem_id="main"):
-                with gr.Column(scale=1, min_width=300):
-                    self._inputs()
-                with gr.Column(scale=3, min_width=320):
-                    self.status = gr.HTML(message("Nothing measured yet."))
-                    with gr.Tab("Measure"):
-                        self._result()
-                    with gr.Tab("Compare models"):
-                        self._comparison()
-            self._wire()
-
-    def _inputs(self) -> None:
-        names = list(self.actions.models.names)
-        self.upload = gr.File(label="Image or video", height=140, elem_id="upload")
-        self.examples = gr.Gallery(
-            [str(path) for path in self.actions.examples],
-            label="Examples", columns=3, height="auto", allow_preview=False, object_fit="cover", elem_id="examples",
-            show_label=False, buttons=[],
-        )  # fmt: skip
-        dataset = self.actions.dataset
-        self.frames = gr.Dropdown(
-            [] if dataset is None else list(dataset.names),
-            value=None, label="Frame of the dataset", visible=dataset is not None,
-        )  # fmt: skip
-        self.fov = gr.Number(60, label="Vertical field of view [degrees]", info="Unity: Camera.fieldOfView")
-        self.model = gr.Dropdown(names, value=names[0], label="Depth model", interactive=len(names) > 1)
-        with gr.Accordion("Camera file, video", open=False):
-            self.intrinsics = gr.File(label="Intrinsics (.json), instead of the field of view", height=110)
-            self.number = gr.Number(0, precision=0, minimum=0, label="Number of the video's frame")
-        with gr.Row():
-            self.run = gr.Button("Measure", variant="primary", min_width=120)
-            self.stop = gr.Button("Cancel", min_width=120)
-
-    def _result(self) -> None:
-        with gr.Row():
-            self.overlay = gr.Image(
-                label="Objects", interactive=False, buttons=["fullscreen"], elem_id="overlay", min_width=300,
-                alt_text="The image with masks, labels, distances and arrows to what each object stands on",
-            )  # fmt: skip
-            self.depth = gr.Image(
-                label="Depth", interactive=False, buttons=[], elem_id="depth", min_width=300,
-                alt_text="The depth of the image in colours, with a legend in metres",
-            )  # fmt: skip
-        with gr.Row():
-            self.pixels = gr.Textbox(label="Pixels (column, row)", placeholder="320, 240; 100, 50", info=_HINT, scale=3)
-            self.measure = gr.Button("Measure pixels", scale=1, min_width=120)
-        self.measured = gr.Markdown(elem_id="measured")
-        self.table = gr.HTML(elem_id="objects")
-        self.scene = gr.Model3D(
-            label="3D view: drag to turn", camera_position=_ANGLE, height=420, elem_id="scene", interactive=False
-        )
-        with gr.Row(elem_id="downloads"):
-            self.downloads = [gr.DownloadButton(name, interactive=False, min_width=100) for name in _DOWNLOADS]
-
-    def _comparison(self) -> None:
-        names = list(self.actions.models.names)
-        with gr.Row():
-            self.one = gr.Dropdown(names, value=names[0], label="First model")
-            self.other = gr.Dropdown(names, value=names[-1], label="Second model")
-            self.compare = gr.Button("Compare", variant="primary", min_width=120)
-        with gr.Row():
-            self.overlays = [gr.Image(label=f"Objects, {which} model", interactive=False, min_width=300, buttons=[])
-                             for which in ("first", "second")]  # fmt: skip
-        with gr.Row():
-            self.depths = [gr.Image(label=f"Depth, {which} model", interactive=False, min_width=300, buttons=[])
-                           for which in ("first", "second")]  # fmt: skip
-        self.differences = gr.HTML()
-
-    def _wire(self) -> None:
-        camera = [self.fov, self.intrinsics, self.number]
-        shown = [self.status, self.overlay, self.depth, self.table, self.scene, self.measured, *self.downloads]
-        compared = [self.status, *self.overlays, *self.depths, self.differences]
-        jobs = [
-            chosen(choose, inputs, self.status, api_name=choose.__name__.strip("_")).success(
-                self._perceive, [self.model, *camera], shown, show_progress_on=self.status, **_MODEL_JOBS
-            )
-            for chosen, choose, inputs in (
-                (self.upload.upload, self._choose_upload, [self.upload]),
-                (self.examples.select, self._choose_example, []),
-                (self.frames.input, self._choose_frame, [self.frames]),
-            )
-        ]
-        jobs.append(
-            self.run.click(self._perceive, [self.model, *camera], shown, api_name="perceive",
-                           show_progress_on=self.status, **_MODEL_JOBS)
-        )  # fmt: skip
-        jobs.append(
-            self.compare.click(self._compare, [self.one, self.other, *camera], compared, api_name="compare",
-                               show_progress_on=self.status, **_MODEL_JOBS)
-        )  # fmt: skip
-        self.stop.click(lambda: message("Cancelled."), None, self.status, cancels=jobs, queue=False)
-        measured = [self.status, self.measured, self.pixels, self.overlay]
-        self.overlay.select(self._click, None, measured, show_progress="hidden")
-        for event in (self.measure.click, self.pixels.submit):
-            event(self._measure, [self.pixels], measured, show_progress="hidden", api_name="measure")
-        self.blocks.unload(self._end)
-
-    def _choose_upload(self, path: str, request: gr.Request) -> str:
-        self.actions.choose_upload(_visitor(request), Path(path))
-        return message("Uploaded.")
-
-    def _choose_example(self, event: gr.SelectData, request: gr.Request) -> str:
-        self.actions.choose_example(_visitor(request), int(event.index))
-        return message(f"Example {int(event.index) + 1}.")
-
-    def _choose_frame(self, name: str, request: gr.Request) -> str:
-        try:
-            self.actions.choose_frame(_visitor(request), name)
-        except PerceptionError as error:
-            raise gr.Error(sentence(error, self.actions.sessions.root)) from None
-        return message(f"Frame {name}.")
-
-    def _perceive(
-        self, model: str, fov: float | None, intrinsics: str | None, number: float | None, request: gr.Request,
-        progress: Callable[..., Any] = gr.Progress(),  # noqa: B008  # how Gradio hands it in
-    ) -> Iterator[Refresh]:  # fmt: skip
-        stages = self.actions.perceive(_visitor(request), model, _camera(fov, intrinsics, number))
-        for shown in self._followed(stages, progress, 4):
-            if isinstance(shown, Shown):
-                yield {
-                    self.overlay: str(shown.files.overlay),
-                    self.depth: str(shown.files.depth),
-                    self.table: shown.table,
-                    self.scene: str(shown.files.model),
-                    self.measured: "",
-                    **self._downloads(shown.files.downloads),
-                }
-                # What is yielded last is sent twice, and a 3D view that comes twice at once stays empty (Gradio 6.31).
-                yield {self.status: shown.status}
-            else:
-                yield {self.status: shown}
-
-    def _compare(
-        self, one: str, other: str, fov: float | None, intrinsics: str | None, number: float | None,
-        request: gr.Request, progress: Callable[..., Any] = gr.Progress(),  # noqa: B008
-    ) -> Iterator[Refresh]:  # fmt: skip
-        stages = self.actions.compare(_visitor(request), one, other, _camera(fov, intrinsics, number))
-        for shown in self._followed(stages, progress, 4):
-            if isinstance(shown, ComparisonShown):
-                pictures = dict(zip(self.overlays, map(str, shown.files.overlays), strict=True))
-                depths = dict(zip(self.depths, map(str, shown.files.depths), strict=True))
-                yield {self.status: message("Compared."), self.differences: shown.table, **pictures, **depths}
-            else:
-                yield {self.status: shown}
-
-    def _downloads(self, paths: Sequence[Path]) -> Refresh:
-        return {
-            button: gr.DownloadButton(value=str(path), interactive=True)
-            for button, path in zip(self.downloads, paths, strict=True)
-        }
-
-    def _followed(self, stages: Iterator[Any], progress: Callable[..., Any], count: int) -> Iterator[Any]:
-        """The result of stages, or a text for the status: each stage's name, or a sentence if one fails."""
-        try:
-            for number, stage in enumerate(stages):
-                if isinstance(stage, str):
-                    progress(number / count, desc=stage)
-                    yield message(f"{stage.capitalize()} ...")
-                else:
-                    yield stage
-        except PerceptionError as error:
-            yield self._problem(error)
-
-    def _click(self, event: gr.SelectData, request: gr.Request) -> Refresh:
-        x, y = event.index
-        return self._answer(lambda: self.actions.click(_visitor(request), int(x), int(y)))
-
-    def _measure(self, text: str, request: gr.Request) -> Refresh:
-        return self._answer(lambda: self.actions.measure(_visitor(request), text))
-
-    def _answer(self, measure: Callable[[], tuple[str, str, Path]]) -> Refresh:
-        try:
-            sentences, pixels, picture = measure()
-        except PerceptionError as error:
-            return {self.status: self._problem(error)}
-        return {self.measured: sentences, self.pixels: pixels, self.overlay: str(picture)}
-
-    def _problem(self, error: PerceptionError) -> str:
-        return message(sentence(error, self.actions.sessions.root), is_error=True)
-
-    def _end(self, request: gr.Request) -> None:
-        self.actions.sessions.end(_visitor(request))
+    image: PageActions
+    reconstruction: ReconstructionActions
+    evaluation: EvaluationActions
 
 
-def _visitor(request: gr.Request) -> str:
-    return str(request.session_hash)
+def build_page(actions: AllActions, wait_for_model: Callable[[], None]) -> gr.Blocks:
+    """The page as Gradio serves it; it says that the model is loading until `wait_for_model` returns."""
 
+    def loaded() -> Any:
+        wait_for_model()
+        return gr.HTML(visible=False)
 
-def _camera(fov: float | None, intrinsics: str | None, number: float | None) -> CameraSettings:
-    return CameraSettings(fov, Path(intrinsics) if intrinsics else None, int(number or 0))
+    def end(request: gr.Request) -> None:
+        actions.image.sessions.end(visitor(request))
+
+    with gr.Blocks(title="unity_depth_perception") as page:
+        gr.Markdown(_INTRODUCTION)
+        loading = gr.HTML(message("Loading the model; what is started now begins when it is there."), elem_id="loading")
+        with gr.Tabs(overflow_behavior="wrap"):
+            with gr.Tab("One image"):
+                ImageTab(actions.image)
+            with gr.Tab("Reconstruct"):
+                ReconstructionTab(actions.reconstruction)
+            with gr.Tab("Evaluate"):
+                EvaluationTab(actions.evaluation)
+        page.load(loaded, None, loading, show_progress="hidden", concurrency_limit=None)
+        page.unload(end)
+    return page

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.core.errors import ConfigurationError, PerceptionError
 from unity_depth_perception.dataset.sources import open_source
-from unity_depth_perception.web.actions import PageActions
-from unity_depth_perception.web.examples import render_examples
+from unity_depth_perception.web.actions import CameraSettings, PageActions
+from unity_depth_perception.web.evaluation import EvaluationActions
+from unity_depth_perception.web.examples import PageDatasets, render_examples
 from unity_depth_perception.web.models import PageModels
+from unity_depth_perception.web.reconstruction import ReconstructionActions
 from unity_depth_perception.web.session import Sessions
 from unity_depth_perception.web.uploads import MAX_UPLOAD_BYTES
 
 _POLL_S = 0.05  # for waiting jobs
 _WAITING = 16  # jobs; who comes then is told to try again
+_WARM_UP = "warm-up"  # name of a session
 
 
 @dataclass(frozen=True)
@@ -43,9 +47,18 @@ def serving(models: PageModels, dataset: Path | None = None, options: ServerOpti
         root = Path(folder).resolve()
         os.environ["GRADIO_TEMP_DIR"] = str(root)  # uploads go there; only files below it are served
         os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
-        from unity_depth_perception.web.page import CSS, THEME, Page
+        from unity_depth_perception.web.page import CSS, THEME, AllActions, build_page
 
-        page = Page(PageActions(models, Sessions(root), render_examples(root / "examples"), samples)).blocks
+        sessions, datasets = Sessions(root), PageDatasets(samples)
+        images = PageActions(models, sessions, render_examples(root / "examples"), samples)
+        actions = AllActions(
+            images,
+            ReconstructionActions(models, sessions, datasets),
+            EvaluationActions(models, sessions, datasets),
+        )
+        warm_up = threading.Thread(target=_warm_up, args=(images,), daemon=True)
+        page = build_page(actions, warm_up.join)
+        warm_up.start()
         page.queue(max_size=_WAITING)
         page._queue.sleep_when_free = _POLL_S  # Gradio asks each millisecond, 6 % of a CPU that nobody uses
         try:
@@ -73,3 +86,17 @@ def serving(models: PageModels, dataset: Path | None = None, options: ServerOpti
             yield address
         finally:
             page.close()
+            sessions.end(_WARM_UP)
+            warm_up.join()
+
+
+def _warm_up(actions: PageActions) -> None:
+    """Perceive an example, so that no visitor waits for what is loaded only once."""
+    try:
+        actions.choose_example(_WARM_UP, 0)
+        for _ in actions.perceive(_WARM_UP, actions.models.names[0], CameraSettings(None)):
+            pass
+    except PerceptionError:
+        return  # the visitor who meets it is told, or the page has ended
+    finally:
+        actions.sessions.end(_WARM_UP)

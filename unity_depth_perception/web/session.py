@@ -6,18 +6,50 @@ import secrets
 import shutil
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import cv2
 
-from unity_depth_perception.core.errors import InputError
+from unity_depth_perception.core.errors import InputError, JobCancelledError
 from unity_depth_perception.dataset.files import write_image
 from unity_depth_perception.perception import ImagePerception
 
 MAX_SESSIONS = 64  # the session that was idle longest ends when another visitor comes
 _MARK_COLOURS = ((255, 255, 255), (255, 210, 0))
+
+Report = Callable[[str, int, int], None]
+"""Told the stage of a job, the images that are done, and how many there are."""
+
+
+class Job:
+    """A job of a visitor, which asks between images whether it is still wanted."""
+
+    def __init__(self, session: Session, report: Report = lambda stage, done, count: None) -> None:
+        """Begin a job; a later `session.cancel` ends it."""
+        self._session, self._number, self._report = session, session.cancelled, report
+
+    def check(self) -> None:
+        """Raise JobCancelledError if the visitor has cancelled since the job began."""
+        if self._session.cancelled != self._number:
+            raise JobCancelledError("cancelled")
+
+    def track(self, indices: Sequence[int], stage: str) -> Iterable[int]:
+        """The indices that it is given; reports and checks before each.
+
+        Raises:
+            JobCancelledError: the visitor wants the job no more.
+        """
+        for done, index in enumerate(indices):
+            self.report(stage, done, len(indices))
+            yield index
+        self.check()
+
+    def report(self, stage: str, done: int = 0, count: int = 1) -> None:
+        """Report a stage, unless the job is cancelled: raises JobCancelledError then."""
+        self.check()
+        self._report(stage, done, count)
 
 
 @dataclass
@@ -31,6 +63,8 @@ class Session:
         originals: where the server put the uploads, to be removed with the session.
         result: the last one.
         clicks: the last one or two pixels (x, y).
+        views: files to reconstruct a scene from.
+        cancelled: how often the visitor has cancelled; a job that began before ends.
     """
 
     folder: Path
@@ -39,6 +73,8 @@ class Session:
     originals: set[Path] = field(default_factory=set)
     result: ImagePerception | None = None
     clicks: list[tuple[int, int]] = field(default_factory=list)
+    views: tuple[Path, ...] = ()
+    cancelled: int = 0
     _folders: int = 0
     _shown: Path | None = None
 
@@ -51,6 +87,10 @@ class Session:
             if earlier not in (folder, self._shown):
                 shutil.rmtree(earlier, ignore_errors=True)
         return folder
+
+    def cancel(self) -> None:
+        """End all jobs of the visitor at their next check."""
+        self.cancelled += 1
 
     def choose(self, path: Path, intrinsics: Path | None = None) -> None:
         """Take the file that is perceived next, with its camera file if it has one."""
@@ -129,6 +169,7 @@ class Sessions:
                 self._remove(self._open.pop(visitor))
 
     def _remove(self, session: Session) -> None:
+        session.cancel()
         shutil.rmtree(session.folder, ignore_errors=True)
         in_use = {path for other in self._open.values() for path in other.originals}  # equal files are stored once
         for path in session.originals - in_use:

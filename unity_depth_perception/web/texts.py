@@ -11,12 +11,12 @@ from unity_depth_perception.perception import ImagePerception
 from unity_depth_perception.web.uploads import UploadedImage
 
 _SCALES = {
-    "cube": "a cube of known edge in the image",
-    "focal": "the focal length of the camera",
-    "poses": "the camera's poses",
-    "given": "the given scale",
-    "learned": "a guess, since nothing in this image tells the scale",
-    "none": "nothing: they are no metres",
+    "cube": "The metres come from a cube of known edge.",
+    "focal": "The metres come from the focal length of the camera.",
+    "poses": "The metres come from the camera's poses.",
+    "given": "The metres come from the given scale.",
+    "learned": "The metres are a guess: nothing seen tells the scale.",
+    "none": "Nothing tells the scale: these are no metres.",
 }
 _COLUMNS = ("Id", "Object", "Distance", "Nearest", "Farthest", "From camera", "Stands on", "Score")
 
@@ -28,14 +28,18 @@ def status_text(result: ImagePerception, image: UploadedImage, seconds: float) -
     size = f"{width} x {height} px"
     if image.is_reduced:
         size += f" (reduced from {image.original_size[0]} x {image.original_size[1]} px)"
-    scale = _SCALES[result.result.depth.scale_source]
     objects = "no object" if not count else "1 object" if count == 1 else f"{count} objects"
     text = (
         f"{image.name}, {size}, vertical field of view {math.degrees(result.camera.vertical_fov_rad):.1f} degrees: "
         f"{objects}. Depth by {result.result.depth_model} in {seconds:.1f} s. "
-        f"The metres come from {scale}."
+        f"{scale_sentence(result.result.depth.scale_source)}"
     )
     return message(text)
+
+
+def scale_sentence(scale_source: str) -> str:
+    """Where the metres of a result come from, of SCALE_SOURCES."""
+    return _SCALES[scale_source]
 
 
 def message(text: str, *, is_error: bool = False) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 
@@ -13,7 +13,7 @@ from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.core.files.atomic_file import write_file, write_json
 from unity_depth_perception.core.files.output_folder import make_folder
 from unity_depth_perception.dataset.files import write_image
-from unity_depth_perception.dataset.sources import DatasetSamples
+from unity_depth_perception.dataset.sample import SampleSource
 from unity_depth_perception.evaluation.evaluator import Evaluation, Evaluator
 from unity_depth_perception.evaluation.report.distances import compared_objects, summarise_distances
 from unity_depth_perception.evaluation.report.html_page import report_page
@@ -29,7 +29,14 @@ _ERRORS = "errors.png"
 _CONFUSION = "confusion.png"
 
 
-def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: DatasetSamples) -> dict[str, Any]:
+class NamedSamples(SampleSource, Protocol):
+    """Samples with the path, or the name, that a report gives for them."""
+
+    @property
+    def path(self) -> Path: ...
+
+
+def write_report(output: Path, evaluation: Evaluation, evaluator: Evaluator, dataset: NamedSamples) -> dict[str, Any]:
     """Write the files of a report.
 
     Equal results give equal files, but for the speed, which report.html and report.md state; report.json has none.

@@ -7,6 +7,7 @@ that frame into glTF's; nothing is moved to the middle or scaled. `extras` of th
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import trimesh
@@ -32,7 +33,14 @@ _EDGES = [(a, b) for a in range(8) for b in range(a) if (a ^ b) in (1, 2, 4)]
 
 
 def write_glb(
-    path: Path, scene: Scene, *, max_points: int, seed: int = 0, as_mesh: bool = False, show_cameras: bool = True
+    path: Path,
+    scene: Scene,
+    *,
+    max_points: int,
+    seed: int = 0,
+    as_mesh: bool = False,
+    show_cameras: bool = True,
+    square_m: float = 0.0,
 ) -> None:
     """Write a scene.
 
@@ -41,6 +49,7 @@ def write_glb(
         seed: of the selection of points.
         as_mesh: meshes of the views' depth instead of the cloud.
         show_cameras: whether to draw the views' cameras.
+        square_m: edge of the square that each point with a normal is drawn as; 0: points, with gaps between.
 
     Raises:
         InputError: the scene has nothing to show.
@@ -51,7 +60,10 @@ def write_glb(
     matrix[:3, :3] = GLTF_FROM_WORLD[scene.world]
     content.metadata.update(frame | {"gltf_from_world": matrix.tolist(), "world_node": WORLD_NODE})
     content.graph.update(frame_from="world", frame_to=WORLD_NODE, matrix=matrix, metadata=frame)
-    diagonal_m = _add_meshes(content, scene, max_points) if as_mesh else _add_cloud(content, scene, max_points, seed)
+    if as_mesh:
+        diagonal_m = _add_meshes(content, scene, max_points)
+    else:
+        diagonal_m = _add_cloud(content, select_points(scene, max_points, seed), square_m)
     if show_cameras:
         for view in scene.views:
             _add_frustum(content, view, max(_FRUSTUM_RATIO * diagonal_m, _LEAST_FRUSTUM_M))
@@ -64,13 +76,28 @@ def write_glb(
         file.write(data)
 
 
-def _add_cloud(content: trimesh.Scene, scene: Scene, max_points: int, seed: int) -> float:
+def _add_cloud(content: trimesh.Scene, cloud: PointCloud, square_m: float) -> float:
     """Add the cloud; returns the diagonal of its box [m]."""
-    cloud: PointCloud = select_points(scene, max_points, seed)
-    content.add_geometry(
-        trimesh.PointCloud(cloud.points_m, colors=cloud.colours), "cloud", "cloud", parent_node_name=WORLD_NODE
-    )
+    if square_m > 0 and cloud.normals is not None:
+        geometry: Any = _squares(cloud.points_m, cloud.normals, cloud.colours, square_m)
+    else:
+        geometry = trimesh.PointCloud(cloud.points_m, colors=cloud.colours)
+    content.add_geometry(geometry, "cloud", "cloud", parent_node_name=WORLD_NODE)
     return float(np.linalg.norm(np.ptp(cloud.points_m, axis=0)))
+
+
+def _squares(
+    points_m: NDArray[np.float32], normals: NDArray[np.float32], colours: NDArray[np.uint8], edge_m: float
+) -> trimesh.Trimesh:
+    """Squares of two triangles around points (N, 3), across their normals."""
+    axis = np.where(np.abs(normals[:, 2:]) < 0.9, (0.0, 0.0, 1.0), (1.0, 0.0, 0.0))  # not along the normal
+    right = np.cross(axis, normals)
+    right *= edge_m / 2 / np.linalg.norm(right, axis=1, keepdims=True)
+    up = np.cross(normals, right)
+    corners = np.stack([points_m + x * right + y * up for x, y in ((-1, -1), (1, -1), (1, 1), (-1, 1))], axis=1)
+    first = 4 * np.arange(len(points_m))[:, None]
+    faces = np.concatenate([first + (0, 1, 2), first + (0, 2, 3)])
+    return trimesh.Trimesh(corners.reshape(-1, 3), faces, vertex_colors=np.repeat(colours, 4, axis=0), process=False)
 
 
 def _add_meshes(content: trimesh.Scene, scene: Scene, max_points: int) -> float:

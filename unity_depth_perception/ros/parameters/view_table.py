@@ -15,3 +15,4 @@ class ViewConfig:
     host: str = parameter("127.0.0.1", "address to listen on; 0.0.0.0 lets any machine of the network look")
     foxglove_port: int = parameter(8765, "port of Foxglove's websocket", minimum=0, maximum=65535)
     page_port: int = parameter(8766, "port of the web page", minimum=0, maximum=65535)
+    record: str = parameter("", "new .mcap file for all that Foxglove can see, while the node is active; empty: none")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from rclpy.node import Node
 
 from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.ros.conversions.color_images import rgb_of
+from unity_depth_perception.ros.parameters.view_table import ViewConfig
 from unity_depth_perception.ros.silence import Silence
 from unity_depth_perception.ros.topics.diagnostics import DIAGNOSTICS_TOPIC
 from unity_depth_perception.ros.topics.qos import QosMatchingSubscription, QosMismatches
@@ -43,13 +45,14 @@ class ViewBridge:
     The servers call from threads of their own; subscriptions are made and ended by the node's executor.
     """
 
-    def __init__(self, node: Node, host: str, foxglove_port: int, page_port: int) -> None:
-        """Start both servers.
+    def __init__(self, node: Node, config: ViewConfig) -> None:
+        """Start both servers, and the recording.
 
         Raises:
-            ConfigurationError: an address cannot be listened on.
+            ConfigurationError: an address cannot be listened on, or the recording cannot be written.
         """
         self._node = node
+        self._records = bool(config.record)
         self._lock = threading.Lock()
         self._names = {node.resolve_topic_name(name): name for name in TOPICS}
         self._in_foxglove: set[str] = set()  # full names
@@ -60,13 +63,15 @@ class ViewBridge:
         self._last_objects_s = 0.0
         self._wake = node.create_guard_condition(self._subscribe)
         self._timer = node.create_timer(_CHECK_PERIOD_S, self._check)
-        self.page = PageServer(host, page_port, self._watch_page)
+        self.page = PageServer(config.host, config.page_port, self._watch_page)
         try:
             served = {full: TOPICS[name].kind for full, name in self._names.items()}
-            self.foxglove = FoxgloveServer(host, foxglove_port, served, self._watch_foxglove)
+            record = Path(config.record).expanduser() if config.record else None
+            self.foxglove = FoxgloveServer(config.host, config.foxglove_port, served, self._watch_foxglove, record)
         except PerceptionError:
             self.page.stop()
             raise
+        self._wake.trigger()
 
     @property
     def subscribed(self) -> list[str]:
@@ -93,12 +98,12 @@ class ViewBridge:
         self._wake.trigger()
 
     def _wanted(self) -> dict[str, str]:
-        """Topics that somebody looks at: name by full name."""
+        """Topics that somebody looks at or that are recorded: name by full name."""
         with self._lock:
             return {
                 full: name
                 for full, name in self._names.items()
-                if full in self._in_foxglove or (self._page_open and name in _PAGE_TOPICS)
+                if self._records or full in self._in_foxglove or (self._page_open and name in _PAGE_TOPICS)
             }
 
     def _subscribe(self) -> None:
@@ -130,7 +135,7 @@ class ViewBridge:
 
     def _show(self, full: str, message: Any) -> None:
         name = self._names[full]
-        if full in self._in_foxglove:
+        if self._records or full in self._in_foxglove:
             self.foxglove.send(full, _CONVERSIONS[TOPICS[name].kind](message))
         if not self._page_open:
             return

@@ -1,0 +1,1 @@
+"""Tabs of the page: Gradio components wired to the actions of visitors. Needs the extra `web`."""
