@@ -21,7 +21,7 @@ def test_precision_is_chosen_by_device() -> None:
     assert resolve_precision("auto", CPU) in (torch.float32, torch.bfloat16)
     with pytest.raises(ConfigurationError, match=r"precision one of auto, float32.*'int8'"):
         DepthOptions(precision="int8")
-    with pytest.raises(ConfigurationError, match=r"acceleration one of none.*'magic'"):
+    with pytest.raises(ConfigurationError, match=r"acceleration one of auto, none.*'magic'"):
         DepthOptions(acceleration="magic")
     with pytest.raises(ConfigurationError, match="28 to 4096"):
         DepthOptions(size_px=5)

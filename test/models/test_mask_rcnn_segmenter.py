@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from torchvision.models.detection.image_list import ImageList
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
+from unity_depth_perception.models.compact.detector import compact_mask_rcnn
+from unity_depth_perception.models.mask_rcnn.detection import detect
 from unity_depth_perception.models.mask_rcnn.segmenter import MaskRcnnSegmenter, torchvision_mask_rcnn
 from unity_depth_perception.models.registry import create_segmenter
 
@@ -58,6 +61,22 @@ def test_network_input_has_the_size_of_training(state: dict[str, torch.Tensor]) 
         segmenter.infer(torch.zeros(256, 256, 3, dtype=torch.uint8), CAMERA)
         segmenter.infer(torch.zeros(64, 64, 3, dtype=torch.uint8), CAMERA)  # smaller: not enlarged
     assert seen == [(96, 96), (64, 64)]
+
+
+@pytest.mark.parametrize(("height", "width"), [(96, 128), (90, 101)])  # the sides of the second are padded
+def test_proposals_are_those_of_torchvision(height: int, width: int) -> None:
+    torch.manual_seed(0)
+    network = compact_mask_rcnn(2).eval()
+    image = torch.rand(3, height, width)
+    seen: list[list[torch.Tensor]] = []
+    pool = network.roi_heads.box_roi_pool
+    pool.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[1]))
+    with torch.inference_mode():
+        images = ImageList(network.transform.batch_images([network.transform.normalize(image)]), [(height, width)])
+        expected, _ = network.rpn(images, network.backbone(images.tensors))
+        detect(network, image, 0.05)
+    assert len(expected[0]) > 5
+    torch.testing.assert_close(seen[0][0], expected[0])
 
 
 @pytest.mark.parametrize(

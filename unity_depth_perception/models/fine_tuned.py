@@ -63,7 +63,7 @@ def _origin(published: Published) -> dict[str, str]:
 def _compact(
     path: Path, state: dict[str, Tensor], description: dict[str, Any], device: torch.device, options: DepthOptions
 ) -> DepthEstimator:
-    return CompactDepth(device, path)
+    return CompactDepth(device, path, options)
 
 
 def _da2(

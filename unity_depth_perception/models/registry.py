@@ -17,7 +17,7 @@ from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS
 from unity_depth_perception.models.fine_tuned import load_fine_tuned
 from unity_depth_perception.models.metric_scale import DepthScale
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
-from unity_depth_perception.models.runtime.options import DepthOptions
+from unity_depth_perception.models.runtime.options import DepthOptions, require_acceleration
 
 
 class DepthFactory(Protocol):
@@ -29,7 +29,7 @@ class DepthFactory(Protocol):
 
 
 def _compact(name: str, device: torch.device, weights: Path | None, options: DepthOptions) -> DepthEstimator:
-    return CompactDepth(device, DEPTH_WEIGHTS if weights is None else weights)
+    return CompactDepth(device, DEPTH_WEIGHTS if weights is None else weights, options)
 
 
 def _floor_plane(name: str, device: torch.device, weights: Path | None, options: DepthOptions) -> DepthEstimator:
@@ -100,16 +100,24 @@ def create_depth_estimator(
     return load_fine_tuned(Path(name), device, options)
 
 
-def create_segmenter(name: str, device: torch.device) -> Segmenter:
-    """Load a segmenter by name, or a weights file of `train-segmentation` by its path; ModelError if that fails."""
+def create_segmenter(name: str, device: torch.device, acceleration: str = "none") -> Segmenter:
+    """Load a segmenter by name, or a weights file of `train-segmentation` by its path.
+
+    `acceleration`, one of ACCELERATIONS, is of the detector's dense part.
+
+    Raises:
+        ModelError: the name is unknown, or the weights cannot be loaded.
+        ConfigurationError: there is no such acceleration.
+    """
+    require_acceleration(acceleration)
     _require_known(name, "segmentation", segmentation_model_names())
     if name in _SEGMENTATION:
-        return CompactSegmenter(device)
+        return CompactSegmenter(device, acceleration=acceleration)
     if load_description(Path(name)).get("kind") == "mask-rcnn":
         from unity_depth_perception.models.mask_rcnn.segmenter import load_mask_rcnn
 
-        return load_mask_rcnn(Path(name), device)
-    return CompactSegmenter(device, Path(name))
+        return load_mask_rcnn(Path(name), device, acceleration)
+    return CompactSegmenter(device, Path(name), acceleration)
 
 
 def require_usable(depth_model: str | None, segmentation_model: str | None, scale: DepthScale = _NO_SCALE) -> None:

@@ -33,7 +33,7 @@ def create_pipeline(config: PerceptionConfig) -> PerceptionPipeline:
     device = resolve_device(config.device, torch.cuda.is_available())
     return PerceptionPipeline(
         create_depth_estimator(config.depth_model, device, config.weights, config.depth_options),
-        create_segmenter(config.segmentation_model, device),
+        create_segmenter(config.segmentation_model, device, config.segmentation_acceleration),
         scale=config.depth_scale,
         aligner=TemporalAligner() if config.temporal == "poses" else None,
     )

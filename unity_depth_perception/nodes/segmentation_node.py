@@ -27,7 +27,9 @@ def create_pipeline(config: SegmentationConfig) -> PerceptionPipeline:
         ConfigurationError: the device is not available.
     """
     device = resolve_device(config.device, torch.cuda.is_available())
-    return PerceptionPipeline(NullDepth(device), create_segmenter(config.segmentation_model, device))
+    return PerceptionPipeline(
+        NullDepth(device), create_segmenter(config.segmentation_model, device, config.segmentation_acceleration)
+    )
 
 
 class SegmentationNode(FrameNode[SegmentationConfig]):

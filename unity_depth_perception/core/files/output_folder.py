@@ -90,8 +90,11 @@ def _write_marker(path: Path, values: dict[str, Any]) -> None:
 
 
 @contextlib.contextmanager
-def locked_folder(path: Path) -> Iterator[None]:
+def locked_folder(path: Path, wait: bool = False) -> Iterator[None]:
     """Hold the lock of a folder, which the system releases however the process ends.
+
+    Args:
+        wait: until another process has released it, instead of raising.
 
     Raises:
         ConfigurationError: another process holds it.
@@ -99,7 +102,7 @@ def locked_folder(path: Path) -> Iterator[None]:
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ConfigurationError(
                 f"{path}: another process is writing to this folder; wait for it, or choose another folder"

@@ -16,15 +16,19 @@ from unity_depth_perception.core.errors import PoseError
 from unity_depth_perception.models.checkpoints.safetensors_file import EMBEDDED, check_kind, fill_network, load_weights
 from unity_depth_perception.models.compact.cube_scale import CubeScaleNetwork
 from unity_depth_perception.models.compact.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
-from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, flip_direction
+from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
 from unity_depth_perception.models.compact.object_proposer import embedded_proposer
+from unity_depth_perception.models.engine.onnx_file import MethodModule
 from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction
+from unity_depth_perception.models.runtime.acceleration import accelerate
+from unity_depth_perception.models.runtime.options import DepthOptions
 from unity_depth_perception.ops.geometry import pixel_rays
 
 DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
 DEPTH_AREA_PX = 256 * 256
+_DEFAULTS = DepthOptions()
 _SCATTER_RATIO = 0.02  # median relative error of the objects' median depths where the ground plane is right
 _MAX_TILT_RAD = math.radians(60)  # the dense network's estimate is off by 35 degrees at most, even straight down
 # A credible cube. Bounds fitted on 200 held-out scenes with a cube, 80 without one, and 25 photographs.
@@ -36,15 +40,22 @@ _CONFIDENT_LOG_SIGMA = -0.8  # only estimates below may contradict a pose; that 
 class CompactDepth:
     """Metric depth of scenes that show a cube of the size trained on (see the model card)."""
 
-    def __init__(self, device: torch.device, weights: Path = DEPTH_WEIGHTS) -> None:
-        """Load the networks; raise ModelError if the weights file cannot be read or is of another kind."""
+    def __init__(self, device: torch.device, weights: Path = DEPTH_WEIGHTS, options: DepthOptions = _DEFAULTS) -> None:
+        """Load the networks; raise ModelError if the weights file cannot be read or is of another kind.
+
+        Of the options only the accelerations count.
+        """
         state, description = load_weights(weights)
         check_kind(description, "compact-depth", weights)
         self.network, self.cube_scale = CompactDepthNetwork(), CubeScaleNetwork()
         networks = nn.ModuleDict({"dense": self.network, "cube_scale": self.cube_scale})
         fill_network(networks, state, weights)
         networks.to(device).to(memory_format=torch.channels_last).eval()
-        self.proposer = embedded_proposer(device)
+        self._encode, self._decode = (
+            accelerate(MethodModule(self.network, method), options.acceleration, device, f"the {part} of compact depth")
+            for method, part in (("encode_pixels", "encoder"), ("decode_pixels", "decoder"))
+        )
+        self.proposer = embedded_proposer(device, options.proposer_acceleration or options.acceleration)
         cubes = [1 + index for index, name in enumerate(self.proposer.categories) if name.endswith("_cube")]
         self._cubes = torch.tensor(cubes, device=device)  # columns of `ObjectProposals.probabilities`
         self.name = "compact" if weights == DEPTH_WEIGHTS else str(weights)
@@ -57,26 +68,22 @@ class CompactDepth:
         gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> DepthPrediction:
-        """Predict metric depth; see `DepthEstimator.infer`.
-
-        Flip test-time augmentation: the geometric mean of the depths in the image and in its mirror image.
-        """
+        """Predict metric depth; see `DepthEstimator.infer`."""
         width, height = processing_size(camera.width, camera.height, DEPTH_AREA_PX)
         network_camera = camera.resized(width, height)
         x, y = pixel_rays(network_camera, self.device)
         rays = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
         small = resize_image(image, width, height)
-        rays = torch.cat([rays, rays.flip(3) * rays.new_tensor([-1.0, 1.0])[:, None, None]])
-        encoding = self.network.encode(torch.cat([small, small.flip(3)]), rays)
+        encoding = self.network.with_floor(*self._encode(small, rays))
         if gravity is not None:
             _require_plausible(gravity, encoding.floor)
         found = proposals or self.proposer.propose(image, camera, gravity)
         log_unit = math.log(network_camera.focal_px / CANONICAL_FOCAL_PX)
         estimates = self.cube_scale(found.crops, found.intrinsics, found.gravity).floor
         normal, log_height = self._ground_plane(encoding.floor.scaled(log_unit), estimates, found, gravity)
-        normals = torch.stack([normal, flip_direction(normal)])
-        log_ratio, _ = self.network.decode(encoding, rays, normals)
-        metres = ((log_ratio[:1] + log_ratio[1:].flip(2)) / 2 + log_height).exp()
+        decoding = self._decode(encoding.skips, encoding.coarsest, rays, normal[None])
+        log_ratio = self.network.with_room_layout(decoding, rays, normal[None])
+        metres = (log_ratio + log_height).exp()
         size = (camera.height, camera.width)
         depth_m = functional.interpolate(metres[None], size=size, mode="bilinear", align_corners=False)[0, 0]
         source = "cube" if self._has_credible_cube(found, estimates, encoding.floor) else "learned"
@@ -89,12 +96,12 @@ class CompactDepth:
 
         Args:
             estimates: (2 N,) of the cube scale, from the image and from its mirror image.
-            dense: (2,) of the dense network.
+            dense: (1,) of the dense network.
         """
         probability = proposals.probabilities[:, self._cubes].sum(dim=1)
         log_sigma = estimates.log_sigma.reshape(2, -1).mean(dim=0)
         difference = estimates.log_height.reshape(2, -1).diff(dim=0)[0].abs()
-        is_sure = (log_sigma < _CUBE_LOG_SIGMA) & (log_sigma + dense.log_sigma.mean() < _SCENE_LOG_SIGMA)
+        is_sure = (log_sigma < _CUBE_LOG_SIGMA) & (log_sigma + dense.log_sigma < _SCENE_LOG_SIGMA)
         return bool(((probability > _CUBE_PROBABILITY) & is_sure & (difference < _CUBE_FLIP_ERROR)).any())
 
     def _ground_plane(
@@ -108,17 +115,16 @@ class CompactDepth:
 
         Objects that are not cubes have a high expected error. Without proposals the dense network's estimate decides.
         """
-        is_flipped = torch.cat([torch.arange(2, device=self.device), proposals.crops.image_of]) == 1
+        is_flipped = torch.cat([torch.zeros(1, dtype=torch.int64, device=self.device), proposals.crops.image_of]) == 1
         normal, log_height = GroundPlaneEstimates.concatenate([dense, estimates]).unflip(is_flipped).fuse()
         return normal if gravity is None else torch.tensor(gravity, dtype=torch.float32, device=self.device), log_height
 
 
 def _require_plausible(gravity: Gravity, dense: GroundPlaneEstimates) -> None:
     """Raise PoseError if the dense network's ground plane is confident and far from a given direction of gravity."""
-    normal, _ = dense.unflip(torch.arange(2, device=dense.normal.device) == 1).fuse()
-    estimate = normal.double().cpu().numpy()
+    estimate = dense.normal[0].double().cpu().numpy()
     tilt_rad = math.acos(min(1.0, max(-1.0, float(estimate @ gravity))))
-    if tilt_rad > _MAX_TILT_RAD and float(dense.log_sigma.mean()) < _CONFIDENT_LOG_SIGMA:
+    if tilt_rad > _MAX_TILT_RAD and float(dense.log_sigma[0]) < _CONFIDENT_LOG_SIGMA:
         raise PoseError(
             f"the camera's pose says that down is {_listed(gravity)} in the image's optical frame (x right, y down, "
             f"z forward), but the floor seems to be {math.degrees(tilt_rad):.0f} degrees off that, down being "

@@ -14,7 +14,7 @@ distance through every lens (Metric3D, Yin et al., ICCV 2023: "label transformat
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -34,8 +34,7 @@ _MERGED = (96, 64, 32)
 """Channels of the decoder at 1/16, 1/8 and 1/4 of the resolution."""
 
 
-@dataclass(frozen=True)
-class Encoding:
+class Encoding(NamedTuple):
     """Features of B images.
 
     Attributes:
@@ -47,6 +46,20 @@ class Encoding:
     skips: tuple[Tensor, ...]
     coarsest: Tensor
     floor: GroundPlaneEstimates
+
+
+class Decoding(NamedTuple):
+    """Output of the decoder for B images, before the room layout.
+
+    Attributes:
+        features: (B, C, ceil(H / 4), ceil(W / 4)).
+        direct: (B, ceil(H / 2), ceil(W / 2)) directly predicted log depth, in camera heights.
+        logits: (B, 4, ceil(H / 2), ceil(W / 2)) of `CLASSES`.
+    """
+
+    features: Tensor
+    direct: Tensor
+    logits: Tensor
 
 
 class CompactDepthNetwork(nn.Module):
@@ -85,6 +98,10 @@ class CompactDepthNetwork(nn.Module):
             image: (B, 3, H, W) float, RGB 0..1.
             rays: (B, 2, H, W) float, x / z and y / z of each pixel.
         """
+        return self.with_floor(*self.encode_pixels(image, rays))
+
+    def encode_pixels(self, image: Tensor, rays: Tensor) -> tuple[tuple[Tensor, ...], Tensor, Tensor]:
+        """`skips` and `coarsest` of the Encoding, and the raw output (B, 5) from which `with_floor` makes its floor."""
         x = self.stem(torch.cat([(image - 0.5) / 0.25, rays], dim=1))
         skips = [x]
         for stage in self.stages:
@@ -92,7 +109,13 @@ class CompactDepthNetwork(nn.Module):
             skips.append(x)
         tokens = self._attend(x, rays)
         coarsest = tokens.transpose(1, 2).reshape(skips.pop().shape)
-        return Encoding(tuple(skips), coarsest, self._floor(tokens))
+        return tuple(skips), coarsest, self.floor(tokens.mean(dim=1))
+
+    def with_floor(self, skips: tuple[Tensor, ...], coarsest: Tensor, raw: Tensor) -> Encoding:
+        """Encoding with the ground-plane estimates of raw outputs (B, 5); arguments as returned by `encode_pixels`."""
+        raw = raw.float()
+        log_height, log_sigma = raw[:, 3] - 0.8, raw[:, 4].clamp(-4, 4)
+        return Encoding(skips, coarsest, GroundPlaneEstimates(decode_normal(raw[:, :3]), log_height, log_sigma))
 
     def decode(self, encoding: Encoding, rays: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
         """Log depth (B, ceil(H / 2), ceil(W / 2)), in camera heights, and logits (B, 4, same size) of `CLASSES`.
@@ -102,21 +125,31 @@ class CompactDepthNetwork(nn.Module):
             rays: (B, 2, H, W) as for `encode`.
             normal: (B, 3) unit normal of the ground plane in the optical frame, pointing down.
         """
-        x = encoding.coarsest
-        for merge, columns, skip in zip(self.merge, self.columns, encoding.skips[:0:-1], strict=True):
+        decoding = self.decode_pixels(encoding.skips, encoding.coarsest, rays, normal)
+        return self.with_room_layout(decoding, rays, normal), decoding.logits
+
+    def decode_pixels(self, skips: tuple[Tensor, ...], coarsest: Tensor, rays: Tensor, normal: Tensor) -> Decoding:
+        """The part of `decode` before the room layout; the arguments are as there."""
+        x = coarsest
+        for merge, columns, skip in zip(self.merge, self.columns, skips[:0:-1], strict=True):
             x = functional.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
             level_rays = functional.adaptive_avg_pool2d(rays, (skip.shape[2], skip.shape[3]))
             floor = log_floor_depth(normal, level_rays)[:, None].to(x.dtype)
             x = columns(merge(torch.cat([x, skip, floor], dim=1)), torch.cat([level_rays[:, 1:], floor], dim=1))
-        height, width = encoding.skips[0].shape[2:]
+        height, width = skips[0].shape[2:]
         raw = functional.pixel_shuffle(self.head(x), 2)[:, :, :height, :width].float()
         half_rays = functional.adaptive_avg_pool2d(rays, (height, width))
         direct = log_floor_depth(normal, half_rays) + raw[:, 0]  # the network predicts the difference from the floor
-        logits = raw[:, 1:]
-        probabilities = logits.detach().softmax(dim=1)
+        return Decoding(x, direct, raw[:, 1:])
+
+    def with_room_layout(self, decoding: Decoding, rays: Tensor, normal: Tensor) -> Tensor:
+        """Log depth (B, ceil(H / 2), ceil(W / 2)), in camera heights; the arguments are as of `decode`."""
+        direct = decoding.direct
+        half_rays = functional.adaptive_avg_pool2d(rays, (direct.shape[1], direct.shape[2]))
+        probabilities = decoding.logits.detach().softmax(dim=1)
         layout = log_room_depth(probabilities[:, 0] - probabilities[:, 1], half_rays, normal)
-        depth = direct + self.trust(x, probabilities, layout - direct) * (layout - direct)
-        return depth + self.log_scale, logits
+        trust: Tensor = self.trust(decoding.features, probabilities, layout - direct)
+        return direct + trust * (layout - direct) + self.log_scale
 
     def _attend(self, x: Tensor, rays: Tensor) -> Tensor:
         """Tokens (B, h w, C) of the coarsest level after attention between all of them."""
@@ -125,11 +158,6 @@ class CompactDepthNetwork(nn.Module):
         with torch.autocast("cpu", enabled=False):  # see ColumnAttention
             mixed: Tensor = self.attention(x.flatten(2).transpose(1, 2).float() + self.embed_rays(coarse_rays))
         return mixed
-
-    def _floor(self, tokens: Tensor) -> GroundPlaneEstimates:
-        raw = self.floor(tokens.mean(dim=1)).float()
-        log_height, log_sigma = raw[:, 3] - 0.8, raw[:, 4].clamp(-4, 4)
-        return GroundPlaneEstimates(decode_normal(raw[:, :3]), log_height, log_sigma)
 
 
 class LayoutTrust(nn.Module):

@@ -22,8 +22,9 @@ from unity_depth_perception.models.compact.detector import compact_mask_rcnn
 from unity_depth_perception.models.compact.floor_estimates import flip_direction
 from unity_depth_perception.models.compact.object_crops import crop_objects
 from unity_depth_perception.models.image_size import processing_size, resize_image
-from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, Detections, detect, soft_masks
+from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, DensePart, Detections, detect, soft_masks
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
+from unity_depth_perception.models.runtime.acceleration import accelerate
 
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
 SEGMENTATION_AREA_PX = 640 * 640
@@ -32,8 +33,11 @@ SEGMENTATION_AREA_PX = 640 * 640
 class CompactProposer:
     """Mask R-CNN and the crop classifier, loaded from one segmentation checkpoint."""
 
-    def __init__(self, device: torch.device, weights: Path = SEGMENTATION_WEIGHTS) -> None:
-        """Load the networks; raise ModelError if the weights file cannot be read or is of another kind."""
+    def __init__(self, device: torch.device, weights: Path = SEGMENTATION_WEIGHTS, acceleration: str = "none") -> None:
+        """Load the networks; raise ModelError if the weights file cannot be read or is of another kind.
+
+        `acceleration`, one of ACCELERATIONS, is of the detector's dense part.
+        """
         state, description = load_weights(weights)
         check_kind(description, "compact-segmentation", weights)
         self.categories = categories_of(description, weights)
@@ -42,13 +46,14 @@ class CompactProposer:
         networks = nn.ModuleDict({"detector": self.detector, "crop_classifier": self.crop_classifier})
         fill_network(networks, state, weights)
         networks.to(device).to(memory_format=torch.channels_last).eval()
+        self._dense = accelerate(DensePart(self.detector), acceleration, device, "the detector of compact segmentation")
         self.device = device
         self._area_px = input_area_px(description, weights, SEGMENTATION_AREA_PX)
 
     def propose(self, image: Tensor, camera: Camera, gravity: Gravity | None = None) -> ObjectProposals:
         """Detect and classify candidate objects in one image; see `ObjectProposer.propose`."""
         small = resize_image(image, *processing_size(image.shape[1], image.shape[0], self._area_px))
-        detections = detect(self.detector, small[0], MIN_SCORE)
+        detections = detect(self.detector, small[0], MIN_SCORE, self._dense)
         return self._classify(small, detections, camera.resized(detections.size[1], detections.size[0]), gravity)
 
     def _classify(
@@ -72,9 +77,12 @@ class CompactProposer:
 
 
 @functools.cache
-def embedded_proposer(device: torch.device) -> CompactProposer:
-    """The proposer of the shipped weights, loaded once for each device: compact depth and segmentation share it."""
-    return CompactProposer(device)
+def embedded_proposer(device: torch.device, acceleration: str = "none") -> CompactProposer:
+    """The proposer of the shipped weights, loaded once for each device and acceleration.
+
+    Compact depth and segmentation share it.
+    """
+    return CompactProposer(device, acceleration=acceleration)
 
 
 def _flip_boxes(boxes: Tensor, width: int) -> Tensor:

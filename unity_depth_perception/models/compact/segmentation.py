@@ -23,10 +23,15 @@ SCORE_THRESHOLD = 0.55
 class CompactSegmenter:
     """Instance segmentation of cubes and parallelepipeds; the categories are those of the checkpoint."""
 
-    def __init__(self, device: torch.device, weights: Path = SEGMENTATION_WEIGHTS) -> None:
-        """Load the networks; raise ModelError if the weights file cannot be read or is of another kind."""
+    def __init__(self, device: torch.device, weights: Path = SEGMENTATION_WEIGHTS, acceleration: str = "none") -> None:
+        """Load the networks; raise ModelError if the weights file cannot be read or is of another kind.
+
+        `acceleration`, one of ACCELERATIONS, is of the detector's dense part.
+        """
         is_embedded = weights == SEGMENTATION_WEIGHTS
-        self.proposer = embedded_proposer(device) if is_embedded else CompactProposer(device, weights)
+        self.proposer = (
+            embedded_proposer(device, acceleration) if is_embedded else CompactProposer(device, weights, acceleration)
+        )
         self.name = "compact" if is_embedded else str(weights)
         self.device = device
         self.categories = self.proposer.categories

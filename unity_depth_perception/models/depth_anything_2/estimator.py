@@ -51,10 +51,10 @@ class DepthAnythingV2:
         self.variant = variant
         self.network = network
         self._options = options
-        precision = resolve_precision(options.precision, device)
+        precision = resolve_precision(options.network_precision, device)
         network.to(device).set_precision(precision)
         choose_head_precision(network, head_precision(precision, device), device)
-        self._run = accelerate(network, options.acceleration, device)
+        self._run = accelerate(network, options.acceleration, device, name, precision)
 
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None

@@ -32,7 +32,7 @@ from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS
 from unity_depth_perception.models.depth_anything_3.weights import fill_da3_network, require_same_architecture
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthEstimator, DepthPrediction, ViewsPrediction
-from unity_depth_perception.models.runtime.acceleration import accelerate, resolve_precision
+from unity_depth_perception.models.runtime.acceleration import Network, accelerate, resolve_precision
 from unity_depth_perception.models.runtime.head_precision import choose_head_precision, head_precision
 from unity_depth_perception.models.runtime.options import DepthOptions
 from unity_depth_perception.ops.geometry import require_size
@@ -62,7 +62,7 @@ def estimator_of(name: str, network: Any, device: torch.device, options: DepthOp
     kind = DA3_VARIANTS[name].kind
     nets = [network.da3, network.da3_metric] if kind is Kind.NESTED else [network]
     networks = [DepthAnything3Network(net).to(device) for net in nets]
-    precision = resolve_precision(options.precision, device)
+    precision = resolve_precision(options.network_precision, device)
     for wrapped in networks:
         wrapped.set_precision(precision)
         choose_head_precision(wrapped, head_precision(precision, device), device)
@@ -85,7 +85,7 @@ class _Da3Depth:
         self.name = name
         self.device = device
         self.network = network
-        self._run = accelerate(network, options.acceleration, device)
+        self._run = _accelerated(network, options, device, name)
         self._longest_px = options.size_px or PROCESSING_PX
 
 
@@ -174,7 +174,7 @@ class NestedDepth(AnyViewDepth):
     ) -> None:
         super().__init__(name, device, network, options)
         self._metric_network = metric
-        self._run_metric = accelerate(metric, options.acceleration, device)
+        self._run_metric = _accelerated(metric, options, device, f"the metric network of {name}")
 
     def infer(
         self,
@@ -200,6 +200,11 @@ class NestedDepth(AnyViewDepth):
             focal_px = _focal_px(camera, network_input)
         scale = metric_scale(raw.depth, raw.confidence, metres_from(metric.depth, focal_px), metric.sky)
         return _prediction(image, raw.depth * scale, raw._replace(sky=metric.sky), is_metric=True)
+
+
+def _accelerated(network: ViewNetwork, options: DepthOptions, device: torch.device, name: str) -> Network:
+    precision = resolve_precision(options.network_precision, device)
+    return accelerate(network, options.acceleration, device, name, precision)
 
 
 def _focal_px(camera: Camera, network_input: Tensor) -> float:

@@ -2,17 +2,53 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN
 from torchvision.models.detection.image_list import ImageList
+from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import nms
 
 _NMS_IOU = 0.5
 MIN_SCORE = 0.05
 """Least probability of an object for a detection to be kept, as in torchvision's Mask R-CNN."""
+
+
+class DenseFeatures(NamedTuple):
+    """Output of the detector's dense part for one image.
+
+    Attributes:
+        features: levels of the feature pyramid, finest first.
+        objectness: (1, A, h, w) of each level: logits of A anchors at each place.
+        deltas: (1, 4 A, h, w) of each level: their regression.
+    """
+
+    features: dict[str, Tensor]
+    objectness: list[Tensor]
+    deltas: list[Tensor]
+
+
+class DensePart(nn.Module):
+    """Backbone, feature pyramid and head of the region proposals: all that is computed at every place of the image."""
+
+    def __init__(self, network: MaskRCNN) -> None:
+        super().__init__()
+        self.backbone, self.head = network.backbone, network.rpn.head
+        device = next(network.parameters()).device
+        mean, std = network.transform.image_mean, network.transform.image_std
+        self.mean: Tensor
+        self.std: Tensor
+        self.register_buffer("mean", torch.tensor(mean, device=device).view(3, 1, 1), persistent=False)
+        self.register_buffer("std", torch.tensor(std, device=device).view(3, 1, 1), persistent=False)
+
+    def forward(self, image: Tensor) -> DenseFeatures:
+        """Features and proposals of one image (1, 3, H, W) float RGB 0..1."""
+        features = self.backbone((image - self.mean) / self.std)
+        return DenseFeatures(features, *self.head(list(features.values())))
 
 
 @dataclass(frozen=True)
@@ -42,17 +78,20 @@ class Detections:
         return 1 + self.probabilities[:, 1:].argmax(dim=1)
 
 
-def detect(network: MaskRCNN, image: Tensor, min_score: float) -> Detections:
+def detect(
+    network: MaskRCNN, image: Tensor, min_score: float, dense: Callable[[Tensor], DenseFeatures] | None = None
+) -> Detections:
     """Detect objects in one image (3, H, W) float RGB 0..1, with class-agnostic non-maximum suppression.
 
     torchvision scores and suppresses each category by itself. An object that is a cube or a parallelepiped with equal
     probability is then detected twice or, if both scores are below the threshold, not at all; here it is detected once.
+    `dense` is an accelerated DensePart of the network.
     """
     size = (image.shape[1], image.shape[2])
-    transform, heads = network.transform, network.roi_heads  # called as a whole, the transform would resize the image
-    images = ImageList(transform.batch_images([transform.normalize(image)]), [size])
-    features = network.backbone(images.tensors)
-    proposals, _ = network.rpn(images, features)
+    heads = network.roi_heads
+    padded = _padded(network, image[None])
+    features, objectness, deltas = (dense or DensePart(network))(padded)
+    proposals = _proposals(network, padded, size, features, objectness, deltas)
     logits, regression = heads.box_predictor(heads.box_head(heads.box_roi_pool(features, proposals, [size])))
     labels = logits[:, 1:].argmax(dim=1) + 1
     label_boxes = heads.box_coder.decode(regression, proposals)[torch.arange(len(labels), device=image.device), labels]
@@ -62,6 +101,43 @@ def detect(network: MaskRCNN, image: Tensor, min_score: float) -> Detections:
     kept = (scores >= min_score).nonzero().squeeze(1)
     kept = kept[nms(boxes[kept], scores[kept], _NMS_IOU)][: heads.detections_per_img]
     return Detections(boxes[kept], probabilities[kept], features, size)
+
+
+def _padded(network: MaskRCNN, image: Tensor) -> Tensor:
+    """The image (1, 3, H, W) with sides that every level of the pyramid divides; new pixels are 0 when normalised."""
+    divisor = network.transform.size_divisible
+    right, bottom = -image.shape[3] % divisor, -image.shape[2] % divisor
+    if not right and not bottom:
+        return image
+    padded = image.new_tensor(network.transform.image_mean)[:, None, None].repeat(
+        1, 1, image.shape[2] + bottom, image.shape[3] + right
+    )
+    padded[..., : image.shape[2], : image.shape[3]] = image
+    return padded
+
+
+def _proposals(
+    network: MaskRCNN,
+    padded: Tensor,
+    size: tuple[int, int],
+    features: dict[str, Tensor],
+    objectness: list[Tensor],
+    deltas: list[Tensor],
+) -> list[Tensor]:
+    """Boxes (N, 4) of the proposals in a list of one image, as by the forward of torchvision's RegionProposalNetwork.
+
+    Args:
+        padded: (1, 3, H, W) the padded image.
+        size: height and width of the image without padding.
+        features, objectness, deltas: see DenseFeatures.
+    """
+    rpn = network.rpn
+    anchors = rpn.anchor_generator(ImageList(padded, [size]), list(features.values()))
+    per_level = [level[0].numel() for level in objectness]
+    scores, regression = concat_box_prediction_layers(objectness, deltas)
+    boxes = rpn.box_coder.decode(regression, anchors).view(1, -1, 4)
+    proposals: list[Tensor] = rpn.filter_proposals(boxes, scores, [size], per_level)[0]
+    return proposals
 
 
 def soft_masks(network: MaskRCNN, found: Detections) -> Tensor:

@@ -25,10 +25,11 @@ from unity_depth_perception.models.checkpoints.safetensors_file import (
     load_weights,
 )
 from unity_depth_perception.models.image_size import processing_size, resize_image
-from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, detect, soft_masks
+from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, DensePart, detect, soft_masks
 from unity_depth_perception.models.mask_rcnn.paste_masks import paste_masks
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import Candidates, Segmentation
+from unity_depth_perception.models.runtime.acceleration import accelerate
 
 KIND = "mask-rcnn"
 INPUT_PX = 800
@@ -67,12 +68,16 @@ class MaskRcnnSegmenter:
 
     proposer = None
 
-    def __init__(self, name: str, network: MaskRCNN, categories: tuple[str, ...], area_px: int) -> None:
+    def __init__(
+        self, name: str, network: MaskRCNN, categories: tuple[str, ...], area_px: int, acceleration: str = "none"
+    ) -> None:
+        """`acceleration`, one of ACCELERATIONS, is of the dense part."""
         self.name = name
         self.network = network.eval()
         self.device: torch.device = next(network.parameters()).device
         self.categories = categories
         self._area_px = area_px
+        self._dense = accelerate(DensePart(self.network), acceleration, self.device, f"the detector of {name}")
 
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
@@ -80,7 +85,7 @@ class MaskRcnnSegmenter:
         """Segment one image; see `Segmenter.infer`."""
         height, width = image.shape[:2]
         small = resize_image(image, *processing_size(width, height, min(self._area_px, width * height)))
-        found = detect(self.network, small[0], MIN_SCORE)
+        found = detect(self.network, small[0], MIN_SCORE, self._dense)
         soft = soft_masks(self.network, found)
         labels, scores = found.labels.tolist(), found.scores.tolist()
         count = sum(score >= _SCORE_THRESHOLD for score in scores)  # they are sorted
@@ -93,7 +98,7 @@ class MaskRcnnSegmenter:
         )
 
 
-def load_mask_rcnn(path: Path, device: torch.device) -> MaskRcnnSegmenter:
+def load_mask_rcnn(path: Path, device: torch.device, acceleration: str = "none") -> MaskRcnnSegmenter:
     """Load a weights file of `train-segmentation`; raise ModelError if it cannot be read or is of another kind."""
     state, description = load_weights(path)
     check_kind(description, KIND, path)
@@ -105,4 +110,4 @@ def load_mask_rcnn(path: Path, device: torch.device) -> MaskRcnnSegmenter:
     fill_network(network, state, path)
     network.to(device).to(memory_format=torch.channels_last)
     area_px = input_area_px(description, path, INPUT_PX**2)
-    return MaskRcnnSegmenter(str(path), network, categories, area_px)
+    return MaskRcnnSegmenter(str(path), network, categories, area_px, acceleration)

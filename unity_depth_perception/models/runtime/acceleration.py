@@ -1,4 +1,4 @@
-"""Numeric precision of a network, and its acceleration by torch.compile or a CUDA graph.
+"""Numeric precision of a network, and its acceleration by torch.compile, a CUDA graph or an inference engine.
 
 Nothing here changes predictions beyond rounding. An acceleration that the machine does not support is skipped with a
 warning in the log.
@@ -17,11 +17,14 @@ import torch
 from torch import Tensor, nn
 from torch.utils import _pytree as pytree
 
+from unity_depth_perception.models.engine.accelerated_network import AcceleratedNetwork
+from unity_depth_perception.models.engine.sessions import ENGINES, how_to_install, is_installed
+
 _LOG = logging.getLogger(__name__)
 _MIN_BFLOAT16_SPEEDUP = 1.5  # with less, the coarser rounding of bfloat16 is not worth it
 _MAX_GRAPHS = 4  # CUDA graphs kept, one per image size
 
-Network = Callable[[Tensor], Any]
+Network = Callable[..., Any]
 
 
 def resolve_precision(requested: str, device: torch.device) -> torch.dtype:
@@ -51,15 +54,48 @@ def cast_matrices(layers: nn.Module, dtype: torch.dtype) -> None:
             module.to(dtype)
 
 
-def accelerate(network: Network, acceleration: str, device: torch.device) -> Network:
-    """The network with an acceleration (`none`, `compile` or `cuda_graph`), or unchanged if that is not available."""
+def accelerate(
+    network: Network,
+    acceleration: str,
+    device: torch.device,
+    name: str = "the network",
+    precision: torch.dtype = torch.float32,
+) -> Network:
+    """The network with an acceleration of ACCELERATIONS, or unchanged if that is not available.
+
+    Args:
+        network: its arguments and results are tensors, or nested tuples, lists and dictionaries of them.
+        acceleration: `auto` takes the fastest of the installed engines and torch on a CPU, and `none` on a GPU.
+        device: of the network.
+        name: of the network in the log.
+        precision: that the network runs in; an engine runs float32 networks alone.
+    """
     if acceleration == "compile":
         return _Fallback(torch.compile(network, dynamic=False), network, "torch.compile")
     if acceleration == "cuda_graph" and device.type == "cuda":
         return _Fallback(_Graphs(network), network, "CUDA graph")
     if acceleration == "cuda_graph":
         _LOG.warning("CUDA graphs need a GPU: running on %s without", device)
+    engines = _engines(acceleration, device, precision)
+    if engines and isinstance(network, nn.Module):
+        return AcceleratedNetwork(network, engines, device, name, if_faster=acceleration == "auto")
     return network
+
+
+def _engines(acceleration: str, device: torch.device, precision: torch.dtype) -> list[str]:
+    """The engines that an acceleration allows; those that were asked for and cannot be used are logged."""
+    if acceleration == "auto":
+        usable = device.type == "cpu" and precision == torch.float32
+        return [engine for engine in ENGINES if usable and is_installed(engine)]
+    if acceleration not in ENGINES:
+        return []
+    if precision != torch.float32:
+        _LOG.warning("%s runs networks in float32, this one runs in %s: running in torch", acceleration, precision)
+        return []
+    if not is_installed(acceleration):
+        _LOG.warning("%s; running in torch", how_to_install(acceleration))
+        return []
+    return [acceleration]
 
 
 class _Fallback:
@@ -70,47 +106,57 @@ class _Fallback:
         self._plain = plain
         self._name = name
 
-    def __call__(self, image: Tensor) -> Any:
+    def __call__(self, *arguments: Any) -> Any:
         if self._fast is not None:
             try:
-                return self._fast(image)
+                return self._fast(*arguments)
             except torch.OutOfMemoryError:
                 raise
             except (RuntimeError, OSError, ImportError, TypeError, AttributeError) as error:  # compilers raise anything
                 first = (str(error).splitlines() or [""])[0]
                 _LOG.warning("%s failed (%s: %s): running without", self._name, type(error).__name__, first)
                 self._fast = None
-        return self._plain(image)
+        return self._plain(*arguments)
 
 
 class _Graphs:
-    """Callable that replays the whole network as one CUDA graph, captured once per image size."""
+    """Callable that replays the whole network as one CUDA graph, captured once per size of the inputs."""
 
     def __init__(self, network: Network) -> None:
         self._capture = functools.lru_cache(maxsize=_MAX_GRAPHS)(functools.partial(_captured, network))
 
-    def __call__(self, image: Tensor) -> Any:
-        graph, static_in, static_out = self._capture(tuple(image.shape), image.dtype, image.device)
-        static_in.copy_(image)
+    def __call__(self, *arguments: Any) -> Any:
+        inputs, structure = pytree.tree_flatten(arguments)
+        forms = tuple((tuple(tensor.shape), tensor.dtype, tensor.device) for tensor in inputs)
+        graph, static_in, static_out = self._capture(structure, forms)
+        for static, tensor in zip(static_in, inputs, strict=True):
+            static.copy_(tensor)
         graph.replay()
         # The next replay overwrites the outputs, which a caller may still hold.
         return pytree.tree_map_only(Tensor, torch.clone, static_out)
 
 
 def _captured(
-    network: Network, shape: tuple[int, ...], dtype: torch.dtype, device: torch.device
-) -> tuple[torch.cuda.CUDAGraph, Tensor, Any]:
-    """A captured graph, its input and its output; after three warm-up runs on a side stream, as torch's manual asks."""
-    static_in = torch.zeros(shape, dtype=dtype, device=device)
+    network: Network, structure: pytree.TreeSpec, forms: tuple[tuple[tuple[int, ...], torch.dtype, torch.device], ...]
+) -> tuple[torch.cuda.CUDAGraph, list[Tensor], Any]:
+    """A captured graph, its inputs and its output; after three warm-up runs on a side stream, as torch's manual asks.
+
+    Args:
+        structure: of the arguments.
+        forms: shape, type and device of each tensor in them.
+    """
+    device = forms[0][2]
+    static_in = [torch.zeros(shape, dtype=dtype, device=place) for shape, dtype, place in forms]
+    arguments = pytree.tree_unflatten(static_in, structure)
     side_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     side_stream.wait_stream(torch.cuda.current_stream(device))
     with torch.cuda.stream(side_stream):
         for _ in range(3):
-            network(static_in)
+            network(*arguments)
     torch.cuda.current_stream(device).wait_stream(side_stream)
     graph = torch.cuda.CUDAGraph()
     with torch.cuda.graph(graph):
-        static_out = network(static_in)
+        static_out = network(*arguments)
     return graph, static_in, static_out
 
 

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
 
-from unity_depth_perception.models.metric_scale import SCALES, DepthScale
-from unity_depth_perception.models.runtime.options import ACCELERATIONS, PRECISIONS, DepthOptions
 from unity_depth_perception.pipeline import Limits
+from unity_depth_perception.ros.parameters.model_tables import DepthModelConfig, SegmentationModelConfig
 from unity_depth_perception.ros.parameters.spec import parameter
 from unity_depth_perception.ros.topics.outputs import DEPTH_OUTPUTS, DISTANCE_OUTPUTS, OUTPUTS, SEGMENTATION_OUTPUTS
 
-DEPTH_ENCODINGS = ("32FC1", "16UC1")
 RELIABILITIES = ("auto", "reliable", "best_effort")
 TRANSPORTS = ("raw", "compressed")
 CHOICES = ("auto", "true", "false")
@@ -113,68 +110,6 @@ class DepthRangeConfig:
     def far_m(self) -> float:
         """The largest valid depth [m]; infinite without a limit."""
         return self.max_depth_m or math.inf
-
-
-@dataclass(frozen=True)
-class DepthModelConfig:
-    """Depth back end and encoding of its output."""
-
-    depth_model: str = parameter(
-        "compact", "depth back end by name, or path of weights of train-depth; compact is embedded, needs no download"
-    )
-    depth_weights: str = parameter(
-        "", "file or folder of the depth model's weights; empty: embedded, or from the Hugging Face cache or hub"
-    )
-    depth_size_px: int = parameter(
-        0,
-        "side of the image that the depth model sees [px] (Depth Anything 3: longest, V2: shortest); 0: its own; "
-        "otherwise at least 28",
-        minimum=0,
-        maximum=4096,
-    )
-    depth_precision: str = parameter("auto", "arithmetic of the depth model", choices=PRECISIONS)
-    depth_acceleration: str = parameter(
-        "none", "torch.compile or CUDA graph of the depth model; it runs without where it cannot", choices=ACCELERATIONS
-    )
-    depth_correct_focal: bool = parameter(
-        False,
-        "of Depth Anything V2 indoor, which knows one camera: scale its metres to this focal length (first order)",
-    )
-    scale: str = parameter(
-        "none",
-        "metres of a depth model that knows none: none refuses it; median_to_pose puts the floor as far below the "
-        "camera as camera_pose is above z = 0; fixed takes metres_per_unit",
-        choices=SCALES,
-    )
-    metres_per_unit: float = parameter(1.0, "factor of scale fixed", minimum=1e-6, maximum=1e6)
-    depth_encoding: str = parameter(
-        "32FC1", "depth/image_rect in metres (32FC1) or millimetres (16UC1)", choices=DEPTH_ENCODINGS, read_only=False
-    )
-
-    @property
-    def weights(self) -> Path | None:
-        """Path of the depth model's weights; None: embedded, or from the Hugging Face cache or hub."""
-        return Path(self.depth_weights).expanduser() if self.depth_weights else None
-
-    @property
-    def depth_options(self) -> DepthOptions:
-        """Input size, precision and acceleration of the depth model."""
-        return DepthOptions(self.depth_size_px, self.depth_precision, self.depth_acceleration, self.depth_correct_focal)
-
-    @property
-    def depth_scale(self) -> DepthScale:
-        """Source of the metric scale of relative depth."""
-        return DepthScale(self.scale, self.metres_per_unit)
-
-
-@dataclass(frozen=True)
-class SegmentationModelConfig:
-    """Segmentation back end and minimum score of its objects."""
-
-    segmentation_model: str = parameter("compact", "segmentation by name, or path to a trained checkpoint")
-    min_score: float = parameter(
-        0.0, "objects with a lower score are left out", minimum=0.0, maximum=1.0, read_only=False
-    )
 
 
 @dataclass(frozen=True)

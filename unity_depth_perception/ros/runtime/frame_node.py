@@ -12,11 +12,12 @@ from std_srvs.srv import SetBool
 
 from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.pipeline import PerceptionPipeline, PerceptionResult
+from unity_depth_perception.pipeline.warm_up import warm_up
 from unity_depth_perception.ros.conversions.detections import class_ids_of
 from unity_depth_perception.ros.inputs.sources import FrameSource
 from unity_depth_perception.ros.parameters.node_tables import FrameConfig
 from unity_depth_perception.ros.parameters.spec import table
-from unity_depth_perception.ros.runtime.frame_processor import FrameProcessor, ReceivedMessages, warm_up
+from unity_depth_perception.ros.runtime.frame_processor import FrameProcessor, ReceivedMessages
 from unity_depth_perception.ros.runtime.latest_wins_worker import LatestWinsWorker
 from unity_depth_perception.ros.runtime.lifecycle_node import ConfiguredNode
 from unity_depth_perception.ros.topics.diagnostics import IMAGE_TOPIC, DiagnosticsPublisher, FrameCounts, memory_values

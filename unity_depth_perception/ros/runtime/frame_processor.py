@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.core.errors import InputError, ModelError, PerceptionError
-from unity_depth_perception.pipeline import Frame, Limits, PerceptionPipeline, PerceptionResult
+from unity_depth_perception.core.errors import ModelError, PerceptionError
+from unity_depth_perception.pipeline import Limits, PerceptionPipeline, PerceptionResult
 from unity_depth_perception.ros.inputs.frame_input import FrameInput
 from unity_depth_perception.ros.topics.diagnostics import FrameCounts
 from unity_depth_perception.ros.topics.outputs import ResultPublishers
-
-_DEFAULT_SIZE_PX = (1024, 1024)
 
 
 class ReceivedMessages(NamedTuple):
@@ -101,19 +97,3 @@ def _out_of_memory(camera: Camera, reason: str) -> ModelError:
         f"the GPU ran out of memory on a frame of {camera.width} x {camera.height} px, which is skipped: take smaller "
         f"images or a smaller model. {reason}"
     )
-
-
-def warm_up(pipeline: PerceptionPipeline, camera: Camera | None = None) -> None:
-    """Run one blank frame through the models, so that the first real one does not wait for lazy initialisation.
-
-    Networks are compiled, and CUDA graphs captured, for one image size: `camera` tells it. Without one it is
-    1024 x 1024 px; a camera of another shape lets its first frame wait.
-
-    Raises:
-        ModelError: the models cannot work together: relative depth without a source of scale.
-    """
-    if pipeline.depth_estimator is None or pipeline.segmenter is None:
-        return
-    camera = camera or Camera.from_vertical_fov(1.0, *_DEFAULT_SIZE_PX)
-    with contextlib.suppress(InputError):  # a blank frame shows no floor, which median_to_pose asks for
-        pipeline.process(Frame(np.zeros((camera.height, camera.width, 3), dtype=np.uint8), camera))

@@ -26,6 +26,7 @@ from unity_depth_perception.core.errors import ConfigurationError, PerceptionErr
 from unity_depth_perception.ros import dds_profile
 from unity_depth_perception.ros.parameters import spec as parameters
 from unity_depth_perception.ros.runtime.deferred_response import DeferredResponse, allow_deferred_responses
+from unity_depth_perception.ros.runtime.log_forwarding import forward_log
 
 Config = TypeVar("Config")
 _NAMESAKE_CHECK_S = 3.0
@@ -185,6 +186,7 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
     code, is_overtaken = 0, False  # by a shutdown of the context, which takes away what is being used
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
+        forward_log()
         node = create()
         try:
             _spin(node)

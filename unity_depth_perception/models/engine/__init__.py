@@ -1,0 +1,1 @@
+"""Inference engines: networks exported to ONNX, cached on disk, and run by ONNX Runtime or OpenVINO."""
