@@ -17,6 +17,7 @@ from unity_depth_perception.cli import (
     estimate,
     evaluate,
     export,
+    export_model,
     synthesize,
     train_depth,
     train_segmentation,
@@ -61,6 +62,7 @@ def options(
 app.command()(estimate.estimate)
 app.command()(evaluate.evaluate)
 app.command()(export.export)
+app.command()(export_model.export_model)
 app.command()(reconstruct.reconstruct)
 app.command()(synthesize.synthesize)
 app.command()(train_depth.train_depth)

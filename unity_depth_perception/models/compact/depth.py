@@ -71,8 +71,7 @@ class CompactDepth:
         """Predict metric depth; see `DepthEstimator.infer`."""
         width, height = processing_size(camera.width, camera.height, DEPTH_AREA_PX)
         network_camera = camera.resized(width, height)
-        x, y = pixel_rays(network_camera, self.device)
-        rays = torch.stack([x.expand(height, width), y[:, None].expand(height, width)])[None]
+        rays = ray_channels(network_camera, self.device)
         small = resize_image(image, width, height)
         encoding = self.network.with_floor(*self._encode(small, rays))
         if gravity is not None:
@@ -118,6 +117,13 @@ class CompactDepth:
         is_flipped = torch.cat([torch.zeros(1, dtype=torch.int64, device=self.device), proposals.crops.image_of]) == 1
         normal, log_height = GroundPlaneEstimates.concatenate([dense, estimates]).unflip(is_flipped).fuse()
         return normal if gravity is None else torch.tensor(gravity, dtype=torch.float32, device=self.device), log_height
+
+
+def ray_channels(camera: Camera, device: torch.device) -> Tensor:
+    """Viewing rays x / z and y / z (1, 2, H, W) of a camera's pixels, an input of the dense network."""
+    x, y = pixel_rays(camera, device)
+    size = (camera.height, camera.width)
+    return torch.stack([x.expand(size), y[:, None].expand(size)])[None]
 
 
 def _require_plausible(gravity: Gravity, dense: GroundPlaneEstimates) -> None:

@@ -66,10 +66,12 @@ class DepthAnythingV2:
 
     def depth_at_network_size(self, image: Tensor) -> Tensor:
         """Depth (h, w) float32 [m] at the network's size, without focal correction, of an image (H, W, 3) uint8 RGB."""
-        unit: Tensor = self._run(
-            normalize_imagenet(resize_bicubic(image, *self.network_size(image.shape[1], image.shape[0])))
-        )
+        unit: Tensor = self._run(self.network_input(image))
         return unit * self.variant.max_depth_m
+
+    def network_input(self, image: Tensor) -> Tensor:
+        """Input (1, 3, h, w) of the network for an image (H, W, 3) uint8 RGB."""
+        return normalize_imagenet(resize_bicubic(image, *self.network_size(image.shape[1], image.shape[0])))
 
     def network_size(self, width: int, height: int) -> tuple[int, int]:
         """Width and height [px] of the network's input for an image of width x height px."""

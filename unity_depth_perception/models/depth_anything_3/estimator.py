@@ -88,6 +88,10 @@ class _Da3Depth:
         self._run = _accelerated(network, options, device, name)
         self._longest_px = options.size_px or PROCESSING_PX
 
+    def network_input(self, image: Tensor) -> Tensor:
+        """Input (1, 3, h, w) of the network for an image (H, W, 3) uint8 RGB."""
+        return network_image(image, self._longest_px)
+
 
 class MetricDepth(_Da3Depth):
     """DA3METRIC: depth in metres, by the focal length of the network's input image, and sky."""
@@ -101,7 +105,7 @@ class MetricDepth(_Da3Depth):
     ) -> DepthPrediction:
         """Predict metric depth; see `DepthEstimator.infer`."""
         require_size(image, camera, "image")
-        network_input = network_image(image, self._longest_px)
+        network_input = self.network_input(image)
         raw: RawDepth = self._run(network_input)
         return _prediction(image, metres_from(raw.depth, _focal_px(camera, network_input)), raw, is_metric=True)
 
@@ -117,7 +121,7 @@ class _RelativeDepth(_Da3Depth):
         proposals: ObjectProposals | None = None,
     ) -> DepthPrediction:
         """Predict relative depth; see `DepthEstimator.infer`. The camera is not used."""
-        raw: RawDepth = self._run(network_image(image, self._longest_px))
+        raw: RawDepth = self._run(self.network_input(image))
         return _prediction(image, raw.depth, raw, is_metric=False)
 
 
@@ -128,7 +132,7 @@ class MonoDepth(_RelativeDepth):
 class AnyViewDepth(_RelativeDepth):
     """DA3 SMALL to GIANT: relative depth, confidence and camera of one view; depth and cameras of several views."""
 
-    _metric_network: ViewNetwork | None = None
+    metric_network: ViewNetwork | None = None
 
     @torch.inference_mode()
     def infer_views(
@@ -161,9 +165,9 @@ class AnyViewDepth(_RelativeDepth):
         if gaussians:
             require_gaussian_head(self.network)
         width, height = size_of(frames)
-        network_input = torch.cat([network_image(frame, self._longest_px) for frame in frames])
+        network_input = torch.cat([self.network_input(frame) for frame in frames])
         views = Views(network_input, width, height, cameras, poses, use_ray_pose, reference_view, seed, gaussians)
-        return estimate_views(views, self.network, self._metric_network)
+        return estimate_views(views, self.network, self.metric_network)
 
 
 class NestedDepth(AnyViewDepth):
@@ -173,7 +177,7 @@ class NestedDepth(AnyViewDepth):
         self, name: str, device: torch.device, network: ViewNetwork, metric: ViewNetwork, options: DepthOptions
     ) -> None:
         super().__init__(name, device, network, options)
-        self._metric_network = metric
+        self.metric_network = metric
         self._run_metric = _accelerated(metric, options, device, f"the metric network of {name}")
 
     def infer(
@@ -188,7 +192,7 @@ class NestedDepth(AnyViewDepth):
         The scale uses the focal length of `camera`; without a camera, the predicted one, which then is consistent with
         the depth.
         """
-        network_input = network_image(image, self._longest_px)
+        network_input = self.network_input(image)
         raw: RawDepth = self._run(network_input)
         metric: RawDepth = self._run_metric(network_input)
         assert raw.intrinsics is not None  # for mypy: this is an any-view network

@@ -111,10 +111,8 @@ class DepthAnything3Network(nn.Module):
     def _intrinsics(self, camera_token: Tensor, height: int, width: int) -> Tensor:
         """Intrinsics (3, 3) from the fields of view that the camera decoder predicts from its token (1, 1, C)."""
         slope = torch.tan(self.net.cam_dec(camera_token)[0, 0, 7:9] / 2).clamp(min=1e-6)  # vertical, horizontal
-        matrix = torch.zeros(3, 3, device=slope.device)
-        matrix[0, 0], matrix[1, 1] = width / 2 / slope[1], height / 2 / slope[0]
-        matrix[0, 2], matrix[1, 2], matrix[2, 2] = width / 2, height / 2, 1.0
-        return matrix
+        cx, cy, zero, one = (torch.full((), value, device=slope.device) for value in (width / 2, height / 2, 0.0, 1.0))
+        return torch.stack([cx / slope[1], zero, cx, zero, cy / slope[0], cy, zero, zero, one]).view(3, 3)
 
 
 def build_network(architecture: str, with_gaussians: bool = False) -> nn.Module:

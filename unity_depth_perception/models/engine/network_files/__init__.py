@@ -1,0 +1,1 @@
+"""Networks as ONNX files for other programs, each with a README: `unity-depth export-model`."""
