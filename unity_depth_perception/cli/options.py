@@ -47,6 +47,9 @@ def parse_size(text: str) -> Size:
 
 SizeOption = Annotated[Size, typer.Option("--size", parser=parse_size, metavar="WxH", help="Image size in pixels.")]
 DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or cuda:N.")]
+AccelerationOption = Annotated[
+    str, typer.Option("--acceleration", help="auto, none, compile, cuda_graph, onnxruntime or openvino.")
+]
 DepthModelOption = Annotated[
     str,
     typer.Option("--depth-model", help=f"Path of weights of train-depth, or one of {', '.join(DEPTH_MODELS)}."),

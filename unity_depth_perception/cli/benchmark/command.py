@@ -13,7 +13,14 @@ from rich.console import Console
 from rich.table import Table
 
 from unity_depth_perception.cli.benchmark import depth as benchmark_depth
-from unity_depth_perception.cli.options import DepthModelOption, DeviceOption, SegmentationModelOption, Size, SizeOption
+from unity_depth_perception.cli.options import (
+    AccelerationOption,
+    DepthModelOption,
+    DeviceOption,
+    SegmentationModelOption,
+    Size,
+    SizeOption,
+)
 from unity_depth_perception.cli.progress import track
 
 if TYPE_CHECKING:
@@ -44,6 +51,7 @@ def pipeline(
     frames: Annotated[int, typer.Option(min=1, help="Frames to measure.")] = 20,
     depth_model: DepthModelOption = "compact",
     segmentation_model: SegmentationModelOption = "compact",
+    acceleration: AccelerationOption = "none",
     device: DeviceOption = "auto",
 ) -> None:
     """Time every stage of the pipeline on virtual scenes, beside the same work written plainly in NumPy."""
@@ -52,16 +60,20 @@ def pipeline(
     from unity_depth_perception.evaluation.speed.pipeline import time_pipeline
     from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
     from unity_depth_perception.models.runtime.device import resolve_device
+    from unity_depth_perception.models.runtime.options import DepthOptions
     from unity_depth_perception.pipeline import PerceptionPipeline
+    from unity_depth_perception.pipeline.warm_up import warm_up
 
     chosen = resolve_device(device, torch.cuda.is_available())
     perception = PerceptionPipeline(
-        create_depth_estimator(depth_model, chosen), create_segmenter(segmentation_model, chosen)
+        create_depth_estimator(depth_model, chosen, None, DepthOptions(acceleration=acceleration)),
+        create_segmenter(segmentation_model, chosen, acceleration),
     )
-    timings = time_pipeline(
-        perception, _scenes(size), frames, lambda chosen_frames: track(chosen_frames, frames, "measuring")
-    )
-    _print(timings, size, f"{depth_model} + {segmentation_model} on {chosen}, {torch.get_num_threads()} threads")
+    scenes = _scenes(size)
+    warm_up(perception, scenes[0].camera)
+    timings = time_pipeline(perception, scenes, frames, lambda chosen_frames: track(chosen_frames, frames, "measuring"))
+    models = f"{depth_model} + {segmentation_model}, acceleration {acceleration}"
+    _print(timings, size, f"{models} on {chosen}, {torch.get_num_threads()} threads")
 
 
 @app.command()

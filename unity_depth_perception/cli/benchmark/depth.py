@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from unity_depth_perception.cli.options import DeviceOption, Size, SizeOption
+from unity_depth_perception.cli.options import AccelerationOption, DeviceOption, Size, SizeOption
 from unity_depth_perception.cli.progress import track
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def depth(
     ] = 20,
     processing_size: Annotated[int, typer.Option(metavar="PX", help="Of the network; 0: its default.")] = 0,
     precision: Annotated[str, typer.Option(help="auto, float32, bfloat16 or float16.")] = "auto",
-    acceleration: Annotated[str, typer.Option(help="none, compile or cuda_graph.")] = "none",
+    acceleration: AccelerationOption = "none",
     device: DeviceOption = "auto",
 ) -> None:
     """Time a depth model beside its authors' front end on the same weights and image; memory; arithmetic floor."""
@@ -45,6 +45,7 @@ def depth(
 
     from unity_depth_perception.evaluation.speed import depth_models as benchmark
     from unity_depth_perception.evaluation.speed.reference_models import has_reference, load_reference
+    from unity_depth_perception.models.engine.accelerated_network import exporting
     from unity_depth_perception.models.registry import create_depth_estimator, require_known_depth_model
     from unity_depth_perception.models.runtime.device import resolve_device
     from unity_depth_perception.models.runtime.options import DepthOptions
@@ -60,6 +61,8 @@ def depth(
         if acceleration != "none":
             estimator = create_depth_estimator(model, chosen, path, options)
         ours = benchmark.whole_call(estimator, sample.image, sample.camera)
+        with exporting():
+            ours()
         memory = benchmark.peak_memory(ours, chosen)
         calls = {model: ours}
         if has_reference(model):

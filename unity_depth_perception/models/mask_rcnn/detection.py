@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -9,6 +10,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torchvision.models.detection import MaskRCNN
+from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import nms
@@ -91,7 +93,8 @@ def detect(
     heads = network.roi_heads
     padded = _padded(network, image[None])
     features, objectness, deltas = (dense or DensePart(network))(padded)
-    proposals = _proposals(network, padded, size, features, objectness, deltas)
+    features = {name: level.contiguous() for name, level in features.items()}  # else each RoIAlign copies them
+    proposals = _proposals(network, padded, size, objectness, deltas)
     logits, regression = heads.box_predictor(heads.box_head(heads.box_roi_pool(features, proposals, [size])))
     labels = logits[:, 1:].argmax(dim=1) + 1
     label_boxes = heads.box_coder.decode(regression, proposals)[torch.arange(len(labels), device=image.device), labels]
@@ -120,7 +123,6 @@ def _proposals(
     network: MaskRCNN,
     padded: Tensor,
     size: tuple[int, int],
-    features: dict[str, Tensor],
     objectness: list[Tensor],
     deltas: list[Tensor],
 ) -> list[Tensor]:
@@ -129,15 +131,31 @@ def _proposals(
     Args:
         padded: (1, 3, H, W) the padded image.
         size: height and width of the image without padding.
-        features, objectness, deltas: see DenseFeatures.
+        objectness, deltas: see DenseFeatures.
     """
     rpn = network.rpn
-    anchors = rpn.anchor_generator(ImageList(padded, [size]), list(features.values()))
+    shapes = tuple((level.shape[2], level.shape[3]) for level in objectness)
+    anchors = _anchors(rpn.anchor_generator, (padded.shape[2], padded.shape[3]), shapes, padded.device)
     per_level = [level[0].numel() for level in objectness]
     scores, regression = concat_box_prediction_layers(objectness, deltas)
-    boxes = rpn.box_coder.decode(regression, anchors).view(1, -1, 4)
-    proposals: list[Tensor] = rpn.filter_proposals(boxes, scores, [size], per_level)[0]
+    # Only the boxes that `filter_proposals` looks at are decoded: a hundredth of all.
+    best = rpn._get_top_n_idx(scores.view(1, -1), per_level)[0]
+    boxes = rpn.box_coder.decode(regression[best], [anchors[best]]).view(1, -1, 4)
+    kept_per_level = [min(count, rpn.pre_nms_top_n()) for count in per_level]
+    proposals: list[Tensor] = rpn.filter_proposals(boxes, scores[best], [size], kept_per_level)[0]
     return proposals
+
+
+@functools.lru_cache(maxsize=16)
+def _anchors(
+    generator: AnchorGenerator, size: tuple[int, int], shapes: tuple[tuple[int, int], ...], device: torch.device
+) -> Tensor:
+    """Anchors (N, 4) of all levels of an image of a size (height, width) whose levels have these shapes."""
+    with torch.inference_mode(False):  # what is cached may be used in a training too
+        image = torch.empty((1, 3, *size), device=device)
+        levels = [torch.empty((1, 1, *shape), device=device) for shape in shapes]
+        anchors: Tensor = generator(ImageList(image, [size]), levels)[0]
+    return anchors
 
 
 def soft_masks(network: MaskRCNN, found: Detections) -> Tensor:
