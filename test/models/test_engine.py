@@ -162,7 +162,9 @@ def test_network_is_not_exported_in_a_live_frame(engines: Engines, caplog: pytes
         for _ in range(2):
             assert_same(fast(IMAGE), network(IMAGE))
         assert (engines.exports, engines.calls) == (0, [])
-        assert caplog.messages == ["net is not exported for inputs of 1x3x8x12: running in torch"]
+        assert [text.partition(";")[0] for text in caplog.messages] == [
+            "net is not exported for inputs of 1x3x8x12: running in torch"
+        ]
         with exporting():
             fast(IMAGE)
         fast(IMAGE)

@@ -28,6 +28,7 @@ from unity_depth_perception.models.engine.sessions import Session, versions
 
 _TORCH = "torch"
 _MAX_SIZES = 8  # sessions kept, one per size of the inputs
+_HOW_TO_PREPARE = "tell the image size at the start (of a node: camera_intrinsics_file)"
 _MAX_LOAD_PER_CORE = 1.5  # of the last minute; an export alone makes 0.5 on two cores
 _LOG = logging.getLogger(__name__)
 _may_export: ContextVar[bool] = ContextVar("may_export", default=False)
@@ -114,7 +115,9 @@ class AcceleratedNetwork:
         """Export the network into the cache; False where that is not allowed."""
         sizes = ", ".join("x".join(map(str, tensor.shape)) for tensor in tensors_in(arguments))
         if not _may_export.get():
-            _LOG.warning("%s is not exported for inputs of %s: running in torch", self._name, sizes)
+            _LOG.warning(
+                "%s is not exported for inputs of %s: running in torch; %s", self._name, sizes, _HOW_TO_PREPARE
+            )
             return False
         _LOG.info("exporting %s for inputs of %s, once; this takes from seconds to a minute", self._name, sizes)
         start_s = time.perf_counter()
