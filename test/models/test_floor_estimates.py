@@ -32,13 +32,6 @@ def test_fusion_of_equal_estimates_is_that_estimate() -> None:
     assert normal.tolist() == [0, 1, 0]
 
 
-def test_unflip_changes_only_the_estimates_of_the_mirror_image() -> None:
-    both = GroundPlaneEstimates.concatenate([estimate(0.0, (0.6, 0.8, 0.0), 0.0), estimate(0.0, (-0.6, 0.8, 0.0), 0.0)])
-    back = both.unflip(torch.tensor([False, True]))
-    assert torch.equal(back.normal[0], both.normal[0])
-    assert torch.equal(back.normal[1], both.normal[0])
-
-
 def test_another_unit_of_length_changes_heights_alone() -> None:
     metres = estimate(0.0, (0.0, 1.0, 0.0), -1.0)
     doubled = metres.scaled(math.log(2))

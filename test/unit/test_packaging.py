@@ -146,7 +146,8 @@ def test_requirements_are_pinned_as_constrained(name: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "option", ["install_requires", "da2", "da3", "docs", "export", "gaussians", "tensorboard", "web"]
+    "option",
+    ["install_requires", "da2", "da3", "docs", "export", "gaussians", "onnx", "openvino", "tensorboard", "web"],
 )
 def test_pins_lie_in_the_declared_ranges(option: str) -> None:
     config = metadata()

@@ -17,15 +17,15 @@ Gravity = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ObjectProposals:
-    """N candidate objects of one image. Crops come twice: from the image, then from its mirror image.
+    """N candidate objects of one image.
 
     Attributes:
         detections: boxes of Mask R-CNN, in the image at the network's input size.
         masks: (N, 28, 28) soft masks 0..1, each stretched over its box.
         probabilities: (N, 1 + C) of the crop classifier: background (no object), then each category.
-        crops: 2 N crops: N of the image, then N of its mirror image.
-        intrinsics: (2 N, 4) fx, fy, cx, cy [px] of the image that each crop is of.
-        gravity: (2 N, 3) unit vector of gravity in the optical frame of each crop's image; zeros where it is unknown.
+        crops: N crops of the image at the network's input size.
+        intrinsics: (N, 4) fx, fy, cx, cy [px] of that image.
+        gravity: (N, 3) unit vector of gravity in the optical frame; zeros where it is unknown.
     """
 
     detections: Detections

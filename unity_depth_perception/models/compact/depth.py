@@ -32,7 +32,7 @@ _DEFAULTS = DepthOptions()
 _SCATTER_RATIO = 0.02  # median relative error of the objects' median depths where the ground plane is right
 _MAX_TILT_RAD = math.radians(60)  # the dense network's estimate is off by 35 degrees at most, even straight down
 # A credible cube. Bounds fitted on 200 held-out scenes with a cube, 80 without one, and 25 photographs.
-_CUBE_PROBABILITY, _CUBE_FLIP_ERROR = 0.95, 0.15  # the latter of the log heights from the image and its mirror image
+_CUBE_PROBABILITY = 0.95
 _CUBE_LOG_SIGMA, _SCENE_LOG_SIGMA = -1.4, -3.6  # of the cube scale; its sum with that of the dense network
 _CONFIDENT_LOG_SIGMA = -0.8  # only estimates below may contradict a pose; that of a blank image is above
 
@@ -79,7 +79,7 @@ class CompactDepth:
         found = proposals or self.proposer.propose(image, camera, gravity)
         log_unit = math.log(network_camera.focal_px / CANONICAL_FOCAL_PX)
         estimates = self.cube_scale(found.crops, found.intrinsics, found.gravity).floor
-        normal, log_height = self._ground_plane(encoding.floor.scaled(log_unit), estimates, found, gravity)
+        normal, log_height = self._ground_plane(encoding.floor.scaled(log_unit), estimates, gravity)
         decoding = self._decode(encoding.skips, encoding.coarsest, rays, normal[None])
         log_ratio = self.network.with_room_layout(decoding, rays, normal[None])
         metres = (log_ratio + log_height).exp()
@@ -94,28 +94,25 @@ class CompactDepth:
         """Whether a proposal is surely a cube whose scale is surely estimated, in a scene like those trained on.
 
         Args:
-            estimates: (2 N,) of the cube scale, from the image and from its mirror image.
+            estimates: (N,) of the cube scale.
             dense: (1,) of the dense network.
         """
         probability = proposals.probabilities[:, self._cubes].sum(dim=1)
-        log_sigma = estimates.log_sigma.reshape(2, -1).mean(dim=0)
-        difference = estimates.log_height.reshape(2, -1).diff(dim=0)[0].abs()
+        log_sigma = estimates.log_sigma
         is_sure = (log_sigma < _CUBE_LOG_SIGMA) & (log_sigma + dense.log_sigma < _SCENE_LOG_SIGMA)
-        return bool(((probability > _CUBE_PROBABILITY) & is_sure & (difference < _CUBE_FLIP_ERROR)).any())
+        return bool(((probability > _CUBE_PROBABILITY) & is_sure).any())
 
     def _ground_plane(
         self,
         dense: GroundPlaneEstimates,
         estimates: GroundPlaneEstimates,
-        proposals: ObjectProposals,
         gravity: Gravity | None,
     ) -> tuple[Tensor, Tensor]:
         """Normal (3,) and log height () of the ground plane, fused from the proposals and the dense network's estimate.
 
         Objects that are not cubes have a high expected error. Without proposals the dense network's estimate decides.
         """
-        is_flipped = torch.cat([torch.zeros(1, dtype=torch.int64, device=self.device), proposals.crops.image_of]) == 1
-        normal, log_height = GroundPlaneEstimates.concatenate([dense, estimates]).unflip(is_flipped).fuse()
+        normal, log_height = GroundPlaneEstimates.concatenate([dense, estimates]).fuse()
         return normal if gravity is None else torch.tensor(gravity, dtype=torch.float32, device=self.device), log_height
 
 

@@ -44,10 +44,6 @@ class GroundPlaneEstimates:
         """The estimates in another unit of length: every height times exp(log_factor)."""
         return replace(self, log_height=self.log_height + log_factor)
 
-    def unflip(self, is_flipped: Tensor) -> GroundPlaneEstimates:
-        """Undo the horizontal flip of the estimates where a mask (N,) bool is true: those made in a mirror image."""
-        return replace(self, normal=torch.where(is_flipped[:, None], flip_direction(self.normal), self.normal))
-
     def fuse(self) -> tuple[Tensor, Tensor]:
         """Normal (3,) and log height () of one plane: the mean of the estimates, weighted by their expected errors."""
         weight = functional.softmax(-_ERROR_EXPONENT * self.log_sigma, dim=0)
@@ -58,11 +54,6 @@ class GroundPlaneEstimates:
 def decode_normal(raw: Tensor) -> Tensor:
     """Unit normals (N, 3) from network outputs (N, 3); zeros give that of a camera looking 37 degrees down."""
     return functional.normalize(raw + raw.new_tensor(_MEAN_NORMAL), dim=1)
-
-
-def flip_direction(direction: Tensor) -> Tensor:
-    """Directions (..., 3) of the optical frame as they appear in the horizontally flipped image."""
-    return direction * direction.new_tensor([-1.0, 1.0, 1.0])
 
 
 def estimate_errors(estimates: GroundPlaneEstimates, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,6 @@ from unity_depth_perception.models.checkpoints.safetensors_file import (
 )
 from unity_depth_perception.models.compact.crop_classifier import CropClassifier
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
-from unity_depth_perception.models.compact.floor_estimates import flip_direction
 from unity_depth_perception.models.compact.object_crops import crop_objects
 from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, DensePart, Detections, detect, soft_masks
@@ -59,20 +58,13 @@ class CompactProposer:
     def _classify(
         self, small: Tensor, detections: Detections, camera: Camera, gravity: Gravity | None
     ) -> ObjectProposals:
-        """Class probabilities with flip test-time augmentation: the mean over the image and its mirror image."""
-        masks, count, width = soft_masks(self.detector, detections), len(detections.boxes), small.shape[3]
-        boxes = torch.cat([detections.boxes, _flip_boxes(detections.boxes, width)])
-        image_of = torch.arange(2, device=self.device).repeat_interleave(count)
-        numbered = torch.cat([image_of[:, None], boxes], dim=1)
-        crops = crop_objects(torch.cat([small, small.flip(3)]), numbered, torch.cat([masks, masks.flip(2)]))
-        cameras = boxes.new_tensor(
-            [[camera.fx, camera.fy, camera.cx, camera.cy], [camera.fx, camera.fy, width - 1 - camera.cx, camera.cy]]
-        )
-        known = boxes.new_tensor((0.0, 0.0, 0.0) if gravity is None else tuple(gravity))
-        directions = torch.stack([known, flip_direction(known)])
-        intrinsics, directions = cameras[image_of], directions[image_of]
-        both = self.crop_classifier(crops, small.shape[2:], intrinsics, directions).softmax(dim=1)
-        probabilities = (both[:count] + both[count:]) / 2
+        """Class probabilities of the detections, each from a crop."""
+        masks, count = soft_masks(self.detector, detections), len(detections.boxes)
+        image_of = torch.zeros(count, dtype=torch.int64, device=self.device)
+        crops = crop_objects(small, torch.cat([image_of[:, None], detections.boxes], dim=1), masks)
+        intrinsics = masks.new_tensor([camera.fx, camera.fy, camera.cx, camera.cy]).expand(count, 4)
+        directions = masks.new_tensor((0.0, 0.0, 0.0) if gravity is None else tuple(gravity)).expand(count, 3)
+        probabilities = self.crop_classifier(crops, small.shape[2:], intrinsics, directions).softmax(dim=1)
         return ObjectProposals(detections, masks, probabilities, crops, intrinsics, directions)
 
 
@@ -83,9 +75,3 @@ def embedded_proposer(device: torch.device, acceleration: str = "none") -> Compa
     Compact depth and segmentation share it.
     """
     return CompactProposer(device, acceleration=acceleration)
-
-
-def _flip_boxes(boxes: Tensor, width: int) -> Tensor:
-    """Boxes (N, 4) in the mirror image of an image `width` px wide."""
-    x_min, y_min, x_max, y_max = boxes.unbind(dim=1)
-    return torch.stack([width - x_max, y_min, width - x_min, y_max], dim=1)
