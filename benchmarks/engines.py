@@ -45,7 +45,8 @@ class Worker:
     """A process that runs the embedded pipeline with one acceleration."""
 
     def __init__(self, acceleration: str, scene: Path, source: Path) -> None:
-        environment = os.environ | {"PYTHONPATH": str(source)}
+        path = os.pathsep.join([str(source), os.environ.get("PYTHONPATH", "")])
+        environment = os.environ | {"PYTHONPATH": path}
         self.frames: list[dict[str, Any]] = []
         self._process = subprocess.Popen(
             [sys.executable, str(WORKER), acceleration, str(scene)],
