@@ -26,12 +26,18 @@ from unity_depth_perception.export.overlay.picture import overlay_picture
 from unity_depth_perception.export.result_folder import ResultFolder
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter, require_usable
 from unity_depth_perception.models.runtime.device import resolve_device
+from unity_depth_perception.models.runtime.options import CUBE_EDGE_M, DepthOptions
 from unity_depth_perception.pipeline import Frame, PerceptionPipeline, PerceptionResult
 
 Image = str | Path | ArrayLike | torch.Tensor
 
 
-def load(depth_model: str = "compact", segmentation_model: str = "compact", device: str = "auto") -> Perception:
+def load(
+    depth_model: str = "compact",
+    segmentation_model: str = "compact",
+    device: str = "auto",
+    cube_edge_m: float = CUBE_EDGE_M,
+) -> Perception:
     """Load a depth model and a segmentation model.
 
     Args:
@@ -39,16 +45,16 @@ def load(depth_model: str = "compact", segmentation_model: str = "compact", devi
             `train-depth`.
         segmentation_model: "compact", or the path of a checkpoint of `train-segmentation`.
         device: "auto", "cpu", "cuda" or "cuda:N"; "auto" takes a GPU where there is one.
+        cube_edge_m: edge of the cubes in the scene [m], from which `compact` knows its metres; of no other model.
 
     Raises:
         ModelError: a model is unknown, its depth is not metric, or its weights cannot be obtained or loaded.
-        ConfigurationError: the device is unknown or not available.
+        ConfigurationError: the device is unknown or not available, or a cube's edge cannot be used.
     """
     require_usable(depth_model, segmentation_model)
     chosen = resolve_device(device, torch.cuda.is_available())
-    return Perception(
-        PerceptionPipeline(create_depth_estimator(depth_model, chosen), create_segmenter(segmentation_model, chosen))
-    )
+    depth_estimator = create_depth_estimator(depth_model, chosen, options=DepthOptions(cube_edge_m=cube_edge_m))
+    return Perception(PerceptionPipeline(depth_estimator, create_segmenter(segmentation_model, chosen)))
 
 
 class Perception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import re
 import subprocess
@@ -14,10 +15,14 @@ import torch
 
 import unity_depth_perception as udp
 from unity_depth_perception.cli.main import app
+from unity_depth_perception.core.camera_source import CameraSource
 from unity_depth_perception.core.errors import CameraError, ConfigurationError, ImageError, ModelError, PoseError
 from unity_depth_perception.dataset.files import write_image
 from unity_depth_perception.dataset.sample import Sample
 from unity_depth_perception.synthetic.samples import render_samples
+from unity_depth_perception.synthetic.scene import CUBE_EDGE_M
+from unity_depth_perception.web.models import PageModels
+from unity_depth_perception.web.uploads import UploadedImage
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,6 +35,36 @@ def perception() -> udp.Perception:
 @pytest.fixture(scope="module")
 def sample() -> Sample:
     return render_samples([21], 320, 240)[0]
+
+
+def test_cubes_of_twice_the_edge_double_all_metres(perception: udp.Perception, sample: Sample) -> None:
+    twice = udp.load(device="cpu", cube_edge_m=0.14)(sample.image, camera=sample.camera)
+    once = perception(sample.image, camera=sample.camera)
+    np.testing.assert_allclose(twice.depth_m, 2 * once.depth_m, rtol=1e-5)
+    assert [item.range_m for item in twice.objects] == pytest.approx([2 * item.range_m for item in once.objects])
+
+
+def test_edge_of_cubes_is_that_of_the_scenes_that_compact_was_trained_on() -> None:
+    assert inspect.signature(udp.load).parameters["cube_edge_m"].default == CUBE_EDGE_M
+
+
+@pytest.mark.parametrize(
+    ("model", "edge_m", "said"),
+    [
+        ("floor-plane", 0.1, "expected the depth model compact"),
+        ("compact", 0.0, "a cube's edge of 0.005 to 5 m"),
+    ],
+)
+def test_edge_of_cubes_that_cannot_be_used_is_refused(model: str, edge_m: float, said: str) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(said)):
+        udp.load(model, device="cpu", cube_edge_m=edge_m)
+
+
+def test_page_tells_compact_the_edge_for_one_image_alone(sample: Sample) -> None:
+    models, cameras = PageModels(["compact"], device="cpu"), CameraSource(camera=sample.camera)
+    image = UploadedImage("scene.png", sample.image, (320, 240))
+    half, usual = (models.perceive("compact", image, cameras, *edge).depth_m for edge in ([0.035], []))
+    np.testing.assert_allclose(half, usual / 2, rtol=1e-5)
 
 
 def test_path_array_and_tensor_give_the_same_result(perception: udp.Perception, sample: Sample, tmp_path: Path) -> None:

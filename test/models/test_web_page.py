@@ -67,7 +67,7 @@ def perceived(address: str, path: Path, fov: float = 60.0) -> tuple[str, list[An
     client_module = pytest.importorskip("gradio_client")
     client = client_module.Client(address, verbose=False, download_files=False)
     client.predict(client_module.handle_file(str(path)), api_name="/choose_upload")
-    job = client.submit("compact", fov, None, 0, api_name="/perceive")
+    job = client.submit("compact", fov, None, 0, 0.07, api_name="/perceive")
     job.result(timeout=WAIT_S)
     return str(job.outputs()[-1][0]), job.outputs()
 

@@ -72,7 +72,7 @@ def result() -> ImagePerception:
 class _StandInModels(PageModels):
     """Models whose depth is known."""
 
-    def perceive(self, name: str, image: UploadedImage, cameras: object) -> ImagePerception:
+    def perceive(self, name: str, image: UploadedImage, cameras: object, cube_edge_m: float = 0.07) -> ImagePerception:
         return web_results.result(image.name, 1.0 if name == "compact" else 1.5)
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from unity_depth_perception.cli.options import (
+    CubeEdgeOption,
     DepthModelOption,
     DepthWeightsOption,
     DeviceOption,
@@ -46,6 +47,7 @@ def estimate(
     correct_focal: Annotated[
         bool, typer.Option("--correct-focal", help="Scale Depth Anything V2 indoor's metres to this focal length.")
     ] = False,
+    cube_edge: CubeEdgeOption = 0.07,
     metres_per_unit: Annotated[
         float | None, typer.Option(min=1e-6, help="Makes metres of a model whose depth has no unit.")
     ] = None,
@@ -84,7 +86,9 @@ def estimate(
         raise ConfigurationError(f"--metres-per-unit: expected a model whose depth has no unit, got {depth_model}")
     chosen = resolve_device(device, torch.cuda.is_available())
     pipeline = PerceptionPipeline(
-        create_depth_estimator(depth_model, chosen, depth_weights, DepthOptions(correct_focal=correct_focal)),
+        create_depth_estimator(
+            depth_model, chosen, depth_weights, DepthOptions(correct_focal=correct_focal, cube_edge_m=cube_edge)
+        ),
         create_segmenter(segmentation_model, chosen),
         scale=scale,
     )

@@ -50,6 +50,10 @@ DeviceOption = Annotated[str, typer.Option("--device", help="auto, cpu, cuda or 
 AccelerationOption = Annotated[
     str, typer.Option("--acceleration", help="auto, none, compile, cuda_graph, onnxruntime or openvino.")
 ]
+CubeEdgeOption = Annotated[
+    float,
+    typer.Option("--cube-edge", metavar="M", min=0.005, max=5, help="Edge of the scene's cubes; of compact alone."),
+]
 DepthModelOption = Annotated[
     str,
     typer.Option("--depth-model", help=f"Path of weights of train-depth, or one of {', '.join(DEPTH_MODELS)}."),

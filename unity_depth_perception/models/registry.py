@@ -7,7 +7,7 @@ from typing import Protocol
 
 import torch
 
-from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.core.errors import ConfigurationError, ModelError
 from unity_depth_perception.models.checkpoints.hub import Published
 from unity_depth_perception.models.checkpoints.safetensors_file import load_description
 from unity_depth_perception.models.compact.depth import DEPTH_WEIGHTS, CompactDepth
@@ -17,7 +17,7 @@ from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS
 from unity_depth_perception.models.fine_tuned import load_fine_tuned
 from unity_depth_perception.models.metric_scale import DepthScale
 from unity_depth_perception.models.protocols import DepthEstimator, Segmenter
-from unity_depth_perception.models.runtime.options import DepthOptions, require_acceleration
+from unity_depth_perception.models.runtime.options import CUBE_EDGE_M, DepthOptions, require_acceleration
 
 
 class DepthFactory(Protocol):
@@ -91,8 +91,14 @@ def create_depth_estimator(
 
     Raises:
         ModelError: the name is unknown, or the weights cannot be obtained or loaded.
+        ConfigurationError: a cube's edge is given for another model than `compact`.
     """
     require_known_depth_model(name)
+    if name != "compact" and options.cube_edge_m != CUBE_EDGE_M:
+        raise ConfigurationError(
+            f"expected the depth model compact for a cube's edge of {options.cube_edge_m:g} m, got {name}: its metres "
+            "do not come from cubes, or training has told it their edge"
+        )
     if name in _DEPTH:
         return _DEPTH[name](name, device, weights, options)
     if weights is not None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.dataset.sources import DatasetSamples
+from unity_depth_perception.models.runtime.options import CUBE_EDGE_M
 from unity_depth_perception.perception import ImagePerception
 from unity_depth_perception.web.examples import CAMERA_FILE, write_frame
 from unity_depth_perception.web.measuring import measure_pixel, measured_text, parse_pixels
@@ -21,17 +22,19 @@ from unity_depth_perception.web.uploads import UploadedImage, read_upload
 
 @dataclass(frozen=True)
 class CameraSettings:
-    """What the visitor says about the camera, and which frame of a video counts.
+    """What the visitor says about the camera and the cubes, and which frame of a video counts.
 
     Attributes:
         vertical_fov_deg: vertical field of view [deg]; does not count where there is a file.
         intrinsics: uploaded camera file.
         frame: number of a video's frame, from 0.
+        cube_edge_m: edge of the scene's cubes [m], from which the model `compact` knows its metres.
     """
 
     vertical_fov_deg: float | None
     intrinsics: Path | None = None
     frame: int = 0
+    cube_edge_m: float = CUBE_EDGE_M
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,7 @@ class PageActions:
         if camera.intrinsics is not None:
             session.originals.add(camera.intrinsics)
         cameras = cameras_of(camera.intrinsics or session.intrinsics, camera.vertical_fov_deg)
-        return self.models.perceive(model, image, cameras)
+        return self.models.perceive(model, image, cameras, camera.cube_edge_m)
 
 
 def _measured(session: Session, pixels: list[tuple[int, int]]) -> tuple[str, str, Path]:

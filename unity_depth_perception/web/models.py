@@ -11,6 +11,7 @@ import torch
 
 from unity_depth_perception.core.camera_source import CameraSource
 from unity_depth_perception.core.errors import InputError, ModelError
+from unity_depth_perception.models.compact.depth import CompactDepth
 from unity_depth_perception.models.protocols import DepthEstimator
 from unity_depth_perception.models.registry import (
     create_depth_estimator,
@@ -19,6 +20,7 @@ from unity_depth_perception.models.registry import (
     require_usable,
 )
 from unity_depth_perception.models.runtime.device import resolve_device
+from unity_depth_perception.models.runtime.options import CUBE_EDGE_M, require_cube_edge
 from unity_depth_perception.perception import ImagePerception, Perception, load
 from unity_depth_perception.pipeline import Frame
 from unity_depth_perception.web.uploads import UploadedImage
@@ -48,15 +50,18 @@ class PageModels:
         self._of_views: dict[str, DepthEstimator] = {}
         self._lock = threading.RLock()
 
-    def perceive(self, name: str, image: UploadedImage, cameras: CameraSource) -> ImagePerception:
-        """Run a model on an image.
+    def perceive(
+        self, name: str, image: UploadedImage, cameras: CameraSource, cube_edge_m: float = CUBE_EDGE_M
+    ) -> ImagePerception:
+        """Run a model on an image; `cube_edge_m` is the edge of the scene's cubes [m], which `compact` alone uses.
 
         Raises:
             ModelError: the page does not offer this model, or it cannot be loaded.
             InputError: the camera does not fit the image.
+            ConfigurationError: the edge is out of range.
         """
         height, width = image.pixels.shape[:2]
-        with self.use(name) as perception:
+        with self.use(name) as perception, _cubes(perception, cube_edge_m):
             camera = cameras.camera_for(width, height)
             return ImagePerception(perception.pipeline.process(Frame(image.pixels, camera, frame_id=image.name)))
 
@@ -92,6 +97,21 @@ class PageModels:
     def _require_offered(self, name: str, offered: Sequence[str]) -> None:
         if name not in offered:
             raise ModelError(f"expected one of the page's models {', '.join(offered)}, got {name[:60]!r}")
+
+
+@contextmanager
+def _cubes(perception: Perception, edge_m: float) -> Iterator[None]:
+    """Tell the depth model the edge of the cubes for the block; raises as `PageModels.perceive`."""
+    require_cube_edge(edge_m)
+    estimator = perception.pipeline.depth_estimator
+    if not isinstance(estimator, CompactDepth) or estimator.name != "compact":
+        yield  # its metres do not come from cubes, or training has told it their edge
+        return
+    estimator.cube_edge_m = edge_m
+    try:
+        yield
+    finally:
+        estimator.cube_edge_m = CUBE_EDGE_M
 
 
 def cameras_of(intrinsics: Path | None, vertical_fov_deg: float | None) -> CameraSource:

@@ -23,7 +23,7 @@ from unity_depth_perception.models.image_size import processing_size, resize_ima
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.models.runtime.acceleration import accelerate
-from unity_depth_perception.models.runtime.options import DepthOptions
+from unity_depth_perception.models.runtime.options import CUBE_EDGE_M, DepthOptions
 from unity_depth_perception.ops.geometry import pixel_rays
 
 DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
@@ -38,13 +38,17 @@ _CONFIDENT_LOG_SIGMA = -0.8  # only estimates below may contradict a pose; that 
 
 
 class CompactDepth:
-    """Metric depth of scenes that show a cube of the size trained on (see the model card)."""
+    """Metric depth of scenes that show a cube (see the model card); its edge is 7 cm, or `cube_edge_m` tells it.
+
+    A scene whose cubes have another edge looks like the one trained on, enlarged: all lengths have the same factor.
+    """
 
     def __init__(self, device: torch.device, weights: Path = DEPTH_WEIGHTS, options: DepthOptions = _DEFAULTS) -> None:
         """Load the networks; raise ModelError if the weights file cannot be read or is of another kind.
 
-        Of the options only the accelerations count.
+        Of the options only the accelerations and the cube's edge count.
         """
+        self.cube_edge_m = options.cube_edge_m  # may be changed between images
         state, description = load_weights(weights)
         check_kind(description, "compact-depth", weights)
         self.network, self.cube_scale = CompactDepthNetwork(), CubeScaleNetwork()
@@ -82,7 +86,7 @@ class CompactDepth:
         normal, log_height = self._ground_plane(encoding.floor.scaled(log_unit), estimates, gravity)
         decoding = self._decode(encoding.skips, encoding.coarsest, rays, normal[None])
         log_ratio = self.network.with_room_layout(decoding, rays, normal[None])
-        metres = (log_ratio + log_height).exp()
+        metres = (log_ratio + log_height).exp() * (self.cube_edge_m / CUBE_EDGE_M)
         size = (camera.height, camera.width)
         depth_m = functional.interpolate(metres[None], size=size, mode="bilinear", align_corners=False)[0, 0]
         source = "cube" if self._has_credible_cube(found, estimates, encoding.floor) else "learned"

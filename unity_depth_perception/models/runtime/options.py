@@ -8,6 +8,10 @@ from unity_depth_perception.core.errors import ConfigurationError
 from unity_depth_perception.models.engine.sessions import ENGINES
 
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
+CUBE_EDGE_M = 0.07
+"""Edge of the cubes that `compact` was trained on."""
+CUBE_EDGES_M = (0.005, 5.0)
+"""Smallest and largest edge that may be given."""
 ACCELERATIONS = ("auto", "none", "compile", "cuda_graph", *ENGINES)
 
 
@@ -25,6 +29,7 @@ class DepthOptions:
         proposer_acceleration: of the detector that `compact` shares with the compact segmentation; None: acceleration.
         correct_focal: multiply the metres of Depth Anything V2 indoor by the camera's focal length over that of the one
             camera that it was trained with, both relative to the image's shorter side; first order, not verified.
+        cube_edge_m: edge of the cubes in the scene [m], from which `compact` knows its metres; of no other model.
         gaussians: load the part of Depth Anything 3 giant and nested that predicts Gaussians from several views.
     """
 
@@ -34,6 +39,7 @@ class DepthOptions:
     correct_focal: bool = False
     gaussians: bool = False
     proposer_acceleration: str | None = None
+    cube_edge_m: float = CUBE_EDGE_M
 
     def __post_init__(self) -> None:
         if self.size_px != 0 and not 28 <= self.size_px <= 4096:
@@ -43,6 +49,7 @@ class DepthOptions:
         require_acceleration(self.acceleration)
         if self.proposer_acceleration is not None:
             require_acceleration(self.proposer_acceleration)
+        require_cube_edge(self.cube_edge_m)
 
     @property
     def network_precision(self) -> str:
@@ -54,3 +61,10 @@ def require_acceleration(name: str) -> None:
     """Raise ConfigurationError unless `name` is one of ACCELERATIONS."""
     if name not in ACCELERATIONS:
         raise ConfigurationError(f"expected acceleration one of {', '.join(ACCELERATIONS)}, got {name!r}")
+
+
+def require_cube_edge(edge_m: float) -> None:
+    """Raise ConfigurationError unless an edge [m] is within CUBE_EDGES_M."""
+    least, most = CUBE_EDGES_M
+    if not least <= edge_m <= most:
+        raise ConfigurationError(f"expected a cube's edge of {least:g} to {most:g} m, got {edge_m:g}")

@@ -6,7 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unity_depth_perception.models.metric_scale import SCALES, DepthScale
-from unity_depth_perception.models.runtime.options import ACCELERATIONS, PRECISIONS, DepthOptions
+from unity_depth_perception.models.runtime.options import (
+    ACCELERATIONS,
+    CUBE_EDGE_M,
+    CUBE_EDGES_M,
+    PRECISIONS,
+    DepthOptions,
+)
 from unity_depth_perception.ros.parameters.spec import parameter
 
 DEPTH_ENCODINGS = ("32FC1", "16UC1")
@@ -40,6 +46,12 @@ class DepthModelConfig:
         False,
         "of Depth Anything V2 indoor, which knows one camera: scale its metres to this focal length (first order)",
     )
+    cube_edge_m: float = parameter(
+        CUBE_EDGE_M,
+        "edge of the cubes in the scene [m], from which the depth model compact knows its metres; of no other model",
+        minimum=CUBE_EDGES_M[0],
+        maximum=CUBE_EDGES_M[1],
+    )
     scale: str = parameter(
         "none",
         "metres of a depth model that knows none: none refuses it; median_to_pose puts the floor as far below the "
@@ -64,6 +76,7 @@ class DepthModelConfig:
             self.depth_precision,
             self.depth_acceleration,
             self.depth_correct_focal,
+            cube_edge_m=self.cube_edge_m,
             proposer_acceleration=getattr(self, "segmentation_acceleration", None),
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 import gradio as gr
 
 from unity_depth_perception.core.errors import JobCancelledError, PerceptionError
+from unity_depth_perception.models.runtime.options import CUBE_EDGE_M
 from unity_depth_perception.web.actions import CameraSettings, ComparisonShown, PageActions, Shown
 from unity_depth_perception.web.tabs.job import (
     ANGLE,
@@ -63,7 +64,8 @@ class ImageTab:
         )  # fmt: skip
         self.fov = gr.Number(60, label="Vertical field of view [degrees]", info="Unity: Camera.fieldOfView")
         self.model = gr.Dropdown(names, value=names[0], label="Depth model", interactive=len(names) > 1)
-        with gr.Accordion("Camera file, video", open=False):
+        with gr.Accordion("Cubes, camera file, video", open=False):
+            self.edge = gr.Number(CUBE_EDGE_M, label="Edge of the cubes [m]", info="compact takes its metres from it")
             self.intrinsics = gr.File(label="Intrinsics (.json), instead of the field of view", height=110)
             self.number = gr.Number(0, precision=0, minimum=0, label="Number of the video's frame")
         with gr.Row():
@@ -108,7 +110,7 @@ class ImageTab:
         self.differences = gr.HTML()
 
     def _wire(self) -> None:
-        camera = [self.fov, self.intrinsics, self.number]
+        camera = [self.fov, self.intrinsics, self.number, self.edge]
         shown = [self.status, self.overlay, self.depth, self.table, self.scene, self.measured, *self.downloads]
         compared = [self.status, *self.overlays, *self.depths, self.differences]
         jobs = [
@@ -151,10 +153,11 @@ class ImageTab:
         return message(f"Frame {name}.")
 
     def _perceive(
-        self, model: str, fov: float | None, intrinsics: str | None, number: float | None, request: gr.Request,
+        self, model: str, fov: float | None, intrinsics: str | None, number: float | None,
+        edge: float | None, request: gr.Request,
         progress: Callable[..., Any] = gr.Progress(),  # noqa: B008  # how Gradio hands it in
     ) -> Iterator[Refresh]:  # fmt: skip
-        stages = self.actions.perceive(visitor(request), model, _camera(fov, intrinsics, number))
+        stages = self.actions.perceive(visitor(request), model, _camera(fov, intrinsics, number, edge))
         for shown in self._followed(stages, progress):
             if isinstance(shown, Shown):
                 yield {
@@ -172,9 +175,9 @@ class ImageTab:
 
     def _compare(
         self, one: str, other: str, fov: float | None, intrinsics: str | None, number: float | None,
-        request: gr.Request, progress: Callable[..., Any] = gr.Progress(),  # noqa: B008
+        edge: float | None, request: gr.Request, progress: Callable[..., Any] = gr.Progress(),  # noqa: B008
     ) -> Iterator[Refresh]:  # fmt: skip
-        stages = self.actions.compare(visitor(request), one, other, _camera(fov, intrinsics, number))
+        stages = self.actions.compare(visitor(request), one, other, _camera(fov, intrinsics, number, edge))
         for shown in self._followed(stages, progress):
             if isinstance(shown, ComparisonShown):
                 pictures = dict(zip(self.overlays, map(str, shown.files.overlays), strict=True))
@@ -212,5 +215,6 @@ class ImageTab:
         return {self.measured: sentences, self.pixels: pixels, self.overlay: str(picture)}
 
 
-def _camera(fov: float | None, intrinsics: str | None, number: float | None) -> CameraSettings:
-    return CameraSettings(fov, Path(intrinsics) if intrinsics else None, int(number or 0))
+def _camera(fov: float | None, intrinsics: str | None, number: float | None, edge: float | None) -> CameraSettings:
+    edge_m = CUBE_EDGE_M if edge is None else edge
+    return CameraSettings(fov, Path(intrinsics) if intrinsics else None, int(number or 0), edge_m)
