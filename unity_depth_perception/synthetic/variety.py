@@ -3,7 +3,19 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+import numpy as np
+
+from unity_depth_perception.core.errors import ConfigurationError
+
+Kind = Literal["room", "open", "table"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+MIXED = "mixed"
+"""One kind per seed, each with the same probability."""
+_PITCH_DEG = {"open": (2.0, 45.0), "table": (8.0, 55.0)}  # lower than in rooms, so that horizon and far floor are seen
+_MIX_STREAM = 26  # of the generator that draws the kind, so that all other draws of the seed stay the same
 
 
 @dataclass(frozen=True)
@@ -27,6 +39,8 @@ class Variety:
         min_cube_height_ratio: least height of the cube that the camera looks at over the image's height.
         max_clutter: largest number of clutter objects.
         jpeg_probability: that the image has been compressed.
+        kind: `room` with walls all round; `open` ground under a sky; `table`: objects stand on furniture, above the
+            floor of a room or the ground under a sky; `mixed`.
     """
 
     fov_deg: tuple[float, float] = (40.0, 75.0)
@@ -44,6 +58,16 @@ class Variety:
     min_cube_height_ratio: float = 0.035
     max_clutter: int = 0
     jpeg_probability: float = 0.0
+    kind: Kind | Literal["mixed"] = "room"
+
+    def __post_init__(self) -> None:
+        if self.kind not in (*KINDS, MIXED):
+            raise ConfigurationError(f"expected scenes of kind {', '.join((*KINDS, MIXED))}; got {self.kind!r}")
+
+    def settled(self, seed: int) -> Variety:
+        """The distributions of one seed's scene: a mixture becomes one of its kinds, each with its pitch angles."""
+        kind = self.kind if self.kind != MIXED else KINDS[np.random.default_rng([seed, _MIX_STREAM]).integers(3)]
+        return replace(self, kind=kind, pitch_deg=_PITCH_DEG.get(kind, self.pitch_deg))
 
     @property
     def fov_rad(self) -> tuple[float, float]:

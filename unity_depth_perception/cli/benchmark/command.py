@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from unity_depth_perception.cli.options import (
     AccelerationOption,
     DepthModelOption,
     DeviceOption,
+    KindOption,
     SegmentationModelOption,
     Size,
     SizeOption,
@@ -81,6 +83,7 @@ def models(
     count: Annotated[int, typer.Option(min=1, help="Scenes to measure on.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the scenes, which no training uses.")] = 0,
     wide: Annotated[bool, typer.Option("--wide", help="Scenes of more variety than the models are made for.")] = False,
+    kind: KindOption = "room",
     camera_pose: Annotated[
         bool, typer.Option(help="Give the camera poses to the pipeline, as a live system may.")
     ] = True,
@@ -100,7 +103,7 @@ def models(
     if output is not None:  # before minutes of work
         output.parent.mkdir(parents=True, exist_ok=True)
     chosen = resolve_device(device, torch.cuda.is_available())
-    scenes, reports = HeldOutScenes(count, seed, WIDE if wide else USUAL), {}
+    scenes, reports = HeldOutScenes(count, seed, replace(WIDE if wide else USUAL, kind=kind)), {}
     for name, depth, masks in _CONFIGURATIONS:
         evaluator = Evaluator(
             create_depth_estimator(depth, chosen) if depth else None,
@@ -112,7 +115,7 @@ def models(
             evaluator.evaluate(scenes, progress=lambda i, name=name: track(i, len(i), name))  # type: ignore[misc]
         )
     known = "" if camera_pose else ", camera pose withheld"
-    _print_accuracy(reports, f"{count} {'wide' if wide else 'held-out'} scenes, seed {seed}{known}")
+    _print_accuracy(reports, f"{count} {'wide' if wide else 'held-out'} scenes, kind {kind}, seed {seed}{known}")
     if output is not None:
         output.write_text(json.dumps(reports, indent=2), encoding="utf-8")
 
