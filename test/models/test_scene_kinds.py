@@ -216,4 +216,4 @@ def test_scaled_open_scene_is_as_much_farther() -> None:
 
 def test_unknown_kind_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=f"room, open, table, {MIXED}"):
-        replace(USUAL, kind="garden")  # type: ignore[arg-type]
+        replace(USUAL, kind="garden")

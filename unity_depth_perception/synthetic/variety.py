@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 import numpy as np
 
 from unity_depth_perception.core.errors import ConfigurationError
 
-Kind = Literal["room", "open", "table"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+KINDS = ("room", "open", "table")
 MIXED = "mixed"
 """One kind per seed, each with the same probability."""
 _PITCH_DEG = {"open": (2.0, 45.0), "table": (8.0, 55.0)}  # lower than in rooms, so that horizon and far floor are seen
 _MIX_STREAM = 26  # of the generator that draws the kind, so that all other draws of the seed stay the same
+
+
+def draw_kind(seed: int, kinds: Sequence[str]) -> str:
+    """Draw the kind of a seed's scene from `kinds` with equal probability; one that is repeated comes more often."""
+    return kinds[np.random.default_rng([seed, _MIX_STREAM]).integers(len(kinds))]
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class Variety:
     min_cube_height_ratio: float = 0.035
     max_clutter: int = 0
     jpeg_probability: float = 0.0
-    kind: Kind | Literal["mixed"] = "room"
+    kind: str = "room"
 
     def __post_init__(self) -> None:
         if self.kind not in (*KINDS, MIXED):
@@ -66,7 +70,7 @@ class Variety:
 
     def settled(self, seed: int) -> Variety:
         """The distributions of one seed's scene: a mixture becomes one of its kinds, each with its pitch angles."""
-        kind = self.kind if self.kind != MIXED else KINDS[np.random.default_rng([seed, _MIX_STREAM]).integers(3)]
+        kind = draw_kind(seed, KINDS) if self.kind == MIXED else self.kind
         return replace(self, kind=kind, pitch_deg=_PITCH_DEG.get(kind, self.pitch_deg))
 
     @property

@@ -85,9 +85,7 @@ def _edge_levels(depth_m: NDArray[np.floating[Any]], axis: int) -> NDArray[np.ui
     return levels
 
 
-def flying_pixels(
-    prediction_m: NDArray[np.floating[Any]], truth_m: NDArray[np.floating[Any]]
-) -> NDArray[np.bool_]:
+def flying_pixels(prediction_m: NDArray[np.floating[Any]], truth_m: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
     """Pixels whose predicted point lies on none of the true surfaces around them, (H, W) bool.
 
     A finite predicted depth flies if it differs by more than 3 % from each of these: the true depth of the pixel, and

@@ -99,7 +99,7 @@ class DepthCollection:
             self._add_scale(alignments["scale"].scale)
         self._add_percentiles(prediction_m, truth_m)
         if instances is not None:
-            self._count_flying(prediction_m, truth_m, instances, alignments["scale"].scale if alignments else 1.0)
+            self._count_flying(prediction_m, truth_m, instances)
         boundary = depth_boundary_score(prediction_m, truth_m)
         if boundary is not None:
             self._boundary.add(asdict(boundary))
@@ -128,12 +128,14 @@ class DepthCollection:
         prediction_m: NDArray[np.float32],
         truth_m: NDArray[np.float32],
         instances: NDArray[np.integer[Any]],
-        scale: float,
     ) -> None:
-        """Pixels at rims, those that fly, and those that still fly when the median scale of the image is right."""
+        """Pixels at rims, those that fly, and those that still fly when the median scale of the objects is right."""
         rim = rim_pixels(instances)
-        with np.errstate(invalid="ignore"):
+        with np.errstate(invalid="ignore", divide="ignore"):
             rim &= truth_m > 0
+            ratio = truth_m[instances > 0] / prediction_m[instances > 0]
+        ratio = ratio[np.isfinite(ratio) & (ratio > 0)]
+        scale = float(np.median(ratio)) if len(ratio) else 1.0
         flying = (flying_pixels(prediction_m * np.float32(by), truth_m)[rim].sum() for by in (1.0, scale))
         self._flying += np.array([rim.sum(), *flying])
 
