@@ -125,7 +125,11 @@ def _place_camera(
     back = np.array([math.cos(azimuth) * math.cos(pitch), math.sin(azimuth) * math.cos(pitch), math.sin(pitch)])
     reach_m = distance_m * math.tan(camera.vertical_fov_rad / 2)
     look_at = target.center_m + np.array([*(rng.uniform(-0.6, 0.6, 2) * reach_m), 0.0])
+    if variety.max_rise:
+        look_at[2] += rng.uniform(0, variety.max_rise) * reach_m
     eye = look_at + distance_m * back
+    if eye[2] < target.center_m[2]:
+        return None
     pose = look_at_pose(eye, look_at, roll_rad=math.radians(rng.normal(0, 1.5)))
     if min(float(np.linalg.norm(box.center_m - eye) - np.linalg.norm(box.size_m) / 2) for box in boxes) < 2 * edge_m:
         return None

@@ -13,7 +13,8 @@ from unity_depth_perception.core.errors import ConfigurationError
 KINDS = ("room", "open", "table")
 MIXED = "mixed"
 """One kind per seed, each with the same probability."""
-_PITCH_DEG = {"open": (2.0, 45.0), "table": (8.0, 55.0)}  # lower than in rooms, so that horizon and far floor are seen
+_PITCH_DEG = {"open": (-8.0, 45.0), "table": (5.0, 55.0)}  # less steep than in rooms, to see horizon and far floor
+_MAX_RISE = {"open": 0.8, "table": 0.4}
 _MIX_STREAM = 26  # of the generator that draws the kind, so that all other draws of the seed stay the same
 
 
@@ -30,6 +31,7 @@ class Variety:
         fov_deg: vertical field of view.
         distance_edges: distance of the camera in edges of the cube.
         pitch_deg: angle by which the camera looks down.
+        max_rise: largest height of the point that the camera looks at above the objects, in half heights of the image.
         min_elongation: least ratio of a parallelepiped's longest to its shortest edge; below, it looks like a cube.
         same_colour_probability: that a parallelepiped has the colour of the object before it.
         vivid_probability: that floor or walls are as colourful as the objects.
@@ -50,6 +52,7 @@ class Variety:
     fov_deg: tuple[float, float] = (40.0, 75.0)
     distance_edges: tuple[float, float] = (5.0, 17.0)
     pitch_deg: tuple[float, float] = (15.0, 60.0)
+    max_rise: float = 0.0
     min_elongation: float = 1.6
     same_colour_probability: float = 0.0
     vivid_probability: float = 0.0
@@ -71,7 +74,8 @@ class Variety:
     def settled(self, seed: int) -> Variety:
         """The distributions of one seed's scene: a mixture becomes one of its kinds, each with its pitch angles."""
         kind = draw_kind(seed, KINDS) if self.kind == MIXED else self.kind
-        return replace(self, kind=kind, pitch_deg=_PITCH_DEG.get(kind, self.pitch_deg))
+        pitch_deg, max_rise = _PITCH_DEG.get(kind, self.pitch_deg), _MAX_RISE.get(kind, self.max_rise)
+        return replace(self, kind=kind, pitch_deg=pitch_deg, max_rise=max_rise)
 
     @property
     def fov_rad(self) -> tuple[float, float]:
