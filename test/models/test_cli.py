@@ -124,6 +124,8 @@ def test_images_have_unique_seeds_that_no_training_uses() -> None:
         (["synthesize", "x", "--seed", str(LARGEST_SEED + 1)], "seed"),
         (["synthesize", "x", "--vertical-fov", "180"], "field of view"),
         (["synthesize", "x", "--tour", "0"], "tour"),
+        (["synthesize", "x", "--kind", "garden"], "room, open, table, mixed; got 'garden'"),
+        (["synthesize", "x", "--tour", "2", "--kind", "open"], "a tour of a room, got --kind open"),
         (["synthesize", "x", "--tour", "2", "--motion", "fly"], "orbit, walk, stop-and-go; got 'fly'"),
         (["synthesize", "x", "--tour", "2", "--size", "32x32", "--bag", "rosbag1"], "mcap, sqlite3; got 'rosbag1'"),
         (["synthesize", "x", "--bag", "mcap"], "add --tour N"),

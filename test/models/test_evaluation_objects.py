@@ -144,6 +144,16 @@ def test_distance_percentiles_are_over_the_objects_of_all_frames() -> None:
     )
 
 
+def test_frames_are_far_off_by_their_median_and_count_only_with_a_distance() -> None:
+    parts = [(0.1, 0.3, 0.21), (0.2,), (0.0, 0.5, 0.1), ()]
+    summary = summarise_objects([ObjectScore((), (), (), (), part, LinkScore()) for part in parts])
+    assert summary is not None
+    assert summary["frames_over_20_percent_off"] == pytest.approx(1 / 3)
+    nothing = summarise_objects([ObjectScore((), (), (), (), (), LinkScore())])
+    assert nothing is not None
+    assert nothing["frames_over_20_percent_off"] is None
+
+
 @pytest.mark.parametrize(
     ("change", "predicted", "true"),
     [

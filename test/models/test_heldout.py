@@ -4,13 +4,14 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from unity_depth_perception.evaluation.heldout import HeldOutScenes
 from unity_depth_perception.synthetic.seeds import FIRST_DATASET_SEED, FIRST_TRAINING_SEED, scene_seed
-from unity_depth_perception.synthetic.variety import WIDE
+from unity_depth_perception.synthetic.variety import KINDS, USUAL, WIDE
 from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES
 
 
@@ -33,6 +34,14 @@ def test_wide_scenes_are_other_scenes_of_the_same_seeds() -> None:
     fields = [math.degrees(wide[index].camera.vertical_fov_rad) for index in range(8)]
     assert not all(40 <= field <= 75 for field in fields)
     assert usual[0].camera != wide[0].camera
+
+
+def test_kinds_of_held_out_scenes_have_their_own_scenes_of_the_same_seeds() -> None:
+    room, outdoors, table = (HeldOutScenes(3, seed=3, variety=replace(USUAL, kind=kind))[1] for kind in KINDS)
+    assert np.array_equal(room.image, HeldOutScenes(3, seed=3)[1].image)
+    assert np.isinf(outdoors.depth_m).any()
+    assert not np.isinf(room.depth_m).any()
+    assert not np.array_equal(table.image, room.image)
 
 
 def test_benchmark_models_ranks_truth_above_network_above_floor_plane_baseline(tmp_path: Path) -> None:

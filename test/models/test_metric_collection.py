@@ -22,6 +22,7 @@ from unity_depth_perception.core.errors import ConfigurationError, InputError
 from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistance
 from unity_depth_perception.dataset.sample import Sample
 from unity_depth_perception.evaluation.evaluator import Evaluator
+from unity_depth_perception.evaluation.metrics.boundaries import flying_pixels
 from unity_depth_perception.evaluation.metrics.collection import MetricsCollection
 from unity_depth_perception.evaluation.metrics.depth_collection import DepthCollection
 from unity_depth_perception.evaluation.metrics.object_distances import ObjectDistanceCollection
@@ -161,9 +162,55 @@ def test_sky_that_has_depth_and_truth_that_became_sky_are_counted() -> None:
         found = collection.summary()
         assert found is not None
         assert found["sky"] == pytest.approx(
-            {"sky_pixels": 4, "sky_with_finite_depth": 0.5, "finite_truth_with_infinite_depth": 1 / 3}
+            {
+                "sky_pixels": 4,
+                "sky_with_finite_depth": 0.5,
+                "finite_truth_with_infinite_depth": 1 / 3,
+                "sky_recall": 1 / 4,
+                "sky_precision": 1 / 2,
+            }
         )
         assert found["pooled"]["raw"]["coverage"] == pytest.approx(1 / 3)
+
+
+def test_sky_of_four_pixels_by_hand() -> None:
+    truth = np.array([[math.inf, math.inf, 2, math.nan]], np.float32)
+    expected = {
+        "all sky": ([math.inf] * 4, 1, 2 / 3),
+        "no sky": ([9, 9, 2, 9], 0, None),
+        "half of the sky, and nothing else": ([math.inf, 9, 2, math.inf], 1 / 2, 1),
+        "a hole is no sky": ([math.nan, math.inf, math.nan, 1], 1 / 2, 1),
+    }
+    for name, (depth, recall, precision) in expected.items():
+        collection = DepthCollection(everything=False)
+        collection.add(np.array([depth], np.float32), truth)
+        found = collection.summary()
+        assert found is not None
+        assert (found["sky"]["sky_recall"], found["sky"]["sky_precision"]) == (recall, precision), name
+
+
+def test_flying_pixels_of_four_by_hand() -> None:
+    """An object at 1 m before a wall at 2 m and sky."""
+    truth = np.array([[1, 2, math.inf, math.nan]], np.float32)
+    for depth, expected in (
+        ([1, 2, math.inf, 5], [False, False, False, False]),
+        ([2, 1, 1, 5], [False, False, False, False]),  # on a surface, if on the wrong one
+        ([1.5, 1.5, 1.5, 1.5], [True, True, True, False]),  # a veil
+        ([1.02, 2.05, 30, 1], [False, False, True, False]),
+        ([0.96, 2.07, math.nan, 1], [True, True, False, False]),
+    ):
+        found = flying_pixels(np.array([depth], np.float32), truth)
+        assert found.tolist() == [expected]
+
+
+def test_slanted_ground_and_scaled_depth_fly_as_their_errors_say() -> None:
+    truth = np.tile(np.linspace(1, 3, 48, dtype=np.float32)[:, None], (1, 64))
+    assert not flying_pixels(truth * np.float32(1.02), truth).any()
+    assert flying_pixels(truth * np.float32(1.5), truth).all()
+    found = metrics_of(ScaledDepth(1.1), video(1))["depth"]["flying_pixels"]
+    assert found["rim_pixels"] == 2 * (20 * 20 - 12 * 12)
+    assert found["raw"] == 1
+    assert found["scale"] == 0
 
 
 def test_bins_and_categories_hold_the_pixels_of_their_place() -> None:

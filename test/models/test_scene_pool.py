@@ -9,10 +9,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from unity_depth_perception.core.errors import ConfigurationError
-from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES, ScenePool, fill
-from unity_depth_perception.training.data.shards import Shard
+from unity_depth_perception.synthetic.seeds import FIRST_TRAINING_SEED
+from unity_depth_perception.synthetic.variety import draw_kind
+from unity_depth_perception.training.data import scene_pool
+from unity_depth_perception.training.data.batches import draw_batch
+from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES, ScenePool, fill, render_shard
+from unity_depth_perception.training.data.shards import Shard, load_shard, remove_shard, save_shard
 
 
 def test_pool_renders_reserved_seeds_and_reuses_shards(pool: Path, shard: Shard) -> None:
@@ -20,6 +25,39 @@ def test_pool_renders_reserved_seeds_and_reuses_shards(pool: Path, shard: Shard)
     fill(pool, 1)  # nothing is missing
     assert np.array_equal(ScenePool(pool, SHARD_IMAGES).available()[0].image, before)
     assert len(shard.image) == SHARD_IMAGES
+
+
+def test_pool_of_mixed_kinds_has_sky_and_levels_beside_the_pool_of_rooms(
+    pool: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(scene_pool, "_IMAGE_AREA", 128 * 128)
+    kinds = ("room", "open", "table", "table")
+    mixed, shard = render_shard(0, kinds=kinds), render_shard(0)
+    save_shard(mixed, tmp_path)
+    again = load_shard(tmp_path)
+    assert again.levels is not None
+    assert np.array_equal(again.levels, mixed.levels, equal_nan=True)
+    sky = np.isinf(again.depth_m).any(axis=(1, 2))
+    raised = np.isfinite(again.levels[:, 1])
+    assert 2 <= sky.sum() < SHARD_IMAGES
+    assert 8 <= raised.sum() < SHARD_IMAGES
+    assert not np.isnan(again.depth_m).any()
+    assert np.allclose(again.levels[:, 0], again.floor[:, 3])
+    assert (np.nanmax(again.levels[raised], axis=1) > again.levels[raised, 0]).all()  # the floor below
+    assert (again.instances[np.isinf(again.depth_m)] == 0).all()
+    assert np.isinf(shard.depth_m).sum() == 0
+    rooms = [draw_kind(FIRST_TRAINING_SEED + k, kinds) == "room" for k in range(SHARD_IMAGES)]
+    assert any(rooms)
+    assert all(np.array_equal(mixed.image[k], shard.image[k]) for k in np.flatnonzero(rooms))
+    other = ScenePool.__new__(ScenePool)
+    other.folder, other._kinds = pool, kinds
+    assert not other._path(0).exists()
+    assert (pool / "00000").exists()
+    batch = draw_batch([again], np.random.default_rng(0), 8, 96 * 96, torch.device("cpu"), least_crop=0.7)
+    assert batch.levels is not None
+    assert batch.levels.shape == (8, again.levels.shape[1])
+    remove_shard(tmp_path)
+    assert not tmp_path.exists()
 
 
 @pytest.mark.long

@@ -65,6 +65,14 @@ DepthWeightsOption = Annotated[
 SegmentationModelOption = Annotated[
     str, typer.Option("--segmentation-model", help="compact, or the path of a checkpoint of train-segmentation.")
 ]
+KindOption = Annotated[
+    str,
+    typer.Option(
+        "--kind",
+        metavar="room|open|table|mixed",
+        help="Scenes in a room with walls, on open ground under a sky, on furniture, or some of each.",
+    ),
+]
 
 
 def require_files(weights: Path | None, *models: str | None) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from unity_depth_perception.cli.options import Size, SizeOption
+from unity_depth_perception.cli.options import KindOption, Size, SizeOption
 from unity_depth_perception.cli.progress import kept_on_interrupt, track
 from unity_depth_perception.core.errors import DatasetError, InputError
 from unity_depth_perception.synthetic.seeds import IMAGES_PER_SEED, LARGEST_SEED, scene_seed
@@ -35,6 +35,7 @@ def synthesize(
     wide: Annotated[
         bool, typer.Option("--wide", help="More variety than the models are made for: distance, colours, wide lenses.")
     ] = False,
+    kind: KindOption = "room",
     tour: Annotated[
         int | None,
         typer.Option(
@@ -66,11 +67,13 @@ def synthesize(
         raise DatasetError(
             f"{out}: expected a new or empty folder to write to{unfinished(out)}; remove it or choose another"
         )
-    variety = WIDE if wide else USUAL
+    variety = replace(WIDE if wide else USUAL, kind=kind)
     fov_rad = math.radians(vertical_fov) if vertical_fov is not None else None
     given = {"motion": motion, "rate_hz": rate, "speed_m_s": speed, "moving_objects": moving_objects or None}
     given = {name: value for name, value in given.items() if value is not None}
     if tour is not None:
+        if kind != "room":
+            raise InputError(f"expected a tour of a room, got --kind {kind}; leave out --kind or --tour")
         course = _tour(tour, given, seed, size, fov_rad, cube_edge, variety)
         _write(out, (course[k] for k in range(tour)), tour, course.camera, bag)
     elif given or bag is not None:

@@ -182,7 +182,7 @@ def _virtual(config: TrainingConfig) -> tuple[Callable[[int], ShardSource], Vali
 
     held_out = HeldOutScenes(_HELD_OUT, config.seed)
     return (
-        lambda area_px: ScenePool(config.pool, config.images, config.device),
+        lambda area_px: ScenePool(config.pool, config.images, config.device, config.kinds),
         ValidationImages(held_out, range(_HELD_OUT), progress_bar("validating")),
     )
 

@@ -18,6 +18,7 @@ from unity_depth_perception.evaluation.objects import LinkScore, ObjectScore, Su
 
 _NO_DEPTH_TRUTH = "no image has true depth with a valid pixel"
 _NO_OBJECT_TRUTH = "no image has masks"
+_FAR_OFF = 0.2  # relative error of distances that makes a scene useless
 _PERCENTILES = {"median": 50, "p90": 90, "p95": 95}  # of the distance errors
 
 
@@ -74,6 +75,7 @@ def summarise_objects(scores: Sequence[ObjectScore]) -> dict[str, Any] | None:
             f"distance_{name}_rel_error": float(np.percentile(errors, percent)) if errors else None
             for name, percent in _PERCENTILES.items()
         },
+        "frames_over_20_percent_off": _far_off([score.distance_errors for score in scores]),
         **_surfaces([error for score in scores for error in score.surface_errors]),
         **_links(sum((score.links for score in scores), LinkScore())),
         "per_category": {
@@ -82,6 +84,12 @@ def summarise_objects(scores: Sequence[ObjectScore]) -> dict[str, Any] | None:
         },
         "confusion": confusion(category_pairs),
     }
+
+
+def _far_off(errors: Sequence[Sequence[float]]) -> float | None:
+    """Share of the frames with compared distances whose median error is above 20 %."""
+    medians = [float(np.median(of_frame)) for of_frame in errors if of_frame]
+    return _ratio(sum(median > _FAR_OFF for median in medians), len(medians))
 
 
 def _average_precision(scores: CocoScores) -> dict[str, float | None]:

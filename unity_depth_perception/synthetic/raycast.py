@@ -35,6 +35,7 @@ class Geometry:
         box_from_world: (9, B * M) rotations, row by row.
         form: (B * M,) int64 of `Form`.
         room: (6, B) lower and upper corner of the rooms.
+        far: (B,) depth of the far clip plane of scenes under a sky, 0 of closed rooms.
         eye: (3, B) camera positions.
         world_from_camera: (9, B) rotations of the optical frames, row by row.
         intrinsics: (4, B) fx, fy, cx, cy [px].
@@ -47,6 +48,7 @@ class Geometry:
     box_from_world: Tensor
     form: Tensor
     room: Tensor
+    far: Tensor
     eye: Tensor
     world_from_camera: Tensor
     intrinsics: Tensor
@@ -65,10 +67,10 @@ class Hits:
     """First surfaces that N rays hit.
 
     Attributes:
-        depth_m: (N,) planar depth.
-        point: (3, N) world coordinates.
-        normal: (3, N) unit surface normals towards the camera.
-        box: (N,) int64 index of the box, -1 for the room.
+        depth_m: (N,) planar depth; +Inf for sky.
+        point: (3, N) world coordinates; of sky, the point of the ray at a depth of 1 m.
+        normal: (3, N) unit surface normals towards the camera; up for sky.
+        box: (N,) int64 index of the box, -1 for room, ground and sky.
     """
 
     depth_m: Tensor
@@ -90,7 +92,7 @@ def pack_geometry(scenes: Sequence[Scene], device: torch.device) -> Geometry:
             form[b, m] = box.form
             corners = box.center_m + (_CORNERS * box.size_m / 2) @ box.world_from_box.T
             sun = scene.lighting.to_sun
-            fallen = corners - corners[:, 2:] / sun[2] * sun
+            fallen = corners - (corners[:, 2:] - scene.room[0, 2]) / sun[2] * sun
             seen[b, m] = _rectangle(scene, corners)
             shaded[b, m] = _rectangle(scene, np.concatenate([corners, fallen]))
     poses = np.stack([scene.world_from_camera for scene in scenes])
@@ -104,6 +106,7 @@ def pack_geometry(scenes: Sequence[Scene], device: torch.device) -> Geometry:
         box_from_world=tensor(box_from_world.reshape(-1, 9).T),
         form=torch.as_tensor(form.ravel(), device=device),
         room=tensor(np.stack([scene.room for scene in scenes]).reshape(-1, 6).T),
+        far=tensor(np.array([scene.sky.far_m if scene.sky else 0.0 for scene in scenes])),
         eye=tensor(poses[:, :3, 3].T),
         world_from_camera=tensor(poses[:, :3, :3].reshape(-1, 9).T),
         intrinsics=tensor(np.array([[s.camera.fx, s.camera.fy, s.camera.cx, s.camera.cy] for s in scenes]).T),
@@ -124,7 +127,7 @@ def cast_rays(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor) -> Hits:
     optical = torch.stack([(u - cx) / fx, (v - cy) / fy, torch.ones_like(u)])  # depth along it is planar
     direction = rotate(take(geometry.world_from_camera, b), optical)
     eye = take(geometry.eye, b)
-    depth, normal = _room_exit(take(geometry.room, b), eye, direction)
+    depth, normal = _background(geometry, b, eye, direction)
     box = torch.full_like(b, -1)
 
     ray, m = _inside(geometry.seen, b, u, v)
@@ -143,7 +146,7 @@ def cast_rays(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor) -> Hits:
         -local.sign() * (torch.arange(3, device=axis.device)[:, None] == axis),
     )
     normal[:, ray] = (take(geometry.box_from_world, slot).view(3, 3, -1) * outward[:, None]).sum(dim=0)
-    return Hits(depth, eye + depth * direction, normal, box)
+    return Hits(depth, eye + torch.where(depth.isinf(), 1.0, depth) * direction, normal, box)
 
 
 def in_sun(geometry: Geometry, b: Tensor, u: Tensor, v: Tensor, hits: Hits) -> Tensor:
@@ -200,6 +203,26 @@ def _spans(
         axis[curved] = torch.where(enter >= near[curved], _CURVED, axis[curved])
         near[curved], far[curved] = near[curved].maximum(enter), far[curved].minimum(leave)
     return near, far, axis, local, offset
+
+
+def _background(geometry: Geometry, b: Tensor, eye: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:
+    """Depth (N,) of room, ground or sky along rays of scenes b (N,), and normals (3, N) there."""
+    room, far = take(geometry.room, b), geometry.far.index_select(0, b)
+    depth, normal = _room_exit(room, eye, direction)
+    under_sky = (far > 0).nonzero().squeeze(1)
+    if len(under_sky):
+        of_room, of_eye, along = (take(table, under_sky) for table in (room, eye, direction))
+        depth[under_sky] = _ground_depth(of_room, of_eye, along, far[under_sky])
+        normal[:, under_sky] = normal.new_tensor([[0.0], [0.0], [1.0]])
+    return depth, normal
+
+
+def _ground_depth(room: Tensor, eye: Tensor, direction: Tensor, far: Tensor) -> Tensor:
+    """Depth (N,) at which rays from above reach the ground, the lower face of the room; +Inf beyond its edges."""
+    depth = (room[2] - eye[2]) / direction[2].clamp(max=-1e-12)
+    point = eye[:2] + depth * direction[:2]
+    on_ground = ((point >= room[:2]) & (point <= room[3:5])).all(dim=0) & (depth <= far) & (direction[2] < 0)
+    return torch.where(on_ground, depth, torch.inf)
 
 
 def _room_exit(room: Tensor, eye: Tensor, direction: Tensor) -> tuple[Tensor, Tensor]:

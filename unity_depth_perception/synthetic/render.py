@@ -14,8 +14,10 @@ from unity_depth_perception.synthetic.raycast import Geometry, Hits, cast_rays, 
 from unity_depth_perception.synthetic.scene import PLAIN_PAINT, Pattern, Scene
 from unity_depth_perception.synthetic.sensor import apply_sensor
 from unity_depth_perception.synthetic.texture import mixing_weight, value_noise
+from unity_depth_perception.synthetic.worlds.sky_color import Skies, add_sky, pack_skies
 
 _SUBPIXELS = ((-0.375, -0.125), (0.125, -0.375), (0.375, 0.125), (-0.125, 0.375))  # rotated grid
+_LEAST_SLANT, _LEAST_SLANT_OUTDOORS = 0.05, 1e-3  # sine of the angle between ray and surface, in rooms and under a sky
 _CHUNK = 1 << 17  # rays at a time: bounds memory, and keeps a CPU's working set small
 
 
@@ -25,8 +27,8 @@ class Rendering:
 
     Attributes:
         image: (B, H, W, 3) uint8 sRGB.
-        depth_m: (B, H, W) float32 planar depth at the pixel centres.
-        boxes: (B, H, W) int16 index in `Scene.boxes` of the box at the pixel centre, -1 for floor, walls and clutter.
+        depth_m: (B, H, W) float32 planar depth at the pixel centres; +Inf for sky.
+        boxes: (B, H, W) int16 index in `Scene.boxes` of the box at the pixel centre, -1 for everything else.
     """
 
     image: Tensor
@@ -52,6 +54,7 @@ class _Material:
     grain: Tensor  # (B,)
     gloss: Tensor
     seed: Tensor  # (B,) int64
+    skies: Skies
 
 
 def render(scenes: Sequence[Scene], device: torch.device | str = "cpu") -> Rendering:
@@ -104,8 +107,10 @@ def _shoot(
 
 def _shade(geometry: Geometry, material: _Material, b: Tensor, hits: Hits, sunlight: Tensor) -> Tensor:
     """Lambert's law under sun, fill light and sky-weighted ambient light, with a Blinn-Phong highlight on boxes."""
-    slant = (hits.normal * _unit(hits.point - take(geometry.eye, b))).sum(dim=0).abs()
-    footprint_m = hits.depth_m / geometry.intrinsics[0].index_select(0, b) / slant.clamp(min=0.05)
+    direction = _unit(hits.point - take(geometry.eye, b))
+    least = torch.where(geometry.far > 0, _LEAST_SLANT_OUTDOORS, _LEAST_SLANT).index_select(0, b)
+    slant = (hits.normal * direction).sum(dim=0).abs().maximum(least)
+    footprint_m = hits.depth_m / geometry.intrinsics[0].index_select(0, b) / slant
     albedo = _room_albedo(material, b, hits, footprint_m)
     boxed = (hits.box >= 0).nonzero().squeeze(1)
     scene, normal, point = b[boxed], take(hits.normal, boxed), take(hits.point, boxed)
@@ -119,7 +124,7 @@ def _shade(geometry: Geometry, material: _Material, b: Tensor, hits: Hits, sunli
     halfway = _unit(to_eye + take(geometry.to_sun, scene))
     highlight = (normal * halfway).sum(dim=0).clamp(min=0) ** 40 * material.gloss[scene] * (sunlight[boxed] > 0)
     color[:, boxed] += highlight * take(material.sun, scene)
-    return color
+    return add_sky(material.skies, b, hits.depth_m, direction, color)
 
 
 def _room_albedo(material: _Material, b: Tensor, hits: Hits, footprint_m: Tensor) -> Tensor:
@@ -173,7 +178,10 @@ def _face_label(hits: Hits, lit: Tensor) -> Tensor:
     """Labels (N,) int64: equal for hits on one face of one box under the same light, else (nearly always) different."""
     x, y, z = hits.normal
     face: Tensor = (x * 1000 + y * 3000 + z * 7000).to(torch.int64)
-    return hits.box * 100_000 + face * 2 + lit
+    return torch.where(hits.depth_m.isinf(), _SKY_LABEL, hits.box * 100_000 + face * 2 + lit)
+
+
+_SKY_LABEL = -1_000_000
 
 
 def _unit(vector: Tensor) -> Tensor:
@@ -220,4 +228,5 @@ def _pack_material(scenes: Sequence[Scene], device: torch.device) -> _Material:
         grain=tensor([scene.grain for scene in scenes]),
         gloss=tensor([scene.gloss for scene in scenes]),
         seed=tensor([scene.seed % (1 << 31) for scene in scenes], torch.int64),
+        skies=pack_skies(scenes, device),
     )

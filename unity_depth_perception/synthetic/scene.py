@@ -1,4 +1,4 @@
-"""Description of a virtual scene. World frame: metres, z up, floor at z = 0."""
+"""Description of a virtual scene. World frame: metres, z up; the level that the first cube stands on is z = 0."""
 
 from __future__ import annotations
 
@@ -93,6 +93,40 @@ class Lighting:
     ambient: NDArray[np.float64]
 
 
+class SkyKind(IntEnum):
+    """Look of a sky: Unity's procedural skybox, photographed clouds, one colour ("Solid Color" in Unity), overcast."""
+
+    PROCEDURAL = 0
+    CLOUDS = 1
+    PLAIN = 2
+    OVERCAST = 3
+
+
+@dataclass(frozen=True)
+class Sky:
+    """What a camera sees beyond the ground, at a depth of +Inf. Colours are linear RGB.
+
+    Attributes:
+        kind: look.
+        zenith, horizon, below: (3,) colours overhead, at the horizon and below it.
+        cover: share of the sky that clouds cover, 0..1.
+        hills: height of the hills in a photographed sky as the sine of their elevation; 0 for none.
+        sun_size: sine of the radius of the sun's disc; 0 for none.
+        far_m: planar depth of the camera's far clip plane, where the ground ends at the latest.
+        fog_per_m: density of the fog; light falls to exp(-(density * depth)^2), as in Unity's exponential squared fog.
+    """
+
+    kind: SkyKind
+    zenith: NDArray[np.float64]
+    horizon: NDArray[np.float64]
+    below: NDArray[np.float64]
+    cover: float = 0.5
+    hills: float = 0.0
+    sun_size: float = 0.0
+    far_m: float = 1000.0
+    fog_per_m: float = 0.0
+
+
 @dataclass(frozen=True)
 class Sensor:
     """Sensor model: exposure, blur, vignetting, noise (standard deviation, of full scale), JPEG compression."""
@@ -106,7 +140,11 @@ class Sensor:
 
 @dataclass(frozen=True)
 class Scene:
-    """Everything that an image depends on. `room` is the (2, 3) lower and upper corner of the room's inside."""
+    """Everything that an image depends on.
+
+    `room` is the (2, 3) lower and upper corner of the room's inside. Under a sky the lower face is the ground, which
+    ends at its edges, and there are no walls.
+    """
 
     seed: int
     camera: Camera
@@ -124,8 +162,14 @@ class Scene:
     """Things of other forms, which are not annotated: background in the instance image."""
     image_number: int = 0
     """Number of the image among those of one room: with the seed, it determines the sensor's noise."""
+    sky: Sky | None = None
+    """None: a room that is closed all round."""
+    furniture: tuple[Box, ...] = ()
+    """What objects stand on: neither annotated nor a parent; background in the instance image."""
+    levels_m: tuple[float, ...] = (0.0,)
+    """Height z of each horizontal surface that things stand on: that of the first cube, the others, floor or ground."""
 
     @property
     def solids(self) -> tuple[Box, ...]:
-        """Boxes and clutter, the boxes first."""
-        return self.boxes + self.clutter
+        """Boxes, clutter and furniture, in this order."""
+        return self.boxes + self.clutter + self.furniture

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from unity_depth_perception.cli.options import (
     AccelerationOption,
     DepthModelOption,
     DeviceOption,
+    KindOption,
     SegmentationModelOption,
     Size,
     SizeOption,
@@ -35,9 +37,27 @@ _CONFIGURATIONS = (
     ("floor-plane, true masks", "floor-plane", None),
     ("true depth and masks", None, None),
 )
-_MEASURES = (
-    *(("depth", name) for name in ("abs_rel", "sq_rel", "rmse", "rmse_log", "si_log", "delta1", "delta2", "delta3")),
-    *(("objects", name) for name in ("precision", "recall", "distance_median_rel_error", "parent_f1")),
+_MEASURES = (  # name in the table, keys in the report
+    *(
+        (name, ("depth", name))
+        for name in ("abs_rel", "sq_rel", "rmse", "rmse_log", "si_log", "delta1", "delta2", "delta3")
+    ),
+    *((name, ("metrics", "depth", "sky", name)) for name in ("sky_recall", "sky_precision", "sky_with_finite_depth")),
+    ("ground_with_infinite_depth", ("metrics", "depth", "sky", "finite_truth_with_infinite_depth")),
+    ("depth_boundary_f1", ("metrics", "depth", "boundary", "f1")),
+    ("flying_pixels", ("metrics", "depth", "flying_pixels", "raw")),
+    ("flying_pixels_scaled", ("metrics", "depth", "flying_pixels", "scale")),
+    *((name, ("objects", name)) for name in ("mask_ap", "precision", "recall")),
+    ("mask_boundary_iou", ("metrics", "objects", "boundary_iou")),
+    *(
+        (name, ("objects", name))
+        for name in (
+            "distance_median_rel_error",
+            "distance_p95_rel_error",
+            "frames_over_20_percent_off",
+            "parent_f1",
+        )
+    ),
 )
 _SEED = 900_000_000  # far from what `synthesize` takes by default
 
@@ -81,6 +101,7 @@ def models(
     count: Annotated[int, typer.Option(min=1, help="Scenes to measure on.")] = 200,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the scenes, which no training uses.")] = 0,
     wide: Annotated[bool, typer.Option("--wide", help="Scenes of more variety than the models are made for.")] = False,
+    kind: KindOption = "room",
     camera_pose: Annotated[
         bool, typer.Option(help="Give the camera poses to the pipeline, as a live system may.")
     ] = True,
@@ -100,30 +121,39 @@ def models(
     if output is not None:  # before minutes of work
         output.parent.mkdir(parents=True, exist_ok=True)
     chosen = resolve_device(device, torch.cuda.is_available())
-    scenes, reports = HeldOutScenes(count, seed, WIDE if wide else USUAL), {}
+    scenes, reports = HeldOutScenes(count, seed, replace(WIDE if wide else USUAL, kind=kind)), {}
     for name, depth, masks in _CONFIGURATIONS:
         evaluator = Evaluator(
             create_depth_estimator(depth, chosen) if depth else None,
             create_segmenter(masks, chosen) if masks else None,
             chosen,
             use_camera_pose=camera_pose,
+            metrics="all",
         )
         reports[name] = summarise(
             evaluator.evaluate(scenes, progress=lambda i, name=name: track(i, len(i), name))  # type: ignore[misc]
         )
     known = "" if camera_pose else ", camera pose withheld"
-    _print_accuracy(reports, f"{count} {'wide' if wide else 'held-out'} scenes, seed {seed}{known}")
+    _print_accuracy(reports, f"{count} {'wide' if wide else 'held-out'} scenes, kind {kind}, seed {seed}{known}")
     if output is not None:
         output.write_text(json.dumps(reports, indent=2), encoding="utf-8")
 
 
 def _print_accuracy(reports: dict[str, Any], title: str) -> None:
     table = Table("", *reports, title=title, title_justify="left", box=None)
-    for part, name in _MEASURES:
-        values = [report[part] and report[part][name] for report in reports.values()]
+    for name, keys in _MEASURES:
+        values = [_value(report, keys) for report in reports.values()]
         table.add_row(name, *("-" if value is None else f"{value:.4f}" for value in values))
     table.add_row("frames per second", *(f"{report['fps']:.2f}" for report in reports.values()))
     Console().print(table)
+
+
+def _value(report: dict[str, Any], keys: Sequence[str]) -> float | None:
+    """The number under nested keys; None where a part of the report is None."""
+    part: Any = report
+    for key in keys:
+        part = part and part[key]
+    return part if isinstance(part, int | float) else None
 
 
 def _scenes(size: Size) -> Sequence[Frame]:

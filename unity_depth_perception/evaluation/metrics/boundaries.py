@@ -1,4 +1,4 @@
-"""Agreement of boundaries: of depth (Depth Pro's boundary F1) and of masks (Boundary IoU)."""
+"""Agreement of boundaries: of depth (Depth Pro's boundary F1, flying pixels) and of masks (Boundary IoU)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from unity_depth_perception.ops.overlap import iou_matrix
 
 _THRESHOLDS = np.linspace(1.05, 1.25, 10)
 _DILATION_RATIO = 0.02  # of the image's diagonal: the width of a mask's boundary
+_FLYING_RATIO = 0.03  # of the depth of the nearest true surface
+_FLYING_PX = 2  # surfaces up to this far beside a pixel count as its own
 _FAR_M = 1e30  # stands for sky, whose inverse depth is 0
 
 
@@ -81,6 +83,28 @@ def _edge_levels(depth_m: NDArray[np.floating[Any]], axis: int) -> NDArray[np.ui
         exact = ratio[place].astype(np.float64) if direction == 0 else 1 / ratio[place].astype(np.float64)
         levels[direction, place] = np.searchsorted(_THRESHOLDS, exact, side="left")
     return levels
+
+
+def flying_pixels(prediction_m: NDArray[np.floating[Any]], truth_m: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
+    """Pixels whose predicted point lies on none of the true surfaces around them, (H, W) bool.
+
+    A finite predicted depth flies if it differs by more than 3 % from each of these: the true depth of the pixel, and
+    the nearest and the farthest finite true depth in the 5 x 5 pixels around it. Pixels without truth never fly.
+
+    Args:
+        prediction_m, truth_m: (H, W) planar depth [m].
+    """
+    window = np.ones((2 * _FLYING_PX + 1, 2 * _FLYING_PX + 1), dtype=np.uint8)
+    with np.errstate(invalid="ignore"):
+        is_surface = (truth_m > 0) & (truth_m < math.inf)
+        is_point = (prediction_m > 0) & (prediction_m < math.inf) & (truth_m > 0)
+    nearest = cv2.erode(np.where(is_surface, truth_m, _FAR_M).astype(np.float32), window)
+    farthest = cv2.dilate(np.where(is_surface, truth_m, -_FAR_M).astype(np.float32), window)
+    flying = is_point.copy()
+    for surface in (truth_m, nearest, farthest):
+        with np.errstate(invalid="ignore"):
+            flying &= ~(np.abs(prediction_m - surface) <= _FLYING_RATIO * np.abs(surface)) | np.isinf(surface)
+    return flying
 
 
 def boundary_iou(

@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.metrics import ERROR_SUMS, DepthMetrics, depth_error_sums, metrics_of_sums
 from unity_depth_perception.evaluation.metrics.alignment import fit_alignments
-from unity_depth_perception.evaluation.metrics.boundaries import depth_boundary_score
+from unity_depth_perception.evaluation.metrics.boundaries import depth_boundary_score, flying_pixels
 from unity_depth_perception.evaluation.metrics.exact_sum import ExactSum
 from unity_depth_perception.evaluation.metrics.histogram import Histogram
-from unity_depth_perception.evaluation.metrics.pixel_groups import DISTANCE_BINS_M, pixel_groups
+from unity_depth_perception.evaluation.metrics.pixel_groups import DISTANCE_BINS_M, pixel_groups, rim_pixels
 
 ALIGNMENTS = ("raw", "scale", "scale_shift", "affine_disparity")
 PERCENTS = (50, 90, 95, 99)
@@ -65,7 +65,8 @@ class DepthCollection:
         self._per_image = {step: _Mean(_NAMES) for step in steps}
         self._pooled = {step: ExactSum((len(ERROR_SUMS),)) for step in steps}
         self._by_group: dict[tuple[str, str], ExactSum] = {}
-        self._sky = np.zeros(4, dtype=np.int64)
+        self._sky = np.zeros(5, dtype=np.int64)
+        self._flying = np.zeros(3, dtype=np.int64)
         self._histograms = {"abs_rel": Histogram(), "abs_m": Histogram()}
         self._boundary = _Mean(("precision", "recall", "f1"))
         self._scales = _Mean(("mean_scale", "mean_log_scale", "mean_log_scale_squared"))
@@ -97,6 +98,8 @@ class DepthCollection:
         if alignments:
             self._add_scale(alignments["scale"].scale)
         self._add_percentiles(prediction_m, truth_m)
+        if instances is not None:
+            self._count_flying(prediction_m, truth_m, instances)
         boundary = depth_boundary_score(prediction_m, truth_m)
         if boundary is not None:
             self._boundary.add(asdict(boundary))
@@ -111,14 +114,30 @@ class DepthCollection:
         return metrics
 
     def _count_sky(self, prediction_m: NDArray[Any], truth_m: NDArray[Any], sums: NDArray[np.float64]) -> None:
-        """True sky, sky with finite depth; known truth, known truth without depth that is +Inf."""
+        """True sky, sky with finite depth, sky of +Inf; known truth, known truth whose depth is +Inf."""
         sky = truth_m == math.inf
         found = prediction_m[sky]
         in_sky = int(((found > 0) & (found < math.inf)).sum())
         lost = 0
         if sums[0] > sums[1]:  # otherwise depth covers all pixels with truth
             lost = int(((prediction_m == math.inf) & (truth_m > 0) & ~sky).sum())
-        self._sky += np.array([len(found), in_sky, int(sums[0]), lost])
+        self._sky += np.array([len(found), in_sky, int((found == math.inf).sum()), int(sums[0]), lost])
+
+    def _count_flying(
+        self,
+        prediction_m: NDArray[np.float32],
+        truth_m: NDArray[np.float32],
+        instances: NDArray[np.integer[Any]],
+    ) -> None:
+        """Pixels at rims, those that fly, and those that still fly when the median scale of the objects is right."""
+        rim = rim_pixels(instances)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            rim &= truth_m > 0
+            ratio = truth_m[instances > 0] / prediction_m[instances > 0]
+        ratio = ratio[np.isfinite(ratio) & (ratio > 0)]
+        scale = float(np.median(ratio)) if len(ratio) else 1.0
+        flying = (flying_pixels(prediction_m * np.float32(by), truth_m)[rim].sum() for by in (1.0, scale))
+        self._flying += np.array([rim.sum(), *flying])
 
     def _add_groups(self, sums: NDArray[np.float64], names: Sequence[str], has_objects: bool) -> None:
         """Add sums (categories, bins, rim, S) under the names of their groups."""
@@ -151,6 +170,7 @@ class DepthCollection:
         """Add what another collection of the same kind has collected."""
         self._frames += other._frames
         self._sky += other._sky
+        self._flying += other._flying
         for step in self._pooled:
             self._pooled[step].merge(other._pooled[step])
             self._per_image[step].merge(other._per_image[step])
@@ -184,6 +204,7 @@ class DepthCollection:
                 "by_category": self._groups("category"),
                 "by_region": self._groups("region"),
                 "boundary": self._boundary.summary(),
+                "flying_pixels": self._flying_shares(),
             }
         return summary
 
@@ -199,12 +220,18 @@ class DepthCollection:
         return {"mean": mean["mean_scale"], "log_std": spread}
 
     def _sky_shares(self) -> dict[str, float | int | None]:
-        sky, in_sky, known, lost = self._sky.tolist()
+        sky, in_sky, found, known, lost = self._sky.tolist()
         return {
             "sky_pixels": sky,
             "sky_with_finite_depth": in_sky / sky if sky else None,
             "finite_truth_with_infinite_depth": lost / known if known else None,
+            "sky_recall": found / sky if sky else None,
+            "sky_precision": found / (found + lost) if found + lost else None,
         }
+
+    def _flying_shares(self) -> dict[str, float | int | None]:
+        rim, raw, scaled = self._flying.tolist()
+        return {"rim_pixels": rim, "raw": raw / rim if rim else None, "scale": scaled / rim if rim else None}
 
 
 def _numbers(metrics: DepthMetrics) -> dict[str, float | int | None]:

@@ -62,11 +62,12 @@ def pixel_groups(
     if instances is not None:
         stride = np.array([0, *(names.index(name) * _BINS * 2 for name in categories)], dtype=np.intp)
         number += stride[instances]
-        number += _is_rim(instances)
+        number += rim_pixels(instances)
     return PixelGroups(number, names)
 
 
-def _is_rim(instances: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+def rim_pixels(instances: NDArray[np.integer[Any]]) -> NDArray[np.bool_]:
+    """Pixels within RIM_PX of another object or of the background, (H, W) bool, of an instance image (H, W)."""
     values = instances.astype(np.uint16)
     window = np.ones((2 * RIM_PX + 1, 2 * RIM_PX + 1), dtype=np.uint8)  # by default what is beyond the image is ignored
     return np.asarray(cv2.erode(values, window) != cv2.dilate(values, window))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -26,6 +26,7 @@ class Batch:
         intrinsics: (B, 4) float32 fx, fy, cx, cy [px].
         floor: (B, 4) float32 unit normal of the floor in the optical frame, pointing down, and height of the camera
             above it [m]; NaN where the camera's pose is unknown.
+        levels: (B, L) float32 as in `Shard`; None where the source does not know them.
     """
 
     image: Tensor
@@ -34,6 +35,7 @@ class Batch:
     category: Tensor
     intrinsics: Tensor
     floor: Tensor
+    levels: Tensor | None = None
 
 
 def draw_batch(
@@ -63,6 +65,7 @@ def draw_batch(
         category=torch.from_numpy(shard.category[index].astype(np.int64)).to(device),
         intrinsics=(intrinsics - corner) * scale - half,
         floor=torch.from_numpy(shard.floor[index]).to(device),
+        levels=None if shard.levels is None else torch.from_numpy(shard.levels[index]).to(device),
     )
     return _flip(batch) if rng.random() < 0.5 else batch
 
@@ -89,7 +92,8 @@ def _flip(batch: Batch) -> Batch:
     intrinsics = batch.intrinsics.clone()
     intrinsics[:, 2] = batch.image.shape[3] - 1 - intrinsics[:, 2]
     floor = batch.floor * torch.tensor([-1.0, 1.0, 1.0, 1.0], device=batch.floor.device)
-    return Batch(batch.image.flip(3), batch.depth_m.flip(2), batch.instances.flip(2), batch.category, intrinsics, floor)
+    image, depth_m, instances = batch.image.flip(3), batch.depth_m.flip(2), batch.instances.flip(2)
+    return replace(batch, image=image, depth_m=depth_m, instances=instances, intrinsics=intrinsics, floor=floor)
 
 
 def augment_colors(colour: Tensor, image_of: Tensor, rng: np.random.Generator) -> Tensor:

@@ -15,6 +15,7 @@ import os
 import tempfile
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -28,7 +29,7 @@ from unity_depth_perception.synthetic.random_scene import random_scene
 from unity_depth_perception.synthetic.render import render
 from unity_depth_perception.synthetic.scene import CATEGORIES, LEAST_VISIBLE_RATIO, Scene
 from unity_depth_perception.synthetic.seeds import FIRST_TRAINING_SEED
-from unity_depth_perception.synthetic.variety import USUAL, WIDE
+from unity_depth_perception.synthetic.variety import USUAL, WIDE, draw_kind
 from unity_depth_perception.training import distributed
 from unity_depth_perception.training.data.shards import Shard, floor_from_pose, load_shard, remove_shard, save_shard
 
@@ -37,6 +38,8 @@ _PARTIAL = ".partial-"
 _CPU = torch.device("cpu")
 _IMAGE_AREA = 540 * 540
 _USUAL_EVERY = 4
+_ROOMS = ("room",)
+_LEVELS = 8  # no furniture has more, its floor included
 _CORES_PER_PROCESS = 4  # that renders; the processes of a distributed training share the cores
 _ASPECTS = ((1, 1), (4, 3), (16, 9), (1, 1), (4, 3), (3, 4))
 
@@ -47,11 +50,16 @@ class ScenePool:
     categories = CATEGORIES
     least_visible_ratio = LEAST_VISIBLE_RATIO
 
-    def __init__(self, folder: Path, count: int, device: torch.device = _CPU) -> None:
-        """Start rendering the missing shards on `device`."""
+    def __init__(self, folder: Path, count: int, device: torch.device = _CPU, kinds: tuple[str, ...] = _ROOMS) -> None:
+        """Start rendering the missing shards on `device`.
+
+        Args:
+            kinds: kinds of the scenes, one drawn for each; a kind that is repeated comes more often. Shards of other
+                kinds in the same folder are left alone.
+        """
         if count < SHARD_IMAGES:
             raise ConfigurationError(f"expected a pool of at least {SHARD_IMAGES} images, got {count}")
-        self.folder = folder
+        self.folder, self._kinds = folder, kinds
         self.shards = math.ceil(count / SHARD_IMAGES)
         make_folder(folder)
         self._loaded: dict[int, Shard] = {}
@@ -59,7 +67,7 @@ class ScenePool:
         context = multiprocessing.get_context("spawn")
         missing = sum(not self._path(index).exists() for index in range(self.shards))
         self._workers = [
-            context.Process(target=fill, args=(folder, self.shards, device), daemon=True)
+            context.Process(target=fill, args=(folder, self.shards, device, kinds), daemon=True)
             for _ in range(
                 min(missing, max(1, (os.cpu_count() or 1) // (_CORES_PER_PROCESS * distributed.world_size())))
             )
@@ -110,20 +118,24 @@ class ScenePool:
                 remove_shard(self._path(index))
 
     def _path(self, index: int) -> Path:
-        return self.folder / f"{index:05d}"
+        return _shard_path(self.folder, index, self._kinds)
 
 
-def fill(folder: Path, shards: int, device: torch.device = _CPU) -> None:
+def _shard_path(folder: Path, index: int, kinds: tuple[str, ...]) -> Path:
+    return folder / (f"{index:05d}" if kinds == _ROOMS else f"{index:05d}-{'-'.join(kinds)}")
+
+
+def fill(folder: Path, shards: int, device: torch.device = _CPU, kinds: tuple[str, ...] = _ROOMS) -> None:
     """Render the missing shards of 0..shards-1 in random order, so that two processes rarely render the same."""
     torch.set_num_threads(1)
     _end_with_parent()
     for index in np.random.default_rng(os.getpid()).permutation(shards):
-        target = folder / f"{index:05d}"
+        target = _shard_path(folder, int(index), kinds)
         if target.exists():
             continue
         partial = Path(tempfile.mkdtemp(prefix=_PARTIAL, dir=folder))
         with locked_folder(partial):
-            save_shard(render_shard(int(index), device), partial)
+            save_shard(render_shard(int(index), device, kinds), partial)
             try:
                 partial.rename(target)
             except OSError:  # another process was first
@@ -143,15 +155,18 @@ def _end_with_parent() -> None:
     threading.Thread(target=wait, daemon=True).start()
 
 
-def render_shard(index: int, device: torch.device = _CPU) -> Shard:
+def render_shard(index: int, device: torch.device = _CPU, kinds: tuple[str, ...] = _ROOMS) -> Shard:
     """Render a shard; the seeds of its scenes start at FIRST_TRAINING_SEED + index * SHARD_IMAGES.
 
-    Three of four shards show scenes of more variety than at inference, for robustness.
+    Three of four shards show scenes of more variety than at inference, for robustness. Sky has a depth of +Inf.
     """
     variety = USUAL if index % _USUAL_EVERY == 0 else WIDE
     width, height = processing_size(*_ASPECTS[index % len(_ASPECTS)], _IMAGE_AREA)
     first = FIRST_TRAINING_SEED + index * SHARD_IMAGES
-    scenes = [random_scene(seed, width, height, variety=variety) for seed in range(first, first + SHARD_IMAGES)]
+    scenes = [
+        random_scene(seed, width, height, variety=replace(variety, kind=draw_kind(seed, kinds)))
+        for seed in range(first, first + SHARD_IMAGES)
+    ]
     rendering = render(scenes, device)
     return Shard(
         image=rendering.image.cpu().numpy(),
@@ -160,7 +175,15 @@ def render_shard(index: int, device: torch.device = _CPU) -> Shard:
         category=np.stack([_categories(scene) for scene in scenes]),
         intrinsics=np.array([[s.camera.fx, s.camera.fy, s.camera.cx, s.camera.cy] for s in scenes], dtype=np.float32),
         floor=np.stack([floor_from_pose(scene.world_from_camera) for scene in scenes]),
+        levels=np.stack([_levels(scene) for scene in scenes]),
     )
+
+
+def _levels(scene: Scene) -> NDArray[np.float32]:
+    """Heights of the camera above the levels of a scene, as in `Shard.levels`."""
+    row = np.full(_LEVELS, np.nan, dtype=np.float32)
+    row[: len(scene.levels_m)] = scene.world_from_camera[2, 3] - np.array(scene.levels_m)
+    return row
 
 
 def _categories(scene: Scene) -> NDArray[np.int8]:

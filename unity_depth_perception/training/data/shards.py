@@ -27,6 +27,9 @@ class Shard:
         intrinsics: (N, 4) float32 fx, fy, cx, cy [px].
         floor: (N, 4) float32 unit normal of the floor in the optical frame, pointing down, and height of the camera
             above it [m]; NaN where the camera's pose is unknown.
+        levels: (N, L) float32 heights of the camera above all horizontal levels of virtual scenes [m], < 0 for levels
+            above it, NaN for none: the first is that of `floor`, which the first objects stand on, the last the floor
+            of the room or the ground. None where the source does not know them.
     """
 
     image: NDArray[np.uint8]
@@ -35,6 +38,7 @@ class Shard:
     category: NDArray[np.integer[Any]]
     intrinsics: NDArray[np.float32]
     floor: NDArray[np.float32]
+    levels: NDArray[np.float32] | None = None
 
 
 class ShardSource(Protocol):
@@ -71,12 +75,15 @@ def floor_from_pose(world_from_camera: NDArray[np.float64] | None) -> NDArray[np
 
 
 _FIELDS = ("image", "depth_m", "instances", "category", "intrinsics", "floor")
+_LEVELS = "levels"  # optional
 
 
 def save_shard(shard: Shard, folder: Path) -> None:
     """Write the arrays of a shard into a folder."""
     for name in _FIELDS:
         write_array(folder / f"{name}.npy", getattr(shard, name))
+    if shard.levels is not None:
+        write_array(folder / f"{_LEVELS}.npy", shard.levels)
 
 
 def load_shard(folder: Path) -> Shard:
@@ -85,8 +92,9 @@ def load_shard(folder: Path) -> Shard:
     Raises:
         DatasetError: an array is missing or damaged.
     """
+    names = (*_FIELDS, _LEVELS) if (folder / f"{_LEVELS}.npy").exists() else _FIELDS
     try:
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in _FIELDS}
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
     except (OSError, ValueError, EOFError) as error:
         raise DatasetError(f"{folder}: the shard is damaged ({error}); remove this folder, it is made again") from None
     return Shard(**arrays)
@@ -98,7 +106,7 @@ def remove_shard(folder: Path) -> None:
     Raises:
         OSError: the folder holds something else, or cannot be removed.
     """
-    for name in _FIELDS:
+    for name in (*_FIELDS, _LEVELS):
         (folder / f"{name}.npy").unlink(missing_ok=True)
     remove_drafts(folder)
     folder.rmdir()

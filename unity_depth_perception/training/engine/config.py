@@ -19,6 +19,7 @@ class TrainingConfig:
         output: folder of checkpoint, log and final weights.
         pool: folder of rendered scenes, which several trainings may share.
         images: number of scenes in the pool.
+        kinds: kinds of the scenes in the pool, as of `ScenePool`.
         steps: optimiser steps, over which the learning rate follows a cosine.
         minutes: limit of the wall time, into which the same schedule is compressed; None for no limit.
         batch: images per step.
@@ -31,6 +32,7 @@ class TrainingConfig:
     output: Path
     pool: Path
     images: int = 8192
+    kinds: tuple[str, ...] = ("room",)
     steps: int = 8000
     minutes: float | None = None
     batch: int = 16

@@ -47,7 +47,7 @@ def fit(
     config.output.mkdir(parents=True, exist_ok=True)
     if config.start is not None:
         fill_network(network, _part_of(load_weights(config.start)[0], part), config.start)
-    source = config.source or ScenePool(config.pool, config.images, config.device)
+    source = config.source or ScenePool(config.pool, config.images, config.device, config.kinds)
     state = TrainingState(config, network)
     logger = TrainingLogger(state)
     losses_of = distributed.data_parallel(_StepLossModule(network, step_loss))
