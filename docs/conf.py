@@ -25,7 +25,7 @@ autodoc_preserve_defaults = True
 suppress_warnings = ["config.cache"]
 
 html_theme = "furo"
-html_title = f"{project} {version}"
+html_title = f"Unity depth perception {release}"
 html_copy_source = False
 html_show_sourcelink = False
 

@@ -16,6 +16,7 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import PerceptionPipeline
+from unity_depth_perception.pipeline.warm_up import sample_image
 from unity_depth_perception.ros.conversions.camera_info import camera_info_message
 from unity_depth_perception.ros.conversions.headers import time_message
 from unity_depth_perception.ros.conversions.images import image_message
@@ -25,8 +26,13 @@ FRAME_ID = "unity_camera_optical"
 CPU = torch.device("cpu")
 
 
+def is_warm_up(image: Tensor) -> bool:
+    """Whether an image (H, W, 3) is the one that prepares a pipeline."""
+    return torch.equal(image, torch.from_numpy(sample_image(image.shape[1], image.shape[0])))
+
+
 class ConstantDepth:
-    """The same depth in every pixel. With a `gate`, each frame but the black warm-up frame waits for the semaphore."""
+    """The same depth in every pixel. With a `gate`, each frame but that of the warm-up waits for the semaphore."""
 
     name = "plane"
     proposer = None
@@ -38,7 +44,7 @@ class ConstantDepth:
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
-        if self._gate is not None and image.any():  # the warm-up frame is black
+        if self._gate is not None and not is_warm_up(image):
             assert self._gate.acquire(timeout=20)
         return DepthPrediction(torch.full(image.shape[:2], DEPTH_M), is_metric=True)
 
@@ -53,7 +59,7 @@ class OutOfMemoryDepth(ConstantDepth):
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
-        if image.any() and image.shape[0] * image.shape[1] >= self._too_large:  # the warm-up frame is black
+        if image.shape[0] * image.shape[1] >= self._too_large and not is_warm_up(image):
             raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
         return super().infer(image, camera, gravity, proposals)
 

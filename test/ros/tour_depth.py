@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from conftest import Graph
 from rclpy.parameter import Parameter
-from stand_ins import ConstantDepth
+from stand_ins import ConstantDepth, is_warm_up
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
@@ -51,7 +51,7 @@ class TourDepth(ConstantDepth):
     def infer(
         self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
     ) -> DepthPrediction:
-        if not image.any():  # the warm-up frame
+        if is_warm_up(image):
             return super().infer(image, camera)
         number = int((self._images - _small(image)).abs().mean(dim=(1, 2, 3)).argmin())
         depth = torch.from_numpy(np.asarray(self._samples[number].depth_m)) * self._factor(number)
