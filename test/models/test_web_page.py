@@ -21,7 +21,6 @@ from test_web_session import cells, exif_turned
 from unity_depth_perception.evaluation.evaluator import Evaluator
 from unity_depth_perception.web import examples
 from unity_depth_perception.web.models import PageModels
-from unity_depth_perception.web.uploads import UploadedImage
 
 pytest.importorskip("gradio", reason="needs the extra web: pip install gradio")
 pytestmark = pytest.mark.slow
@@ -240,10 +239,10 @@ def test_cancelled_job_shows_no_result(models: PageModels, tab: Any, monkeypatch
     started, goes_on = threading.Event(), threading.Event()
     perceive = PageModels.perceive
 
-    def waiting(self: PageModels, name: str, image: UploadedImage, cameras: Any) -> Any:
+    def waiting(self: PageModels, *arguments: Any) -> Any:
         started.set()
         goes_on.wait(WAIT_S)
-        return perceive(self, name, image, cameras)
+        return perceive(self, *arguments)
 
     monkeypatch.setattr(PageModels, "perceive", waiting)
     tab.locator("#examples button:has(img)").first.click()
@@ -264,5 +263,5 @@ def test_keyboard_reaches_the_controls(tab: Any) -> None:
         reached.add(tab.evaluate("(e => e.getAttribute('aria-label') || e.innerText.trim() || e.tagName)"
                                  "(document.activeElement)"))  # fmt: skip
     words = " | ".join(sorted(reached))
-    for word in ("Reconstruct", "Evaluate", "Measure", "Cancel", "Measure pixels", "Camera file, video"):
+    for word in ("Reconstruct", "Evaluate", "Measure", "Cancel", "Measure pixels", "Cubes, camera file, video"):
         assert word in words
