@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -174,9 +175,10 @@ def _downloaded(last_line: str, temporary: Path, megabytes: int) -> str:
     if last_line.startswith("Installing collected"):
         return "installing"
     loaded = 0
-    for path in temporary.rglob("*.*"):
-        with contextlib.suppress(OSError):  # just removed
-            loaded += path.stat().st_size
+    for folder, _, files in os.walk(temporary):  # unlike rglob, bears folders that pip removes meanwhile
+        for file in files:
+            with contextlib.suppress(OSError):  # just removed
+                loaded += (Path(folder) / file).stat().st_size
     percent = min(100, round(100 * loaded / (megabytes * 1e6)))
     return f"{loaded / 1e6:.0f} of {megabytes} MB ({percent} %)"
 

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 from typing import Any
 
@@ -333,3 +334,29 @@ def test_download_counts_megabytes_and_percent(tmp_path: Path) -> None:
     assert setup_progress._downloaded("Downloading torch.whl", tmp_path, 120) == "30 of 120 MB (25 %)"
     assert setup_progress._downloaded("Downloading torch.whl", tmp_path, 20) == "30 of 20 MB (100 %)"
     assert setup_progress._downloaded("Installing collected packages: torch", tmp_path, 120) == "installing"
+
+
+def test_download_is_counted_while_folders_come_and_go(tmp_path: Path) -> None:
+    (tmp_path / "torch.whl").write_bytes(b"0" * 1_000_000)
+    churn = """
+import pathlib, sys
+while True:
+    for number in range(20):
+        folder = pathlib.Path(sys.argv[1]) / f"pip-unpack-{number}" / "part"
+        folder.mkdir(parents=True)
+        (folder / "torch.whl").touch()
+    for number in range(20):
+        folder = pathlib.Path(sys.argv[1]) / f"pip-unpack-{number}" / "part"
+        (folder / "torch.whl").unlink()
+        folder.rmdir()
+        folder.parent.rmdir()
+"""
+    process = subprocess.Popen([sys.executable, "-c", churn, str(tmp_path)])
+    try:
+        while not (tmp_path / "pip-unpack-0").exists() and process.poll() is None:
+            time.sleep(0.001)
+        for _ in range(300):
+            assert setup_progress._downloaded("Downloading", tmp_path, 10) == "1 of 10 MB (10 %)"
+    finally:
+        process.kill()
+        process.wait()
