@@ -1,4 +1,4 @@
-"""The `compact` instance segmentation: object proposals, thresholded and pasted into one instance image."""
+"""The `compact` instance segmentation: object proposals, sharpened, thresholded and pasted into one instance image."""
 
 from __future__ import annotations
 
@@ -13,11 +13,10 @@ from unity_depth_perception.models.compact.object_proposer import (
     CompactProposer,
     embedded_proposer,
 )
-from unity_depth_perception.models.mask_rcnn.paste_masks import paste_masks
-from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
+from unity_depth_perception.models.mask_rcnn.paste_masks import boxes_of_masks, paste_masks
+from unity_depth_perception.models.mask_rcnn.sharpen_masks import sharpen_masks
+from unity_depth_perception.models.object_proposals import SCORE_THRESHOLD, Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import Candidates, Segmentation
-
-SCORE_THRESHOLD = 0.55
 
 
 class CompactSegmenter:
@@ -43,18 +42,16 @@ class CompactSegmenter:
         gravity: Gravity | None = None,
         proposals: ObjectProposals | None = None,
     ) -> Segmentation:
-        """Segment one image; see `Segmenter.infer`.
-
-        A score is the geometric mean of the object probabilities of Mask R-CNN and of the crop classifier.
-        """
+        """Segment one image; see `Segmenter.infer`."""
         height, width = image.shape[:2]
         found = proposals or self.proposer.propose(image, camera, gravity)
         is_object = 1 - found.probabilities[:, 0]
-        scores = (found.detections.scores * is_object).sqrt()
+        scores = found.scores
         order = scores.argsort(descending=True)
+        size = found.detections.size
+        masks, boxes = sharpen_masks(image, found.masks, boxes_of_masks(found.detections.boxes), size, scores)
         order = order[scores[order] >= SCORE_THRESHOLD]
-        boxes, size = found.detections.boxes, found.detections.size
-        instances, kept = paste_masks(found.masks[order], boxes[order], size, height, width)
+        instances, kept = paste_masks(masks[order], boxes[order], size, height, width)
         chosen = order[kept]
         categories: list[int] = found.probabilities[chosen, 1:].argmax(dim=1).tolist()
         class_scores = found.probabilities[:, 1:] * (scores / is_object.clamp(min=1e-6))[:, None]
@@ -62,5 +59,5 @@ class CompactSegmenter:
             instances,
             categories=tuple(self.categories[category] for category in categories),
             scores=tuple(scores[chosen].tolist()),
-            candidates=Candidates(found.masks, boxes, size, class_scores, self.categories),
+            candidates=Candidates(masks, boxes, size, class_scores, self.categories),
         )

@@ -20,6 +20,11 @@ _MIN_VISIBLE_SHARE = 0.5  # of a mask's pixels, after overlaps; with less it dup
 _OVERRIDE_MARGIN = 0.1  # a mask takes a pixel from one of higher score if its value there is higher by that
 
 
+def boxes_of_masks(boxes: Tensor) -> Tensor:
+    """Boxes (N, 4) that torchvision's soft masks of detections with boxes (N, 4) are stretched over, in px."""
+    return boxes + _ROI_ALIGN_OFFSET_PX
+
+
 def paste_masks(
     masks: Tensor, boxes: Tensor, size: tuple[int, int], height: int, width: int
 ) -> tuple[Tensor, list[int]]:
@@ -59,12 +64,14 @@ def mask_windows(
         For each mask that overlaps the image: its index, rows and columns of its window, and its values (h, w) there.
     """
     scale = boxes.new_tensor([width / size[1], height / size[0]] * 2)
-    image_boxes, mask_boxes = (((boxes + offset) * scale).tolist() for offset in (0.0, _ROI_ALIGN_OFFSET_PX))
-    for index, (mask, box, mask_box) in enumerate(zip(masks, image_boxes, mask_boxes, strict=True)):
-        x_min, y_min = max(0, round(box[0])), max(0, round(box[1]))
-        x_max, y_max = min(width, round(mask_box[2])), min(height, round(mask_box[3]))
+    before = boxes - boxes.new_tensor([_ROI_ALIGN_OFFSET_PX] * 2 + [0.0, 0.0])  # there the mask goes on as at its edge
+    for index, (mask, box, window) in enumerate(
+        zip(masks, (boxes * scale).tolist(), (before * scale).tolist(), strict=True)
+    ):
+        x_min, y_min, x_max, y_max = (round(edge) for edge in window)
+        x_min, y_min, x_max, y_max = max(0, x_min), max(0, y_min), min(width, x_max), min(height, y_max)
         if x_max > x_min and y_max > y_min:
-            soft = _window(mask, mask_box, (x_min, y_min, x_max, y_max))
+            soft = _window(mask, box, (x_min, y_min, x_max, y_max))
             yield index, slice(y_min, y_max), slice(x_min, x_max), soft
 
 

@@ -26,7 +26,8 @@ from unity_depth_perception.models.checkpoints.safetensors_file import (
 )
 from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, DensePart, detect, soft_masks
-from unity_depth_perception.models.mask_rcnn.paste_masks import paste_masks
+from unity_depth_perception.models.mask_rcnn.paste_masks import boxes_of_masks, paste_masks
+from unity_depth_perception.models.mask_rcnn.sharpen_masks import sharpen_masks
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import Candidates, Segmentation
 from unity_depth_perception.models.runtime.acceleration import accelerate
@@ -89,12 +90,13 @@ class MaskRcnnSegmenter:
         soft = soft_masks(self.network, found)
         labels, scores = found.labels.tolist(), found.scores.tolist()
         count = sum(score >= _SCORE_THRESHOLD for score in scores)  # they are sorted
-        instances, kept = paste_masks(soft[:count], found.boxes[:count], found.size, height, width)
+        soft, boxes = sharpen_masks(image, soft, boxes_of_masks(found.boxes), found.size, found.scores)
+        instances, kept = paste_masks(soft[:count], boxes[:count], found.size, height, width)
         return Segmentation(
             instances,
             categories=tuple(self.categories[labels[index] - 1] for index in kept),
             scores=tuple(scores[index] for index in kept),
-            candidates=Candidates(soft, found.boxes, found.size, found.probabilities[:, 1:], self.categories),
+            candidates=Candidates(soft, boxes, found.size, found.probabilities[:, 1:], self.categories),
         )
 
 
