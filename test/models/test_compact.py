@@ -11,20 +11,24 @@ from torchvision.ops import box_iou, masks_to_boxes, roi_align
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import PoseError
+from unity_depth_perception.evaluation.ground_truth import true_objects
 from unity_depth_perception.models.compact import object_proposer
 from unity_depth_perception.models.compact.depth import DEPTH_AREA_PX, CompactDepth
 from unity_depth_perception.models.compact.depth_network import (
+    CLASSES,
     MAX_FLOOR_DEPTH,
     ColumnAttention,
     CompactDepthNetwork,
     log_floor_depth,
 )
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
-from unity_depth_perception.models.compact.segmentation import SCORE_THRESHOLD, CompactSegmenter
+from unity_depth_perception.models.compact.object_proposer import CompactProposer
+from unity_depth_perception.models.compact.segmentation import CompactSegmenter
 from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.mask_rcnn.detection import detect
-from unity_depth_perception.models.mask_rcnn.paste_masks import paste_masks
+from unity_depth_perception.models.mask_rcnn.paste_masks import boxes_of_masks, paste_masks
 from unity_depth_perception.models.null_models import NullSegmenter
+from unity_depth_perception.models.object_proposals import SCORE_THRESHOLD
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
 from unity_depth_perception.ops.geometry import pixel_rays
 from unity_depth_perception.pipeline import Frame, PerceptionPipeline
@@ -150,15 +154,14 @@ def test_column_attention_stays_within_columns_and_starts_as_the_identity() -> N
 
 
 @pytest.mark.parametrize(("height", "width"), [(256, 256), (192, 328), (33, 97)])
-def test_the_network_predicts_at_half_the_size(height: int, width: int) -> None:
+def test_the_network_predicts_at_its_input_s_size(height: int, width: int) -> None:
     network, image = CompactDepthNetwork().eval(), torch.rand(2, 3, height, width)
     rays = torch.zeros(2, 2, height, width)
     with torch.inference_mode():
         encoding = network.encode(image, rays)
-        depth, classes = network.decode(encoding, rays, encoding.floor.normal)
-    half = (-(-height // 2), -(-width // 2))
-    assert depth.shape == (2, *half)
-    assert classes.shape == (2, 4, *half)
+        dense = network.decode(encoding, rays, encoding.floor.normal)
+    assert dense.log_depth.shape == dense.sky.shape == (2, height, width)
+    assert dense.logits.shape == (2, len(CLASSES), -(-height // 2), -(-width // 2))
 
 
 def test_object_of_two_equally_probable_categories_is_detected_once() -> None:
@@ -200,6 +203,40 @@ def test_compact_depth_beside_another_segmenter_makes_its_own_proposals(monkeypa
     assert len(calls) == 1
     both = PerceptionPipeline(create_depth_estimator("compact", CPU), create_segmenter("compact", CPU))
     assert torch.equal(alone.depth.depth_m, both.process(Frame(sample.image, sample.camera)).depth.depth_m)
+
+
+def test_depth_with_given_masks_looks_at_those_and_searches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    (sample,) = render_samples([21], 320, 240)
+    truth = true_objects(sample, CPU).segmentation
+    pipeline = PerceptionPipeline(create_depth_estimator("compact", CPU), None)
+    frame = Frame(sample.image, sample.camera)
+    monkeypatch.setattr(object_proposer, "detect", lambda *args, **kwargs: pytest.fail("searched"))
+    given = pipeline.process(frame, segmentation=truth).depth.depth_m
+    assert ((given / torch.from_numpy(sample.depth_m) - 1).abs().median()) < 0.06
+    half = replace(truth, instances=torch.where(truth.instances == 1, truth.instances, 0))
+    assert not torch.equal(pipeline.process(frame, segmentation=half).depth.depth_m, given)
+
+
+def test_depth_with_masks_of_nothing_searches_objects_itself() -> None:
+    (sample,) = render_samples([21], 320, 240)
+    nothing = NullSegmenter(CPU).infer(torch.from_numpy(sample.image), sample.camera)
+    pipeline = PerceptionPipeline(create_depth_estimator("compact", CPU), None)
+    frame = Frame(sample.image, sample.camera)
+    alone = PerceptionPipeline(create_depth_estimator("compact", CPU), NullSegmenter(CPU)).process(frame)
+    assert torch.equal(pipeline.process(frame, segmentation=nothing).depth.depth_m, alone.depth.depth_m)
+
+
+def test_given_objects_become_proposals_of_certain_objects() -> None:
+    (sample,) = render_samples([21], 320, 240)
+    instances = torch.from_numpy(sample.instances.astype(np.uint8))
+    with torch.inference_mode():
+        found = CompactProposer(CPU).propose_given(torch.from_numpy(sample.image), sample.camera, instances)
+    assert len(found.masks) == len(set(sample.instances[sample.instances > 0].tolist()))
+    assert torch.allclose(found.scores, torch.ones(len(found.masks)))
+    assert sorted(found.reported()) == list(range(len(found.masks)))
+    names = [CompactProposer(CPU).categories[k] for k in found.probabilities[:, 1:].argmax(dim=1)]
+    right = sum(name == item.category for name, item in zip(names, sample.objects, strict=True))
+    assert right >= len(names) - 1
 
 
 def test_segmenter_detects_nothing_in_a_blank_image() -> None:
@@ -267,7 +304,7 @@ def test_mask_as_trained_by_torchvision_is_pasted_without_offset(larger: int) ->
     true = (row >= 10) & (column >= 12) & (row + column < 50)
     box = masks_to_boxes(true[None]) + torch.tensor([0, 0, 1, 1])
     shown = roi_align(true[None, None].float(), torch.cat([torch.zeros(1, 1), box], dim=1), (28, 28))[:, 0]
-    instances, _ = paste_masks(shown, box, (40, 50), 40 * larger, 50 * larger)
+    instances, _ = paste_masks(shown, boxes_of_masks(box), (40, 50), 40 * larger, 50 * larger)
     exact = functional.interpolate(true[None, None].float(), scale_factor=larger)[0, 0] > 0
     found = instances > 0
     assert (found & exact).sum() / (found | exact).sum() > 0.96

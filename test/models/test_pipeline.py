@@ -94,6 +94,11 @@ class CountingProposer:
         self.asked += 1
         return cast(ObjectProposals, f"proposals {self.asked}")
 
+    def propose_given(
+        self, image: torch.Tensor, camera: Camera, instances: torch.Tensor, gravity: Gravity | None = None
+    ) -> ObjectProposals:
+        return cast(ObjectProposals, f"given {int(instances.max())}")
+
 
 class ReadingDepth(NotingProposals, FlatDepth):
     """Notes the proposals that it gets."""
@@ -122,7 +127,7 @@ def test_each_stage_gets_the_proposals_of_its_own_proposer() -> None:
     assert (depth.got, segmenter.got) == ("proposals 1", "proposals 6")
     given = Rectangles().infer(torch.zeros(48, 64, 3), CAMERA)
     PerceptionPipeline(depth, segmenter).process(frame(), segmentation=given)
-    assert depth.got == "proposals 2"
+    assert depth.got == "given 2"
     assert segmenter.proposer.asked == 6  # type: ignore[attr-defined]
 
 

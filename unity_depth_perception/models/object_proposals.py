@@ -10,7 +10,11 @@ from torch import Tensor
 
 from unity_depth_perception.models.compact.object_crops import Crops
 from unity_depth_perception.models.mask_rcnn.detection import Detections
+from unity_depth_perception.models.mask_rcnn.paste_masks import boxes_of_masks, paste_masks
 
+SCORE_THRESHOLD = 0.55
+"""Least score of an object that the compact segmentation reports."""
+_PASTING_PX = 160  # sides of the image in which proposals that hide each other are told
 Gravity = NDArray[np.float64]
 """(3,) unit vector of gravity in the optical frame (x right, y down, z forward)."""
 
@@ -34,3 +38,21 @@ class ObjectProposals:
     crops: Crops
     intrinsics: Tensor
     gravity: Tensor
+
+    @property
+    def scores(self) -> Tensor:
+        """(N,) geometric mean of the object probabilities of Mask R-CNN and of the crop classifier."""
+        return (self.detections.scores * (1 - self.probabilities[:, 0])).sqrt()
+
+    def reported(self) -> list[int]:
+        """Indices of the proposals that a segmentation reports, surest first.
+
+        Those of low score, duplicates, and proposals inside an object that is surer are left out; see `paste_masks`.
+        """
+        scores = self.scores
+        order = scores.argsort(descending=True)
+        order = order[scores[order] >= SCORE_THRESHOLD]
+        boxes = boxes_of_masks(self.detections.boxes)
+        _, kept = paste_masks(self.masks[order], boxes[order], self.detections.size, _PASTING_PX, _PASTING_PX)
+        chosen: list[int] = order[kept].tolist()
+        return chosen

@@ -97,7 +97,7 @@ class Candidates:
 
     Attributes:
         masks: (N, M, M) 0..1, each stretched over its box; they may overlap.
-        boxes: (N, 4) x_min, y_min, x_max, y_max [px], max exclusive, in the network's input image.
+        boxes: (N, 4) of the masks: x_min, y_min, x_max, y_max [px], max exclusive, in the network's input image.
         size: height and width of the network's input image [px].
         scores: (N, C) 0..1 of each category.
         categories: C names.
@@ -155,6 +155,12 @@ class ObjectProposer(Protocol):
 
     def propose(self, image: Tensor, camera: Camera, gravity: Gravity | None = None) -> ObjectProposals:
         """Propose objects in `image` (H, W, 3) uint8 RGB on `device`; arguments as in `DepthEstimator.infer`."""
+        ...
+
+    def propose_given(
+        self, image: Tensor, camera: Camera, instances: Tensor, gravity: Gravity | None = None
+    ) -> ObjectProposals:
+        """The objects of an instance image (H, W) as proposals: what is known to be there is not searched for."""
         ...
 
 

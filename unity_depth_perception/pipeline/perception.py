@@ -148,7 +148,9 @@ class PerceptionPipeline:
         camera, gravity = frame.camera, frame.gravity
         segmenter = self.segmenter if segmentation is None else None
         estimator = self.depth_estimator if depth is None else None
-        proposers = {model.proposer for model in (segmenter, estimator) if model is not None}
+        given = segmentation is not None and bool(segmentation.categories)  # objects, which are not searched for then
+        searching = (segmenter, None if given else estimator)
+        proposers = {model.proposer for model in searching if model is not None}
         proposals: dict[ObjectProposer | None, ObjectProposals] = {}
         if image is not None:
             proposals = {each: each.propose(image, camera, gravity) for each in proposers if each is not None}
@@ -160,6 +162,9 @@ class PerceptionPipeline:
         segmentation = replace(segmentation, instances=segmentation.instances.to(self.device))
         clock.lap("segmentation")
         if image is not None and estimator is not None:
+            if given and estimator.proposer is not None:
+                instances = segmentation.instances
+                proposals[estimator.proposer] = estimator.proposer.propose_given(image, camera, instances, gravity)
             depth = estimator.infer(image, camera, gravity, proposals.get(estimator.proposer))
         assert depth is not None
         require_size(depth.depth_m, camera, "depth")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
+from torchvision.ops import masks_to_boxes, roi_align
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.models.checkpoints.safetensors_file import (
@@ -19,7 +22,7 @@ from unity_depth_perception.models.checkpoints.safetensors_file import (
 )
 from unity_depth_perception.models.compact.crop_classifier import CropClassifier
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
-from unity_depth_perception.models.compact.object_crops import crop_objects
+from unity_depth_perception.models.compact.object_crops import MASK_PX, crop_objects
 from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, DensePart, Detections, detect, soft_masks
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
@@ -27,6 +30,7 @@ from unity_depth_perception.models.runtime.acceleration import accelerate
 
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
 SEGMENTATION_AREA_PX = 640 * 640
+_MOST_GIVEN = 64  # given objects that are looked at; the scale needs no more
 
 
 class CompactProposer:
@@ -53,19 +57,47 @@ class CompactProposer:
         """Detect and classify candidate objects in one image; see `ObjectProposer.propose`."""
         small = resize_image(image, *processing_size(image.shape[1], image.shape[0], self._area_px))
         detections = detect(self.detector, small[0], MIN_SCORE, self._dense)
-        return self._classify(small, detections, camera.resized(detections.size[1], detections.size[0]), gravity)
+        masks = soft_masks(self.detector, detections)
+        return self._classify(small, detections, masks, camera.resized(detections.size[1], detections.size[0]), gravity)
+
+    def propose_given(
+        self, image: Tensor, camera: Camera, instances: Tensor, gravity: Gravity | None = None
+    ) -> ObjectProposals:
+        """The objects of an instance image as proposals; see `ObjectProposer.propose_given`."""
+        small = resize_image(image, *processing_size(image.shape[1], image.shape[0], self._area_px))
+        size = (small.shape[2], small.shape[3])
+        shown = functional.interpolate(instances[None, None].float(), size=size, mode="nearest-exact")[0, 0]
+        counts = torch.bincount(shown.flatten().long())[1:]
+        ids = 1 + (counts > 0).nonzero().squeeze(1)
+        found = shown == ids[:_MOST_GIVEN, None, None]
+        boxes = masks_to_boxes(found).reshape(-1, 4) + shown.new_tensor([0, 0, 1, 1])
+        masks = shown.new_zeros(len(boxes), MASK_PX, MASK_PX)
+        for k, (mask, box) in enumerate(zip(found, boxes, strict=True)):
+            roi = functional.pad(box[None], (1, 0))
+            masks[k] = roi_align(mask[None, None].float(), roi, MASK_PX, sampling_ratio=2)[0, 0]
+        certain = shown.new_zeros(len(boxes), 1 + len(self.categories))
+        certain[:, 1] = 1.0  # an object, of whatever category
+        resized = camera.resized(size[1], size[0])
+        proposals = self._classify(small, Detections(boxes, certain, {}, size), masks, resized, gravity)
+        return replace(proposals, probabilities=_without_background(proposals.probabilities))
 
     def _classify(
-        self, small: Tensor, detections: Detections, camera: Camera, gravity: Gravity | None
+        self, small: Tensor, detections: Detections, masks: Tensor, camera: Camera, gravity: Gravity | None
     ) -> ObjectProposals:
         """Class probabilities of the detections, each from a crop."""
-        masks, count = soft_masks(self.detector, detections), len(detections.boxes)
+        count = len(detections.boxes)
         image_of = torch.zeros(count, dtype=torch.int64, device=self.device)
         crops = crop_objects(small, torch.cat([image_of[:, None], detections.boxes], dim=1), masks)
         intrinsics = masks.new_tensor([camera.fx, camera.fy, camera.cx, camera.cy]).expand(count, 4)
         directions = masks.new_tensor((0.0, 0.0, 0.0) if gravity is None else tuple(gravity)).expand(count, 3)
         probabilities = self.crop_classifier(crops, small.shape[2:], intrinsics, directions).softmax(dim=1)
         return ObjectProposals(detections, masks, probabilities, crops, intrinsics, directions)
+
+
+def _without_background(probabilities: Tensor) -> Tensor:
+    """Probabilities (N, 1 + C) of objects that are known to be there: those of the categories, given an object."""
+    categories = probabilities[:, 1:]
+    return functional.pad(categories / categories.sum(dim=1, keepdim=True).clamp(min=1e-6), (1, 0))
 
 
 @functools.cache

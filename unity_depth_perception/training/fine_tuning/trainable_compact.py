@@ -1,7 +1,8 @@
 """Trainable compact depth back end; needs true depth and instances of a dataset, but neither pose nor categories.
 
-As at inference, the decoder gets the floor that the cube scale estimates from the objects. The networks keep the unit
-of length of their first training; for cubes of another size, one factor is changed at the end.
+As at inference, the decoder gets the normal that the cube scale estimates from the objects, which vote on the scale.
+The networks keep the unit of length of their first training; for cubes of another size, one factor is changed at the
+end.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from unity_depth_perception.models.compact.depth import DEPTH_AREA_PX, CompactDe
 from unity_depth_perception.models.compact.depth_network import CANONICAL_FOCAL_PX
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
 from unity_depth_perception.models.compact.object_crops import MASK_PX, Crops, crop_objects
+from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks, vote
 from unity_depth_perception.models.fine_tuned import COMPACT_KIND
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.training.data.batches import Batch, bilinear, ray_channels
@@ -43,7 +45,7 @@ class TrainableCompact:
         dense = self._dense
         whole = nn.ModuleDict({"dense": dense, "cube_scale": self._cube_scale}).requires_grad_(False)
         decoder = nn.ModuleDict(
-            {"merge": dense.merge, "columns": dense.columns, "head": dense.head, "trust": dense.trust}
+            {name: getattr(dense, name) for name in ("merge", "columns", "head", "trust", "upsampling")}
         )
         return (whole if backbone else decoder).requires_grad_(True)
 
@@ -52,7 +54,7 @@ class TrainableCompact:
         return {"silog": silog(self.log_depth(batch, rng), batch.depth_m)}
 
     def log_depth(self, batch: Batch, rng: np.random.Generator) -> Tensor:
-        """Log depth in metres (B, H, W), upsampled from half of the network's size."""
+        """Log depth in metres (B, H, W), upsampled from the network's size."""
         height, width = batch.image.shape[2:]
         w, h = processing_size(width, height, DEPTH_AREA_PX)
         image = transforms.resize(batch.image, [h, w], antialias=True)
@@ -62,12 +64,23 @@ class TrainableCompact:
         rays = ray_channels(intrinsics, h, w)
         log_unit = (intrinsics[:, :2].mean(dim=1) / CANONICAL_FOCAL_PX).log()
         encoding = self._dense.encode(image, rays)
-        normal, log_height = self._floor(batch, encoding.floor.scaled(log_unit), rng)
-        log_ratio, _ = self._dense.decode(encoding, rays, normal)
-        return bilinear(log_ratio, height, width) + log_height[:, None, None]
+        crops, boxes, masks = _object_crops(batch, rng)
+        of_crops = batch.intrinsics[crops.image_of]
+        estimates = self._cube_scale(crops, of_crops, torch.zeros_like(of_crops[:, :3]))
+        own = encoding.floor.scaled(log_unit)
+        log_ratio = self._dense.decode(encoding, rays, _normals(own, estimates.floor, crops.image_of)).log_depth
+        relative = boxes / boxes.new_tensor([width, height] * 2)
+        log_scales = []
+        for index in range(len(batch.image)):
+            mine = crops.image_of == index
+            seen = log_depth_in_masks(log_ratio[index], relative[mine], masks[mine])
+            votes = torch.cat([own.log_height[index, None], estimates.log_depth[mine] - seen])
+            log_scales.append(vote(votes, torch.cat([own.log_sigma[index, None], estimates.floor.log_sigma[mine]])))
+        log_scale = torch.stack(log_scales)[:, None, None] + self._dense.log_scale
+        return bilinear(log_ratio, height, width) + log_scale
 
     def scale_depth(self, factor: float) -> None:
-        """Change the buffer `log_scale`, which the network adds to its log depth."""
+        """Change the buffer `log_scale`, which is added to every log depth."""
         self._dense.log_scale += math.log(factor)
 
     def weights(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
@@ -75,24 +88,20 @@ class TrainableCompact:
         whole = nn.ModuleDict({"dense": self._dense, "cube_scale": self._cube_scale})
         return whole.state_dict(), {"kind": COMPACT_KIND}
 
-    def _floor(self, batch: Batch, guess: GroundPlaneEstimates, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
-        """Normal (B, 3) and log height (B,), fused from the estimates of each image's objects and the encoder's."""
-        crops = _object_crops(batch, rng)
-        intrinsics = batch.intrinsics[crops.image_of]
-        estimates = self._cube_scale(crops, intrinsics, torch.zeros_like(intrinsics[:, :3])).floor
-        images = torch.arange(len(batch.image), device=batch.image.device)
-        fused = [
-            GroundPlaneEstimates.concatenate(
-                [guess.select(images == index), estimates.select(crops.image_of == index)]
-            ).fuse()
-            for index in images
+
+def _normals(own: GroundPlaneEstimates, estimates: GroundPlaneEstimates, image_of: Tensor) -> Tensor:
+    """Normals (B, 3) of the ground planes, fused from the encoder's estimates and those of each image's objects."""
+    images = torch.arange(len(own.log_height), device=image_of.device)
+    return torch.stack(
+        [
+            GroundPlaneEstimates.concatenate([own.select(images == k), estimates.select(image_of == k)]).fuse()[0]
+            for k in images
         ]
-        normals, log_heights = zip(*fused, strict=True)
-        return torch.stack(normals), torch.stack(log_heights)
+    )
 
 
-def _object_crops(batch: Batch, rng: np.random.Generator) -> Crops:
-    """Crops of the annotated objects of a batch, with box jitter."""
+def _object_crops(batch: Batch, rng: np.random.Generator) -> tuple[Crops, Tensor, Tensor]:
+    """Crops of the N annotated objects of a batch, with box jitter; their boxes (N, 4) [px] and masks (N, 28, 28)."""
     boxes, masks = [], []
     for index in range(len(batch.image)):
         targets = detection_targets(batch, index)
@@ -100,4 +109,5 @@ def _object_crops(batch: Batch, rng: np.random.Generator) -> Crops:
         rois = torch.cat([torch.arange(len(jittered), device=jittered.device)[:, None], jittered], dim=1)
         masks.append(roi_align(targets["masks"][:, None].float(), rois, (MASK_PX, MASK_PX), sampling_ratio=2)[:, 0])
         boxes.append(functional.pad(jittered, (1, 0), value=index))
-    return crop_objects(batch.image, torch.cat(boxes), torch.cat(masks))
+    rois, soft = torch.cat(boxes), torch.cat(masks)
+    return crop_objects(batch.image, rois, soft), rois[:, 1:], soft

@@ -1,0 +1,51 @@
+"""Metric scale of the dense depth, from what the objects in it say of their own distance.
+
+The dense network predicts depth up to one factor. Each object that is found gives an estimate of the factor: the depth
+that the cube scale sees in its crop, over the dense depth in its mask. The estimates differ in their expected error,
+and some are altogether wrong: the end face of a bar looks like a cube. So they vote: the largest group whose members
+agree wins, and its weighted mean is the scale.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+_AGREEMENT = 0.2  # largest difference of two log scales that support each other
+_VOTE_EXPONENT = 2.0  # votes are inverse variances
+_ERROR_EXPONENT = 4.0  # within the winning group: more than 2, as errors of poor estimates do not average out
+
+
+def vote(log_scale: Tensor, log_sigma: Tensor) -> Tensor:
+    """Log scale () of the largest group of agreeing estimates.
+
+    Args:
+        log_scale: (N,) estimates, N > 0.
+        log_sigma: (N,) natural log of their expected errors.
+    """
+    agree = (log_scale[:, None] - log_scale).abs() < _AGREEMENT
+    support = agree.to(log_scale.dtype) @ (-_VOTE_EXPONENT * (log_sigma - log_sigma.min())).exp()
+    group = agree[support.argmax()]
+    weight = functional.softmax(torch.where(group, -_ERROR_EXPONENT * log_sigma, -torch.inf), dim=0)
+    return (weight * log_scale).sum()
+
+
+def log_depth_in_masks(log_depth: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:
+    """Median log depth (N,) in the masks of N objects.
+
+    Args:
+        log_depth: (H, W).
+        boxes: (N, 4) x_min, y_min, x_max, y_max of the masks, relative to the image's width and height.
+        masks: (N, M, M) soft masks 0..1, each stretched over its box.
+    """
+    side = masks.shape[2]
+    place = (torch.arange(side, device=masks.device) + 0.5) / side
+    x, y = (boxes[:, k, None] + place * (boxes[:, k + 2, None] - boxes[:, k, None]) for k in (0, 1))  # (N, M)
+    shape = (len(boxes), side, side)
+    grid = torch.stack([x[:, None, :].expand(shape), y[:, :, None].expand(shape)], dim=3) * 2 - 1
+    image = log_depth.expand(len(boxes), 1, *log_depth.shape)
+    values = functional.grid_sample(image, grid, padding_mode="border", align_corners=False).flatten(1)
+    inside = masks.flatten(1) > 0.5
+    inside = inside | ~inside.any(dim=1, keepdim=True)  # of an empty mask, all of its box
+    return torch.where(inside, values, torch.nan).nanmedian(dim=1).values
