@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from unity_depth_perception.models.compact.room_layout import log_room_depth
+from unity_depth_perception.models.compact.room_layout import log_layout_depth, log_room_depth
 
 HEIGHT = 0.8
 SIDE = 96  # px, of a view of 90 degrees
@@ -64,3 +64,29 @@ def test_without_evidence_the_layout_is_the_floor_alone() -> None:
     near = floor < 10
     assert torch.allclose(depth[near], floor[near], rtol=1e-4)
     assert torch.isfinite(depth).all()
+
+
+@pytest.mark.parametrize("down_deg", [20, 45])
+def test_objects_on_a_table_stand_above_the_floor_of_the_room(down_deg: float) -> None:
+    """A round table top at the unit of height, the floor 1.8 times as far below, walls on that floor."""
+    rays, normal = camera(math.radians(down_deg), 0.05)
+    below, is_floor = room_depth(rays, normal, [(0.1, 4.0), (-1.4, 3.0)])
+    drop = 1.8
+    below, top = below * drop, room_depth(rays, normal, [(0.0, 1e9)])[0]
+    is_top = (rays[:, 0] ** 2 + (rays[:, 1] - 0.3) ** 2 < 0.25) & (top > 0) & (top < 10)
+    truth = torch.where(is_top, top, below) / HEIGHT
+    is_lower = is_floor & ~is_top
+    seen = [mask.float() for mask in (is_top, ~is_floor & ~is_top, is_lower)]
+    direct = truth.log() + 0.05 * torch.sin(37 * rays.sum(dim=1))  # the network's, inaccurate
+    error = (log_layout_depth(*seen, direct, rays, normal) - truth.log()).abs()
+    assert error[is_top].max() < 1e-4
+    assert error[is_lower].median() < 0.01
+    assert error[~is_floor & ~is_top].median() < 0.03
+
+
+def test_a_lower_floor_that_nothing_shows_changes_nothing() -> None:
+    rays, normal = camera(math.radians(35), 0.0)
+    _, is_floor = room_depth(rays, normal, [(0.0, 1.5)])
+    floor, wall, none = is_floor.float(), 1 - is_floor.float(), torch.zeros(1, SIDE, SIDE)
+    layout = log_layout_depth(floor, wall, none, torch.randn(1, SIDE, SIDE), rays, normal)
+    assert torch.equal(layout, log_room_depth(floor - wall, rays, normal))

@@ -29,11 +29,13 @@ class Rendering:
         image: (B, H, W, 3) uint8 sRGB.
         depth_m: (B, H, W) float32 planar depth at the pixel centres; +Inf for sky.
         boxes: (B, H, W) int16 index in `Scene.boxes` of the box at the pixel centre, -1 for everything else.
+        is_other_solid: (B, H, W) bool, clutter or furniture at the pixel centre.
     """
 
     image: Tensor
     depth_m: Tensor
     boxes: Tensor
+    is_other_solid: Tensor
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,9 @@ def render(scenes: Sequence[Scene], device: torch.device | str = "cpu") -> Rende
         color[:, pixel] = torch.stack([ray.clamp(0, 1.2) for ray in rays]).mean(dim=0)
     image = apply_sensor(color.view(3, *shape).transpose(0, 1), scenes)
     objects = torch.tensor([len(scene.boxes) for scene in scenes], device=device)[:, None, None]
-    boxes = torch.where(box.view(shape) < objects, box.view(shape), -1)
-    return Rendering(image, depth.view(shape), boxes.to(torch.int16))
+    is_object = box.view(shape) < objects
+    boxes = torch.where(is_object, box.view(shape), -1)
+    return Rendering(image, depth.view(shape), boxes.to(torch.int16), ~is_object)
 
 
 def _shoot(

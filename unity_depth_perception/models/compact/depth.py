@@ -14,12 +14,15 @@ from torch.nn import functional
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import PoseError
 from unity_depth_perception.models.checkpoints.safetensors_file import EMBEDDED, check_kind, fill_network, load_weights
-from unity_depth_perception.models.compact.cube_scale import CubeScaleNetwork
+from unity_depth_perception.models.compact.cube_scale import CubeEstimates, CubeScaleNetwork
 from unity_depth_perception.models.compact.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
+from unity_depth_perception.models.compact.earlier_weights import with_new_parts
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
 from unity_depth_perception.models.compact.object_proposer import embedded_proposer
+from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks, vote
 from unity_depth_perception.models.engine.onnx_file import MethodModule
 from unity_depth_perception.models.image_size import processing_size, resize_image
+from unity_depth_perception.models.mask_rcnn.paste_masks import boxes_of_masks
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.models.runtime.acceleration import accelerate
@@ -29,6 +32,7 @@ from unity_depth_perception.ops.geometry import pixel_rays
 DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
 DEPTH_AREA_PX = 256 * 256
 _DEFAULTS = DepthOptions()
+_LEAST_SHARE = 1e-3  # of the neighbours of an enlarged pixel that are not sky
 _SCATTER_RATIO = 0.02  # median relative error of the objects' median depths where the ground plane is right
 _MAX_TILT_RAD = math.radians(60)  # the dense network's estimate is off by 35 degrees at most, even straight down
 # A credible cube. Bounds fitted on 200 held-out scenes with a cube, 80 without one, and 25 photographs.
@@ -53,7 +57,7 @@ class CompactDepth:
         check_kind(description, "compact-depth", weights)
         self.network, self.cube_scale = CompactDepthNetwork(), CubeScaleNetwork()
         networks = nn.ModuleDict({"dense": self.network, "cube_scale": self.cube_scale})
-        fill_network(networks, state, weights)
+        fill_network(networks, with_new_parts(state, networks.state_dict()), weights)
         networks.to(device).to(memory_format=torch.channels_last).eval()
         self._encode, self._decode = (
             accelerate(MethodModule(self.network, method), options.acceleration, device, f"the {part} of compact depth")
@@ -82,14 +86,15 @@ class CompactDepth:
             _require_plausible(gravity, encoding.floor)
         found = proposals or self.proposer.propose(image, camera, gravity)
         log_unit = math.log(network_camera.focal_px / CANONICAL_FOCAL_PX)
-        estimates = self.cube_scale(found.crops, found.intrinsics, found.gravity).floor
-        normal, log_height = self._ground_plane(encoding.floor.scaled(log_unit), estimates, gravity)
+        estimates = self.cube_scale(found.crops, found.intrinsics, found.gravity)
+        own = encoding.floor.scaled(log_unit)
+        normal, log_height = self._ground_plane(own, estimates.floor, gravity)
         decoding = self._decode(encoding.skips, encoding.coarsest, rays, normal[None])
-        log_ratio = self.network.with_room_layout(decoding, rays, normal[None])
-        metres = (log_ratio + log_height).exp() * (self.cube_edge_m / CUBE_EDGE_M)
-        size = (camera.height, camera.width)
-        depth_m = functional.interpolate(metres[None], size=size, mode="bilinear", align_corners=False)[0, 0]
-        source = "cube" if self._has_credible_cube(found, estimates, encoding.floor) else "learned"
+        dense = self.network.finish(decoding, rays, normal[None])
+        log_scale = self._log_scale(dense.log_depth[0], found, estimates, own, log_height)
+        metres = (dense.log_depth[0] + log_scale + self.network.log_scale).exp() * (self.cube_edge_m / CUBE_EDGE_M)
+        depth_m = enlarge_depth(metres, dense.sky[0], camera.height, camera.width)
+        source = "cube" if self._has_credible_cube(found, estimates.floor, encoding.floor) else "learned"
         return DepthPrediction(depth_m, is_metric=True, scatter_ratio=_SCATTER_RATIO, scale_source=source)
 
     def _has_credible_cube(
@@ -105,6 +110,32 @@ class CompactDepth:
         log_sigma = estimates.log_sigma
         is_sure = (log_sigma < _CUBE_LOG_SIGMA) & (log_sigma + dense.log_sigma < _SCENE_LOG_SIGMA)
         return bool(((probability > _CUBE_PROBABILITY) & is_sure).any())
+
+    def _log_scale(
+        self,
+        log_depth: Tensor,
+        proposals: ObjectProposals,
+        estimates: CubeEstimates,
+        own: GroundPlaneEstimates,
+        log_height: Tensor,
+    ) -> Tensor:
+        """Log of the metres () that one unit of the dense depth is, as the reported objects and the dense network vote.
+
+        Args:
+            log_depth: (h, w) of the dense network.
+            own: (1,) the dense network's estimate of the ground plane, whose height is the unit.
+            log_height: () the camera's height, which counts where no object is found.
+        """
+        voters = proposals.reported()
+        if not voters:
+            return log_height
+        height, width = proposals.detections.size
+        boxes = boxes_of_masks(proposals.detections.boxes[voters]) / log_depth.new_tensor([width, height] * 2)
+        seen = log_depth_in_masks(log_depth, boxes, proposals.masks[voters])
+        return vote(
+            torch.cat([own.log_height, estimates.log_depth[voters] - seen]),
+            torch.cat([own.log_sigma, estimates.floor.log_sigma[voters]]),
+        )
 
     def _ground_plane(
         self,
@@ -125,6 +156,14 @@ def ray_channels(camera: Camera, device: torch.device) -> Tensor:
     x, y = pixel_rays(camera, device)
     size = (camera.height, camera.width)
     return torch.stack([x.expand(size), y[:, None].expand(size)])[None]
+
+
+def enlarge_depth(depth_m: Tensor, sky: Tensor, height: int, width: int) -> Tensor:
+    """Depth (height, width), +Inf in the sky, from depth (h, w) and the sky's probability (h, w); sky has no depth."""
+    known = (sky <= 0.5).to(depth_m.dtype)
+    planes = torch.stack([depth_m * known, known, sky])[None]
+    mixed, share, sky = functional.interpolate(planes, size=(height, width), mode="bilinear", align_corners=False)[0]
+    return torch.where((sky > 0.5) | (share < _LEAST_SHARE), torch.inf, mixed / share.clamp(min=_LEAST_SHARE))
 
 
 def _require_plausible(gravity: Gravity, dense: GroundPlaneEstimates) -> None:

@@ -3,8 +3,10 @@ and, in the decoder, within each column of pixels.
 
 Inputs are RGB and, as two more channels, the viewing ray of each pixel. Given the ground plane's normal, the decoder
 predicts log depth in units of the camera's height above that plane, and the probabilities of CLASSES. From the classes
-follows a room layout: vertical walls around the floor (room_layout.py). The log depth of a pixel is the mean of the
-directly predicted one and the layout's, with the weight that LayoutTrust predicts. The decoder predicts no metres:
+follows a room layout: the level that the objects stand on, a lower floor where they stand on furniture, and vertical
+walls around it (room_layout.py). The log depth of a pixel is the mean of the directly predicted one and the layout's,
+with the weight that LayoutTrust predicts. Depth and sky are made at half the input's size, and upsampled as convex
+combinations of neighbours (ConvexUpsampling), which keeps edges sharp. The decoder predicts no metres:
 normal and height come from the cube proposals (cube_scale.py), fused with a ground-plane estimate of the encoder. The
 encoder's heights are canonical, those of a camera of focal length CANONICAL_FOCAL_PX: metres = height * f /
 CANONICAL_FOCAL_PX, with f [px] at the network's input size. An object that covers n pixels then has the same canonical
@@ -20,16 +22,22 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from unity_depth_perception.models.compact.convex_upsampling import ConvexUpsampling, upsample
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, decode_normal
 from unity_depth_perception.models.compact.layers import attention_layer, conv_block, encoder_stages
-from unity_depth_perception.models.compact.room_layout import component_along, log_room_depth
+from unity_depth_perception.models.compact.room_layout import component_along, log_layout_depth
 
 CANONICAL_FOCAL_PX = 256.0
 WIDTHS = (16, 32, 64, 128, 192)
 MAX_FLOOR_DEPTH = 12.0
 """Depth of the floor at and above the horizon, in units of the camera's height."""
-CLASSES = ("floor", "wall", "cube", "parallelepiped")
-"""Pixel classes that the decoder predicts beside depth; "wall" is everything else."""
+CLASSES = ("floor", "wall", "cube", "parallelepiped", "sky", "lower floor", "clutter")
+"""Pixel classes that the decoder predicts beside depth.
+
+"floor" is the level that the first objects stand on, "lower floor" that of the room, or the ground, where it is another
+one; "clutter" is all furniture but its first level, and things of no category; "wall" is everything else.
+"""
+FLOOR, WALL, SKY, LOWER_FLOOR = (CLASSES.index(name) for name in ("floor", "wall", "sky", "lower floor"))
 _MERGED = (96, 64, 32)
 """Channels of the decoder at 1/16, 1/8 and 1/4 of the resolution."""
 
@@ -54,11 +62,27 @@ class Decoding(NamedTuple):
     Attributes:
         features: (B, C, ceil(H / 4), ceil(W / 4)).
         direct: (B, ceil(H / 2), ceil(W / 2)) directly predicted log depth, in camera heights.
-        logits: (B, 4, ceil(H / 2), ceil(W / 2)) of `CLASSES`.
+        logits: (B, 7, ceil(H / 2), ceil(W / 2)) of `CLASSES`.
+        upsampling: (B, 36, ceil(H / 2), ceil(W / 2)) logits of the weights of `upsample`.
     """
 
     features: Tensor
     direct: Tensor
+    logits: Tensor
+    upsampling: Tensor
+
+
+class DensePrediction(NamedTuple):
+    """Prediction for the pixels of B images.
+
+    Attributes:
+        log_depth: (B, H, W) log depth, in camera heights.
+        sky: (B, H, W) probability of the sky.
+        logits: (B, 7, ceil(H / 2), ceil(W / 2)) of `CLASSES`.
+    """
+
+    log_depth: Tensor
+    sky: Tensor
     logits: Tensor
 
 
@@ -88,8 +112,9 @@ class CompactDepthNetwork(nn.Module):
         nn.init.zeros_(self.head.weight)
         self.head.bias = nn.Parameter(torch.zeros(outputs))
         self.trust = LayoutTrust(_MERGED[-1])
-        self.log_scale: Tensor
-        self.register_buffer("log_scale", torch.zeros(()))  # set by fine-tuning: metres over those of virtual scenes
+        self.upsampling = ConvexUpsampling(_MERGED[-1] + w[0])
+        self.log_scale: Tensor  # metres over those of virtual scenes: set by fine-tuning, added by CompactDepth
+        self.register_buffer("log_scale", torch.zeros(()))
 
     def encode(self, image: Tensor, rays: Tensor) -> Encoding:
         """Features, which do not depend on gravity, and a ground-plane estimate of each image.
@@ -117,8 +142,8 @@ class CompactDepthNetwork(nn.Module):
         log_height, log_sigma = raw[:, 3] - 0.8, raw[:, 4].clamp(-4, 4)
         return Encoding(skips, coarsest, GroundPlaneEstimates(decode_normal(raw[:, :3]), log_height, log_sigma))
 
-    def decode(self, encoding: Encoding, rays: Tensor, normal: Tensor) -> tuple[Tensor, Tensor]:
-        """Log depth (B, ceil(H / 2), ceil(W / 2)), in camera heights, and logits (B, 4, same size) of `CLASSES`.
+    def decode(self, encoding: Encoding, rays: Tensor, normal: Tensor) -> DensePrediction:
+        """Depth, sky and classes of each pixel.
 
         Args:
             encoding: result of `encode` for these images.
@@ -126,10 +151,10 @@ class CompactDepthNetwork(nn.Module):
             normal: (B, 3) unit normal of the ground plane in the optical frame, pointing down.
         """
         decoding = self.decode_pixels(encoding.skips, encoding.coarsest, rays, normal)
-        return self.with_room_layout(decoding, rays, normal), decoding.logits
+        return self.finish(decoding, rays, normal)
 
     def decode_pixels(self, skips: tuple[Tensor, ...], coarsest: Tensor, rays: Tensor, normal: Tensor) -> Decoding:
-        """The part of `decode` before the room layout; the arguments are as there."""
+        """The part of `decode` before `finish`; the arguments are as there."""
         x = coarsest
         for merge, columns, skip in zip(self.merge, self.columns, skips[:0:-1], strict=True):
             x = functional.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
@@ -140,16 +165,21 @@ class CompactDepthNetwork(nn.Module):
         raw = functional.pixel_shuffle(self.head(x), 2)[:, :, :height, :width].float()
         half_rays = functional.adaptive_avg_pool2d(rays, (height, width))
         direct = log_floor_depth(normal, half_rays) + raw[:, 0]  # the network predicts the difference from the floor
-        return Decoding(x, direct, raw[:, 1:])
+        return Decoding(x, direct, raw[:, 1:], self.upsampling(x, skips[0]))
 
-    def with_room_layout(self, decoding: Decoding, rays: Tensor, normal: Tensor) -> Tensor:
-        """Log depth (B, ceil(H / 2), ceil(W / 2)), in camera heights; the arguments are as of `decode`."""
+    def finish(self, decoding: Decoding, rays: Tensor, normal: Tensor) -> DensePrediction:
+        """The part of `decode` after `decode_pixels`: room layout and upsampling; rays and normal are as there."""
         direct = decoding.direct
         half_rays = functional.adaptive_avg_pool2d(rays, (direct.shape[1], direct.shape[2]))
         probabilities = decoding.logits.detach().softmax(dim=1)
-        layout = log_room_depth(probabilities[:, 0] - probabilities[:, 1], half_rays, normal)
+        floor, wall, lower = (probabilities[:, index] for index in (FLOOR, WALL, LOWER_FLOOR))
+        layout = log_layout_depth(floor, wall, lower, direct, half_rays, normal)
         trust: Tensor = self.trust(decoding.features, probabilities, layout - direct)
-        return direct + trust * (layout - direct) + self.log_scale
+        log_depth = direct + trust * (layout - direct)
+        sky = decoding.logits.softmax(dim=1)[:, SKY]
+        fine = upsample(torch.stack([log_depth, sky], dim=1), decoding.upsampling)
+        log_depth, sky = fine[:, :, : rays.shape[2], : rays.shape[3]].unbind(dim=1)
+        return DensePrediction(log_depth, sky, decoding.logits)
 
     def _attend(self, x: Tensor, rays: Tensor) -> Tensor:
         """Tokens (B, h w, C) of the coarsest level after attention between all of them."""
@@ -169,14 +199,14 @@ class LayoutTrust(nn.Module):
         last = nn.Conv2d(24, 4, 3, padding=1)
         self.layers = nn.Sequential(conv_block(inputs, 24), conv_block(24, 24), last)
         nn.init.zeros_(last.weight)
-        self.of_class = nn.Parameter(torch.tensor([4.0, 2.0, -4.0, -4.0]))
+        self.of_class = nn.Parameter(torch.tensor([4.0, 2.0, -4.0, -4.0, 0.0, 2.0, -4.0]))
 
     def forward(self, x: Tensor, probabilities: Tensor, difference: Tensor) -> Tensor:
         """Weights (B, H, W) 0..1 of the room layout.
 
         Args:
             x: (B, C, ceil(H / 2), ceil(W / 2)) the decoder's features.
-            probabilities: (B, 4, H, W) of `CLASSES`.
+            probabilities: (B, 7, H, W) of `CLASSES`.
             difference: (B, H, W) log depth of the room layout minus the directly predicted one.
         """
         height, width = difference.shape[1:]

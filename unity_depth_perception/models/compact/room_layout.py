@@ -1,4 +1,4 @@
-"""Room layout: depth of the floor and of the vertical walls around it, from which pixels show the floor.
+"""Room layout: depth of levels and of the vertical walls around the lowest, from which pixels show them.
 
 Each pixel's ray has an azimuth about the vertical and a slope: its descent over its horizontal distance. At one azimuth
 the floor fills all slopes above a minimum, where the wall's foot is; everything less steep is the wall. With the camera
@@ -6,7 +6,9 @@ the floor fills all slopes above a minimum, where the wall's foot is; everything
 
     height / depth = max(down, min_slope * ahead)
 
-This holds for vertical walls around a convex floor, whatever the camera's tilt and field of view.
+This holds for vertical walls around a convex floor, whatever the camera's tilt and field of view. Where objects stand
+on furniture, `height` is that above the floor of the room: it is larger than that above the objects' level by a factor
+that the directly predicted depth of the floor's pixels tells.
 """
 
 from __future__ import annotations
@@ -21,7 +23,33 @@ _AZIMUTHS = 256
 _UPSAMPLING = 2  # of the evidence: the wall's foot lies where the evidence changes its sign between two pixels
 _SLOPES = 192
 _LOG_SLOPE_MIN, _LOG_SLOPE_MAX = math.log(0.02), math.log(8.0)  # 1.1 to 83 degrees down
-_MAX_DEPTH = 40.0  # heights of the camera
+_MAX_DEPTH = 200.0  # heights of the camera
+_LEAST_LOWER_SHARE = 0.005  # of an image's pixels; a lower floor that is hardly seen is none
+_LEAST_DOWN = 0.03  # descent of the rays that tell the height of the lower floor
+
+
+def log_layout_depth(
+    floor: Tensor, wall: Tensor, lower_floor: Tensor, log_depth: Tensor, rays: Tensor, normal: Tensor
+) -> Tensor:
+    """Log depth (B, H, W) of levels and walls, in units of the camera's height above the objects' level.
+
+    Args:
+        floor: (B, H, W) probability that a pixel shows the level that the objects stand on.
+        wall: (B, H, W) probability of a wall.
+        lower_floor: (B, H, W) probability of a lower floor, on which the walls then stand.
+        log_depth: (B, H, W) directly predicted log depth.
+        rays: (B, 2, H, W) x / z and y / z of each pixel.
+        normal: (B, 3) unit normal of all levels in the optical frame, pointing down.
+    """
+    down = component_along(normal, rays)
+    log_level = -down.clamp(min=1 / _MAX_DEPTH).log()
+    weight = lower_floor * (down > _LEAST_DOWN)
+    total = weight.sum(dim=(1, 2))
+    has_lower = (total > _LEAST_LOWER_SHARE * down[0].numel())[:, None, None]
+    drop = ((weight * (log_depth - log_level)).sum(dim=(1, 2)) / total.clamp(min=1e-6)).clamp(min=0.0)
+    room = log_room_depth(torch.where(has_lower, lower_floor, floor) - wall, rays, normal)
+    room = room + torch.where(has_lower, drop[:, None, None], 0.0)
+    return torch.where(has_lower & (floor > lower_floor + wall), log_level, room)
 
 
 def log_room_depth(evidence: Tensor, rays: Tensor, normal: Tensor) -> Tensor:

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unity_depth_perception.models.compact.depth_network import CANONICAL_FOCAL_PX, CLASSES, CompactDepthNetwork
+from unity_depth_perception.models.compact.depth_network import (
+    CANONICAL_FOCAL_PX,
+    CLASSES,
+    FLOOR,
+    LOWER_FLOOR,
+    SKY,
+    WALL,
+    CompactDepthNetwork,
+    DensePrediction,
+)
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, estimate_errors, laplace_nll
 from unity_depth_perception.models.compact.room_layout import component_along
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.compact.cube_scale import train_cube_scale
-from unity_depth_perception.training.data.batches import Batch, bilinear, draw_batch, ray_channels
+from unity_depth_perception.training.data.batches import Batch, draw_batch, ray_channels
 from unity_depth_perception.training.data.shards import ShardSource
 from unity_depth_perception.training.engine.config import TrainingConfig, part_config
 from unity_depth_perception.training.engine.fit import fit, low_precision, named_parts
@@ -25,6 +32,9 @@ _OBJECT_WEIGHT = 0.4  # share of the objects' pixels in the depth loss
 _GRADIENT_WEIGHT = 0.5
 _TRUE_SHARE, _ENCODER_SHARE, _NORMAL_NOISE = 0.4, 0.05, 0.028  # of the floor normals given to the decoder
 _NORMAL_WEIGHT, _HEIGHT_WEIGHT, _NLL_WEIGHT, _CLASS_WEIGHT = 0.5, 0.25, 0.05, 0.4
+_SKY_WEIGHT = 0.4
+_LEAST_HEIGHT_M = 0.05  # of the camera above the objects' level; the network's unit of length
+_MAX_DEPTH_M = 1000.0  # of ground near the horizon, as far as Unity's cameras see
 _FLOOR_RATIO, _FLOOR_PX = 0.002, 0.3  # tolerance of the floor: share of the camera's height, and pixels
 
 
@@ -49,6 +59,7 @@ def train_dense(config: TrainingConfig) -> dict[str, Tensor]:
     def step_loss(source: ShardSource, rng: np.random.Generator, progress: float) -> dict[str, Tensor]:
         area = next(area for until, area in _AREAS_PX if progress <= until)
         batch = draw_batch(source.available(), rng, config.batch, area, config.device, least_crop=0.7)
+        batch = batch.select(batch.floor[:, 3] > _LEAST_HEIGHT_M)
         height, width = batch.depth_m.shape[1:]
         rays = ray_channels(batch.intrinsics, height, width)
         canonical = CANONICAL_FOCAL_PX / batch.intrinsics[:, :2].mean(dim=1)
@@ -56,19 +67,19 @@ def train_dense(config: TrainingConfig) -> dict[str, Tensor]:
         with low_precision(config.device):
             encoding = network.encode(batch.image, rays)
             given = _given_normal(encoding.floor.normal, normal)
-            log_ratio, logits = network.decode(encoding, rays, given)
+            dense = network.decode(encoding, rays, given)
         log_height_m = batch.floor[:, 3].log() + _height_error(normal, given, rays, batch.instances > 0)
-        error = bilinear(log_ratio, height, width) + log_height_m[:, None, None] - batch.depth_m.log()
+        error = dense.log_depth + log_height_m[:, None, None] - batch.depth_m.clamp(max=_MAX_DEPTH_M).log()
         return {
-            **depth_losses(error, batch.instances > 0),
+            **depth_losses(error, batch.instances > 0, batch.depth_m.isfinite()),
             **floor_losses(encoding.floor, normal, log_height),
-            "class": _CLASS_WEIGHT * functional.cross_entropy(logits, _class_shares(classes(batch), logits.shape[2:])),
+            **class_losses(dense, classes(batch)),
         }
 
     return fit(config, network, step_loss, part="dense")
 
 
-def depth_losses(log_depth_error: Tensor, is_object: Tensor) -> dict[str, Tensor]:
+def depth_losses(log_depth_error: Tensor, is_object: Tensor, is_finite: Tensor) -> dict[str, Tensor]:
     """Mean absolute log depth error, in which the objects' pixels have a fixed share of the weight, and gradient loss.
 
     The gradient term is the scale-invariant gradient matching of MegaDepth (Li & Snavely, CVPR 2018), on log depth.
@@ -76,15 +87,21 @@ def depth_losses(log_depth_error: Tensor, is_object: Tensor) -> dict[str, Tensor
     Args:
         log_depth_error: (B, H, W) predicted minus true log depth.
         is_object: (B, H, W) bool.
+        is_finite: (B, H, W) bool; the error of other pixels, those of the sky, does not count.
     """
-    mask = is_object.float()
-    share = mask.mean(dim=(1, 2), keepdim=True).clamp(min=0.02, max=0.98)
-    weight = mask * (_OBJECT_WEIGHT / share) + (1 - mask) * ((1 - _OBJECT_WEIGHT) / (1 - share))
+    mask, others = is_object.float(), (is_finite & ~is_object).float()
+    share = mask.mean(dim=(1, 2), keepdim=True).clamp(min=0.02)
+    weight = mask * (_OBJECT_WEIGHT / share) + others * (
+        (1 - _OBJECT_WEIGHT) / others.mean(dim=(1, 2), keepdim=True).clamp(min=0.02)
+    )
+    error = torch.where(is_finite, log_depth_error, 0.0)
     gradient = torch.zeros((), device=log_depth_error.device)
     for step in (1, 2, 4):
-        coarse = log_depth_error[:, ::step, ::step]
-        gradient = gradient + coarse.diff(dim=1).abs().mean() + coarse.diff(dim=2).abs().mean()
-    return {"log depth": (weight * log_depth_error.abs()).mean(), "gradient": _GRADIENT_WEIGHT * gradient}
+        coarse, known = error[:, ::step, ::step], is_finite[:, ::step, ::step]
+        for dim in (1, 2):
+            pair = known.narrow(dim, 1, known.shape[dim] - 1) & known.narrow(dim, 0, known.shape[dim] - 1)
+            gradient = gradient + (coarse.diff(dim=dim).abs() * pair).mean()
+    return {"log depth": (weight * error.abs()).mean(), "gradient": _GRADIENT_WEIGHT * gradient}
 
 
 def _given_normal(guess: Tensor, normal: Tensor) -> Tensor:
@@ -120,6 +137,14 @@ def floor_losses(guess: GroundPlaneEstimates, normal: Tensor, log_height: Tensor
     }
 
 
+def class_losses(dense: DensePrediction, of_pixels: Tensor) -> dict[str, Tensor]:
+    """Cross-entropy of the classes (B, H, W), in shares of coarser cells, and of the sky in each pixel."""
+    one_hot = functional.one_hot(of_pixels, len(CLASSES)).permute(0, 3, 1, 2).float()
+    shares = functional.adaptive_avg_pool2d(one_hot, (dense.logits.shape[2], dense.logits.shape[3]))
+    sky = functional.binary_cross_entropy(dense.sky.clamp(1e-6, 1 - 1e-6), (of_pixels == SKY).float())
+    return {"class": _CLASS_WEIGHT * functional.cross_entropy(dense.logits, shares), "sky": _SKY_WEIGHT * sky}
+
+
 def classes(batch: Batch) -> Tensor:
     """Index into `CLASSES` of each pixel, (B, H, W) int64."""
     shapes = torch.tensor(
@@ -127,18 +152,22 @@ def classes(batch: Batch) -> Tensor:
     )
     of_object = torch.cat([torch.zeros_like(batch.category[:, :1]), shapes[batch.category + 1]], dim=1)  # (B, 33)
     objects = of_object.gather(1, batch.instances.flatten(1).long()).view(batch.instances.shape)
-    return torch.where((batch.instances == 0) & ~_is_floor(batch), CLASSES.index("wall"), objects)
+    solid = (
+        torch.zeros_like(batch.instances, dtype=torch.bool) if batch.is_other_solid is None else batch.is_other_solid
+    )
+    floor_m = batch.floor[:, 3]
+    lowest_m = floor_m if batch.levels is None else batch.levels.nan_to_num(-torch.inf).amax(dim=1)
+    on_furniture = (lowest_m > (1 + _FLOOR_RATIO) * floor_m)[:, None, None]  # the floor is the top of a solid
+    found = torch.where(solid, CLASSES.index("clutter"), WALL)
+    found = torch.where(on_furniture & ~solid & _is_level(batch, lowest_m), LOWER_FLOOR, found)
+    found = torch.where((solid == on_furniture) & _is_level(batch, floor_m), FLOOR, found)
+    found = torch.where(batch.depth_m.isinf(), SKY, found)
+    return torch.where(batch.instances > 0, objects, found)
 
 
-def _class_shares(of_pixels: Tensor, size: Sequence[int]) -> Tensor:
-    """Soft class targets (B, 4, h, w): share of each class in the cells of a coarser grid."""
-    one_hot = functional.one_hot(of_pixels, len(CLASSES)).permute(0, 3, 1, 2).float()
-    return functional.adaptive_avg_pool2d(one_hot, (size[0], size[1]))
-
-
-def _is_floor(batch: Batch) -> Tensor:
-    """Whether each pixel shows a point on the floor plane, (B, H, W) bool."""
+def _is_level(batch: Batch, height_m: Tensor) -> Tensor:
+    """Whether each pixel shows a point on the level that the camera is `height_m` (B,) above, (B, H, W) bool."""
     rays = ray_channels(batch.intrinsics, *batch.depth_m.shape[1:])
-    height_m, below_m = batch.floor[:, 3, None, None], component_along(batch.floor[:, :3], rays) * batch.depth_m
+    level_m, below_m = height_m[:, None, None], component_along(batch.floor[:, :3], rays) * batch.depth_m
     pixel_m = batch.depth_m / batch.intrinsics[:, 0, None, None]
-    return height_m - below_m < _FLOOR_RATIO * height_m + _FLOOR_PX * pixel_m
+    return (level_m - below_m).abs() < _FLOOR_RATIO * level_m + _FLOOR_PX * pixel_m

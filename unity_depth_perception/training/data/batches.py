@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ class Batch:
         floor: (B, 4) float32 unit normal of the floor in the optical frame, pointing down, and height of the camera
             above it [m]; NaN where the camera's pose is unknown.
         levels: (B, L) float32 as in `Shard`; None where the source does not know them.
+        is_other_solid: (B, H, W) bool as in `Shard`; None where the source does not know it.
     """
 
     image: Tensor
@@ -36,6 +38,11 @@ class Batch:
     intrinsics: Tensor
     floor: Tensor
     levels: Tensor | None = None
+    is_other_solid: Tensor | None = None
+
+    def select(self, chosen: Tensor) -> Batch:
+        """The images where a mask (B,) is true."""
+        return replace(self, **{name: value[chosen] for name, value in vars(self).items() if value is not None})
 
 
 def draw_batch(
@@ -66,8 +73,16 @@ def draw_batch(
         intrinsics=(intrinsics - corner) * scale - half,
         floor=torch.from_numpy(shard.floor[index]).to(device),
         levels=None if shard.levels is None else torch.from_numpy(shard.levels[index]).to(device),
+        is_other_solid=_is_solid(shard, window, target_h, target_w, device),
     )
     return _flip(batch) if rng.random() < 0.5 else batch
+
+
+def _is_solid(shard: Shard, window: tuple[Any, ...], height: int, width: int, device: torch.device) -> Tensor | None:
+    """`Batch.is_other_solid` of a window of a shard, resized; None where the source does not know it."""
+    if shard.is_other_solid is None:
+        return None
+    return nearest(torch.from_numpy(shard.is_other_solid[window]).to(device).float(), height, width) > 0.5
 
 
 def ray_channels(intrinsics: Tensor, height: int, width: int) -> Tensor:
@@ -93,7 +108,16 @@ def _flip(batch: Batch) -> Batch:
     intrinsics[:, 2] = batch.image.shape[3] - 1 - intrinsics[:, 2]
     floor = batch.floor * torch.tensor([-1.0, 1.0, 1.0, 1.0], device=batch.floor.device)
     image, depth_m, instances = batch.image.flip(3), batch.depth_m.flip(2), batch.instances.flip(2)
-    return replace(batch, image=image, depth_m=depth_m, instances=instances, intrinsics=intrinsics, floor=floor)
+    solid = None if batch.is_other_solid is None else batch.is_other_solid.flip(2)
+    return replace(
+        batch,
+        image=image,
+        depth_m=depth_m,
+        instances=instances,
+        intrinsics=intrinsics,
+        floor=floor,
+        is_other_solid=solid,
+    )
 
 
 def augment_colors(colour: Tensor, image_of: Tensor, rng: np.random.Generator) -> Tensor:

@@ -176,6 +176,7 @@ def render_shard(index: int, device: torch.device = _CPU, kinds: tuple[str, ...]
         intrinsics=np.array([[s.camera.fx, s.camera.fy, s.camera.cx, s.camera.cy] for s in scenes], dtype=np.float32),
         floor=np.stack([floor_from_pose(scene.world_from_camera) for scene in scenes]),
         levels=np.stack([_levels(scene) for scene in scenes]),
+        is_other_solid=rendering.is_other_solid.cpu().numpy(),
     )
 
 

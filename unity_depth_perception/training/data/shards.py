@@ -30,6 +30,7 @@ class Shard:
         levels: (N, L) float32 heights of the camera above all horizontal levels of virtual scenes [m], < 0 for levels
             above it, NaN for none: the first is that of `floor`, which the first objects stand on, the last the floor
             of the room or the ground. None where the source does not know them.
+        is_other_solid: (N, H, W) bool, clutter or furniture; None where the source does not know it.
     """
 
     image: NDArray[np.uint8]
@@ -39,6 +40,7 @@ class Shard:
     intrinsics: NDArray[np.float32]
     floor: NDArray[np.float32]
     levels: NDArray[np.float32] | None = None
+    is_other_solid: NDArray[np.bool_] | None = None
 
 
 class ShardSource(Protocol):
@@ -75,15 +77,14 @@ def floor_from_pose(world_from_camera: NDArray[np.float64] | None) -> NDArray[np
 
 
 _FIELDS = ("image", "depth_m", "instances", "category", "intrinsics", "floor")
-_LEVELS = "levels"  # optional
+_OPTIONAL = ("levels", "is_other_solid")
 
 
 def save_shard(shard: Shard, folder: Path) -> None:
     """Write the arrays of a shard into a folder."""
-    for name in _FIELDS:
-        write_array(folder / f"{name}.npy", getattr(shard, name))
-    if shard.levels is not None:
-        write_array(folder / f"{_LEVELS}.npy", shard.levels)
+    for name in (*_FIELDS, *_OPTIONAL):
+        if getattr(shard, name) is not None:
+            write_array(folder / f"{name}.npy", getattr(shard, name))
 
 
 def load_shard(folder: Path) -> Shard:
@@ -92,7 +93,7 @@ def load_shard(folder: Path) -> Shard:
     Raises:
         DatasetError: an array is missing or damaged.
     """
-    names = (*_FIELDS, _LEVELS) if (folder / f"{_LEVELS}.npy").exists() else _FIELDS
+    names = (*_FIELDS, *(name for name in _OPTIONAL if (folder / f"{name}.npy").exists()))
     try:
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in names}
     except (OSError, ValueError, EOFError) as error:
@@ -106,7 +107,7 @@ def remove_shard(folder: Path) -> None:
     Raises:
         OSError: the folder holds something else, or cannot be removed.
     """
-    for name in (*_FIELDS, _LEVELS):
+    for name in (*_FIELDS, *_OPTIONAL):
         (folder / f"{name}.npy").unlink(missing_ok=True)
     remove_drafts(folder)
     folder.rmdir()

@@ -17,7 +17,7 @@ _RGB = "RGB, 0..1; first row at the top; resized with antialiasing"
 
 
 class _DenseDepth(nn.Module):
-    """Depth by the dense network alone: the floor is its own estimate, and there is no room layout."""
+    """Depth by the dense network alone: the floor is its own estimate, and there is neither a room layout nor a sky."""
 
     def __init__(self, network: CompactDepthNetwork) -> None:
         super().__init__()
