@@ -101,6 +101,29 @@ def test_patience_counts_from_the_first_improvement_on_the_initial_weights(
     assert not Validation(closeness, patience=0).should_stop(best_of(scores))
 
 
+def test_patience_from_the_start_ends_a_training_that_does_not_help() -> None:
+    validation = Validation(closeness, patience=2, from_start=True)
+    assert validation.should_stop(best_of([0.3, 0.2, 0.1]))
+    assert not validation.should_stop(best_of([0.3, 0.2]))
+    assert not validation.should_stop(best_of([0.3, 0.2, 0.4, 0.1]))
+
+
+def test_where_lower_is_better_the_lowest_score_is_kept(tmp_path: Path) -> None:
+    scores = iter([0.5, 0.1, 0.3, 0.4, 0.2])
+    seen: list[State] = []
+
+    def measure(state: State) -> dict[str, float]:
+        seen.append({name: value.clone() for name, value in state.items()})
+        return {"error": next(scores)}
+
+    torch.manual_seed(0)
+    network = Tiny()
+    config = TrainingConfig(output=tmp_path, pool=tmp_path, steps=12, source=EmptySource())
+    validation = Validation(measure, times=4, patience=0, lower_is_better=True)
+    kept = fit(config, network, noisy_steps(network.layer), validation=validation)
+    assert torch.equal(kept["layer.weight"], seen[1]["layer.weight"])
+
+
 def test_validation_takes_place_at_the_start_at_each_part_and_at_the_end(tmp_path: Path) -> None:
     train(tmp_path, steps=10, measure=closeness)
     assert [entry["step"] for entry in validations(tmp_path)] == [0, 3, 5, 8, 10]

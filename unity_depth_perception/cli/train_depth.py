@@ -171,6 +171,8 @@ def _fine_tune(
     after = validate(create_depth_estimator(str(path), config.device, None, exact), validation_images)
     baseline.write(config.output, after)
     _print(baseline, after)
+    if after.abs_rel >= baseline.scaled.abs_rel:
+        typer.echo("gradient steps did not lower AbsRel on the validation images: the weights are those before them")
     typer.echo(f"weights: {path}")
 
 

@@ -76,7 +76,7 @@ def _validate_if_due(validation: Validation, state: TrainingState, logger: Train
         return
     scores = {} if distributed.rank() else validation.measure(state.ema_weights)
     score = distributed.broadcast(next(iter(scores.values()), math.nan), state.config.device)
-    state.best.update(score, state.ema_weights)
+    state.best.update(-score if validation.lower_is_better else score, state.ema_weights)
     state.best.next_validation = number + 1
     logger.log_validation(scores)
     if validation.should_stop(state.best):

@@ -19,7 +19,7 @@ class BestCheckpoint:
         weights: state dict of these weights; empty before the first validation.
         score: their validation score, larger is better.
         has_improved: whether a validation was better than that of the initial weights.
-        since_best: validations without improvement since then.
+        since_best: validations without improvement since the best one.
         next_validation: number of the next validation in the schedule; 0 is that of the initial weights.
     """
 
@@ -35,7 +35,7 @@ class BestCheckpoint:
             self.has_improved = bool(self.weights)
             self.score, self.since_best = score, 0
             self.weights = {name: value.detach().clone() for name, value in ema_weights.items()}
-        elif self.has_improved:
+        else:
             self.since_best += 1
 
 
@@ -44,16 +44,20 @@ class Validation:
     """How to validate a training, how often, and when to stop early.
 
     Attributes:
-        measure: returns named scores of the EMA weights; the first one decides, larger is better.
+        measure: returns named scores of the EMA weights; the first one decides.
         times: validations of a whole training, beside that of the initial weights.
         patience: the training stops early after this many validations in a row without improvement; 0: never.
             Counting starts with the first improvement on the initial weights, which may take long from random ones.
+        from_start: counting starts at once, as for initial weights that are good already.
+        lower_is_better: of the score that decides.
     """
 
     measure: Callable[[State], dict[str, float]]
     times: int = 20
     patience: int = 6
+    from_start: bool = False
+    lower_is_better: bool = False
 
     def should_stop(self, best: BestCheckpoint) -> bool:
         """Whether the patience is used up."""
-        return 0 < self.patience <= best.since_best
+        return (self.from_start or best.has_improved) and 0 < self.patience <= best.since_best

@@ -28,7 +28,8 @@ from unity_depth_perception.training.fine_tuning.silog import log_ratios
 from unity_depth_perception.training.fine_tuning.trainable import Trainable
 
 _RECORD = "fine_tuning.json"
-_VALIDATIONS = 4  # of a training, beside that of the initial weights
+_VALIDATIONS = 8  # of a training, beside that of the initial weights
+_PATIENCE = 3  # of them without improvement end it
 _SCALE_BATCHES = 8  # from which the scale is solved
 
 
@@ -156,7 +157,7 @@ def fine_tune(
     Args:
         backbone: whether to train the backbone too.
         measure: returns the current validation errors; the weights with the lowest AbsRel, initial ones included,
-            are kept.
+            are kept, and the training ends where they do not fall.
     """
     parts = model.parts(backbone)
 
@@ -166,19 +167,20 @@ def fine_tune(
 
     validation = None
     if measure is not None:
-        validation = Validation(functools.partial(_measure_weights, parts, measure), _VALIDATIONS, patience=0)
+        measured = functools.partial(_measure_weights, parts, measure)
+        validation = Validation(measured, _VALIDATIONS, _PATIENCE, from_start=True, lower_is_better=True)
     parts.load_state_dict(fit(config, parts, step_loss, validation=validation))
 
 
 def _measure_weights(
     parts: nn.Module, measure: Callable[[], DepthMetrics], state: Mapping[str, Tensor]
 ) -> dict[str, float]:
-    """Validation scores of the weights `state`, loaded into `parts` for the time being; the first: larger is better."""
+    """Validation errors of the weights `state`, loaded into `parts` for the time being."""
     own = {name: value.clone() for name, value in parts.state_dict().items()}
     parts.load_state_dict(state)
     metrics = measure()
     parts.load_state_dict(own)
-    return {"1 - AbsRel": 1 - metrics.abs_rel, "RMSE [m]": metrics.rmse, "delta1": metrics.delta1}
+    return {"AbsRel": metrics.abs_rel, "RMSE [m]": metrics.rmse, "delta1": metrics.delta1}
 
 
 def validate(estimator: DepthEstimator, validation_images: ValidationImages, factor: float = 1.0) -> DepthMetrics:
