@@ -85,6 +85,7 @@ def train_depth(
     import torch
 
     from unity_depth_perception.models.runtime.device import resolve_device
+    from unity_depth_perception.synthetic.variety import KINDS
     from unity_depth_perception.training.engine.config import TrainingConfig
 
     whole = not paths and _is_compact(start)
@@ -92,6 +93,7 @@ def train_depth(
         output=output,
         pool=pool or output / "pool",
         images=images,
+        kinds=KINDS,
         steps=steps or (8000 if whole else 1000),
         minutes=minutes,
         batch=batch or (16 if whole else 8),

@@ -124,6 +124,7 @@ def train_segmentation(
     import torch
 
     from unity_depth_perception.models.runtime.device import resolve_device
+    from unity_depth_perception.synthetic.variety import KINDS
     from unity_depth_perception.training import distributed
     from unity_depth_perception.training.compact.segmentation import train_segmentation as train
     from unity_depth_perception.training.engine.config import TrainingConfig
@@ -157,6 +158,7 @@ def train_segmentation(
             output=output,
             pool=pool or output / "pool",
             images=images,
+            kinds=KINDS,
             steps=_steps(steps, epochs, data.source, batch * distributed.world_size()),
             minutes=minutes,
             batch=batch,

@@ -40,6 +40,7 @@ class DepthPrediction:
         scatter_ratio: expected relative error of an object's depth; set by models whose floor is planar by
             construction, since the residuals of a ground plane then hide the error.
         scale_source: one of SCALE_SOURCES.
+        grid: height and width of the map that `depth_m` was enlarged from, where that blurs the rims of objects.
     """
 
     depth_m: Tensor
@@ -48,6 +49,7 @@ class DepthPrediction:
     intrinsics: Tensor | None = None
     scatter_ratio: float = 0.0
     scale_source: str = "none"
+    grid: tuple[int, int] | None = None
 
     def __post_init__(self) -> None:
         if self.scale_source not in SCALE_SOURCES:

@@ -25,6 +25,7 @@ from unity_depth_perception.models.protocols import (
     Segmenter,
 )
 from unity_depth_perception.ops.geometry import require_size, undistort
+from unity_depth_perception.ops.mask_rims import follow_masks
 from unity_depth_perception.ops.validity import limit_range
 from unity_depth_perception.pipeline.frame import Frame, Limits, PerceptionResult
 from unity_depth_perception.pipeline.measurement import infer_support, measure_objects, object_distances
@@ -112,6 +113,9 @@ class PerceptionPipeline:
         found_depth = self.scale.in_metres(
             found_depth, found_segmentation.instances, frame.camera, frame.world_from_camera
         )
+        if found_depth.grid is not None:
+            sharp = follow_masks(found_depth.depth_m, found_segmentation.instances, found_depth.grid)
+            found_depth = replace(found_depth, depth_m=sharp)
         if self.aligner is not None:
             aligned = self.aligner.align(found_depth.depth_m, frame.camera, frame.world_from_camera)
             found_depth = replace(found_depth, depth_m=aligned)

@@ -95,7 +95,9 @@ class CompactDepth:
         metres = (dense.log_depth[0] + log_scale + self.network.log_scale).exp() * (self.cube_edge_m / CUBE_EDGE_M)
         depth_m = enlarge_depth(metres, dense.sky[0], camera.height, camera.width)
         source = "cube" if self._has_credible_cube(found, estimates.floor, encoding.floor) else "learned"
-        return DepthPrediction(depth_m, is_metric=True, scatter_ratio=_SCATTER_RATIO, scale_source=source)
+        return DepthPrediction(
+            depth_m, is_metric=True, scatter_ratio=_SCATTER_RATIO, scale_source=source, grid=(height, width)
+        )
 
     def _has_credible_cube(
         self, proposals: ObjectProposals, estimates: GroundPlaneEstimates, dense: GroundPlaneEstimates
