@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from unity_depth_perception.models.compact.depth_network import CLASSES
+from unity_depth_perception.models.compact.dense.depth_network import CLASSES
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.compact.depth_network import classes, depth_losses
 from unity_depth_perception.training.data.batches import Batch, draw_batch, ray_channels
@@ -81,10 +81,11 @@ def test_detection_targets_match_the_instance_image(batch: Batch) -> None:
 def test_depth_losses_are_zero_for_the_truth_and_weight_objects() -> None:
     mask = torch.zeros(1, 32, 32, dtype=torch.bool)
     mask[:, :8, :8] = True
-    exact = depth_losses(torch.zeros(1, 32, 32), mask)
+    known = torch.ones_like(mask)
+    exact = depth_losses(torch.zeros(1, 32, 32), mask, known)
     assert all(value == 0 for value in exact.values())
-    scaled = depth_losses(torch.full((1, 32, 32), 0.1), mask)
+    scaled = depth_losses(torch.full((1, 32, 32), 0.1), mask, known)
     assert scaled["log depth"].item() == pytest.approx(0.1)
     assert scaled["gradient"] == 0
-    on_object = depth_losses(torch.where(mask, 0.1, 0.0), mask)
+    on_object = depth_losses(torch.where(mask, 0.1, 0.0), mask, known)
     assert on_object["log depth"].item() == pytest.approx(0.04)  # objects hold 40 % of the weight

@@ -13,15 +13,15 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import PoseError
 from unity_depth_perception.evaluation.ground_truth import true_objects
 from unity_depth_perception.models.compact import object_proposer
-from unity_depth_perception.models.compact.depth import DEPTH_AREA_PX, CompactDepth
-from unity_depth_perception.models.compact.depth_network import (
+from unity_depth_perception.models.compact.dense.depth_network import (
     CLASSES,
     MAX_FLOOR_DEPTH,
-    ColumnAttention,
     CompactDepthNetwork,
     log_floor_depth,
 )
+from unity_depth_perception.models.compact.depth import DEPTH_AREA_PX, CompactDepth
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
+from unity_depth_perception.models.compact.layers import ColumnAttention
 from unity_depth_perception.models.compact.object_proposer import CompactProposer
 from unity_depth_perception.models.compact.segmentation import CompactSegmenter
 from unity_depth_perception.models.image_size import processing_size, resize_image

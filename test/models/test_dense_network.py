@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch.nn import functional
 
-from unity_depth_perception.models.compact.convex_upsampling import ConvexUpsampling, upsample
+from unity_depth_perception.models.compact.dense.convex_upsampling import ConvexUpsampling, upsample
+from unity_depth_perception.models.compact.dense.depth_network import CLASSES, DensePrediction
 from unity_depth_perception.models.compact.depth import enlarge_depth
-from unity_depth_perception.models.compact.depth_network import CLASSES, DensePrediction
 from unity_depth_perception.synthetic.random_scene import random_scene
 from unity_depth_perception.synthetic.render import render
 from unity_depth_perception.synthetic.scene import CATEGORIES

@@ -12,8 +12,8 @@ from safetensors.torch import save_file
 
 from unity_depth_perception.core.errors import ConfigurationError, ModelError
 from unity_depth_perception.models.checkpoints.safetensors_file import load_weights, save_weights
+from unity_depth_perception.models.compact.dense.depth_network import CompactDepthNetwork
 from unity_depth_perception.models.compact.depth import DEPTH_WEIGHTS
-from unity_depth_perception.models.compact.depth_network import CompactDepthNetwork
 from unity_depth_perception.models.compact.object_proposer import SEGMENTATION_WEIGHTS
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
 from unity_depth_perception.models.runtime.device import resolve_device
@@ -87,7 +87,7 @@ def _not_finite(path: Path) -> None:
         (_foreign, "other safetensors; published weights .* --depth-weights"),
         (_other_kind, "of kind compact-depth"),
         (_missing_tensor, r"expected a tensor dense\.head\.weight"),
-        (_other_shape, r"expected dense\.head\.weight of shape \(20, 32, 3, 3\), got \(1, 8, 3, 3\)"),
+        (_other_shape, r"expected dense\.head\.weight of shape \(32, 32, 3, 3\), got \(1, 8, 3, 3\)"),
         (_not_finite, "NaN or infinity"),
         (lambda path: None, "no such weights file"),
         (lambda path: path.mkdir(), "got a folder"),

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from unity_depth_perception.models.compact.room_layout import log_layout_depth, log_room_depth
+from unity_depth_perception.models.compact.dense.room_layout import log_layout_depth, log_room_depth
 
 HEIGHT = 0.8
 SIDE = 96  # px, of a view of 90 degrees

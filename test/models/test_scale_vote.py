@@ -5,7 +5,9 @@ import math
 import pytest
 import torch
 
-from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks, vote
+from unity_depth_perception.models.compact.cube_scale import CubeEstimates
+from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
+from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks, readings, vote
 
 
 def test_a_bar_s_end_that_looks_like_a_cube_is_outvoted() -> None:
@@ -40,3 +42,9 @@ def test_depth_is_read_inside_the_masks_alone() -> None:
     everywhere = log_depth_in_masks(log_depth, torch.tensor([[0.0, 0, 0.4, 0.9]]), torch.zeros(1, 28, 28))
     assert everywhere.tolist() == [0]  # an empty mask reads all of its box
     assert log_depth_in_masks(log_depth, torch.zeros(0, 4), torch.zeros(0, 28, 28)).shape == (0,)
+
+
+def test_an_object_votes_with_the_mean_of_its_distance_and_its_height() -> None:
+    floor = GroundPlaneEstimates(torch.tensor([[0.0, 1.0, 0.0]]), torch.tensor([0.4]), torch.tensor([-2.0]))
+    estimates = CubeEstimates(log_depth=torch.tensor([1.0]), floor=floor)
+    assert readings(estimates, torch.tensor([0.8])).tolist() == [pytest.approx((0.2 + 0.4) / 2)]

@@ -5,9 +5,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from unity_depth_perception.models.mask_rcnn.guided_filter import guided_filter
 from unity_depth_perception.models.mask_rcnn.paste_masks import paste_masks
 from unity_depth_perception.models.mask_rcnn.sharpen_masks import SHARP_PX, sharpen_masks
-from unity_depth_perception.ops.guided_filter import guided_filter
 
 
 def rotated_square(side: int = 160) -> tuple[Tensor, Tensor]:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
 from unity_depth_perception.models.compact.cube_scale import CubeScaleNetwork
-from unity_depth_perception.models.compact.depth_network import CompactDepthNetwork
+from unity_depth_perception.models.compact.dense.depth_network import CompactDepthNetwork
 from unity_depth_perception.training.compact.depth_network import train_depth
 from unity_depth_perception.training.compact.segmentation import train_segmentation
 from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES

@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from unity_depth_perception.models.checkpoints.safetensors_file import load_description, load_weights, save_weights
 from unity_depth_perception.models.compact.crop_classifier import CropClassifier
 from unity_depth_perception.models.compact.cube_scale import CubeScaleNetwork
+from unity_depth_perception.models.compact.dense.depth_network import CompactDepthNetwork
 from unity_depth_perception.models.compact.depth import CompactDepth
-from unity_depth_perception.models.compact.depth_network import CompactDepthNetwork
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
 from unity_depth_perception.models.compact.segmentation import CompactSegmenter
 from unity_depth_perception.models.registry import create_depth_estimator

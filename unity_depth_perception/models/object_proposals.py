@@ -45,9 +45,9 @@ class ObjectProposals:
         return (self.detections.scores * (1 - self.probabilities[:, 0])).sqrt()
 
     def reported(self) -> list[int]:
-        """Indices of the proposals that a segmentation reports, surest first.
+        """Indices of the proposals that a segmentation reports, in descending order of score.
 
-        Those of low score, duplicates, and proposals inside an object that is surer are left out; see `paste_masks`.
+        Those of low score, duplicates, and proposals inside an object of higher score are left out; see `paste_masks`.
         """
         scores = self.scores
         order = scores.argsort(descending=True)

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import math
-import time
 from dataclasses import replace
-from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
@@ -29,6 +27,7 @@ from unity_depth_perception.ops.mask_rims import follow_masks
 from unity_depth_perception.ops.validity import limit_range
 from unity_depth_perception.pipeline.frame import Frame, Limits, PerceptionResult
 from unity_depth_perception.pipeline.measurement import infer_support, measure_objects, object_distances
+from unity_depth_perception.pipeline.stage_clock import StageClock
 
 _NO_LIMITS = Limits()
 _NO_SCALE = DepthScale()
@@ -100,7 +99,7 @@ class PerceptionPipeline:
             InputError: what is given does not fit the image, or the scale cannot be computed from this frame.
         """
         self._require_stages(depth, segmentation)
-        clock = _StageClock(self.device)
+        clock = StageClock(self.device)
         image, is_seen = self._upload(frame, depth, segmentation)
         clock.lap("upload")
         pose_error = None
@@ -113,9 +112,7 @@ class PerceptionPipeline:
         found_depth = self.scale.in_metres(
             found_depth, found_segmentation.instances, frame.camera, frame.world_from_camera
         )
-        if found_depth.grid is not None:
-            sharp = follow_masks(found_depth.depth_m, found_segmentation.instances, found_depth.grid)
-            found_depth = replace(found_depth, depth_m=sharp)
+        found_depth = _with_sharp_rims(found_depth, found_segmentation)
         if self.aligner is not None:
             aligned = self.aligner.align(found_depth.depth_m, frame.camera, frame.world_from_camera)
             found_depth = replace(found_depth, depth_m=aligned)
@@ -146,7 +143,7 @@ class PerceptionPipeline:
         frame: Frame,
         depth: DepthPrediction | None,
         segmentation: Segmentation | None,
-        clock: _StageClock,
+        clock: StageClock,
     ) -> tuple[Segmentation, DepthPrediction]:
         """Proposals, then segmentation, then depth: those that are not given."""
         camera, gravity = frame.camera, frame.gravity
@@ -167,8 +164,8 @@ class PerceptionPipeline:
         clock.lap("segmentation")
         if image is not None and estimator is not None:
             if given and estimator.proposer is not None:
-                instances = segmentation.instances
-                proposals[estimator.proposer] = estimator.proposer.propose_given(image, camera, instances, gravity)
+                own = estimator.proposer.propose_given(image, camera, segmentation.instances, gravity)
+                proposals[estimator.proposer] = own
             depth = estimator.infer(image, camera, gravity, proposals.get(estimator.proposer))
         assert depth is not None
         require_size(depth.depth_m, camera, "depth")
@@ -207,6 +204,13 @@ def _filter_by_score(segmentation: Segmentation, limits: Limits) -> Segmentation
     return segmentation.only(torch.tensor(kept, dtype=torch.int64, device=segmentation.instances.device))
 
 
+def _with_sharp_rims(depth: DepthPrediction, segmentation: Segmentation) -> DepthPrediction:
+    """Depth whose steps lie on the contours of the masks, where the model's own grid is too coarse for them."""
+    if depth.grid is None:
+        return depth
+    return replace(depth, depth_m=follow_masks(depth.depth_m, segmentation.instances, depth.grid))
+
+
 def _in_range(depth: DepthPrediction, limits: Limits) -> DepthPrediction:
     if limits.min_depth_m <= 0 and limits.max_depth_m == math.inf:
         return depth
@@ -216,38 +220,3 @@ def _in_range(depth: DepthPrediction, limits: Limits) -> DepthPrediction:
 def _place(device: torch.device) -> tuple[str, int]:
     """Type and number of a device; "cuda" without a number means number 0."""
     return device.type, device.index or 0
-
-
-class _StageClock:
-    """Seconds of each stage: wall-clock time, on a GPU the time between events, for which the host waits only once."""
-
-    def __init__(self, device: torch.device) -> None:
-        self._device = device
-        self._laps = [("", self._now())]
-
-    def lap(self, stage: str) -> None:
-        self._laps.append((stage, self._now()))
-
-    def stage_s(self) -> dict[str, float]:
-        """Seconds by stage; waits for a GPU."""
-        if self._device.type == "cuda":
-            torch.cuda.synchronize(self._device)
-        seconds: dict[str, float] = {}
-        for (_, start), (stage, end) in pairwise(self._laps):
-            seconds[stage] = seconds.get(stage, 0.0) + _seconds_between(start, end)
-        return seconds
-
-    def _now(self) -> float | torch.cuda.Event:
-        if self._device.type != "cuda":
-            return time.perf_counter()
-        event = torch.cuda.Event(enable_timing=True)  # type: ignore[no-untyped-call]
-        event.record(torch.cuda.current_stream(self._device))
-        return event
-
-
-def _seconds_between(start: float | torch.cuda.Event, end: float | torch.cuda.Event) -> float:
-    if isinstance(start, float) and isinstance(end, float):
-        return end - start
-    assert isinstance(start, torch.cuda.Event)
-    assert isinstance(end, torch.cuda.Event)
-    return float(start.elapsed_time(end)) / 1e3

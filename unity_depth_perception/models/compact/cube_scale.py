@@ -40,6 +40,10 @@ class CubeEstimates:
     log_depth: Tensor
     floor: GroundPlaneEstimates
 
+    def select(self, chosen: Tensor) -> CubeEstimates:
+        """The estimates of some objects: a mask (N,) bool or indices."""
+        return CubeEstimates(self.log_depth[chosen], self.floor.select(chosen))
+
 
 class CubeScaleNetwork(nn.Module):
     """Depth and ground plane from each of N object crops."""

@@ -15,11 +15,11 @@ from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import PoseError
 from unity_depth_perception.models.checkpoints.safetensors_file import EMBEDDED, check_kind, fill_network, load_weights
 from unity_depth_perception.models.compact.cube_scale import CubeEstimates, CubeScaleNetwork
-from unity_depth_perception.models.compact.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
-from unity_depth_perception.models.compact.earlier_weights import with_new_parts
+from unity_depth_perception.models.compact.dense.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
+from unity_depth_perception.models.compact.dense.earlier_weights import with_new_parts
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
 from unity_depth_perception.models.compact.object_proposer import embedded_proposer
-from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks, vote
+from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks, readings, vote
 from unity_depth_perception.models.engine.onnx_file import MethodModule
 from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.mask_rcnn.paste_masks import boxes_of_masks
@@ -134,9 +134,9 @@ class CompactDepth:
         height, width = proposals.detections.size
         boxes = boxes_of_masks(proposals.detections.boxes[voters]) / log_depth.new_tensor([width, height] * 2)
         seen = log_depth_in_masks(log_depth, boxes, proposals.masks[voters])
+        chosen = estimates.select(torch.tensor(voters, device=self.device))
         return vote(
-            torch.cat([own.log_height, estimates.log_depth[voters] - seen]),
-            torch.cat([own.log_sigma, estimates.floor.log_sigma[voters]]),
+            torch.cat([own.log_height, readings(chosen, seen)]), torch.cat([own.log_sigma, chosen.floor.log_sigma])
         )
 
     def _ground_plane(

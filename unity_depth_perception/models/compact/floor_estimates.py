@@ -37,7 +37,7 @@ class GroundPlaneEstimates:
         )
 
     def select(self, chosen: Tensor) -> GroundPlaneEstimates:
-        """The estimates where a mask (N,) bool is true."""
+        """Some of the estimates: a mask (N,) bool or indices."""
         return GroundPlaneEstimates(self.normal[chosen], self.log_height[chosen], self.log_sigma[chosen])
 
     def scaled(self, log_factor: float | Tensor) -> GroundPlaneEstimates:

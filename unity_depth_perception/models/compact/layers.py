@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -45,3 +46,28 @@ class ResidualBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return functional.relu(x + self.second(self.first(x)))
+
+
+class ColumnAttention(nn.Module):
+    """Attention within each column of pixels: the foot of a wall gives the distance of all of the wall above it.
+
+    Axial attention (Wang et al., "Axial-DeepLab", ECCV 2020) along the image axis nearest to gravity. Initialised to
+    the identity.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.embed = nn.Linear(2, width)
+        self.layer = attention_layer(width, heads=width // 16)
+        for parameter in (*self.embed.parameters(), self.layer.self_attn.out_proj.weight, self.layer.linear2.weight):
+            nn.init.zeros_(parameter)
+        nn.init.zeros_(self.layer.linear2.bias)
+
+    def forward(self, x: Tensor, hints: Tensor) -> Tensor:
+        """Features (B, C, H, W) from features (B, C, H, W) and hints (B, 2, H, W): ray y / z and log floor depth."""
+        batch, channels, height, width = x.shape
+        with torch.autocast("cpu", enabled=False):  # in bfloat16 attention trains six times as slowly there
+            tokens = x.permute(0, 3, 2, 1).float() + self.embed(hints.permute(0, 3, 2, 1))  # (B, W, H, C)
+            mixed: Tensor = self.layer(tokens.reshape(batch * width, height, channels))
+        mixed = mixed.view(batch, width, height, channels).permute(0, 3, 2, 1)
+        return mixed.to(x.dtype).contiguous(memory_format=torch.channels_last)

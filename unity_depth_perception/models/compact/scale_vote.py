@@ -1,9 +1,11 @@
 """Metric scale of the dense depth, from what the objects in it say of their own distance.
 
-The dense network predicts depth up to one factor. Each object that is found gives an estimate of the factor: the depth
-that the cube scale sees in its crop, over the dense depth in its mask. The estimates differ in their expected error,
-and some are altogether wrong: the end face of a bar looks like a cube. So they vote: the largest group whose members
-agree wins, and its weighted mean is the scale.
+The dense network predicts depth up to one factor, in units of the camera's height. Each object that is found gives two
+readings of the factor: the depth that the cube scale sees in its crop, over the dense depth in its mask, and the height
+of the camera above its foot. The first bears an error of the dense depth there, the second one of the direction of
+gravity, and an object votes with their mean. The votes differ in their expected error, and some are altogether wrong:
+the end face of a bar looks like a cube. So the largest group whose members agree wins, and its weighted mean is the
+scale.
 """
 
 from __future__ import annotations
@@ -11,6 +13,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 from torch.nn import functional
+
+from unity_depth_perception.models.compact.cube_scale import CubeEstimates
 
 _AGREEMENT = 0.2  # largest difference of two log scales that support each other
 _VOTE_EXPONENT = 2.0  # votes are inverse variances
@@ -29,6 +33,11 @@ def vote(log_scale: Tensor, log_sigma: Tensor) -> Tensor:
     group = agree[support.argmax()]
     weight = functional.softmax(torch.where(group, -_ERROR_EXPONENT * log_sigma, -torch.inf), dim=0)
     return (weight * log_scale).sum()
+
+
+def readings(estimates: CubeEstimates, seen: Tensor) -> Tensor:
+    """Log scale (N,) by each of N objects, in which the dense network sees the log depth `seen` (N,)."""
+    return (estimates.log_depth - seen + estimates.floor.log_height) / 2
 
 
 def log_depth_in_masks(log_depth: Tensor, boxes: Tensor, masks: Tensor) -> Tensor:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unity_depth_perception.models.compact.depth_network import (
+from unity_depth_perception.models.compact.dense.depth_network import (
     CANONICAL_FOCAL_PX,
     CLASSES,
     FLOOR,
@@ -17,8 +17,8 @@ from unity_depth_perception.models.compact.depth_network import (
     CompactDepthNetwork,
     DensePrediction,
 )
+from unity_depth_perception.models.compact.dense.room_layout import component_along
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, estimate_errors, laplace_nll
-from unity_depth_perception.models.compact.room_layout import component_along
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.compact.cube_scale import train_cube_scale
 from unity_depth_perception.training.data.batches import Batch, draw_batch, ray_channels

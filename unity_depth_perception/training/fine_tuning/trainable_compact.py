@@ -18,11 +18,11 @@ from torch.nn import functional
 from torchvision.ops import roi_align
 from torchvision.transforms.v2 import functional as transforms
 
+from unity_depth_perception.models.compact.dense.depth_network import CANONICAL_FOCAL_PX
 from unity_depth_perception.models.compact.depth import DEPTH_AREA_PX, CompactDepth
-from unity_depth_perception.models.compact.depth_network import CANONICAL_FOCAL_PX
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
 from unity_depth_perception.models.compact.object_crops import MASK_PX, Crops, crop_objects
-from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks, vote
+from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks, readings, vote
 from unity_depth_perception.models.fine_tuned import COMPACT_KIND
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.training.data.batches import Batch, bilinear, ray_channels
@@ -74,8 +74,9 @@ class TrainableCompact:
         for index in range(len(batch.image)):
             mine = crops.image_of == index
             seen = log_depth_in_masks(log_ratio[index], relative[mine], masks[mine])
-            votes = torch.cat([own.log_height[index, None], estimates.log_depth[mine] - seen])
-            log_scales.append(vote(votes, torch.cat([own.log_sigma[index, None], estimates.floor.log_sigma[mine]])))
+            of_image = estimates.select(mine)
+            votes = torch.cat([own.log_height[index, None], readings(of_image, seen)])
+            log_scales.append(vote(votes, torch.cat([own.log_sigma[index, None], of_image.floor.log_sigma])))
         log_scale = torch.stack(log_scales)[:, None, None] + self._dense.log_scale
         return bilinear(log_ratio, height, width) + log_scale
 

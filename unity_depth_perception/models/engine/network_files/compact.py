@@ -6,8 +6,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.models.compact.dense.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
 from unity_depth_perception.models.compact.depth import DEPTH_AREA_PX, CompactDepth, ray_channels
-from unity_depth_perception.models.compact.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
 from unity_depth_perception.models.compact.object_proposer import SEGMENTATION_AREA_PX
 from unity_depth_perception.models.engine.network_files.network_file import NetworkFile, Port
 from unity_depth_perception.models.image_size import processing_size, resize_image

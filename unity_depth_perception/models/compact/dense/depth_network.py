@@ -22,10 +22,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from unity_depth_perception.models.compact.convex_upsampling import ConvexUpsampling, upsample
+from unity_depth_perception.models.compact.dense.convex_upsampling import ConvexUpsampling, upsample
+from unity_depth_perception.models.compact.dense.room_layout import component_along, log_layout_depth
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, decode_normal
-from unity_depth_perception.models.compact.layers import attention_layer, conv_block, encoder_stages
-from unity_depth_perception.models.compact.room_layout import component_along, log_layout_depth
+from unity_depth_perception.models.compact.layers import ColumnAttention, attention_layer, conv_block, encoder_stages
 
 CANONICAL_FOCAL_PX = 256.0
 WIDTHS = (16, 32, 64, 128, 192)
@@ -216,31 +216,6 @@ class LayoutTrust(nn.Module):
         raw = functional.pixel_shuffle(self.layers(torch.cat([x, inputs.to(x.dtype)], dim=1)), 2)
         prior = torch.einsum("c,bchw->bhw", self.of_class, probabilities)
         return (raw[:, 0, :height, :width].float() + prior).sigmoid()
-
-
-class ColumnAttention(nn.Module):
-    """Attention within each column of pixels: the foot of a wall gives the distance of all of the wall above it.
-
-    Axial attention (Wang et al., "Axial-DeepLab", ECCV 2020) along the image axis nearest to gravity. Initialised to
-    the identity.
-    """
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self.embed = nn.Linear(2, width)
-        self.layer = attention_layer(width, heads=width // 16)
-        for parameter in (*self.embed.parameters(), self.layer.self_attn.out_proj.weight, self.layer.linear2.weight):
-            nn.init.zeros_(parameter)
-        nn.init.zeros_(self.layer.linear2.bias)
-
-    def forward(self, x: Tensor, hints: Tensor) -> Tensor:
-        """Features (B, C, H, W) from features (B, C, H, W) and hints (B, 2, H, W): ray y / z and log floor depth."""
-        batch, channels, height, width = x.shape
-        with torch.autocast("cpu", enabled=False):  # in bfloat16 attention trains six times as slowly there
-            tokens = x.permute(0, 3, 2, 1).float() + self.embed(hints.permute(0, 3, 2, 1))  # (B, W, H, C)
-            mixed: Tensor = self.layer(tokens.reshape(batch * width, height, channels))
-        mixed = mixed.view(batch, width, height, channels).permute(0, 3, 2, 1)
-        return mixed.to(x.dtype).contiguous(memory_format=torch.channels_last)
 
 
 def log_floor_depth(normal: Tensor, rays: Tensor) -> Tensor:

@@ -8,6 +8,12 @@ import torch
 from torch import Tensor
 
 _EARLIER_CLASSES = 4
+_EARLIER_SHAPES = {
+    "dense.head.weight": (20, 32, 3, 3),
+    "dense.head.bias": (20,),
+    "dense.trust.of_class": (4,),
+    "dense.trust.layers.0.0.weight": (24, 52, 3, 3),
+}
 _NEVER = -30.0  # logit of a class that the earlier network did not predict
 
 
@@ -18,8 +24,7 @@ def with_new_parts(state: Mapping[str, Tensor], today: Mapping[str, Tensor]) -> 
         state: tensors of the file.
         today: initial tensors of the whole model, for the names that the file lacks.
     """
-    bias = state.get("dense.head.bias")
-    if bias is None or bias.numel() != 4 * (1 + _EARLIER_CLASSES):
+    if any(name not in state or tuple(state[name].shape) != shape for name, shape in _EARLIER_SHAPES.items()):
         return dict(state)
     new = {**{name: value for name, value in today.items() if ".upsampling." in name}, **state}
     first = "dense.upsampling.layers.0.0.weight"  # without effect until it is trained; the same from load to load
