@@ -19,7 +19,7 @@ def follow_masks(depth_m: Tensor, instances: Tensor, grid: tuple[int, int]) -> T
 
     Within two grid cells of a contour, a pixel gets the depth that the core of its own object, or of the background,
     continues to have there: the cells that, with all eight around them, show one label. Inverse depth is continued
-    evenly. Objects without a core, and the sky beside objects, keep their depth.
+    evenly. Objects without a core, the sky beside objects, and NaN stay as they are.
 
     Args:
         depth_m: (H, W) planar depth; NaN or +Inf where there is none.
@@ -33,7 +33,7 @@ def follow_masks(depth_m: Tensor, instances: Tensor, grid: tuple[int, int]) -> T
     if bool(inside.all()):
         return depth_m
     rim = functional.interpolate((~inside)[None, None].float(), size=size, mode="nearest-exact")[0, 0] > 0
-    rim &= (instances > 0) | ~depth_m.isinf()
+    rim &= ~depth_m.isnan() & ((instances > 0) | ~depth_m.isinf())
     pixels = rim.nonzero()
     own = instances[rim].long()
     inverse = 1 / functional.interpolate(depth_m[None, None], size=grid, mode="nearest-exact")[0, 0]

@@ -112,7 +112,6 @@ class PerceptionPipeline:
         found_depth = self.scale.in_metres(
             found_depth, found_segmentation.instances, frame.camera, frame.world_from_camera
         )
-        found_depth = _with_sharp_rims(found_depth, found_segmentation)
         if self.aligner is not None:
             aligned = self.aligner.align(found_depth.depth_m, frame.camera, frame.world_from_camera)
             found_depth = replace(found_depth, depth_m=aligned)
@@ -120,6 +119,7 @@ class PerceptionPipeline:
         if is_seen is not None:
             found_depth = replace(found_depth, depth_m=torch.where(is_seen, found_depth.depth_m, math.nan))
         kept, statistics = measure_objects(found_depth.depth_m, found_segmentation, frame.camera)
+        sharp = _with_sharp_rims(found_depth, kept)  # the statistics leave out rims as the model saw them
         clock.lap("objects")
         links = infer_support(found_depth, kept, statistics, frame.camera, frame.gravity)
         objects = object_distances(statistics, kept, links)
@@ -127,7 +127,7 @@ class PerceptionPipeline:
         return PerceptionResult(
             frame=frame,
             image=image,
-            depth=found_depth,
+            depth=sharp,
             segmentation=kept,
             objects=objects,
             depth_model="given" if depth is not None else getattr(self.depth_estimator, "name", ""),
