@@ -28,8 +28,8 @@ def follow_masks(depth_m: Tensor, instances: Tensor, grid: tuple[int, int]) -> T
     """
     size, halves = depth_m.shape, (2 * grid[0], 2 * grid[1])
     labels = functional.interpolate(instances[None, None].float(), size=halves, mode="nearest-exact")
-    owner = functional.max_pool2d(labels, 2)
-    core, inside = (_is_uniform(labels, cells) for cells in (1, 2))
+    highest, lowest = functional.max_pool2d(labels, 2), -functional.max_pool2d(-labels, 2)
+    core, inside = (_is_uniform(highest, lowest, cells) for cells in (1, 2))
     if bool(inside.all()):
         return depth_m
     rim = functional.interpolate((~inside)[None, None].float(), size=size, mode="nearest-exact")[0, 0] > 0
@@ -46,7 +46,7 @@ def follow_masks(depth_m: Tensor, instances: Tensor, grid: tuple[int, int]) -> T
         first = (place.amin(dim=0).floor().long() - 2).clamp(min=0).tolist()
         last = (place.amax(dim=0).ceil().long() + 3).tolist()
         window = slice(first[0], last[0]), slice(first[1], last[1])
-        cells = known[window] & (owner[0, 0][window] == label)
+        cells = known[window] & (highest[0, 0][window] == label)
         continued, reached = _continue(inverse[window], cells & core[window])
         position = place - place.new_tensor(first)
         value, certainty = _bilinear(torch.stack([continued, reached]), position)
@@ -55,12 +55,12 @@ def follow_masks(depth_m: Tensor, instances: Tensor, grid: tuple[int, int]) -> T
     return result
 
 
-def _is_uniform(labels: Tensor, cells: int) -> Tensor:
-    """Whether each cell (h, w) and all within `cells` cells of it show one label of (1, 1, 2 h, 2 w)."""
-    highest, lowest = functional.max_pool2d(labels, 2), functional.max_pool2d(-labels, 2)
-    side = 2 * cells + 1
-    spread = [functional.max_pool2d(extreme, side, stride=1, padding=cells) for extreme in (highest, lowest)]
-    return (spread[0] == -spread[1])[0, 0]
+def _is_uniform(highest: Tensor, lowest: Tensor, cells: int) -> Tensor:
+    """Whether each cell (h, w) and all within `cells` cells of it show one label; extremes of cells (1, 1, h, w)."""
+    above, below = (
+        functional.max_pool2d(extreme, 2 * cells + 1, stride=1, padding=cells) for extreme in (highest, -lowest)
+    )
+    return (above == -below)[0, 0]
 
 
 def _continue(values: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:

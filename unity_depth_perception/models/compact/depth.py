@@ -19,7 +19,7 @@ from unity_depth_perception.models.compact.dense.depth_network import CANONICAL_
 from unity_depth_perception.models.compact.dense.earlier_weights import with_new_parts
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
 from unity_depth_perception.models.compact.object_proposer import embedded_proposer
-from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks, readings, vote
+from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks, scale_by_vote
 from unity_depth_perception.models.engine.onnx_file import MethodModule
 from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.mask_rcnn.paste_masks import boxes_of_masks
@@ -134,10 +134,7 @@ class CompactDepth:
         height, width = proposals.detections.size
         boxes = boxes_of_masks(proposals.detections.boxes[voters]) / log_depth.new_tensor([width, height] * 2)
         seen = log_depth_in_masks(log_depth, boxes, proposals.masks[voters])
-        chosen = estimates.select(torch.tensor(voters, device=self.device))
-        return vote(
-            torch.cat([own.log_height, readings(chosen, seen)]), torch.cat([own.log_sigma, chosen.floor.log_sigma])
-        )
+        return scale_by_vote(own, estimates.select(torch.tensor(voters, device=self.device)), seen)
 
     def _ground_plane(
         self,

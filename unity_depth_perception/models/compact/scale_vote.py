@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from unity_depth_perception.models.compact.cube_scale import CubeEstimates
+from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
 
 _AGREEMENT = 0.2  # largest difference of two log scales that support each other
 _VOTE_EXPONENT = 2.0  # votes are inverse variances
@@ -33,6 +34,18 @@ def vote(log_scale: Tensor, log_sigma: Tensor) -> Tensor:
     group = agree[support.argmax()]
     weight = functional.softmax(torch.where(group, -_ERROR_EXPONENT * log_sigma, -torch.inf), dim=0)
     return (weight * log_scale).sum()
+
+
+def scale_by_vote(own: GroundPlaneEstimates, estimates: CubeEstimates, seen: Tensor) -> Tensor:
+    """Log scale () of one image by the votes of its N objects and of the dense network.
+
+    Args:
+        own: (1,) the dense network's ground plane, whose height is the unit of its depth.
+        estimates: of the objects, in which the dense network sees the log depth `seen` (N,).
+    """
+    return vote(
+        torch.cat([own.log_height, readings(estimates, seen)]), torch.cat([own.log_sigma, estimates.floor.log_sigma])
+    )
 
 
 def readings(estimates: CubeEstimates, seen: Tensor) -> Tensor:

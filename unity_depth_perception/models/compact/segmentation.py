@@ -15,7 +15,7 @@ from unity_depth_perception.models.compact.object_proposer import (
 )
 from unity_depth_perception.models.mask_rcnn.paste_masks import boxes_of_masks, paste_masks
 from unity_depth_perception.models.mask_rcnn.sharpen_masks import sharpen_masks
-from unity_depth_perception.models.object_proposals import SCORE_THRESHOLD, Gravity, ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.protocols import Candidates, Segmentation
 
 
@@ -47,10 +47,9 @@ class CompactSegmenter:
         found = proposals or self.proposer.propose(image, camera, gravity)
         is_object = 1 - found.probabilities[:, 0]
         scores = found.scores
-        order = scores.argsort(descending=True)
         size = found.detections.size
         masks, boxes = sharpen_masks(image, found.masks, boxes_of_masks(found.detections.boxes), size, scores)
-        order = order[scores[order] >= SCORE_THRESHOLD]
+        order = found.ranked
         instances, kept = paste_masks(masks[order], boxes[order], size, height, width)
         chosen = order[kept]
         categories: list[int] = found.probabilities[chosen, 1:].argmax(dim=1).tolist()

@@ -22,7 +22,7 @@ from unity_depth_perception.models.compact.dense.depth_network import CANONICAL_
 from unity_depth_perception.models.compact.depth import DEPTH_AREA_PX, CompactDepth
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
 from unity_depth_perception.models.compact.object_crops import MASK_PX, Crops, crop_objects
-from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks, readings, vote
+from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks, scale_by_vote
 from unity_depth_perception.models.fine_tuned import COMPACT_KIND
 from unity_depth_perception.models.image_size import processing_size
 from unity_depth_perception.training.data.batches import Batch, bilinear, ray_channels
@@ -70,13 +70,11 @@ class TrainableCompact:
         own = encoding.floor.scaled(log_unit)
         log_ratio = self._dense.decode(encoding, rays, _normals(own, estimates.floor, crops.image_of)).log_depth
         relative = boxes / boxes.new_tensor([width, height] * 2)
-        log_scales = []
+        log_scales, images = [], torch.arange(len(batch.image), device=boxes.device)
         for index in range(len(batch.image)):
             mine = crops.image_of == index
             seen = log_depth_in_masks(log_ratio[index], relative[mine], masks[mine])
-            of_image = estimates.select(mine)
-            votes = torch.cat([own.log_height[index, None], readings(of_image, seen)])
-            log_scales.append(vote(votes, torch.cat([own.log_sigma[index, None], of_image.floor.log_sigma])))
+            log_scales.append(scale_by_vote(own.select(images == index), estimates.select(mine), seen))
         log_scale = torch.stack(log_scales)[:, None, None] + self._dense.log_scale
         return bilinear(log_ratio, height, width) + log_scale
 
