@@ -130,5 +130,9 @@ def test_sky_is_infinite_and_lends_its_depth_to_nobody() -> None:
     large = enlarge_depth(depth_m, sky, 32, 32)
     assert large[:16].isinf().all()
     assert torch.allclose(large[16:], torch.tensor(2.0))
+    in_corner = torch.zeros(8, 8)
+    in_corner[0, 0] = 1.0
+    without = enlarge_depth(depth_m, torch.zeros(8, 8), 32, 32)
+    assert torch.allclose(enlarge_depth(depth_m, in_corner, 32, 32)[8:, 8:], without[8:, 8:])
     assert torch.equal(enlarge_depth(depth_m, torch.zeros(8, 8), 8, 8), depth_m)
     assert enlarge_depth(depth_m, torch.ones(8, 8), 32, 32).isinf().all()

@@ -51,6 +51,19 @@ def test_masks_of_low_score_are_enlarged_where_they_are(larger: int) -> None:
     assert overlap(before > 0, after > 0) > 0.97
 
 
+def test_a_mask_does_not_depend_on_where_the_object_is_in_the_image() -> None:
+    image, true = rotated_square()
+    box = torch.tensor([[24.0, 24.0, 136.0, 136.0]])
+    soft = functional.interpolate(true[None, None].float(), size=(28, 28), mode="area")[0]
+    masks, windows = sharpen_masks(image, soft, box, (160, 160), torch.ones(1))
+    framed = torch.randint(0, 256, (240, 300, 3), dtype=torch.uint8)
+    framed[60:220, 90:250] = image
+    offset = torch.tensor([90.0, 60.0, 90.0, 60.0])
+    moved, moved_windows = sharpen_masks(framed, soft, box + offset, (240, 300), torch.ones(1))
+    assert torch.allclose(moved_windows, windows + offset)
+    assert torch.allclose(moved, masks, atol=2e-3)
+
+
 def test_no_objects_stay_no_objects() -> None:
     image = torch.zeros(32, 32, 3, dtype=torch.uint8)
     masks, boxes = sharpen_masks(image, torch.zeros(0, 28, 28), torch.zeros(0, 4), (32, 32), torch.zeros(0))

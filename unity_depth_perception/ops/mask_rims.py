@@ -6,12 +6,16 @@ pixels, and each pixel of the ramp a point in the air between two surfaces. Wher
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Sequence
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from unity_depth_perception.ops.mask_indices import set_pixels
+
 _STEPS = 5  # cells that a surface is continued beyond its core
-_KERNEL = ((1.0, 2.0, 1.0), (2.0, 4.0, 2.0), (1.0, 2.0, 1.0))
 
 
 def follow_masks(depth_m: Tensor, instances: Tensor, grid: tuple[int, int]) -> Tensor:
@@ -26,53 +30,79 @@ def follow_masks(depth_m: Tensor, instances: Tensor, grid: tuple[int, int]) -> T
         instances: (H, W) instance image, 0 = background.
         grid: height and width of the map that the depth was enlarged from.
     """
-    size, halves = depth_m.shape, (2 * grid[0], 2 * grid[1])
-    labels = functional.interpolate(instances[None, None].float(), size=halves, mode="nearest-exact")
-    highest, lowest = functional.max_pool2d(labels, 2), -functional.max_pool2d(-labels, 2)
-    core, inside = (_is_uniform(highest, lowest, cells) for cells in (1, 2))
+    size = depth_m.shape
+    labels = instances if instances.dtype == torch.uint8 else instances.float()
+    halves = _resampled(labels, (2 * grid[0], 2 * grid[1]))
+    quarters = halves.view(grid[0], 2, grid[1], 2).movedim(2, 1).flatten(2).unbind(dim=2)
+    highest, lowest = functools.reduce(torch.maximum, quarters), functools.reduce(torch.minimum, quarters)
+    core, inside = _are_uniform(highest, lowest)
     if bool(inside.all()):
         return depth_m
-    rim = functional.interpolate((~inside)[None, None].float(), size=size, mode="nearest-exact")[0, 0] > 0
-    rim &= ~depth_m.isnan() & ((instances > 0) | ~depth_m.isinf())
-    pixels = rim.nonzero()
-    own = instances[rim].long()
-    inverse = 1 / functional.interpolate(depth_m[None, None], size=grid, mode="nearest-exact")[0, 0]
+    rim = set_pixels(_resampled((~inside).to(torch.uint8), size) > 0)
+    own, seen = (image.reshape(-1).index_select(0, rim) for image in (instances, depth_m))
+    has_surface = set_pixels(~seen.isnan() & ((own > 0) | ~seen.isinf()))
+    rim, own = rim[has_surface], own[has_surface].long()
+    inverse = 1 / _resampled(depth_m, grid)
     known = inverse.isfinite() & (inverse > 0)
     cells_per_px = inverse.new_tensor([grid[0] / size[0], grid[1] / size[1]])
-    result = depth_m.clone()
+    result = depth_m.clone().view(-1)
     for label in torch.bincount(own).nonzero().flatten().tolist():
-        mine = pixels[own == label]
-        place = (mine + 0.5) * cells_per_px - 0.5  # (P, 2) rows and columns in the grid
+        mine = rim[set_pixels(own == label)]
+        row = torch.div(mine, size[1], rounding_mode="floor")
+        place = (torch.stack([row, mine - row * size[1]], dim=1) + 0.5) * cells_per_px - 0.5  # (P, 2) in the grid
         first = (place.amin(dim=0).floor().long() - 2).clamp(min=0).tolist()
         last = (place.amax(dim=0).ceil().long() + 3).tolist()
         window = slice(first[0], last[0]), slice(first[1], last[1])
-        cells = known[window] & (highest[0, 0][window] == label)
+        cells = known[window] & (highest[window] == label)
         continued, reached = _continue(inverse[window], cells & core[window])
         position = place - place.new_tensor(first)
         value, certainty = _bilinear(torch.stack([continued, reached]), position)
-        chosen = certainty > 0.5
-        result[mine[chosen, 0], mine[chosen, 1]] = (certainty / value)[chosen]
-    return result
+        chosen = set_pixels(certainty > 0.5)
+        result[mine[chosen]] = (certainty / value)[chosen]
+    return result.view(size)
 
 
-def _is_uniform(highest: Tensor, lowest: Tensor, cells: int) -> Tensor:
-    """Whether each cell (h, w) and all within `cells` cells of it show one label; extremes of cells (1, 1, h, w)."""
-    above, below = (
-        functional.max_pool2d(extreme, 2 * cells + 1, stride=1, padding=cells) for extreme in (highest, -lowest)
-    )
-    return (above == -below)[0, 0]
+def _resampled(plane: Tensor, size: Sequence[int]) -> Tensor:
+    """Nearest values (h, w) of a plane (H, W)."""
+    return functional.interpolate(plane[None, None], size=tuple(size), mode="nearest-exact")[0, 0]
+
+
+def _are_uniform(highest: Tensor, lowest: Tensor) -> tuple[Tensor, Tensor]:
+    """Whether each cell (h, w) and all within one cell of it, and within two, show one label.
+
+    Args:
+        highest, lowest: (h, w) extremes of the labels in each cell.
+    """
+    found = []
+    for _ in range(2):
+        highest, lowest = _of_neighbours(highest, torch.maximum), _of_neighbours(lowest, torch.minimum)
+        found.append(highest == lowest)
+    return found[0], found[1]
+
+
+def _of_neighbours(plane: Tensor, extreme: Callable[[Tensor, Tensor], Tensor]) -> Tensor:
+    """Extremes (h, w) of each cell of a plane and the eight around it, of those that there are."""
+    for dim in (0, 1):
+        size = plane.shape[dim]
+        after, before = (plane.narrow(dim, start, size - 1) for start in (1, 0))
+        pairs = extreme(after, before)  # of each cell and the next
+        ends = plane.narrow(dim, 0, 1), plane.narrow(dim, size - 1, 1)
+        plane = extreme(torch.cat([ends[0], pairs], dim=dim), torch.cat([pairs, ends[1]], dim=dim))
+    return plane
 
 
 def _continue(values: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     """Values (h, w), 0 where unknown, continued into unknown cells, and 1 where they are known then."""
-    kernel = values.new_tensor(_KERNEL).expand(2, 1, 3, 3)
-    planes = torch.stack([torch.where(known, values, 0.0), known.to(values.dtype)])[None]
+    planes = torch.stack([torch.where(known, values, 0.0), known.to(values.dtype)])
     for _ in range(_STEPS):
-        total = functional.conv2d(planes, kernel, padding=1, groups=2)
-        reached = (planes[:, 1:] == 0) & (total[:, 1:] > 0)
-        mean = torch.cat([total[:, :1] / total[:, 1:].clamp(min=1e-6), torch.ones_like(total[:, 1:])], dim=1)
+        total = functional.pad(planes, (1, 1, 1, 1))
+        for dim in (1, 1, 2, 2):  # weights 1, 2, 1 along both axes
+            size = total.shape[dim] - 1
+            total = total.narrow(dim, 0, size) + total.narrow(dim, 1, size)
+        reached = (planes[1] == 0) & (total[1] > 0)
+        mean = torch.stack([total[0] / total[1].clamp(min=1e-6), torch.ones_like(total[1])])
         planes = torch.where(reached, mean, planes)
-    return planes[0, 0], planes[0, 1]
+    return planes[0], planes[1]
 
 
 def _bilinear(planes: Tensor, place: Tensor) -> Tensor:

@@ -159,6 +159,10 @@ def ray_channels(camera: Camera, device: torch.device) -> Tensor:
 
 def enlarge_depth(depth_m: Tensor, sky: Tensor, height: int, width: int) -> Tensor:
     """Depth (height, width), +Inf in the sky, from depth (h, w) and the sky's probability (h, w); sky has no depth."""
+    if float(sky.max()) <= 0.5:
+        return functional.interpolate(depth_m[None, None], size=(height, width), mode="bilinear", align_corners=False)[
+            0, 0
+        ]
     known = (sky <= 0.5).to(depth_m.dtype)
     planes = torch.stack([depth_m * known, known, sky])[None]
     mixed, share, sky = functional.interpolate(planes, size=(height, width), mode="bilinear", align_corners=False)[0]

@@ -40,11 +40,18 @@ def sharpen_masks(
     chosen = (scores >= _LEAST_SCORE).nonzero().squeeze(1)
     if len(chosen):
         scale = boxes.new_tensor([image.shape[1] / size[1], image.shape[0] / size[0]] * 2)
-        rois = functional.pad(windows[chosen] * scale, (1, 0))
-        colours = image.permute(2, 0, 1)[None].float() / 255
-        colours = roi_align(colours, rois, SHARP_PX, sampling_ratio=2, aligned=True)
+        colours = _colours_in_windows(image, windows[chosen] * scale)
         soft[chosen] = guided_filter(colours, soft[chosen], _RADIUS, _EPSILON, _REDUCTION).clamp(0, 1)
     return soft, windows
+
+
+def _colours_in_windows(image: Tensor, windows: Tensor) -> Tensor:
+    """Colours (N, 3, SHARP_PX, SHARP_PX) 0..1 of an image (H, W, 3) uint8 in N windows (N, 4) [px]."""
+    first, last = windows[:, :2].amin(dim=0).long() - 1, windows[:, 2:].amax(dim=0).long() + 2
+    left, top, right, bottom = torch.cat([first, last]).clamp(min=0).tolist()
+    seen = image[top:bottom, left:right].permute(2, 0, 1)[None].float()
+    rois = functional.pad(windows - windows.new_tensor([left, top] * 2), (1, 0))
+    return roi_align(seen, rois, SHARP_PX, sampling_ratio=2, aligned=True) / 255
 
 
 def _in_windows(masks: Tensor) -> Tensor:
