@@ -51,7 +51,8 @@ def _colours_in_windows(image: Tensor, windows: Tensor) -> Tensor:
     left, top, right, bottom = torch.cat([first, last]).clamp(min=0).tolist()
     seen = image[top:bottom, left:right].permute(2, 0, 1)[None].float()
     rois = functional.pad(windows - windows.new_tensor([left, top] * 2), (1, 0))
-    return roi_align(seen, rois, SHARP_PX, sampling_ratio=2, aligned=True) / 255
+    colours: Tensor = roi_align(seen, rois, SHARP_PX, sampling_ratio=2, aligned=True) / 255
+    return colours
 
 
 def _in_windows(masks: Tensor) -> Tensor:
