@@ -33,6 +33,14 @@ def test_enlarged_depth_gets_its_steps_back(cell: float) -> None:
     assert error[far].mean() < 2e-3  # what was right stays right
 
 
+def test_depth_may_lie_in_memory_column_by_column() -> None:
+    truth, instances = scene()
+    small = functional.interpolate(truth[None, None], size=(48, 64), mode="bilinear", antialias=True)
+    blurred = functional.interpolate(small, size=(HEIGHT, WIDTH), mode="bilinear")[0, 0]
+    by_column = blurred.T.contiguous().T
+    assert torch.equal(follow_masks(by_column, instances, (48, 64)), follow_masks(blurred, instances, (48, 64)))
+
+
 def test_without_objects_depth_is_returned_as_it_is() -> None:
     depth = torch.rand(HEIGHT, WIDTH)
     assert follow_masks(depth, torch.zeros(HEIGHT, WIDTH, dtype=torch.uint8), (48, 64)) is depth

@@ -6,7 +6,6 @@ pixels, and each pixel of the ramp a point in the air between two surfaces. Wher
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Sequence
 
 import torch
@@ -32,9 +31,10 @@ def follow_masks(depth_m: Tensor, instances: Tensor, grid: tuple[int, int]) -> T
     """
     size = depth_m.shape
     labels = instances if instances.dtype == torch.uint8 else instances.float()
-    halves = _resampled(labels, (2 * grid[0], 2 * grid[1]))
-    quarters = halves.view(grid[0], 2, grid[1], 2).movedim(2, 1).flatten(2).unbind(dim=2)
-    highest, lowest = functools.reduce(torch.maximum, quarters), functools.reduce(torch.minimum, quarters)
+    cells = _resampled(labels, (2 * grid[0], 2 * grid[1])).view(grid[0], 2, grid[1], 2)
+    highest, lowest = (
+        extreme(*extreme(*cells.unbind(dim=1)).unbind(dim=2)) for extreme in (torch.maximum, torch.minimum)
+    )
     core, inside = _are_uniform(highest, lowest)
     if bool(inside.all()):
         return depth_m
@@ -45,7 +45,7 @@ def follow_masks(depth_m: Tensor, instances: Tensor, grid: tuple[int, int]) -> T
     inverse = 1 / _resampled(depth_m, grid)
     known = inverse.isfinite() & (inverse > 0)
     cells_per_px = inverse.new_tensor([grid[0] / size[0], grid[1] / size[1]])
-    result = depth_m.clone().view(-1)
+    result = depth_m.reshape(-1).clone()
     for label in torch.bincount(own).nonzero().flatten().tolist():
         mine = rim[set_pixels(own == label)]
         row = torch.div(mine, size[1], rounding_mode="floor")
@@ -53,8 +53,8 @@ def follow_masks(depth_m: Tensor, instances: Tensor, grid: tuple[int, int]) -> T
         first = (place.amin(dim=0).floor().long() - 2).clamp(min=0).tolist()
         last = (place.amax(dim=0).ceil().long() + 3).tolist()
         window = slice(first[0], last[0]), slice(first[1], last[1])
-        cells = known[window] & (highest[window] == label)
-        continued, reached = _continue(inverse[window], cells & core[window])
+        own_core = known[window] & core[window] & (highest[window] == label)
+        continued, reached = _continue(inverse[window], own_core)
         position = place - place.new_tensor(first)
         value, certainty = _bilinear(torch.stack([continued, reached]), position)
         chosen = set_pixels(certainty > 0.5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from pathlib import Path
 
@@ -159,13 +160,11 @@ def ray_channels(camera: Camera, device: torch.device) -> Tensor:
 
 def enlarge_depth(depth_m: Tensor, sky: Tensor, height: int, width: int) -> Tensor:
     """Depth (height, width), +Inf in the sky, from depth (h, w) and the sky's probability (h, w); sky has no depth."""
+    enlarge = functools.partial(functional.interpolate, size=(height, width), mode="bilinear", align_corners=False)
     if float(sky.max()) <= 0.5:
-        return functional.interpolate(depth_m[None, None], size=(height, width), mode="bilinear", align_corners=False)[
-            0, 0
-        ]
+        return enlarge(depth_m[None, None])[0, 0]
     known = (sky <= 0.5).to(depth_m.dtype)
-    planes = torch.stack([depth_m * known, known, sky])[None]
-    mixed, share, sky = functional.interpolate(planes, size=(height, width), mode="bilinear", align_corners=False)[0]
+    mixed, share, sky = enlarge(torch.stack([depth_m * known, known, sky])[None])[0]
     return torch.where((sky > 0.5) | (share < _LEAST_SHARE), torch.inf, mixed / share.clamp(min=_LEAST_SHARE))
 
 
