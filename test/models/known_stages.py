@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import PoseError
-from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, PromisedProposals
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import Frame
 
@@ -28,7 +28,7 @@ class RefusingPoses:
         image: torch.Tensor,
         camera: Camera,
         gravity: Gravity | None = None,
-        proposals: ObjectProposals | None = None,
+        proposals: PromisedProposals | None = None,
     ) -> Any:
         if gravity is not None:
             raise PoseError("down is elsewhere")
@@ -43,9 +43,9 @@ class NotingProposals:
         image: torch.Tensor,
         camera: Camera,
         gravity: Gravity | None = None,
-        proposals: ObjectProposals | None = None,
+        proposals: PromisedProposals | None = None,
     ) -> Any:
-        self.got = proposals
+        self.got = None if proposals is None else proposals()
         return super().infer(image, camera, gravity, proposals)  # type: ignore[misc]
 
 
@@ -69,7 +69,7 @@ class FlatDepth:
         image: torch.Tensor,
         camera: Camera,
         gravity: Gravity | None = None,
-        proposals: ObjectProposals | None = None,
+        proposals: PromisedProposals | None = None,
     ) -> DepthPrediction:
         self.seen.append(image)
         self.gravity = gravity
@@ -98,7 +98,7 @@ class Rectangles:
         image: torch.Tensor,
         camera: Camera,
         gravity: Gravity | None = None,
-        proposals: ObjectProposals | None = None,
+        proposals: PromisedProposals | None = None,
     ) -> Segmentation:
         self.told = camera, gravity
         instances = torch.zeros(image.shape[:2], dtype=torch.uint8)

@@ -13,7 +13,7 @@ from std_msgs.msg import Header
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, PromisedProposals
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 from unity_depth_perception.pipeline import PerceptionPipeline
 from unity_depth_perception.pipeline.warm_up import sample_image
@@ -42,7 +42,7 @@ class ConstantDepth:
         self._gate = gate
 
     def infer(
-        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: PromisedProposals | None = None
     ) -> DepthPrediction:
         if self._gate is not None and not is_warm_up(image):
             assert self._gate.acquire(timeout=20)
@@ -57,7 +57,7 @@ class OutOfMemoryDepth(ConstantDepth):
         self._too_large = too_large
 
     def infer(
-        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: PromisedProposals | None = None
     ) -> DepthPrediction:
         if image.shape[0] * image.shape[1] >= self._too_large and not is_warm_up(image):
             raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
@@ -77,7 +77,7 @@ class RedSegmenter:
     categories = ("red_cube",)
 
     def infer(
-        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: PromisedProposals | None = None
     ) -> Segmentation:
         red = (image[..., 0] > 200) & (image[..., 1] < 50)
         count = int(red.any())

@@ -13,7 +13,7 @@ from stand_ins import ConstantDepth, is_warm_up
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, PromisedProposals
 from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.nodes.virtual_unity_node import VirtualUnityNode
 from unity_depth_perception.synthetic.tours.tour import Tour, TourConfig
@@ -49,7 +49,7 @@ class TourDepth(ConstantDepth):
         self._images = torch.stack([_small(torch.from_numpy(sample.image)) for sample in self._samples])
 
     def infer(
-        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: PromisedProposals | None = None
     ) -> DepthPrediction:
         if is_warm_up(image):
             return super().infer(image, camera)

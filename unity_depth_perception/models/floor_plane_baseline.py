@@ -13,7 +13,7 @@ from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import InputError
-from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, PromisedProposals
 from unity_depth_perception.models.protocols import DepthPrediction
 
 
@@ -51,7 +51,7 @@ class FloorPlaneEstimator:
         self._floor = floor
 
     def infer(
-        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: PromisedProposals | None = None
     ) -> DepthPrediction:
         """Depth of the floor; the same for every image of this camera.
 

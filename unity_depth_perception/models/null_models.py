@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from unity_depth_perception.core.camera import Camera
-from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, PromisedProposals
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
 
 
@@ -22,7 +22,7 @@ class NullDepth:
         self.device = device
 
     def infer(
-        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: PromisedProposals | None = None
     ) -> DepthPrediction:
         """NaN everywhere."""
         return DepthPrediction(torch.full(image.shape[:2], math.nan, device=self.device), is_metric=True)
@@ -39,7 +39,7 @@ class NullSegmenter:
         self.device = device
 
     def infer(
-        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: PromisedProposals | None = None
     ) -> Segmentation:
         """Background everywhere."""
         return Segmentation(torch.zeros(image.shape[:2], dtype=torch.uint8, device=self.device), (), ())

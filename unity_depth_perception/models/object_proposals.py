@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,7 +28,7 @@ class ObjectProposals:
     Attributes:
         detections: boxes of Mask R-CNN, in the image at the network's input size.
         masks: (N, 28, 28) soft masks 0..1, each stretched over its box.
-        probabilities: (N, 1 + C) of the crop classifier: background (no object), then each category.
+        classify: computes `probabilities`, once: what needs the crops alone does not wait for it.
         crops: N crops of the image at the network's input size.
         intrinsics: (N, 4) fx, fy, cx, cy [px] of that image.
         gravity: (N, 3) unit vector of gravity in the optical frame; zeros where it is unknown.
@@ -34,10 +36,15 @@ class ObjectProposals:
 
     detections: Detections
     masks: Tensor
-    probabilities: Tensor
+    classify: Callable[[], Tensor]
     crops: Crops
     intrinsics: Tensor
     gravity: Tensor
+
+    @functools.cached_property
+    def probabilities(self) -> Tensor:
+        """(N, 1 + C) of the crop classifier: background (no object), then each category."""
+        return self.classify()
 
     @property
     def scores(self) -> Tensor:
@@ -60,3 +67,7 @@ class ObjectProposals:
         _, kept = paste_masks(self.masks[order], boxes[order], self.detections.size, _PASTING_PX, _PASTING_PX)
         chosen: list[int] = order[kept].tolist()
         return chosen
+
+
+PromisedProposals = Callable[[], ObjectProposals]
+"""Returns the proposals of an image, which may still be computed in another thread."""

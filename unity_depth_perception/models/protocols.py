@@ -13,7 +13,7 @@ from torch import Tensor
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.core.gaussians import Gaussians
-from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals, PromisedProposals
 
 SCALE_SOURCES = ("cube", "focal", "poses", "given", "learned", "none")
 """Where the metres of depth come from.
@@ -180,7 +180,7 @@ class DepthEstimator(Protocol):
     def proposer(self) -> ObjectProposer | None: ...
 
     def infer(
-        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: PromisedProposals | None = None
     ) -> DepthPrediction:
         """Predict depth of one image. A model ignores the optional arguments that it has no use for.
 
@@ -188,7 +188,8 @@ class DepthEstimator(Protocol):
             image: (H, W, 3) uint8 RGB on `device`.
             camera: intrinsics of the image, same size.
             gravity: (3,) float64 unit vector of gravity in the optical frame, if known.
-            proposals: result of `proposer` for this image; None: the estimator calls its proposer itself.
+            proposals: returns the result of `proposer` for this image, which may still be computed: called where it is
+                needed. None: the estimator calls its proposer itself.
 
         Raises:
             PoseError: the image contradicts `gravity`.
@@ -212,7 +213,7 @@ class Segmenter(Protocol):
     def proposer(self) -> ObjectProposer | None: ...
 
     def infer(
-        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: PromisedProposals | None = None
     ) -> Segmentation:
         """Segment objects of one image; the arguments are as in `DepthEstimator.infer`."""
         ...

@@ -20,7 +20,7 @@ REACH_PX = 13  # of the pixels around an object that its extremes depend on
 _LEAST_STEP = math.log(1.15)  # smaller steps between an object and its surroundings tell nothing about edges
 _LEAST_EDGES = 20  # pairs of pixels
 _SAMPLE = 512  # values of each object that its quantiles are taken of
-_BLOCK_PX = 2  # side of the blocks that surroundings are looked at in
+_BLOCK_PX = 2  # side, see `_block_maximum`, of the blocks that surroundings are looked at in
 _LINES = 240  # rows and columns that edges are looked for in
 _SHARP_PX = 1.7  # widest edge of depth that is exact up to the rim
 _BEYOND = 1.13  # what is farther than this times an object's own depth is not its surface
@@ -142,12 +142,20 @@ def _is_similar(
 
 def _local_maximum(image: Tensor, radius: int) -> Tensor:
     """Maximum up to `radius` pixels (even) around each block of 2 x 2 pixels; beyond the border is nothing."""
-    image = functional.max_pool2d(image[None, None], _BLOCK_PX, ceil_mode=True)[0, 0]
+    image = _block_maximum(_block_maximum(image, 0), 1)
     radius = math.ceil(radius / _BLOCK_PX)
     for dim in (0, 1):
         padding = (radius, radius) if dim == 1 else (0, 0, radius, radius)
         image = _running_maximum(functional.pad(image, padding, value=-math.inf), 2 * radius + 1, dim)
     return image
+
+
+def _block_maximum(image: Tensor, dim: int) -> Tensor:
+    """Maximum of each two pixels along a dimension; a last pixel without a second stays as it is."""
+    pairs = image.shape[dim] // 2
+    even, odd = (slice(start, 2 * pairs, 2) for start in (0, 1))
+    largest = torch.maximum(image[even], image[odd]) if dim == 0 else torch.maximum(image[:, even], image[:, odd])
+    return largest if image.shape[dim] == 2 * pairs else torch.cat([largest, image.narrow(dim, -1, 1)], dim=dim)
 
 
 def _running_maximum(image: Tensor, size: int, dim: int) -> Tensor:

@@ -110,7 +110,8 @@ class PerceptionResult:
         segmentation: instances at the image's size; object k is `objects[k]`.
         objects: distances, positions and parents.
         depth_model, segmentation_model: names of the models; "given" where the caller supplied the result.
-        stage_s: seconds in each stage, on a GPU by its clock: upload, proposals, segmentation, depth, objects, support.
+        stage_s: seconds in each stage, on a GPU by its clock: upload, proposals, segmentation, depth, objects, support;
+            of stages that run side by side, what each adds to those before.
         links: supporter of each object, with its probability; None for the floor.
         pose_error: why the camera's pose was ignored: it contradicts the image. None if it was not.
     """

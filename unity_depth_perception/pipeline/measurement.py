@@ -16,6 +16,7 @@ from unity_depth_perception.core.objects import DistanceStatistics, ObjectDistan
 from unity_depth_perception.core.support_relations.evidence import ParentLink
 from unity_depth_perception.core.support_relations.inference import find_parents
 from unity_depth_perception.models.protocols import DepthPrediction, Segmentation
+from unity_depth_perception.models.runtime.threads import on_one_thread
 from unity_depth_perception.ops.contact_edges import contact_edges
 from unity_depth_perception.ops.geometry import background_points
 from unity_depth_perception.ops.statistics import ObjectStatistics, object_statistics
@@ -23,6 +24,7 @@ from unity_depth_perception.ops.statistics import ObjectStatistics, object_stati
 Links = tuple[ParentLink | None, ...]
 
 
+@on_one_thread
 def measure_objects(
     depth_m: Tensor, segmentation: Segmentation, camera: Camera
 ) -> tuple[Segmentation, ObjectStatistics]:
@@ -47,6 +49,7 @@ def measure_objects(
     return segmentation.only(kept), ObjectStatistics(**columns)
 
 
+@on_one_thread
 def infer_support(
     depth: DepthPrediction,
     segmentation: Segmentation,

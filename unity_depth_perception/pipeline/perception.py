@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -14,18 +15,18 @@ from torch import Tensor
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError, ImageError, PoseError
 from unity_depth_perception.models.metric_scale import DepthScale
-from unity_depth_perception.models.object_proposals import ObjectProposals
 from unity_depth_perception.models.protocols import (
     DepthEstimator,
     DepthPrediction,
-    ObjectProposer,
     Segmentation,
     Segmenter,
 )
+from unity_depth_perception.models.runtime.threads import beside, on_one_thread
 from unity_depth_perception.ops.geometry import require_size, undistort
 from unity_depth_perception.ops.mask_rims import follow_masks
 from unity_depth_perception.ops.validity import limit_range
 from unity_depth_perception.pipeline.frame import Frame, Limits, PerceptionResult
+from unity_depth_perception.pipeline.inference import infer_both, infer_depth
 from unity_depth_perception.pipeline.measurement import infer_support, measure_objects, object_distances
 from unity_depth_perception.pipeline.stage_clock import StageClock
 
@@ -118,16 +119,19 @@ class PerceptionPipeline:
         found_depth = _in_range(found_depth, limits)
         if is_seen is not None:
             found_depth = replace(found_depth, depth_m=torch.where(is_seen, found_depth.depth_m, math.nan))
-        kept, statistics = measure_objects(found_depth.depth_m, found_segmentation, frame.camera)
-        sharp = _with_sharp_rims(found_depth, kept)  # the statistics leave out rims as the model saw them
+        # The statistics leave out rims as the model saw them.
+        with beside(partial(_with_sharp_rims, found_depth, found_segmentation), self.device) as sharp:
+            kept, statistics = measure_objects(found_depth.depth_m, found_segmentation, frame.camera)
+            clock.lap("objects")
+            links = infer_support(found_depth, kept, statistics, frame.camera, frame.gravity)
+            objects = object_distances(statistics, kept, links)
+            clock.lap("support")
+            sharp_depth = sharp()
         clock.lap("objects")
-        links = infer_support(found_depth, kept, statistics, frame.camera, frame.gravity)
-        objects = object_distances(statistics, kept, links)
-        clock.lap("support")
         return PerceptionResult(
             frame=frame,
             image=image,
-            depth=sharp,
+            depth=sharp_depth,
             segmentation=kept,
             objects=objects,
             depth_model="given" if depth is not None else getattr(self.depth_estimator, "name", ""),
@@ -145,28 +149,21 @@ class PerceptionPipeline:
         segmentation: Segmentation | None,
         clock: StageClock,
     ) -> tuple[Segmentation, DepthPrediction]:
-        """Proposals, then segmentation, then depth: those that are not given."""
-        camera, gravity = frame.camera, frame.gravity
-        segmenter = self.segmenter if segmentation is None else None
-        estimator = self.depth_estimator if depth is None else None
-        given = segmentation is not None and bool(segmentation.categories)  # objects, which are not searched for then
-        searching = (segmenter, None if given else estimator)
-        proposers = {model.proposer for model in searching if model is not None}
-        proposals: dict[ObjectProposer | None, ObjectProposals] = {}
-        if image is not None:
-            proposals = {each: each.propose(image, camera, gravity) for each in proposers if each is not None}
-            clock.lap("proposals")
-            if segmenter is not None:
-                segmentation = segmenter.infer(image, camera, gravity, proposals.get(segmenter.proposer))
+        """Segmentation and depth on the device: of the models, where they are not given."""
+        camera, gravity, segmenter, estimator = frame.camera, frame.gravity, self.segmenter, self.depth_estimator
+        if segmentation is not None:
+            require_size(segmentation.instances, camera, "instance image")
+            segmentation = replace(segmentation, instances=segmentation.instances.to(self.device))
+            if depth is None and estimator is not None and image is not None:
+                depth = infer_depth(estimator, image, camera, gravity, segmentation)
+        elif segmenter is not None and image is not None:
+            if depth is None and estimator is not None:
+                segmentation, depth = infer_both(segmenter, estimator, image, camera, gravity, clock)
+            else:
+                segmentation = segmenter.infer(image, camera, gravity)
+                clock.lap("segmentation")
+            require_size(segmentation.instances, camera, "instance image")
         assert segmentation is not None  # see _require_stages
-        require_size(segmentation.instances, camera, "instance image")
-        segmentation = replace(segmentation, instances=segmentation.instances.to(self.device))
-        clock.lap("segmentation")
-        if image is not None and estimator is not None:
-            if given and estimator.proposer is not None:
-                own = estimator.proposer.propose_given(image, camera, segmentation.instances, gravity)
-                proposals[estimator.proposer] = own
-            depth = estimator.infer(image, camera, gravity, proposals.get(estimator.proposer))
         assert depth is not None
         require_size(depth.depth_m, camera, "depth")
         depth = replace(depth, depth_m=depth.depth_m.to(self.device))
@@ -204,6 +201,7 @@ def _filter_by_score(segmentation: Segmentation, limits: Limits) -> Segmentation
     return segmentation.only(torch.tensor(kept, dtype=torch.int64, device=segmentation.instances.device))
 
 
+@on_one_thread
 def _with_sharp_rims(depth: DepthPrediction, segmentation: Segmentation) -> DepthPrediction:
     """Depth whose steps lie on the contours of the masks, where the model's own grid is too coarse for them."""
     if depth.grid is None:

@@ -24,10 +24,11 @@ from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks,
 from unity_depth_perception.models.engine.onnx_file import MethodModule
 from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.mask_rcnn.paste_masks import boxes_of_masks
-from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals, PromisedProposals
 from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.models.runtime.acceleration import accelerate
 from unity_depth_perception.models.runtime.options import CUBE_EDGE_M, DepthOptions
+from unity_depth_perception.models.runtime.threads import on_one_thread
 from unity_depth_perception.ops.geometry import pixel_rays
 
 DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
@@ -75,7 +76,7 @@ class CompactDepth:
         image: Tensor,
         camera: Camera,
         gravity: Gravity | None = None,
-        proposals: ObjectProposals | None = None,
+        proposals: PromisedProposals | None = None,
     ) -> DepthPrediction:
         """Predict metric depth; see `DepthEstimator.infer`."""
         width, height = processing_size(camera.width, camera.height, DEPTH_AREA_PX)
@@ -85,13 +86,13 @@ class CompactDepth:
         encoding = self.network.with_floor(*self._encode(small, rays))
         if gravity is not None:
             _require_plausible(gravity, encoding.floor)
-        found = proposals or self.proposer.propose(image, camera, gravity)
+        found = proposals() if proposals else self.proposer.propose(image, camera, gravity)
         log_unit = math.log(network_camera.focal_px / CANONICAL_FOCAL_PX)
-        estimates = self.cube_scale(found.crops, found.intrinsics, found.gravity)
+        estimates = on_one_thread(self.cube_scale)(found.crops, found.intrinsics, found.gravity)
         own = encoding.floor.scaled(log_unit)
         normal, log_height = self._ground_plane(own, estimates.floor, gravity)
         decoding = self._decode(encoding.skips, encoding.coarsest, rays, normal[None])
-        dense = self.network.finish(decoding, rays, normal[None])
+        dense = on_one_thread(self.network.finish)(decoding, rays, normal[None])
         log_scale = self._log_scale(dense.log_depth[0], found, estimates, own, log_height)
         metres = (dense.log_depth[0] + log_scale + self.network.log_scale).exp() * (self.cube_edge_m / CUBE_EDGE_M)
         depth_m = enlarge_depth(metres, dense.sky[0], camera.height, camera.width)

@@ -22,11 +22,12 @@ from unity_depth_perception.models.checkpoints.safetensors_file import (
 )
 from unity_depth_perception.models.compact.crop_classifier import CropClassifier
 from unity_depth_perception.models.compact.detector import compact_mask_rcnn
-from unity_depth_perception.models.compact.object_crops import MASK_PX, crop_objects
+from unity_depth_perception.models.compact.object_crops import MASK_PX, Crops, crop_objects
 from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, DensePart, Detections, detect, soft_masks
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.runtime.acceleration import accelerate
+from unity_depth_perception.models.runtime.threads import on_one_thread
 
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
 SEGMENTATION_AREA_PX = 640 * 640
@@ -58,7 +59,8 @@ class CompactProposer:
         small = resize_image(image, *processing_size(image.shape[1], image.shape[0], self._area_px))
         detections = detect(self.detector, small[0], MIN_SCORE, self._dense)
         masks = soft_masks(self.detector, detections)
-        return self._classify(small, detections, masks, camera.resized(detections.size[1], detections.size[0]), gravity)
+        resized = camera.resized(detections.size[1], detections.size[0])
+        return self._with_crops(small, detections, masks, resized, gravity)
 
     def propose_given(
         self, image: Tensor, camera: Camera, instances: Tensor, gravity: Gravity | None = None
@@ -78,20 +80,33 @@ class CompactProposer:
         certain = shown.new_zeros(len(boxes), 1 + len(self.categories))
         certain[:, 1] = 1.0  # an object, of whatever category
         resized = camera.resized(size[1], size[0])
-        proposals = self._classify(small, Detections(boxes, certain, {}, size), masks, resized, gravity)
-        return replace(proposals, probabilities=_without_background(proposals.probabilities))
+        proposals = self._with_crops(small, Detections(boxes, certain, {}, size), masks, resized, gravity)
+        return replace(proposals, classify=lambda: _without_background(proposals.probabilities))
 
-    def _classify(
+    def _with_crops(
         self, small: Tensor, detections: Detections, masks: Tensor, camera: Camera, gravity: Gravity | None
     ) -> ObjectProposals:
-        """Class probabilities of the detections, each from a crop."""
+        """Proposals of the detections, which are classified by a crop of each."""
         count = len(detections.boxes)
         image_of = torch.zeros(count, dtype=torch.int64, device=self.device)
         crops = crop_objects(small, torch.cat([image_of[:, None], detections.boxes], dim=1), masks)
         intrinsics = masks.new_tensor([camera.fx, camera.fy, camera.cx, camera.cy]).expand(count, 4)
         directions = masks.new_tensor((0.0, 0.0, 0.0) if gravity is None else tuple(gravity)).expand(count, 3)
-        probabilities = self.crop_classifier(crops, small.shape[2:], intrinsics, directions).softmax(dim=1)
-        return ObjectProposals(detections, masks, probabilities, crops, intrinsics, directions)
+        return ObjectProposals(
+            detections,
+            masks,
+            lambda: self._probabilities(crops, detections.size, intrinsics, directions),
+            crops,
+            intrinsics,
+            directions,
+        )
+
+    @on_one_thread
+    @torch.no_grad()  # as the proposals, even if they are read outside the mode that they were made in
+    def _probabilities(self, crops: Crops, size: tuple[int, int], intrinsics: Tensor, gravity: Tensor) -> Tensor:
+        """Probabilities (N, 1 + C) of N crops; the arguments are those of the crop classifier."""
+        probabilities: Tensor = self.crop_classifier(crops, size, intrinsics, gravity).softmax(dim=1)
+        return probabilities
 
 
 def _without_background(probabilities: Tensor) -> Tensor:

@@ -15,8 +15,9 @@ from unity_depth_perception.models.compact.object_proposer import (
 )
 from unity_depth_perception.models.mask_rcnn.paste_masks import boxes_of_masks, paste_masks
 from unity_depth_perception.models.mask_rcnn.sharpen_masks import sharpen_masks
-from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals, PromisedProposals
 from unity_depth_perception.models.protocols import Candidates, Segmentation
+from unity_depth_perception.models.runtime.threads import on_one_thread
 
 
 class CompactSegmenter:
@@ -40,11 +41,15 @@ class CompactSegmenter:
         image: Tensor,
         camera: Camera,
         gravity: Gravity | None = None,
-        proposals: ObjectProposals | None = None,
+        proposals: PromisedProposals | None = None,
     ) -> Segmentation:
         """Segment one image; see `Segmenter.infer`."""
+        return self._segment(image, proposals() if proposals else self.proposer.propose(image, camera, gravity))
+
+    @on_one_thread
+    def _segment(self, image: Tensor, found: ObjectProposals) -> Segmentation:
+        """The segmentation that follows from proposals."""
         height, width = image.shape[:2]
-        found = proposals or self.proposer.propose(image, camera, gravity)
         is_object = 1 - found.probabilities[:, 0]
         scores = found.scores
         size = found.detections.size

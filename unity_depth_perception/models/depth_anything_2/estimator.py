@@ -18,7 +18,7 @@ from unity_depth_perception.models.checkpoints.hub import locate_weights
 from unity_depth_perception.models.depth_anything_2.network import PATCH_PX, DepthAnythingV2Network
 from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS, Variant
 from unity_depth_perception.models.depth_anything_2.weights import load_da2_weights
-from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, PromisedProposals
 from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.models.runtime.acceleration import accelerate, resolve_precision
 from unity_depth_perception.models.runtime.head_precision import choose_head_precision, head_precision
@@ -57,7 +57,7 @@ class DepthAnythingV2:
         self._run = accelerate(network, options.acceleration, device, name, precision)
 
     def infer(
-        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: PromisedProposals | None = None
     ) -> DepthPrediction:
         """Predict metric depth; see `DepthEstimator.infer`."""
         depth_m = resize_depth(self.depth_at_network_size(image), camera.width, camera.height)

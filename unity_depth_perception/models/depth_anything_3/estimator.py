@@ -30,7 +30,7 @@ from unity_depth_perception.models.depth_anything_3.network import DepthAnything
 from unity_depth_perception.models.depth_anything_3.network_input import network_image, network_size
 from unity_depth_perception.models.depth_anything_3.variants import DA3_VARIANTS, Kind
 from unity_depth_perception.models.depth_anything_3.weights import fill_da3_network, require_same_architecture
-from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, PromisedProposals
 from unity_depth_perception.models.protocols import DepthEstimator, DepthPrediction, ViewsPrediction
 from unity_depth_perception.models.runtime.acceleration import Network, accelerate, resolve_precision
 from unity_depth_perception.models.runtime.head_precision import choose_head_precision, head_precision
@@ -101,7 +101,7 @@ class MetricDepth(_Da3Depth):
         return network_size(width, height, self._longest_px)
 
     def infer(
-        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: PromisedProposals | None = None
     ) -> DepthPrediction:
         """Predict metric depth; see `DepthEstimator.infer`."""
         require_size(image, camera, "image")
@@ -118,7 +118,7 @@ class _RelativeDepth(_Da3Depth):
         image: Tensor,
         camera: Camera | None = None,
         gravity: Gravity | None = None,
-        proposals: ObjectProposals | None = None,
+        proposals: PromisedProposals | None = None,
     ) -> DepthPrediction:
         """Predict relative depth; see `DepthEstimator.infer`. The camera is not used."""
         raw: RawDepth = self._run(self.network_input(image))
@@ -185,7 +185,7 @@ class NestedDepth(AnyViewDepth):
         image: Tensor,
         camera: Camera | None = None,
         gravity: Gravity | None = None,
-        proposals: ObjectProposals | None = None,
+        proposals: PromisedProposals | None = None,
     ) -> DepthPrediction:
         """Predict metric depth; see `DepthEstimator.infer`.
 

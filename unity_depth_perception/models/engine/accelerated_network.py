@@ -44,6 +44,11 @@ def exporting() -> Iterator[None]:
         _may_export.reset(token)
 
 
+def is_exporting() -> bool:
+    """Whether this is inside `exporting`."""
+    return _may_export.get()
+
+
 class AcceleratedNetwork:
     """Callable like the network, with the same results to `choice.TOLERANCE`, that runs in an inference engine."""
 
@@ -80,7 +85,7 @@ class AcceleratedNetwork:
                 self._warn("failed", error)
                 self._runs[size] = None
         result = self._network(*arguments)
-        if size not in self._runs or (self._runs[size] is None and _may_export.get()):
+        if size not in self._runs or (self._runs[size] is None and is_exporting()):
             while len(self._runs) >= _MAX_SIZES:
                 del self._runs[next(iter(self._runs))]
             self._runs[size] = self._prepare(arguments, result)
@@ -103,7 +108,7 @@ class AcceleratedNetwork:
             if not sessions and not is_new and self._export(entry, arguments, replace=True):
                 fastest = ""
                 sessions = agreeing_sessions(self._engines, entry.model, inputs, expected, self._name)
-            if sessions and self._if_faster and not fastest and _may_export.get():
+            if sessions and self._if_faster and not fastest and is_exporting():
                 fastest = self._measure_fastest(entry, sessions, arguments) if _is_idle() else ""
         except Exception as error:  # noqa: BLE001 - exporters and engines raise anything
             self._warn("cannot be used", error)
@@ -114,7 +119,7 @@ class AcceleratedNetwork:
     def _export(self, entry: CacheEntry, arguments: tuple[Any, ...], replace: bool = False) -> bool:
         """Export the network into the cache; False where that is not allowed."""
         sizes = ", ".join("x".join(map(str, tensor.shape)) for tensor in tensors_in(arguments))
-        if not _may_export.get():
+        if not is_exporting():
             _LOG.warning(
                 "%s is not exported for inputs of %s: running in torch; %s", self._name, sizes, _HOW_TO_PREPARE
             )

@@ -70,8 +70,8 @@ def _onnx_runtime(path: Path, device: torch.device, threads: int) -> Session:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = 3  # errors
-    # Threads that wait for work in a loop would take the cores from torch, which runs between two calls.
-    options.add_session_config_entry("session.force_spinning_stop", "1")
+    # Threads that wait for work in a loop would take the cores from torch, which runs beside them and in between.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     providers = _providers(device, onnxruntime.get_available_providers(), path.parent)
     return _OnnxRuntimeSession(onnxruntime.InferenceSession(str(path), options, providers=providers), device)
 

@@ -28,7 +28,7 @@ from unity_depth_perception.models.image_size import processing_size, resize_ima
 from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, DensePart, detect, soft_masks
 from unity_depth_perception.models.mask_rcnn.paste_masks import boxes_of_masks, paste_masks
 from unity_depth_perception.models.mask_rcnn.sharpen_masks import sharpen_masks
-from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
+from unity_depth_perception.models.object_proposals import Gravity, PromisedProposals
 from unity_depth_perception.models.protocols import Candidates, Segmentation
 from unity_depth_perception.models.runtime.acceleration import accelerate
 
@@ -81,7 +81,7 @@ class MaskRcnnSegmenter:
         self._dense = accelerate(DensePart(self.network), acceleration, self.device, f"the detector of {name}")
 
     def infer(
-        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: ObjectProposals | None = None
+        self, image: Tensor, camera: Camera, gravity: Gravity | None = None, proposals: PromisedProposals | None = None
     ) -> Segmentation:
         """Segment one image; see `Segmenter.infer`."""
         height, width = image.shape[:2]
