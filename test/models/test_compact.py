@@ -113,9 +113,9 @@ def test_a_blank_image_contradicts_no_pose(level: int) -> None:
 def test_metres_are_proportional_to_the_focal_length_at_the_network_size() -> None:
     """A network that always sees the same canonical floor: at the principal point, metres = constant * focal length."""
     model = CompactDepth(CPU)
-    for parameter in [*model.network.head.parameters(), *model.network.floor[2].parameters()]:
+    for parameter in [*model.networks.dense.head.parameters(), *model.networks.dense.floor[2].parameters()]:
         torch.nn.init.zeros_(parameter)
-    torch.nn.init.constant_(model.network.trust.layers[-1].bias, -1e4)  # no room layout
+    torch.nn.init.constant_(model.networks.dense.trust.layers[-1].bias, -1e4)  # no room layout
     image = torch.zeros(512, 512, 3, dtype=torch.uint8)
     for focal_px in (400.0, 800.0):
         with torch.inference_mode():

@@ -76,7 +76,7 @@ def _other_shape(path: Path) -> None:
 
 def _not_finite(path: Path) -> None:
     state, description = load_weights(DEPTH_WEIGHTS)
-    save_weights(path, {**state, "dense.head.bias": torch.full((20,), math.nan)}, description)
+    save_weights(path, {**state, "dense.head.bias": torch.full_like(state["dense.head.bias"], math.nan)}, description)
 
 
 @pytest.mark.parametrize(

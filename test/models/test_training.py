@@ -8,8 +8,7 @@ from tiny_training import noisy_steps
 from torch import Tensor, nn
 
 from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
-from unity_depth_perception.models.compact.cube_scale import CubeScaleNetwork
-from unity_depth_perception.models.compact.dense.depth_network import CompactDepthNetwork
+from unity_depth_perception.models.compact.depth_networks import CompactDepthNetworks
 from unity_depth_perception.training.compact.depth_network import train_depth
 from unity_depth_perception.training.compact.segmentation import train_segmentation
 from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES
@@ -43,7 +42,8 @@ def test_depth_training_runs_a_few_steps(pool: Path, tmp_path: Path) -> None:
         TrainingConfig(output=tmp_path, pool=pool, images=SHARD_IMAGES, steps=10, batch=4, learning_rate=2e-3)
     )
     assert all(torch.isfinite(value).all() for value in state.values())
-    assert (tmp_path / "dense" / "checkpoint.pt").exists()
+    for part in ("cube_scale", "dense", "open", "sky_gate"):
+        assert (tmp_path / part / "checkpoint.pt").exists()
 
 
 def test_segmentation_training_runs_a_few_steps(pool: Path, tmp_path: Path) -> None:
@@ -54,7 +54,7 @@ def test_segmentation_training_runs_a_few_steps(pool: Path, tmp_path: Path) -> N
 def test_depth_training_starts_from_given_weights(pool: Path, tmp_path: Path) -> None:
     """With a tiny learning rate the weights stay as given."""
     torch.manual_seed(5)
-    given = nn.ModuleDict({"dense": CompactDepthNetwork(), "cube_scale": CubeScaleNetwork()}).state_dict()
+    given = CompactDepthNetworks().state_dict()
     save_weights(tmp_path / "given.safetensors", given, {"kind": "compact-depth"})
     config = TrainingConfig(
         output=tmp_path / "run",
@@ -66,5 +66,5 @@ def test_depth_training_starts_from_given_weights(pool: Path, tmp_path: Path) ->
         start=tmp_path / "given.safetensors",
     )
     state = train_depth(config)
-    for name in ("dense.stem.0.weight", "cube_scale.head.weight"):
+    for name in ("dense.stem.0.weight", "open.stem.0.weight", "cube_scale.head.weight", "sky_gate.embed.weight"):
         assert torch.allclose(state[name], given[name], atol=1e-3)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 _COMPACT = "compact"
 _WRITTEN = (
     *("split.json", "data", "pool", "fine_tuning.json", "checkpoint.pt", "log.jsonl", "tensorboard", "cube_scale"),
-    *("dense", "depth.safetensors", "compact_depth.safetensors"),
+    *("dense", "open", "sky_gate", "depth.safetensors", "compact_depth.safetensors"),
 )
 _HELD_OUT = 32  # virtual scenes for validation
 
@@ -74,7 +74,7 @@ def train_depth(
 ) -> None:
     """Fine-tune a metric depth model on a dataset's true depth; writes OUTPUT/depth.safetensors.
 
-    On virtual Unity, both networks of compact are trained, from random or given weights; writes
+    On virtual Unity, all networks of compact are trained, from random or given weights; writes
     OUTPUT/compact_depth.safetensors.
     """
     paths = dataset_paths(dataset)
@@ -131,7 +131,7 @@ def _settings(config: TrainingConfig, start: str | None, backbone: bool) -> dict
 
 
 def _train_whole(config: TrainingConfig, start: str | None) -> None:
-    """Train both networks of compact, with the complete ground truth of virtual Unity."""
+    """Train all networks of compact, with the complete ground truth of virtual Unity."""
     from unity_depth_perception.models.checkpoints.safetensors_file import save_weights
     from unity_depth_perception.models.compact.depth import DEPTH_WEIGHTS
     from unity_depth_perception.models.fine_tuned import COMPACT_KIND

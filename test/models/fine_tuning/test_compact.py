@@ -30,7 +30,7 @@ class TestCompact(TrainableLaws):
     agreement = 0.1  # box jitter in training
 
     def modules(self, estimator: Any) -> tuple[nn.Module, ...]:
-        return estimator.network, estimator.cube_scale
+        return estimator.networks.dense, estimator.cube_scale
 
 
 def test_depth_grows_with_the_focal_length(create: Create, folder: Path) -> None:

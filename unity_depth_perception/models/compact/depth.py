@@ -1,4 +1,8 @@
-"""The `compact` metric depth: a dense network, scaled by the ground plane estimated from the visible cubes."""
+"""The `compact` metric depth: a dense network, scaled by the ground plane estimated from the visible cubes.
+
+There are two dense networks, one for rooms and one for open scenes: the one for an image depends on whether it shows
+the sky.
+"""
 
 from __future__ import annotations
 
@@ -9,24 +13,26 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import PoseError
 from unity_depth_perception.models.checkpoints.safetensors_file import EMBEDDED, check_kind, fill_network, load_weights
-from unity_depth_perception.models.compact.cube_scale import CubeEstimates, CubeScaleNetwork
-from unity_depth_perception.models.compact.dense.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
+from unity_depth_perception.models.compact.cube_scale import CubeEstimates
+from unity_depth_perception.models.compact.dense.accelerated_dense import AcceleratedDense
+from unity_depth_perception.models.compact.dense.depth_network import CANONICAL_FOCAL_PX, Encoding
 from unity_depth_perception.models.compact.dense.earlier_weights import with_new_parts
+from unity_depth_perception.models.compact.dense.sky_gate import LEAST_SKY
+from unity_depth_perception.models.compact.depth_networks import CompactDepthNetworks
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
 from unity_depth_perception.models.compact.object_proposer import embedded_proposer
 from unity_depth_perception.models.compact.scale_vote import log_depth_in_masks, scale_by_vote
-from unity_depth_perception.models.engine.onnx_file import MethodModule
+from unity_depth_perception.models.engine.accelerated_network import is_exporting
 from unity_depth_perception.models.image_size import processing_size, resize_image
 from unity_depth_perception.models.mask_rcnn.paste_masks import boxes_of_masks
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals, PromisedProposals
 from unity_depth_perception.models.protocols import DepthPrediction
-from unity_depth_perception.models.runtime.acceleration import accelerate
 from unity_depth_perception.models.runtime.options import CUBE_EDGE_M, DepthOptions
 from unity_depth_perception.models.runtime.threads import on_one_thread
 from unity_depth_perception.ops.geometry import pixel_rays
@@ -57,14 +63,14 @@ class CompactDepth:
         self.cube_edge_m = options.cube_edge_m  # may be changed between images
         state, description = load_weights(weights)
         check_kind(description, "compact-depth", weights)
-        self.network, self.cube_scale = CompactDepthNetwork(), CubeScaleNetwork()
-        networks = nn.ModuleDict({"dense": self.network, "cube_scale": self.cube_scale})
-        fill_network(networks, with_new_parts(state, networks.state_dict()), weights)
-        networks.to(device).to(memory_format=torch.channels_last).eval()
-        self._encode, self._decode = (
-            accelerate(MethodModule(self.network, method), options.acceleration, device, f"the {part} of compact depth")
-            for method, part in (("encode_pixels", "encoder"), ("decode_pixels", "decoder"))
-        )
+        self.networks = CompactDepthNetworks.for_weights(state)
+        fill_network(self.networks, with_new_parts(state, self.networks.state_dict()), weights)
+        self.networks.to(device).to(memory_format=torch.channels_last).eval()
+        self.cube_scale = self.networks.cube_scale
+        self._rooms = AcceleratedDense(self.networks.dense, options.acceleration, device, "")
+        self._open = None
+        if self.networks.open is not None:
+            self._open = AcceleratedDense(self.networks.open, options.acceleration, device, " of open scenes")
         self.proposer = embedded_proposer(device, options.proposer_acceleration or options.acceleration)
         cubes = [1 + index for index, name in enumerate(self.proposer.categories) if name.endswith("_cube")]
         self._cubes = torch.tensor(cubes, device=device)  # columns of `ObjectProposals.probabilities`
@@ -83,7 +89,7 @@ class CompactDepth:
         network_camera = camera.resized(width, height)
         rays = ray_channels(network_camera, self.device)
         small = resize_image(image, width, height)
-        encoding = self.network.with_floor(*self._encode(small, rays))
+        dense_network, encoding = self._encode(small, rays)
         if gravity is not None:
             _require_plausible(gravity, encoding.floor)
         found = proposals() if proposals else self.proposer.propose(image, camera, gravity)
@@ -91,15 +97,29 @@ class CompactDepth:
         estimates = on_one_thread(self.cube_scale)(found.crops, found.intrinsics, found.gravity)
         own = encoding.floor.scaled(log_unit)
         normal, log_height = self._ground_plane(own, estimates.floor, gravity)
-        decoding = self._decode(encoding.skips, encoding.coarsest, rays, normal[None])
-        dense = on_one_thread(self.network.finish)(decoding, rays, normal[None])
+        dense = dense_network.decode(encoding, rays, normal[None])
         log_scale = self._log_scale(dense.log_depth[0], found, estimates, own, log_height)
-        metres = (dense.log_depth[0] + log_scale + self.network.log_scale).exp() * (self.cube_edge_m / CUBE_EDGE_M)
+        metres = (dense.log_depth[0] + log_scale + dense_network.network.log_scale).exp()
+        metres = metres * (self.cube_edge_m / CUBE_EDGE_M)
         depth_m = enlarge_depth(metres, dense.sky[0], camera.height, camera.width)
         source = "cube" if self._has_credible_cube(found, estimates.floor, encoding.floor) else "learned"
         return DepthPrediction(
             depth_m, is_metric=True, scatter_ratio=_SCATTER_RATIO, scale_source=source, grid=(height, width)
         )
+
+    def _encode(self, image: Tensor, rays: Tensor) -> tuple[AcceleratedDense, Encoding]:
+        """The dense network for an image (1, 3, h, w), and its encoding of it: that of open scenes sees the sky too."""
+        encoding = self._rooms.encode(image, rays)
+        gate = self.networks.sky_gate
+        if self._open is None or gate is None:
+            return self._rooms, encoding
+        # The sample image of a preparation is no open scene, but their network has to be ready as well.
+        if is_exporting() or bool(gate.is_open(encoding, rays)):
+            in_open = self._open.encode(image, rays)
+            sky = self._open.decode(in_open, rays, in_open.floor.normal).sky > 0.5
+            if not is_exporting() and float(sky.float().mean()) >= LEAST_SKY:
+                return self._open, in_open
+        return self._rooms, encoding
 
     def _has_credible_cube(
         self, proposals: ObjectProposals, estimates: GroundPlaneEstimates, dense: GroundPlaneEstimates

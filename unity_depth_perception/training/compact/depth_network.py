@@ -21,11 +21,16 @@ from unity_depth_perception.models.compact.dense.room_layout import component_al
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, estimate_errors, laplace_nll
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.compact.cube_scale import train_cube_scale
+from unity_depth_perception.training.compact.sky_gate import train_sky_gate
 from unity_depth_perception.training.data.batches import Batch, draw_batch, ray_channels
 from unity_depth_perception.training.data.shards import ShardSource
 from unity_depth_perception.training.engine.config import TrainingConfig, part_config
 from unity_depth_perception.training.engine.fit import fit, low_precision, named_parts
 
+_DENSE = {"dense": 0.45, "open": 0.25}
+"""Dense networks and their shares of the steps. The first one learns the images that show no sky; the second one all of
+them: trained on the sky alone it takes walls for it, which it has to tell from it where the gate is wrong.
+"""
 _AREAS_PX = ((0.4, 192 * 192), (1.0, 256 * 256))
 """Curriculum of image sizes: (until this progress, area of the images)."""
 _OBJECT_WEIGHT = 0.4  # share of the objects' pixels in the depth loss
@@ -39,19 +44,20 @@ _FLOOR_RATIO, _FLOOR_PX = 0.002, 0.3  # tolerance of the floor: share of the cam
 
 
 def train_depth(config: TrainingConfig) -> dict[str, Tensor]:
-    """Train both networks of the compact depth back end, one after the other, and return their EMA weights.
+    """Train the networks of the compact depth back end, one after the other, and return their EMA weights.
 
-    The cube scale takes a quarter of the steps and of the time.
+    The cube scale and the dense network of open scenes take a quarter of the steps and of the time each, the dense
+    network of rooms nearly half.
     """
-    parts = {
-        "cube_scale": train_cube_scale(part_config(config, "cube_scale", 0.25)),
-        "dense": train_dense(part_config(config, "dense", 0.75)),
-    }
+    parts = {"cube_scale": train_cube_scale(part_config(config, "cube_scale", 0.25))}
+    for part, share in _DENSE.items():
+        parts[part] = train_dense(part_config(config, part, share), part)
+    parts["sky_gate"] = train_sky_gate(part_config(config, "sky_gate", 0.05), parts["dense"])
     return named_parts(parts)
 
 
-def train_dense(config: TrainingConfig) -> dict[str, Tensor]:
-    """Train the dense network from scratch (or resume) and return the EMA weights."""
+def train_dense(config: TrainingConfig, part: str) -> dict[str, Tensor]:
+    """Train a dense network, `part` of the model, from scratch (or resume) and return the EMA weights."""
     torch.manual_seed(config.seed)
     network = CompactDepthNetwork().to(config.device).to(memory_format=torch.channels_last)
     network.train()
@@ -60,6 +66,9 @@ def train_dense(config: TrainingConfig) -> dict[str, Tensor]:
         area = next(area for until, area in _AREAS_PX if progress <= until)
         batch = draw_batch(source.available(), rng, config.batch, area, config.device, least_crop=0.7)
         batch = batch.select(batch.floor[:, 3] > _LEAST_HEIGHT_M)
+        chosen = ~batch.depth_m.isinf().any(dim=2).any(dim=1)
+        if part == "dense" and bool(chosen.any()):
+            batch = batch.select(chosen)
         height, width = batch.depth_m.shape[1:]
         rays = ray_channels(batch.intrinsics, height, width)
         canonical = CANONICAL_FOCAL_PX / batch.intrinsics[:, :2].mean(dim=1)
@@ -76,7 +85,7 @@ def train_dense(config: TrainingConfig) -> dict[str, Tensor]:
             **class_losses(dense, classes(batch)),
         }
 
-    return fit(config, network, step_loss, part="dense")
+    return fit(config, network, step_loss, part)
 
 
 def depth_losses(log_depth_error: Tensor, is_object: Tensor, is_finite: Tensor) -> dict[str, Tensor]:

@@ -1,8 +1,8 @@
 """Trainable compact depth back end; needs true depth and instances of a dataset, but neither pose nor categories.
 
 As at inference, the decoder gets the normal that the cube scale estimates from the objects, which vote on the scale.
-The networks keep the unit of length of their first training; for cubes of another size, one factor is changed at the
-end.
+An image that shows the sky trains the network of open scenes, another one that of rooms. The networks keep the unit of
+length of their first training; for cubes of another size, one factor is changed at the end.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from torch.nn import functional
 from torchvision.ops import roi_align
 from torchvision.transforms.v2 import functional as transforms
 
-from unity_depth_perception.models.compact.dense.depth_network import CANONICAL_FOCAL_PX
+from unity_depth_perception.models.compact.dense.depth_network import CANONICAL_FOCAL_PX, CompactDepthNetwork
 from unity_depth_perception.models.compact.depth import DEPTH_AREA_PX, CompactDepth
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates
 from unity_depth_perception.models.compact.object_crops import MASK_PX, Crops, crop_objects
@@ -38,54 +38,72 @@ class TrainableCompact:
     learning_rate = 1e-4
 
     def __init__(self, estimator: CompactDepth) -> None:
-        self._dense, self._cube_scale = estimator.network, estimator.cube_scale
+        self._networks, self._cube_scale = estimator.networks, estimator.cube_scale
+        self._dense = [network for network in (self._networks.dense, self._networks.open) if network is not None]
 
     def parts(self, backbone: bool) -> nn.Module:
-        """The decoder and its head, or both networks."""
-        dense = self._dense
-        whole = nn.ModuleDict({"dense": dense, "cube_scale": self._cube_scale}).requires_grad_(False)
-        decoder = nn.ModuleDict(
-            {name: getattr(dense, name) for name in ("merge", "columns", "head", "trust", "upsampling")}
-        )
-        return (whole if backbone else decoder).requires_grad_(True)
+        """The decoders and their heads, or all networks but the gate, which goes on to choose as it did."""
+        self._networks.requires_grad_(False)
+        of_decoder = ("merge", "columns", "head", "trust", "upsampling")
+        decoders = [nn.ModuleDict({name: getattr(dense, name) for name in of_decoder}) for dense in self._dense]
+        chosen = nn.ModuleList([*self._dense, self._cube_scale] if backbone else decoders)
+        return chosen.requires_grad_(True)
 
     def losses(self, batch: Batch, rng: np.random.Generator) -> dict[str, Tensor]:
         """SILog."""
         return {"silog": silog(self.log_depth(batch, rng), batch.depth_m)}
 
     def log_depth(self, batch: Batch, rng: np.random.Generator) -> Tensor:
-        """Log depth in metres (B, H, W), upsampled from the network's size."""
+        """Log depth in metres (B, H, W), upsampled from the network's size, each image by the network that it gets."""
+        image, intrinsics = _at_network_size(batch)
+        rays, gate, rooms = ray_channels(intrinsics, *image.shape[2:]), self._networks.sky_gate, self._dense[0]
+        if gate is None:
+            return self._log_depth_by(rooms, batch, rng)
+        with torch.no_grad():
+            is_open = gate.is_open(rooms.encode(image, rays), rays)
+        result = torch.empty_like(batch.depth_m)
+        for network, chosen in zip(self._dense, (~is_open, is_open), strict=True):
+            if bool(chosen.any()):
+                result[chosen] = self._log_depth_by(network, batch.select(chosen), rng)
+        return result
+
+    def _log_depth_by(self, network: CompactDepthNetwork, batch: Batch, rng: np.random.Generator) -> Tensor:
         height, width = batch.image.shape[2:]
-        w, h = processing_size(width, height, DEPTH_AREA_PX)
-        image = transforms.resize(batch.image, [h, w], antialias=True)
-        scale = batch.intrinsics.new_tensor([w / width, h / height]).repeat(2)
-        half = scale.new_tensor([0.0, 0.0, 0.5, 0.5])
-        intrinsics = (batch.intrinsics + half) * scale - half
-        rays = ray_channels(intrinsics, h, w)
+        image, intrinsics = _at_network_size(batch)
+        rays = ray_channels(intrinsics, *image.shape[2:])
         log_unit = (intrinsics[:, :2].mean(dim=1) / CANONICAL_FOCAL_PX).log()
-        encoding = self._dense.encode(image, rays)
+        encoding = network.encode(image, rays)
         crops, boxes, masks = _object_crops(batch, rng)
         of_crops = batch.intrinsics[crops.image_of]
         estimates = self._cube_scale(crops, of_crops, torch.zeros_like(of_crops[:, :3]))
         own = encoding.floor.scaled(log_unit)
-        log_ratio = self._dense.decode(encoding, rays, _normals(own, estimates.floor, crops.image_of)).log_depth
+        log_ratio = network.decode(encoding, rays, _normals(own, estimates.floor, crops.image_of)).log_depth
         relative = boxes / boxes.new_tensor([width, height] * 2)
         log_scales, images = [], torch.arange(len(batch.image), device=boxes.device)
         for index in range(len(batch.image)):
             mine = crops.image_of == index
             seen = log_depth_in_masks(log_ratio[index], relative[mine], masks[mine])
             log_scales.append(scale_by_vote(own.select(images == index), estimates.select(mine), seen))
-        log_scale = torch.stack(log_scales)[:, None, None] + self._dense.log_scale
+        log_scale = torch.stack(log_scales)[:, None, None] + network.log_scale
         return bilinear(log_ratio, height, width) + log_scale
 
     def scale_depth(self, factor: float) -> None:
-        """Change the buffer `log_scale`, which is added to every log depth."""
-        self._dense.log_scale += math.log(factor)
+        """Change the buffers `log_scale`, which are added to every log depth."""
+        for dense in self._dense:
+            dense.log_scale += math.log(factor)
 
     def weights(self) -> tuple[Mapping[str, Tensor], dict[str, Any]]:
-        """Both networks, named as in the embedded weights."""
-        whole = nn.ModuleDict({"dense": self._dense, "cube_scale": self._cube_scale})
-        return whole.state_dict(), {"kind": COMPACT_KIND}
+        """All networks, named as in the embedded weights."""
+        return self._networks.state_dict(), {"kind": COMPACT_KIND}
+
+
+def _at_network_size(batch: Batch) -> tuple[Tensor, Tensor]:
+    """Images (B, 3, h, w) and intrinsics (B, 4) of a batch at the size that the dense network works at."""
+    height, width = batch.image.shape[2:]
+    w, h = processing_size(width, height, DEPTH_AREA_PX)
+    scale = batch.intrinsics.new_tensor([w / width, h / height]).repeat(2)
+    half = scale.new_tensor([0.0, 0.0, 0.5, 0.5])
+    return transforms.resize(batch.image, [h, w], antialias=True), (batch.intrinsics + half) * scale - half
 
 
 def _normals(own: GroundPlaneEstimates, estimates: GroundPlaneEstimates, image_of: Tensor) -> Tensor:

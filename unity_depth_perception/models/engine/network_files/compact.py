@@ -36,7 +36,7 @@ def compact_files(estimator: CompactDepth, image: Tensor, camera: Camera) -> lis
     rays = ray_channels(camera.resized(width, height), image.device)
     depth = NetworkFile(
         "depth",
-        _DenseDepth(estimator.network),
+        _DenseDepth(estimator.networks.dense),
         (resize_image(image, width, height), rays),
         (
             Port("image", _RGB),
@@ -45,7 +45,8 @@ def compact_files(estimator: CompactDepth, image: Tensor, camera: Camera) -> lis
         (Port("depth", "planar depth at half the size, positive; see below for metres"),),
         f"metres = depth * f / {CANONICAL_FOCAL_PX:g}, with f = (fx + fy) / 2 [px] of the camera at the size of "
         "`image`. This is the dense network alone, and less accurate than the package, which estimates the metric "
-        "scale from the cubes that the detector finds, and walls from a layout of the room.",
+        "scale from the cubes that the detector finds, and walls from a layout of the room. It is the network of "
+        "rooms; that of scenes with a sky is not in the file.",
     )
     sides = processing_size(camera.width, camera.height, SEGMENTATION_AREA_PX)
     padded = functional.pad(
