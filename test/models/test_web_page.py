@@ -122,7 +122,7 @@ def test_idle_page_needs_no_cpu(address: str) -> None:
         start_s = time.process_time()
         time.sleep(2)
         used_s.append(time.process_time() - start_s)
-    assert min(used_s) < 0.06
+    assert min(used_s) < 0.1  # one twentieth of a core
 
 
 def test_result_in_the_browser_is_that_of_the_files(address: str, tab: Any, tmp_path: Path) -> None:

@@ -94,7 +94,7 @@ class CompactDepth:
             _require_plausible(gravity, encoding.floor)
         found = proposals() if proposals else self.proposer.propose(image, camera, gravity)
         log_unit = math.log(network_camera.focal_px / CANONICAL_FOCAL_PX)
-        estimates = on_one_thread(self.cube_scale)(found.crops, found.intrinsics, found.gravity)
+        estimates = self._estimates(found)
         own = encoding.floor.scaled(log_unit)
         normal, log_height = self._ground_plane(own, estimates.floor, gravity)
         dense = dense_network.decode(encoding, rays, normal[None])
@@ -120,6 +120,12 @@ class CompactDepth:
             if not is_exporting() and float(sky.float().mean()) >= LEAST_SKY:
                 return self._open, in_open
         return self._rooms, encoding
+
+    @on_one_thread
+    def _estimates(self, proposals: ObjectProposals) -> CubeEstimates:
+        """What the cube scale reads from each proposal."""
+        estimates: CubeEstimates = self.cube_scale(proposals.crops, proposals.intrinsics, proposals.gravity)
+        return estimates
 
     def _has_credible_cube(
         self, proposals: ObjectProposals, estimates: GroundPlaneEstimates, dense: GroundPlaneEstimates
