@@ -124,7 +124,7 @@ def test_each_stage_gets_the_proposals_of_its_own_proposer() -> None:
     depth, segmenter = ReadingDepth(), ReadingRectangles()
     depth.proposer, segmenter.proposer = CountingProposer(), CountingProposer(asked=5)  # type: ignore[misc,assignment]
     PerceptionPipeline(depth, segmenter).process(frame())
-    assert (depth.got, segmenter.got) == (None, "proposals 6")  # None: the depth model asks its own proposer
+    assert (depth.got, segmenter.got) == ("proposals 1", "proposals 6")
     given = Rectangles().infer(torch.zeros(48, 64, 3), CAMERA)
     PerceptionPipeline(depth, segmenter).process(frame(), segmentation=given)
     assert depth.got == "given 2"

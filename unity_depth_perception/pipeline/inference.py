@@ -30,10 +30,12 @@ def infer_both(
     On a CPU depth is computed beside the others: one network alone does not keep two cores busy. Networks that are
     being exported run one after another, so that their times can be compared.
     """
-    proposer = segmenter.proposer
+    proposer, of_depth = segmenter.proposer, estimator.proposer
     promised: Future[ObjectProposals] = Future()
-    shared = promised.result if proposer is not None and estimator.proposer is proposer else None
-    depth: Callable[[], DepthPrediction] = partial(estimator.infer, image, camera, gravity, shared)
+    proposals = None
+    if of_depth is not None:
+        proposals = promised.result if of_depth is proposer else partial(of_depth.propose, image, camera, gravity)
+    depth: Callable[[], DepthPrediction] = partial(estimator.infer, image, camera, gravity, proposals)
     with contextlib.nullcontext(depth) if is_exporting() else beside(depth, image.device) as depth_of_image:
         if proposer is not None:
             _keep(promised, partial(proposer.propose, image, camera, gravity))

@@ -10,14 +10,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from unity_depth_perception.models.compact.dense.depth_network import CompactDepthNetwork
-from unity_depth_perception.models.compact.dense.sky_gate import SkyGate
+from unity_depth_perception.models.compact.dense.sky_gate import LEAST_SKY, SkyGate
 from unity_depth_perception.training.data.batches import draw_batch, ray_channels
 from unity_depth_perception.training.data.shards import ShardSource
 from unity_depth_perception.training.engine.config import TrainingConfig
 from unity_depth_perception.training.engine.fit import fit
 
 _AREA_PX = 256 * 256
-_LEAST_SHARE = 0.02  # of the image: less sky decides nothing
 
 
 def train_sky_gate(config: TrainingConfig, rooms: Mapping[str, Tensor]) -> dict[str, Tensor]:
@@ -45,7 +44,7 @@ def gate_losses(logits: Tensor, cells: Tensor, is_sky: Tensor) -> dict[str, Tens
     """Cross-entropy of the images' logits (B,) and of the cells' (B, h, w), given the sky (B, H, W) bool."""
     shares = functional.adaptive_avg_pool2d(is_sky.float()[:, None], (cells.shape[1], cells.shape[2]))[:, 0]
     share = is_sky.float().mean(dim=(1, 2))
-    decides = (share == 0) | (share > _LEAST_SHARE)
+    decides = (share == 0) | (share > LEAST_SKY)
     of_images = functional.binary_cross_entropy_with_logits(logits, (share > 0).float(), reduction="none")
     return {
         "sky in image": (of_images * decides).mean(),

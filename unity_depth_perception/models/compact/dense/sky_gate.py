@@ -12,15 +12,15 @@ _WIDTH = 48
 LEAST_PROBABILITY = 0.5
 """Probability of the sky from which an image is given to the network of open scenes."""
 LEAST_SKY = 0.02
-"""Share of the image that this network then has to find sky in, else it is a room after all."""
+"""Share of the image that this network then has to find sky in, else it is a room after all; less decides nothing."""
 
 
 class SkyGate(nn.Module):
     """Logits of the sky in the image, and in each cell of the encoder's coarsest level."""
 
-    def __init__(self, widths: tuple[int, int] = (WIDTHS[-1], WIDTHS[-2])) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        inputs = sum(widths) + 2
+        inputs = WIDTHS[-1] + WIDTHS[-2] + 2
         self.norm = nn.BatchNorm2d(inputs, affine=False)
         self.embed = nn.Conv2d(inputs, _WIDTH, 1)
         self.mix = nn.Conv2d(_WIDTH, _WIDTH, 3, padding=1)
