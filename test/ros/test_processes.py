@@ -49,9 +49,9 @@ class Slow:
 run_node(lambda: PerceptionNode(lambda _: stand_in_pipeline(Slow())), sys.argv)
 """
 
-# A callback in the middle of which Ctrl-C shuts the context down: what it publishes then has no topic to go to.
+# A callback in the middle of which the context is shut down, or a signal comes.
 _OVERTAKEN = """
-import sys, rclpy
+import os, signal, sys, rclpy
 from std_msgs.msg import Empty
 from unity_depth_perception.ros.parameters.virtual_unity_table import VirtualUnityConfig
 from unity_depth_perception.ros.runtime.lifecycle_node import ConfiguredNode, run_node
@@ -63,10 +63,7 @@ class Overtaken(ConfiguredNode):
         self.create_timer(0.01, self.publish)
 
     def publish(self):
-        if {shutdown}:
-            rclpy.shutdown()
-        else:
-            self.publisher.destroy()
+        {happens}
         self.publisher.publish(Empty())
 
 run_node(Overtaken, sys.argv)
@@ -139,11 +136,26 @@ def test_markers_are_deleted_when_the_process_ends(graph: Graph, start: Start, n
     graph.spin_until(lambda: actions(markers[-1]) == [Marker.DELETEALL], "the deletion")
 
 
-@pytest.mark.parametrize(("shutdown", "code"), [(True, 0), (False, 1)], ids=["shut down", "a fault"])
+_RCLPY_SHUTS_DOWN = "rclpy.shutdown()"
+_FAULT = "self.publisher.destroy()"
+_SIGNAL_IS_KEPT = """
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except KeyboardInterrupt:
+            pass
+"""
+_SIGNAL_BECOMES_AN_ERROR = _SIGNAL_IS_KEPT.replace("pass", "raise RuntimeError from None")  # as within pybind11
+
+
+@pytest.mark.parametrize(
+    ("happens", "code"),
+    [(_RCLPY_SHUTS_DOWN, 0), (_SIGNAL_IS_KEPT, 0), (_SIGNAL_BECOMES_AN_ERROR, 0), (_FAULT, 1)],
+    ids=["shut down", "signal is kept", "signal becomes an error", "a fault"],
+)
 def test_callback_interrupted_by_shutdown_is_not_an_error(
-    start: Start, tmp_path: Path, shutdown: bool, code: int
+    start: Start, tmp_path: Path, happens: str, code: int
 ) -> None:
-    assert start("-c", _OVERTAKEN.format(shutdown=shutdown)).wait(timeout=START_S) == code
+    assert start("-c", _OVERTAKEN.format(happens=happens)).wait(timeout=START_S) == code
     assert ("Traceback" in (tmp_path / "process.log").read_text()) == bool(code)
 
 

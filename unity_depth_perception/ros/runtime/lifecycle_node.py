@@ -179,17 +179,23 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
 
     Exit codes: 0 after a signal, 2 for a bad parameter, 1 for any other error.
     """
-    # Not rclpy's handler: it cannot interrupt the loading of a model, and it ends the context at once, so that a node
+    received: list[int] = []  # signals
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        received.append(number)
+        raise KeyboardInterrupt  # which becomes another error, or none, where it meets the conversion of a message
+
+    # Not rclpy's handlers: they cannot interrupt the loading of a model, and end the context at once, so that a node
     # could not delete its markers.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, interrupt)
     code, is_overtaken = 0, False  # by a shutdown of the context, which takes away what is being used
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
         forward_log()
         node = create()
         try:
-            _spin(node)
+            _spin(node, lambda: bool(received))
         finally:
             for number in (signal.SIGINT, signal.SIGTERM):
                 signal.signal(number, signal.SIG_IGN)
@@ -197,7 +203,7 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
             if node.is_active and not is_overtaken:
                 node.stop()
             rclpy.try_shutdown()  # after a signal, what still configures or computes ends quietly
-            is_overtaken = is_overtaken or isinstance(sys.exception(), KeyboardInterrupt)
+            is_overtaken = is_overtaken or bool(received)
             if node.tear_down():
                 node.destroy_node()
     except ConfigurationError as error:
@@ -217,20 +223,15 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
     os._exit(code)
 
 
-def _spin(node: ConfiguredNode[Any]) -> None:
+def _spin(node: ConfiguredNode[Any], is_told_to_end: Callable[[], bool]) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     if node.get_parameter("autostart").value:
         threading.Thread(target=node.autostart, name="autostart", daemon=True).start()
     try:
-        while node.context.ok():
+        while node.context.ok() and not is_told_to_end():
             executor.spin_once(timeout_sec=_SIGNAL_S)
     except (RCLError, InvalidHandle):
         if node.context.ok():
             raise
         # else a callback was publishing while Ctrl-C destroyed the publishers
-
-
-def _interrupt(number: int, frame: FrameType | None) -> None:
-    if threading.current_thread() is threading.main_thread():
-        raise KeyboardInterrupt
