@@ -46,7 +46,10 @@ def choose(trained: State, output: Path, start: Path = SEGMENTATION_WEIGHTS, cou
     ],
 )
 def test_only_what_is_clearly_better_and_nowhere_worse_improves_on_the_start(own: Scores, better: bool) -> None:
-    assert own.improves_on(Scores(0.90, 0.95, 0.95)) == better
+    start = Scores(0.90, 0.95, 0.95)
+    assert own.improves_on(start, start, 0.01) == better
+    assert not own.improves_on(Scores(0.92, 0.95, 0.95), start, 0.01)
+    assert not own.improves_on(start, start, 0.1)
 
 
 def test_an_overfitted_classifier_leaves_the_start(tmp_path: Path) -> None:
@@ -63,7 +66,23 @@ def test_a_better_training_replaces_a_poor_start(tmp_path: Path) -> None:
     save_weights(poor, spoilt(dict(START), "crop_classifier"), description)
     kept, said = choose(dict(START), tmp_path, poor)
     assert all(torch.equal(kept[name], value) for name, value in START.items())
-    assert said[-1] == "kept: the trained networks"
+    assert said[-1] == "kept: the trained weights"
+
+
+def test_what_is_learnt_by_half_is_kept_by_half(tmp_path: Path) -> None:
+    """Weights as far beyond the good ones as the start is before them."""
+    description = load_description(SEGMENTATION_WEIGHTS)
+    torch.manual_seed(0)
+    off = {
+        name: torch.randn_like(value) * value.std() if "crop_classifier" in name and value.ndim > 1 else 0 * value
+        for name, value in START.items()
+    }
+    poor = tmp_path / "poor.safetensors"
+    save_weights(poor, {name: value + off[name] for name, value in START.items()}, description)
+    kept, said = choose({name: value - off[name] for name, value in START.items()}, tmp_path, poor)
+    assert said[-1] == "kept: the weights half way"
+    for name, value in START.items():
+        torch.testing.assert_close(kept[name], value, atol=2e-3, rtol=0)  # as precise as the file
 
 
 def test_other_categories_than_the_start_s_keep_the_training(tmp_path: Path) -> None:

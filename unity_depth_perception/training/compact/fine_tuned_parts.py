@@ -1,8 +1,10 @@
 """Choice between a fine-tuned segmentation and its start, so that training on few images forgets nothing.
 
 A few dozen images are learnt by heart long before the schedule ends: the crop classifier's loss vanishes while on other
-images of the same camera objects get lost. Which of the trained networks to keep is therefore decided on the validation
-images, by all that counts in use, and where none is better than the start, the start stays.
+images of the same camera objects get lost. Weights half way between the start's and the trained ones keep what the
+start knew and most of what was learnt (Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022). Whether
+they are taken, or the trained ones, is decided on the validation images, by all that counts in use; where neither is
+better than the start, the start stays.
 """
 
 from __future__ import annotations
@@ -27,6 +29,7 @@ from unity_depth_perception.training.segmentation.report import labelled_truth
 
 State = dict[str, Tensor]
 _LEAST_GAIN = 0.01  # of the sum of the scores: less is noise of a few images
+_OBJECTS = 3  # by which trained weights must be better than those half way; each counts in precision and in recall
 
 
 class Scores(NamedTuple):
@@ -39,20 +42,19 @@ class Scores(NamedTuple):
     def __str__(self) -> str:
         return f"mask AP {self.mask_ap:.3f}, precision {self.precision:.3f}, recall {self.recall:.3f}"
 
-    def improves_on(self, start: Scores) -> bool:
-        """Whether no score is below the start's, and their sum is clearly above."""
-        return (
-            all(own >= other for own, other in zip(self, start, strict=True)) and sum(self) > sum(start) + _LEAST_GAIN
-        )
+    def improves_on(self, best: Scores, start: Scores, least_gain: float) -> bool:
+        """Whether no score is below the start's, and their sum is clearly above that of the best so far."""
+        return all(own >= other for own, other in zip(self, start, strict=True)) and sum(self) > sum(best) + least_gain
 
 
 def better_of(
     start: Path, trained: State, config: TrainingConfig, task: Task, say: Callable[[str], None] = print
 ) -> State:
-    """The trained networks, or those of the start, or the trained detector with the start's other networks.
+    """The trained weights, or those half way between them and the start's, or the start's.
 
-    A trained candidate must not be worse than the start by any of `Scores`; without validation images, or where the
-    start's categories are not the dataset's, the trained networks are returned.
+    What replaces the start must not be worse by any of `Scores`, and the trained weights must be better than those half
+    way by more than a few objects make. Without validation images, or where the start's categories are not the
+    dataset's, the trained ones are returned.
 
     Args:
         start: weights that the training started from.
@@ -64,18 +66,28 @@ def better_of(
     if categories_of(load_description(start), start) != config.categories:
         return trained
     original = load_weights(start)[0]
-    detector_only = {**original, **{name: value for name, value in trained.items() if name.startswith("detector.")}}
-    candidates = {"the trained networks": trained, "the trained detector alone": detector_only}
-    first = _measure(original, config, task)
+    best, chosen = original, "the start"
+    best_scores = first = _measure(original, config, task)
     say(f"validation of the start: {first}")
-    best, best_scores, chosen = original, first, "the start"
-    for name, state in candidates.items():
+    objects = sum(len(task.samples[index].objects) for index in task.validation)
+    for name, state, least_gain in (
+        ("the weights half way", _half_way(original, trained), _LEAST_GAIN),
+        ("the trained weights", trained, 2 * _OBJECTS / max(objects, 1)),
+    ):
         scores = _measure(state, config, task)
         say(f"validation of {name}: {scores}")
-        if scores.improves_on(first) and (best is original or sum(scores) > sum(best_scores)):
+        if scores.improves_on(best_scores, first, least_gain):
             best, best_scores, chosen = state, scores, name
     say(f"kept: {chosen}" + ("" if best is not original else "; the training improved nothing"))
     return best
+
+
+def _half_way(start: State, trained: State) -> State:
+    """Mean of two states; counters, such as those of batch normalisation, are the trained ones."""
+    return {
+        name: torch.lerp(start[name].to(tensor), tensor, 0.5) if tensor.is_floating_point() else tensor
+        for name, tensor in trained.items()
+    }
 
 
 def _measure(state: Mapping[str, Tensor], config: TrainingConfig, task: Task) -> Scores:
