@@ -11,6 +11,7 @@ import pytest
 import torch
 
 from unity_depth_perception.core.camera import Camera
+from unity_depth_perception.core.errors import ModelError
 from unity_depth_perception.models.checkpoints.safetensors_file import load_weights, save_weights
 from unity_depth_perception.models.compact.dense.depth_network import CompactDepthNetwork
 from unity_depth_perception.models.compact.dense.sky_gate import LEAST_PROBABILITY, SkyGate
@@ -19,8 +20,10 @@ from unity_depth_perception.models.engine.accelerated_network import exporting
 from unity_depth_perception.synthetic.random_scene import random_scene
 from unity_depth_perception.synthetic.render import render
 from unity_depth_perception.synthetic.variety import USUAL
+from unity_depth_perception.training.compact.depth_network import train_depth
 from unity_depth_perception.training.compact.sky_gate import gate_losses
 from unity_depth_perception.training.data.batches import Batch
+from unity_depth_perception.training.engine.config import TrainingConfig
 from unity_depth_perception.training.fine_tuning.trainable_compact import TrainableCompact
 
 CPU = torch.device("cpu")
@@ -64,6 +67,13 @@ def test_rooms_are_predicted_as_without_the_network_of_open_scenes(tmp_path: Pat
     expected = predicted(alone, "room", ROOM_SEED)
     assert torch.equal(predicted(CompactDepth(CPU), "room", ROOM_SEED), expected)
     assert bool(predicted(alone, "open", OPEN_SEED).isfinite().all())  # it has never seen a sky
+
+
+def test_training_all_networks_refuses_a_start_without_them_at_once(tmp_path: Path) -> None:
+    config = TrainingConfig(tmp_path / "run", tmp_path / "pool", start=without_open(tmp_path / "rooms.safetensors"))
+    with pytest.raises(ModelError, match=r"expected a tensor open.*fine-tune them on a dataset folder"):
+        train_depth(config)
+    assert not config.output.exists()
 
 
 def test_weights_of_the_first_version_predict_as_they_did(tmp_path: Path) -> None:

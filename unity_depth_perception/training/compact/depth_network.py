@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+from unity_depth_perception.core.errors import ModelError
+from unity_depth_perception.models.checkpoints.safetensors_file import fill_network, load_weights
 from unity_depth_perception.models.compact.dense.depth_network import (
     CANONICAL_FOCAL_PX,
     CLASSES,
@@ -18,6 +22,7 @@ from unity_depth_perception.models.compact.dense.depth_network import (
     DensePrediction,
 )
 from unity_depth_perception.models.compact.dense.room_layout import component_along
+from unity_depth_perception.models.compact.depth_networks import CompactDepthNetworks
 from unity_depth_perception.models.compact.floor_estimates import GroundPlaneEstimates, estimate_errors, laplace_nll
 from unity_depth_perception.synthetic.scene import CATEGORIES
 from unity_depth_perception.training.compact.cube_scale import train_cube_scale
@@ -48,12 +53,27 @@ def train_depth(config: TrainingConfig) -> dict[str, Tensor]:
 
     The cube scale and the dense network of open scenes take a quarter of the steps and of the time each, the dense
     network of rooms nearly half.
+
+    Raises:
+        ModelError: the weights to start from lack a network, or are of another one.
     """
+    if config.start is not None:
+        _require_all_networks(config.start)
     parts = {"cube_scale": train_cube_scale(part_config(config, "cube_scale", 0.25))}
     for part, share in _DENSE.items():
         parts[part] = train_dense(part_config(config, part, share), part)
     parts["sky_gate"] = train_sky_gate(part_config(config, "sky_gate", 0.05), parts["dense"])
     return named_parts(parts)
+
+
+def _require_all_networks(start: Path) -> None:
+    """Raise ModelError before the first network is trained, if the weights do not hold all of today's."""
+    try:
+        fill_network(CompactDepthNetworks(), load_weights(start)[0], start)
+    except ModelError as error:
+        raise ModelError(
+            f"{error}. If they are of an earlier version: fine-tune them on a dataset folder, or train on from compact"
+        ) from None
 
 
 def train_dense(config: TrainingConfig, part: str) -> dict[str, Tensor]:
