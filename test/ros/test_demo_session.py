@@ -11,6 +11,7 @@ from rclpy.task import Future
 
 from unity_depth_perception.core.errors import PerceptionError
 from unity_depth_perception.demo import session as sessions
+from unity_depth_perception.demo.follower import CAMERA_NODE, PERCEPTION_NODE
 from unity_depth_perception.demo.session import Session
 
 
@@ -63,3 +64,21 @@ def test_a_refusal_of_the_first_request_ends_the_demo() -> None:
 def test_a_node_that_never_answers_ends_the_demo() -> None:
     with pytest.raises(PerceptionError, match="to change its state"):
         change(Answers(None))
+
+
+def settled(text: str, sent: int, received: int, processed: int, arrived_s: float = 2.0) -> bool:
+    """Whether a session whose camera stopped at 1.0 s takes these reports for the last ones."""
+    counts = {"received": received, "processed": processed, "dropped": 2, "refused": 0, "unwatched": 0}
+    reports = {
+        CAMERA_NODE: SimpleNamespace(text=text, values={"sent": str(sent)}, arrived_s=arrived_s),
+        PERCEPTION_NODE: SimpleNamespace(values={k: str(v) for k, v in counts.items()}, arrived_s=2.0),
+    }
+    return Session._settled(cast(Any, SimpleNamespace(_changed_s=1.0, _follower=SimpleNamespace(reports=reports))))
+
+
+def test_reports_from_before_the_stop_do_not_end_the_demo() -> None:
+    assert settled("not active", sent=9, received=8, processed=6)  # one frame was lost on the way
+    assert not settled("publishing", sent=8, received=8, processed=6)
+    assert not settled("not active", sent=7, received=8, processed=6)
+    assert not settled("not active", sent=9, received=8, processed=5)
+    assert not settled("not active", sent=9, received=8, processed=6, arrived_s=0.5)

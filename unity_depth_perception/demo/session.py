@@ -152,11 +152,19 @@ class Session:
         return lambda: len(self._follower.followed) > count
 
     def _settled(self) -> bool:
-        """Whether both nodes have reported since virtual Unity stopped, and every frame has an outcome."""
-        reports = [self._follower.reports[name] for name in (CAMERA_NODE, PERCEPTION_NODE)]
-        counts = reports[1].values
+        """Whether both nodes have reported since virtual Unity stopped, and every frame has an outcome.
+
+        A report may have been on its way since before: then virtual Unity still publishes in it, or more was received
+        than it says to have sent.
+        """
+        camera, perception = (self._follower.reports[name] for name in (CAMERA_NODE, PERCEPTION_NODE))
+        counts = perception.values
         ended = sum(int(counts[name]) for name in ("processed", "dropped", "refused", "unwatched"))
-        return all(r.arrived_s > self._changed_s for r in reports) and int(counts["received"]) == ended
+        return (
+            min(camera.arrived_s, perception.arrived_s) > self._changed_s
+            and camera.text == "not active"
+            and ended == int(counts["received"]) <= int(camera.values["sent"])
+        )
 
     def _timings(self) -> dict[str, Any]:
         counts = self._follower.reports[PERCEPTION_NODE].values
