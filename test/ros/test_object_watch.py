@@ -94,6 +94,28 @@ def test_ctrl_c_ends_watch_quietly(graph: Graph) -> None:
     assert watch.returncode == 0
 
 
+@pytest.mark.parametrize(("first", "code"), [("os.kill(os.getpid(), signal.SIGINT)", 0), ("pass", 1)])
+def test_an_error_ends_watch_quietly_if_ctrl_c_became_it(domain_id: int, first: str, code: int) -> None:
+    """As within the import of a native module or the conversion of a message."""
+    script = f"""
+import os, signal
+from unity_depth_perception.ros.object_watch import watching
+with watching("objects"):
+    try:
+        {first}
+    except KeyboardInterrupt:
+        pass
+    raise ImportError("numpy._core.multiarray failed to import")
+"""
+    environment = os.environ | {"ROS_DOMAIN_ID": str(domain_id)}
+    root = Path(__file__).parents[2]
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=environment, cwd=root, capture_output=True, text=True, timeout=60
+    )
+    assert ended.returncode == code, ended.stderr
+    assert ("Traceback" in ended.stderr) == bool(code)
+
+
 def test_reason_names_a_publisher_that_is_silent(graph: Graph) -> None:
     graph.node.create_publisher(ObjectDistanceArray, TOPIC, 5)
     watch = ObjectWatch(graph.node, TOPIC)

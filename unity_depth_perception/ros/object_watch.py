@@ -11,11 +11,13 @@ import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.signals import SignalHandlerOptions
 
 from unity_depth_perception.core.errors import InputError
 from unity_depth_perception.dataset.messages.headers import stamp_ns_of
 from unity_depth_perception.dataset.messages.objects import objects_of
 from unity_depth_perception.msg import ObjectDistanceArray
+from unity_depth_perception.ros.runtime.signals import remember_signals
 from unity_depth_perception.ros.silence import Silence
 from unity_depth_perception.ros.topics.diagnostics import DIAGNOSTICS_TOPIC
 from unity_depth_perception.ros.topics.qos import QosMatchingSubscription, QosMismatches
@@ -79,7 +81,8 @@ def watching(topic: str) -> Iterator[tuple[ObjectWatch, Callable[[float], None]]
 
     Ctrl-C and SIGTERM end the context quietly.
     """
-    rclpy.init(args=[])
+    received = remember_signals()
+    rclpy.init(args=[], signal_handler_options=SignalHandlerOptions.NO)
     try:
         executor = SingleThreadedExecutor()
         node = rclpy.create_node(f"unity_depth_watch_{os.getpid()}")
@@ -87,5 +90,8 @@ def watching(topic: str) -> Iterator[tuple[ObjectWatch, Callable[[float], None]]
         yield ObjectWatch(node, topic), executor.spin_once
     except (KeyboardInterrupt, ExternalShutdownException):
         pass
+    except Exception:
+        if not received:
+            raise
     finally:
         rclpy.try_shutdown()

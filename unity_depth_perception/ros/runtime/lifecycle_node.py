@@ -8,7 +8,6 @@ import sys
 import threading
 import traceback
 from collections.abc import Callable
-from types import FrameType
 from typing import Any, Generic, NoReturn, TypeVar
 
 import rclpy
@@ -27,6 +26,7 @@ from unity_depth_perception.ros import dds_profile
 from unity_depth_perception.ros.parameters import spec as parameters
 from unity_depth_perception.ros.runtime.deferred_response import DeferredResponse, allow_deferred_responses
 from unity_depth_perception.ros.runtime.log_forwarding import forward_log
+from unity_depth_perception.ros.runtime.signals import ENDING, remember_signals
 
 Config = TypeVar("Config")
 _NAMESAKE_CHECK_S = 3.0
@@ -179,16 +179,7 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
 
     Exit codes: 0 after a signal, 2 for a bad parameter, 1 for any other error.
     """
-    received: list[int] = []  # signals
-
-    def interrupt(number: int, _: FrameType | None) -> None:
-        received.append(number)
-        raise KeyboardInterrupt  # which becomes another error, or none, where it meets the conversion of a message
-
-    # Not rclpy's handlers: they cannot interrupt the loading of a model, and end the context at once, so that a node
-    # could not delete its markers.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, interrupt)
+    received = remember_signals()
     code, is_overtaken = 0, False  # by a shutdown of the context, which takes away what is being used
     try:
         rclpy.init(args=args, signal_handler_options=SignalHandlerOptions.NO)
@@ -197,7 +188,7 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
         try:
             _spin(node, lambda: bool(received))
         finally:
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in ENDING:
                 signal.signal(number, signal.SIG_IGN)
             is_overtaken = not node.context.ok()
             if node.is_active and not is_overtaken:
