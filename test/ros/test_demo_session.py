@@ -1,4 +1,4 @@
-"""The demo's requests to virtual Unity: an answer that is lost must not end it."""
+"""The demo and virtual Unity: an answer that is lost must not end it, nor a report from before the camera stopped."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.signals import SignalHandlerOptions
 
@@ -88,10 +88,8 @@ def watching(topic: str) -> Iterator[tuple[ObjectWatch, Callable[[float], None]]
         node = rclpy.create_node(f"unity_depth_watch_{os.getpid()}")
         executor.add_node(node)
         yield ObjectWatch(node, topic), executor.spin_once
-    except (KeyboardInterrupt, ExternalShutdownException):
-        pass
-    except Exception:
-        if not received:
+    except (KeyboardInterrupt, Exception):
+        if not received:  # else it is what the signal became
             raise
     finally:
         rclpy.try_shutdown()

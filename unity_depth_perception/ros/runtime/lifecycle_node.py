@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, NoReturn, TypeVar
 
 import rclpy
@@ -186,7 +186,7 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
         forward_log()
         node = create()
         try:
-            _spin(node, lambda: bool(received))
+            _spin(node, received)
         finally:
             for number in ENDING:
                 signal.signal(number, signal.SIG_IGN)
@@ -214,13 +214,13 @@ def run_node(create: Callable[[], ConfiguredNode[Any]], args: list[str] | None =
     os._exit(code)
 
 
-def _spin(node: ConfiguredNode[Any], is_told_to_end: Callable[[], bool]) -> None:
+def _spin(node: ConfiguredNode[Any], signals: Sequence[int]) -> None:
     executor = SingleThreadedExecutor()
     executor.add_node(node)
     if node.get_parameter("autostart").value:
         threading.Thread(target=node.autostart, name="autostart", daemon=True).start()
     try:
-        while node.context.ok() and not is_told_to_end():
+        while node.context.ok() and not signals:
             executor.spin_once(timeout_sec=_SIGNAL_S)
     except (RCLError, InvalidHandle):
         if node.context.ok():

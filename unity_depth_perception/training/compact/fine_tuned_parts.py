@@ -67,14 +67,14 @@ def better_of(
         return trained
     original = load_weights(start)[0]
     best, chosen = original, "the start"
-    best_scores = first = _measure(original, config, task)
+    first, objects = _measure(original, config, task)
+    best_scores = first
     say(f"validation of the start: {first}")
-    objects = sum(len(task.samples[index].objects) for index in task.validation)
     for name, state, least_gain in (
         ("the weights half way", _half_way(original, trained), _LEAST_GAIN),
         ("the trained weights", trained, 2 * _OBJECTS / max(objects, 1)),
     ):
-        scores = _measure(state, config, task)
+        scores, _ = _measure(state, config, task)
         say(f"validation of {name}: {scores}")
         if scores.improves_on(best_scores, first, least_gain):
             best, best_scores, chosen = state, scores, name
@@ -90,8 +90,8 @@ def _half_way(start: State, trained: State) -> State:
     }
 
 
-def _measure(state: Mapping[str, Tensor], config: TrainingConfig, task: Task) -> Scores:
-    """Scores of networks on all validation images."""
+def _measure(state: Mapping[str, Tensor], config: TrainingConfig, task: Task) -> tuple[Scores, int]:
+    """Scores of networks on all validation images, and how many objects these show."""
     with TemporaryDirectory(dir=config.output, prefix=".candidate-") as folder:
         path = Path(folder) / "candidate.safetensors"
         save_segmentation(path, state, task, config.categories, {})
@@ -107,4 +107,4 @@ def _measure(state: Mapping[str, Tensor], config: TrainingConfig, task: Task) ->
         evaluation.add(predicted, truth.segmentation)
         right += len(match_segmentations(predicted, truth.segmentation).same_category)
         found, there = found + len(predicted.categories), there + len(truth.segmentation.categories)
-    return Scores(evaluation.scores().mask_ap, right / max(found, 1), right / max(there, 1))
+    return Scores(evaluation.scores().mask_ap, right / max(found, 1), right / max(there, 1)), there
