@@ -13,6 +13,7 @@ from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
 from unity_depth_perception.models.runtime.options import DepthOptions
 from unity_depth_perception.ops.cloud import pack_cloud
+from unity_depth_perception.ops.upload import upload
 from unity_depth_perception.pipeline import Frame, PerceptionPipeline
 from unity_depth_perception.synthetic.samples import render_samples
 
@@ -44,7 +45,7 @@ def test_the_simulated_gpu_refuses_and_counts_as_torch() -> None:
         assert not waits
         assert ours[ours > 2].tolist() == [3.0, 4.0]
         assert bool((ours > 0).all())
-        torch.ones(2).to(GPU, non_blocking=True)
+        assert upload([1.0, 2.0], ours).device == GPU
         assert sum(waits.values()) == 3  # the mask as an index, the download, the bool
 
 
@@ -62,6 +63,21 @@ def test_depth_path_never_waits_for_the_device(model: str, reduced: None) -> Non
         assert dict(waits) == {}
         assert depth_m.device == GPU
         torch.testing.assert_close(depth_m.cpu(), exact.depth_m, rtol=1e-4, atol=0)
+
+
+def test_a_frame_waits_as_often_whatever_the_number_of_objects() -> None:
+    waits_of, objects_of = [], []
+    with simulated_gpu() as waits:
+        pipeline = PerceptionPipeline(create_depth_estimator("compact", GPU), create_segmenter("compact", GPU))
+        for seed in (900_000_000, 900_000_005, 900_000_007):
+            (sample,) = render_samples([seed], 256, 192)
+            waits.clear()
+            result = pipeline.process(Frame(sample.image, sample.camera))
+            waits_of.append(dict(waits))
+            objects_of.append(len(result.objects))
+    assert objects_of[1] > 5 > 2 > objects_of[2] > 0  # the first frame fills caches
+    assert sum(waits_of[1].values()) <= 52
+    assert sum(waits_of[1].values()) <= sum(waits_of[2].values()) + 2  # a branch more or less
 
 
 def test_the_pipeline_keeps_its_tensors_on_the_device() -> None:

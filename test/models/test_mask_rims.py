@@ -46,6 +46,11 @@ def test_without_objects_depth_is_returned_as_it_is() -> None:
     assert follow_masks(depth, torch.zeros(HEIGHT, WIDTH, dtype=torch.uint8), (48, 64)) is depth
 
 
+def test_without_any_depth_there_is_none_afterwards() -> None:
+    _, instances = scene()
+    assert follow_masks(torch.full((HEIGHT, WIDTH), torch.nan), instances, (48, 64)).isnan().all()
+
+
 def test_an_object_too_small_for_a_cell_keeps_its_depth() -> None:
     truth, instances = torch.full((HEIGHT, WIDTH), 2.0), torch.zeros(HEIGHT, WIDTH, dtype=torch.uint8)
     truth[50:53, 60:63] = 1.0

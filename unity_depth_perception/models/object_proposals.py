@@ -51,22 +51,21 @@ class ObjectProposals:
         """(N,) geometric mean of the object probabilities of Mask R-CNN and of the crop classifier."""
         return (self.detections.scores * (1 - self.probabilities[:, 0])).sqrt()
 
-    @property
+    @functools.cached_property
     def ranked(self) -> Tensor:
         """Indices (K,) of the proposals of sufficient score, in descending order of score."""
         scores = self.scores
         order = scores.argsort(descending=True)
         return order[scores[order] >= SCORE_THRESHOLD]
 
-    def reported(self) -> list[int]:
-        """Indices of the proposals that a segmentation reports, in descending order of score.
+    def reported(self) -> Tensor:
+        """Indices (K,) of the proposals that a segmentation reports, in descending order of score.
 
         Those of low score, duplicates, and proposals inside an object of higher score are left out; see `paste_masks`.
         """
         order, boxes = self.ranked, boxes_of_masks(self.detections.boxes)
         _, kept = paste_masks(self.masks[order], boxes[order], self.detections.size, _PASTING_PX, _PASTING_PX)
-        chosen: list[int] = order[kept].tolist()
-        return chosen
+        return order[kept]
 
 
 PromisedProposals = Callable[[], ObjectProposals]

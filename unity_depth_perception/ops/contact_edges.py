@@ -88,14 +88,15 @@ def contact_edges(
     nearer, farther = step_m < -touching_m, step_m > touching_m
     unknown = torch.full_like(below, count + 1)
     cut = numbers[-1].to(torch.int64)  # beyond the image's border anything may follow
-    any_depth, same_depth, visible = (
-        _fractions(torch.cat([above, cut]), torch.cat([found, torch.full_like(cut, count + 1)]), count)
-        for found in (
+    found = torch.stack(
+        [
             below,
             torch.where(nearer | farther, unknown, below),
             torch.where(nearer, unknown, torch.where(farther, 0, below)),
-        )
+        ]
     )
+    below_cut = torch.full_like(cut, count + 1).expand(len(found), -1)
+    any_depth, same_depth, visible = _fractions(torch.cat([above, cut]), torch.cat([found, below_cut], dim=1), count)
     return ContactEdges(visible[:, 0], same_depth[:, 1:], same_depth[:, 0], any_depth[:, 0], any_depth[:, 1:])
 
 
@@ -151,14 +152,15 @@ def _slopes(view: _View, pixels: Tensor, step: int) -> Tensor:
 
 
 def _fractions(above: Tensor, found: Tensor, count: int) -> NDArray[np.float64]:
-    """Fractions (N, 1 + N) of the lower edge of each object above the background and above objects 1..count.
+    """Fractions (K, N, 1 + N) of the lower edge of each object above the background and above objects 1..count.
 
     Args:
         above: (R,) object of each pixel of a lower edge.
-        found: (R,) what is below: 0 background, 1..count an object, count + 1 unknown.
+        found: (K, R) what is below, in K readings: 0 background, 1..count an object, count + 1 unknown.
         count: N.
     """
-    table = torch.bincount(above * (count + 2) + found, minlength=(count + 1) * (count + 2))
-    table = table.view(count + 1, count + 2)[1:].to(torch.float64)
-    fractions = table / table.sum(dim=1, keepdim=True).clamp(min=1)
-    return np.asarray(fractions[:, :-1].cpu().numpy())
+    place = above * (count + 2) + found
+    table = place.new_zeros(len(found), (count + 1) * (count + 2)).scatter_add_(1, place, torch.ones_like(place))
+    table = table.view(-1, count + 1, count + 2)[:, 1:].to(torch.float64)
+    fractions = table / table.sum(dim=2, keepdim=True).clamp(min=1)
+    return np.asarray(fractions[:, :, :-1].cpu().numpy())

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unity_depth_perception.ops.mask_indices import set_pixels
+from unity_depth_perception.ops.mask_indices import by_label, set_pixels
+from unity_depth_perception.ops.upload import upload
 
 _STEPS = 5  # cells that a surface is continued beyond its core
 
@@ -44,22 +45,30 @@ def follow_masks(depth_m: Tensor, instances: Tensor, grid: tuple[int, int]) -> T
     rim, own = rim[has_surface], own[has_surface].long()
     inverse = 1 / _resampled(depth_m, grid)
     known = inverse.isfinite() & (inverse > 0)
-    cells_per_px = inverse.new_tensor([grid[0] / size[0], grid[1] / size[1]])
     result = depth_m.reshape(-1).clone()
-    for label in torch.bincount(own).nonzero().flatten().tolist():
-        mine = rim[set_pixels(own == label)]
-        row = torch.div(mine, size[1], rounding_mode="floor")
-        place = (torch.stack([row, mine - row * size[1]], dim=1) + 0.5) * cells_per_px - 0.5  # (P, 2) in the grid
-        first = (place.amin(dim=0).floor().long() - 2).clamp(min=0).tolist()
-        last = (place.amax(dim=0).ceil().long() + 3).tolist()
-        window = slice(first[0], last[0]), slice(first[1], last[1])
+    row = torch.div(rim, size[1], rounding_mode="floor")
+    cells_per_px = upload([grid[0] / size[0], grid[1] / size[1]], inverse)
+    place = (torch.stack([row, rim - row * size[1]], dim=1) + 0.5) * cells_per_px - 0.5  # (P, 2) in the grid
+    objects = [(label, rim[mine], place[mine]) for label, mine in by_label(own)]
+    for (label, mine, position), (top, left, bottom, right) in zip(
+        objects, _windows([position for _, _, position in objects]), strict=True
+    ):
+        window = slice(top, bottom), slice(left, right)
         own_core = known[window] & core[window] & (highest[window] == label)
         continued, reached = _continue(inverse[window], own_core)
-        position = place - place.new_tensor(first)
-        value, certainty = _bilinear(torch.stack([continued, reached]), position)
-        chosen = set_pixels(certainty > 0.5)
-        result[mine[chosen]] = (certainty / value)[chosen]
+        value, certainty = _bilinear(torch.stack([continued, reached]), position - upload([top, left], position))
+        result[mine] = torch.where(certainty > 0.5, certainty / value, result[mine])
     return result.view(size)
+
+
+def _windows(positions: Sequence[Tensor]) -> list[list[int]]:
+    """First row, first column, last row + 1 and last column + 1 of the cells around positions (P, 2); one download."""
+    if not positions:
+        return []
+    first = [(position.amin(dim=0).floor().long() - 2).clamp(min=0) for position in positions]
+    last = [position.amax(dim=0).ceil().long() + 3 for position in positions]
+    found: list[list[int]] = torch.stack([torch.cat(pair) for pair in zip(first, last, strict=True)]).tolist()
+    return found
 
 
 def _resampled(plane: Tensor, size: Sequence[int]) -> Tensor:

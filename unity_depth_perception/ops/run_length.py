@@ -20,6 +20,7 @@ class RunLengths:
         row, column: (R,) int64 first pixel of each run.
         length: (R,) int64 pixels of each run.
         count: number of objects N.
+        pixel_count: pixels of all objects together.
     """
 
     owner: Tensor
@@ -27,13 +28,15 @@ class RunLengths:
     column: Tensor
     length: Tensor
     count: int
+    pixel_count: int
 
     def pixels(self, width: int) -> Tensor:
         """Flat indices (P,) y * width + x of all pixels, for an image of this width."""
         before = self.length.cumsum(0) - self.length
-        total = int(before[-1] + self.length[-1]) if len(before) else 0
-        shift = torch.repeat_interleave(self.row * width + self.column - before, self.length, output_size=total)
-        return shift.add_(torch.arange(total, device=shift.device))
+        shift = torch.repeat_interleave(
+            self.row * width + self.column - before, self.length, output_size=self.pixel_count
+        )
+        return shift.add_(torch.arange(self.pixel_count, device=shift.device))
 
     def per_object(self) -> Tensor:
         """Number of pixels (N,) int64 of each object."""
@@ -47,8 +50,9 @@ class RunLengths:
     def per_column(self, width: int) -> Tensor:
         """Number of pixels (N, W) int64 of each object in each column: +1 where a run starts, -1 after its end."""
         first = self.owner * (width + 1) + self.column
-        size = self.count * (width + 1)
-        steps = torch.bincount(first, minlength=size) - torch.bincount(first + self.length, minlength=size)
+        one = torch.ones_like(first)
+        steps = first.new_zeros(self.count * (width + 1)).index_add_(0, first, one)
+        steps.index_add_(0, first + self.length, one, alpha=-1)
         return steps.view(self.count, width + 1).cumsum(1)[:, :-1]
 
 
@@ -66,10 +70,12 @@ def run_lengths(instances: Tensor, count: int) -> RunLengths:
     ends[:, :-1] &= change
     first, last = set_pixels(begins), set_pixels(ends)
     labels, order = torch.sort(instances.reshape(-1).index_select(0, first), stable=True)
-    if len(labels) and (int(labels[-1]) > count or int(labels[0]) < 0):
-        raise InputError(
-            f"expected instance values 0..{count} for {count} objects, got {int(labels[0])}..{int(labels[-1])}"
-        )
     first, last = first.index_select(0, order), last.index_select(0, order)
+    owner, length = labels.to(torch.int64) - 1, last - first + 1
+    pixel_count = 0
+    if len(owner):
+        least, greatest, pixel_count = torch.stack([owner[0] + 1, owner[-1] + 1, length.sum()]).tolist()
+        if greatest > count or least < 0:
+            raise InputError(f"expected instance values 0..{count} for {count} objects, got {least}..{greatest}")
     row = torch.div(first, width, rounding_mode="floor")
-    return RunLengths(labels.to(torch.int64) - 1, row, first - row * width, last - first + 1, count)
+    return RunLengths(owner, row, first - row * width, length, count, pixel_count)

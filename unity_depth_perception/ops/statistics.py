@@ -15,6 +15,7 @@ from unity_depth_perception.ops.instance_images import object_rows
 from unity_depth_perception.ops.mask_indices import set_pixels
 from unity_depth_perception.ops.run_length import run_lengths
 from unity_depth_perception.ops.surface_extremes import REACH_PX, surface_extremes
+from unity_depth_perception.ops.upload import upload
 from unity_depth_perception.ops.validity import is_valid
 
 _WINDOW_RADIUS = 2  # the window of `center` is 5 x 5 px
@@ -87,7 +88,7 @@ def object_statistics(
     rows = object_rows(instances, margin_px=REACH_PX)
     window = camera.cropped(0, rows.start, camera.width, rows.stop - rows.start)
     found = _statistics(depth_m[rows].contiguous(), instances[rows].contiguous(), count, window, sample_size)
-    corner = found.bbox.new_tensor([0, rows.start] * 2)
+    corner = upload([0, rows.start] * 2, found.bbox)
     return replace(found, bbox=torch.where(found.pixel_count[:, None] > 0, found.bbox + corner, 0))
 
 
@@ -162,7 +163,7 @@ def _median_bin(histogram: Tensor) -> Tensor:
 def _reduced(values: Tensor, sizes: list[int], reduction: Callable[[Tensor], Tensor]) -> Tensor:
     """Reduce the values of each object, contiguous in memory, to (N,); NaN for an object without values."""
     groups = torch.split(values, sizes)
-    results = [reduction(group) if len(group) else group.new_tensor(math.nan) for group in groups]
+    results = [reduction(group) if len(group) else group.new_full((), math.nan) for group in groups]
     return torch.stack(results) if sizes else values.new_empty(0)
 
 

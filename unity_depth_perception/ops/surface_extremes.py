@@ -40,16 +40,14 @@ def edge_width(depth_m: Tensor, instances: Tensor) -> float:
         instances: (H, W) integer instance image.
     """
     stride = max(1, depth_m.shape[1] // _LINES)
-    pairs = zip(
-        _steps(depth_m[:, ::stride], instances[:, ::stride], 0),
-        _steps(depth_m[::stride], instances[::stride], 1),
-        strict=True,
+    ratio = torch.cat(
+        [
+            _steps(depth_m[:, ::stride], instances[:, ::stride], 0).flatten(),
+            _steps(depth_m[::stride], instances[::stride], 1).flatten(),
+        ]
     )
-    at_rim, across = (torch.cat(values) for values in pairs)
-    if len(at_rim) < _LEAST_EDGES:
-        return 1.0
-    ratio = float((at_rim / across).mean())
-    return min(1 / max(ratio, 1e-6), float(REACH_PX - 1))
+    mean, count = torch.stack([ratio.nanmean(), (~ratio.isnan()).sum()]).tolist()
+    return min(1 / max(mean, 1e-6), float(REACH_PX - 1)) if count >= _LEAST_EDGES else 1.0
 
 
 def surface_extremes(
@@ -102,12 +100,12 @@ def _clear_extremes(
     )
 
 
-def _steps(depth_m: Tensor, instances: Tensor, dim: int) -> tuple[Tensor, Tensor]:
-    """Steps of log depth at rims along a dimension: between the two rim pixels, and over the whole span."""
+def _steps(depth_m: Tensor, instances: Tensor, dim: int) -> Tensor:
+    """Steps of log depth from a rim's inner to its outer pixel, over those of the whole span; NaN away from rims."""
     log_depth = torch.where(is_valid(depth_m), depth_m, math.nan).log()
     size, reach = instances.shape[dim], _REACH_PX
     if size < 2 * reach + 2:
-        return log_depth.new_empty(0), log_depth.new_empty(0)
+        return log_depth.new_empty(0)
     count = size - 2 * reach - 1
 
     def at(image: Tensor, start: int) -> Tensor:
@@ -117,7 +115,7 @@ def _steps(depth_m: Tensor, instances: Tensor, dim: int) -> tuple[Tensor, Tensor
     across = (at(log_depth, 2 * reach + 1) - at(log_depth, 0)).abs()
     # Comparisons with NaN are false.
     chosen = (at(instances, reach) != at(instances, reach + 1)) & (across > _LEAST_STEP) & (at_rim >= 0)
-    return at_rim[chosen], across[chosen]
+    return torch.where(chosen, at_rim / across, math.nan)
 
 
 def _is_supported(depth_m: Tensor, instances: Tensor, index: Tensor, owner: Tensor, values: Tensor) -> Tensor:
@@ -175,12 +173,12 @@ def _running_maximum(image: Tensor, size: int, dim: int) -> Tensor:
 def _quantile(values: Tensor, sizes: list[int], share: float) -> Tensor:
     """About the value (N,) below which a share of each object's values lies, from a sample; NaN without values."""
     groups = [group[:: max(1, len(group) // _SAMPLE)] for group in torch.split(values, sizes)]
-    found = [g.kthvalue(1 + int(share * (len(g) - 1))).values if len(g) else g.new_tensor(math.nan) for g in groups]
+    found = [g.kthvalue(1 + int(share * (len(g) - 1))).values if len(g) else g.new_full((), math.nan) for g in groups]
     return torch.stack(found) if found else values.new_empty(0)
 
 
 def _largest(values: Tensor, chosen: Tensor, sizes: list[int]) -> Tensor:
     """Maximum (N,) over the chosen values of each object, -Inf where none is; NaN for an object without values."""
     groups = torch.split(torch.where(chosen, values, -math.inf), sizes)
-    found = [g.amax() if len(g) else g.new_tensor(math.nan) for g in groups]
+    found = [g.amax() if len(g) else g.new_full((), math.nan) for g in groups]
     return torch.stack(found) if found else values.new_empty(0)

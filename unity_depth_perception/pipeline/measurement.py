@@ -69,9 +69,11 @@ def infer_support(
     count, instances, depth_m = len(segmentation.categories), segmentation.instances, depth.depth_m
     if count == 0:
         return ()
-    points = statistics.points.cpu().double().numpy()
-    background = background_points(depth_m, instances, camera).cpu().double().numpy()
-    floor = fit_ground_plane(background, points.reshape(-1, 3), None if gravity is None else -gravity)
+    on_objects, background = statistics.points, background_points(depth_m, instances, camera)
+    both = torch.cat([on_objects.reshape(-1, 3), background]).cpu().double().numpy()  # one download
+    of_objects, background_m = np.split(both, [on_objects.shape[0] * on_objects.shape[1]])
+    points = of_objects.reshape(on_objects.shape)
+    floor = fit_ground_plane(background_m, of_objects, None if gravity is None else -gravity)
     if floor is None:
         return (None,) * count
     floor = floor.with_min_noise(depth.scatter_ratio)

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from unity_depth_perception.models.compact.object_crops import Crops, crop_rays
 from unity_depth_perception.models.compact.object_encoder import FEATURES, ObjectEncoder, is_known
+from unity_depth_perception.ops.upload import upload
 
 _MEAN_LOG_SIZE = -1.5  # of a crop's side over the image's longer side; centres the input
 
@@ -39,7 +40,7 @@ class CropClassifier(nn.Module):
         """
         height, width = size
         longest = max(height, width)
-        offset = (crops.center - crops.center.new_tensor([width / 2, height / 2])) / longest
+        offset = (crops.center - upload([width / 2, height / 2], crops.center)) / longest
         place = torch.cat([offset, (crops.side / longest).log()[:, None] - _MEAN_LOG_SIZE], dim=1)
         rays = crop_rays(crops, intrinsics)
         angle = (crops.side / intrinsics[:, :2].mean(dim=1)).log()[:, None] - _MEAN_LOG_SIZE

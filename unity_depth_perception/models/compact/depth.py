@@ -36,6 +36,7 @@ from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.models.runtime.options import CUBE_EDGE_M, DepthOptions
 from unity_depth_perception.models.runtime.threads import on_one_thread
 from unity_depth_perception.ops.geometry import pixel_rays
+from unity_depth_perception.ops.upload import upload
 
 DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
 DEPTH_AREA_PX = 256 * 256
@@ -157,12 +158,12 @@ class CompactDepth:
             log_height: () the camera's height, which counts where no object is found.
         """
         voters = proposals.reported()
-        if not voters:
+        if not len(voters):
             return log_height
         height, width = proposals.detections.size
-        boxes = boxes_of_masks(proposals.detections.boxes[voters]) / log_depth.new_tensor([width, height] * 2)
+        boxes = boxes_of_masks(proposals.detections.boxes[voters]) / upload([width, height] * 2, log_depth)
         seen = log_depth_in_masks(log_depth, boxes, proposals.masks[voters])
-        return scale_by_vote(own, estimates.select(torch.tensor(voters, device=self.device)), seen)
+        return scale_by_vote(own, estimates.select(voters), seen)
 
     def _ground_plane(
         self,
@@ -175,7 +176,7 @@ class CompactDepth:
         Objects that are not cubes have a high expected error. Without proposals the dense network's estimate decides.
         """
         normal, log_height = GroundPlaneEstimates.concatenate([dense, estimates]).fuse()
-        return normal if gravity is None else torch.tensor(gravity, dtype=torch.float32, device=self.device), log_height
+        return normal if gravity is None else upload(gravity, normal), log_height
 
 
 def ray_channels(camera: Camera, device: torch.device) -> Tensor:

@@ -53,7 +53,8 @@ class GroundPlaneEstimates:
 
 def decode_normal(raw: Tensor) -> Tensor:
     """Unit normals (N, 3) from network outputs (N, 3); zeros give that of a camera looking 37 degrees down."""
-    return functional.normalize(raw + raw.new_tensor(_MEAN_NORMAL), dim=1)
+    parts = [part + mean for part, mean in zip(raw.unbind(dim=1), _MEAN_NORMAL, strict=True)]
+    return functional.normalize(torch.stack(parts, dim=1), dim=1)
 
 
 def estimate_errors(estimates: GroundPlaneEstimates, normal: Tensor, log_height: Tensor) -> tuple[Tensor, Tensor]:

@@ -55,7 +55,7 @@ class ObjectEncoder(nn.Module):
         tokens = self.convolutions(crops) + self.embed_place(place) + hint
         other_image = image_of[:, None] != image_of
         with torch.autocast("cpu", enabled=False):  # see ColumnAttention.forward
-            mixed: Tensor = self.context(tokens.float()[None], mask=other_image)[0]
+            mixed: Tensor = self.context(tokens.float()[None], mask=other_image, is_causal=False)[0]
         return mixed
 
 

@@ -28,6 +28,7 @@ from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, DensePa
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.runtime.acceleration import accelerate
 from unity_depth_perception.models.runtime.threads import on_one_thread
+from unity_depth_perception.ops.upload import upload
 
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
 SEGMENTATION_AREA_PX = 640 * 640
@@ -72,7 +73,7 @@ class CompactProposer:
         counts = torch.bincount(shown.flatten().long())[1:]
         ids = 1 + (counts > 0).nonzero().squeeze(1)
         found = shown == ids[:_MOST_GIVEN, None, None]
-        boxes = masks_to_boxes(found).reshape(-1, 4) + shown.new_tensor([0, 0, 1, 1])
+        boxes = masks_to_boxes(found).reshape(-1, 4) + upload([0, 0, 1, 1], shown)
         masks = shown.new_zeros(len(boxes), MASK_PX, MASK_PX)
         for k, (mask, box) in enumerate(zip(found, boxes, strict=True)):
             roi = functional.pad(box[None], (1, 0))
@@ -90,8 +91,8 @@ class CompactProposer:
         count = len(detections.boxes)
         image_of = torch.zeros(count, dtype=torch.int64, device=self.device)
         crops = crop_objects(small, torch.cat([image_of[:, None], detections.boxes], dim=1), masks)
-        intrinsics = masks.new_tensor([camera.fx, camera.fy, camera.cx, camera.cy]).expand(count, 4)
-        directions = masks.new_tensor((0.0, 0.0, 0.0) if gravity is None else tuple(gravity)).expand(count, 3)
+        intrinsics = upload([camera.fx, camera.fy, camera.cx, camera.cy], masks).expand(count, 4)
+        directions = upload((0.0, 0.0, 0.0) if gravity is None else gravity, masks).expand(count, 3)
         return ObjectProposals(
             detections,
             masks,

@@ -31,7 +31,7 @@ def vote(log_scale: Tensor, log_sigma: Tensor) -> Tensor:
     """
     agree = (log_scale[:, None] - log_scale).abs() < _AGREEMENT
     support = agree.to(log_scale.dtype) @ (-_VOTE_EXPONENT * (log_sigma - log_sigma.min())).exp()
-    group = agree[support.argmax()]
+    group = agree.index_select(0, support.argmax()[None])[0]  # an index that is a number would be downloaded
     weight = functional.softmax(torch.where(group, -_ERROR_EXPONENT * log_sigma, -torch.inf), dim=0)
     return (weight * log_scale).sum()
 

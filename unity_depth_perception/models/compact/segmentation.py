@@ -57,11 +57,13 @@ class CompactSegmenter:
         order = found.ranked
         instances, kept = paste_masks(masks[order], boxes[order], size, height, width)
         chosen = order[kept]
-        categories: list[int] = found.probabilities[chosen, 1:].argmax(dim=1).tolist()
+        categories = found.probabilities[chosen, 1:].argmax(dim=1)
+        columns = torch.stack([categories.to(scores.dtype), scores[chosen]])
+        kept_categories, kept_scores = columns.tolist()  # one download
         class_scores = found.probabilities[:, 1:] * (scores / is_object.clamp(min=1e-6))[:, None]
         return Segmentation(
             instances,
-            categories=tuple(self.categories[category] for category in categories),
-            scores=tuple(scores[chosen].tolist()),
+            categories=tuple(self.categories[int(category)] for category in kept_categories),
+            scores=tuple(kept_scores),
             candidates=Candidates(masks, boxes, size, class_scores, self.categories),
         )

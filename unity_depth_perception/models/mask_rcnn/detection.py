@@ -15,6 +15,8 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import nms
 
+from unity_depth_perception.ops.upload import upload
+
 _NMS_IOU = 0.5
 MIN_SCORE = 0.05
 """Least probability of an object for a detection to be kept, as in torchvision's Mask R-CNN."""
@@ -112,7 +114,7 @@ def _padded(network: MaskRCNN, image: Tensor) -> Tensor:
     right, bottom = -image.shape[3] % divisor, -image.shape[2] % divisor
     if not right and not bottom:
         return image
-    padded = image.new_tensor(network.transform.image_mean)[:, None, None].repeat(
+    padded = upload(network.transform.image_mean, image)[:, None, None].repeat(
         1, 1, image.shape[2] + bottom, image.shape[3] + right
     )
     padded[..., : image.shape[2], : image.shape[3]] = image

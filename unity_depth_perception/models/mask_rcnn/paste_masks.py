@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from unity_depth_perception.ops.upload import upload
+
 _ROI_ALIGN_OFFSET_PX = 0.5
 """Offset of a mask to the right of and below its box, in pixels of the network's input image.
 
@@ -25,28 +27,28 @@ def boxes_of_masks(boxes: Tensor) -> Tensor:
     return boxes + _ROI_ALIGN_OFFSET_PX
 
 
-def paste_masks(
-    masks: Tensor, boxes: Tensor, size: tuple[int, int], height: int, width: int
-) -> tuple[Tensor, list[int]]:
-    """Instance image (H, W) uint8 of N soft masks in descending order of score, and the indices of those kept.
+def paste_masks(masks: Tensor, boxes: Tensor, size: tuple[int, int], height: int, width: int) -> tuple[Tensor, Tensor]:
+    """Instance image (H, W) uint8 of N soft masks in descending order of score, and the indices (K,) of those kept.
 
     Where masks overlap, a pixel goes to the object of the highest score, unless another mask's value there is higher by
     `_OVERRIDE_MARGIN`: the mask of an object often spills over one of the same colour in front of it. At most 255
-    objects are kept. Arguments as of `mask_windows`.
+    objects are kept. Which ones is not known to the host before the end: a GPU need not be waited for at each mask.
+    Arguments as of `mask_windows`.
     """
     instances = torch.zeros((height, width), dtype=torch.uint8, device=masks.device)
     highest = torch.zeros((height, width), device=masks.device)
-    kept: list[int] = []
+    count = instances.new_zeros(())
+    is_kept = torch.zeros(len(masks), dtype=torch.bool, device=masks.device)
     for index, rows, columns, soft in mask_windows(masks, boxes, size, height, width):
         owner, best = instances[rows, columns], highest[rows, columns]
         inside = soft > MASK_THRESHOLD
         won = inside & ((owner == 0) | (soft > best + _OVERRIDE_MARGIN))
-        if len(kept) == 255 or int(won.sum()) <= _MIN_VISIBLE_SHARE * int(inside.sum()):
-            continue
-        kept.append(index)
-        owner[won] = len(kept)
-        best[won] = soft[won]
-    return instances, kept
+        is_kept[index] = (won.sum() > _MIN_VISIBLE_SHARE * inside.sum()) & (count < 255)
+        won &= is_kept[index]
+        count += is_kept[index]
+        owner.copy_(torch.where(won, count, owner))
+        best.copy_(torch.where(won, soft, best))
+    return instances, is_kept.nonzero().squeeze(1)
 
 
 def mask_windows(
@@ -63,15 +65,14 @@ def mask_windows(
     Yields:
         For each mask that overlaps the image: its index, rows and columns of its window, and its values (h, w) there.
     """
-    scale = boxes.new_tensor([width / size[1], height / size[0]] * 2)
-    before = boxes - boxes.new_tensor([_ROI_ALIGN_OFFSET_PX] * 2 + [0.0, 0.0])  # there the mask goes on as at its edge
-    for index, (mask, box, window) in enumerate(
-        zip(masks, (boxes * scale).tolist(), (before * scale).tolist(), strict=True)
-    ):
-        x_min, y_min, x_max, y_max = (round(edge) for edge in window)
+    scale = upload([width / size[1], height / size[0]] * 2, boxes)
+    before = boxes[:, :2] - _ROI_ALIGN_OFFSET_PX  # there the mask goes on as at its edge
+    edges = (torch.cat([before, boxes[:, 2:], boxes], dim=1) * scale.repeat(2)).tolist()
+    for index, (mask, edges_px) in enumerate(zip(masks, edges, strict=True)):
+        x_min, y_min, x_max, y_max = (round(edge) for edge in edges_px[:4])
         x_min, y_min, x_max, y_max = max(0, x_min), max(0, y_min), min(width, x_max), min(height, y_max)
         if x_max > x_min and y_max > y_min:
-            soft = _window(mask, box, (x_min, y_min, x_max, y_max))
+            soft = _window(mask, edges_px[4:], (x_min, y_min, x_max, y_max))
             yield index, slice(y_min, y_max), slice(x_min, x_max), soft
 
 

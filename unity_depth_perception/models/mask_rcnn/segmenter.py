@@ -88,13 +88,14 @@ class MaskRcnnSegmenter:
         small = resize_image(image, *processing_size(width, height, min(self._area_px, width * height)))
         found = detect(self.network, small[0], MIN_SCORE, self._dense)
         soft = soft_masks(self.network, found)
-        labels, scores = found.labels.tolist(), found.scores.tolist()
+        labels, scores = torch.stack([found.labels.to(found.scores.dtype), found.scores]).tolist()  # one download
         count = sum(score >= _SCORE_THRESHOLD for score in scores)  # they are sorted
         soft, boxes = sharpen_masks(image, soft, boxes_of_masks(found.boxes), found.size, found.scores)
-        instances, kept = paste_masks(soft[:count], boxes[:count], found.size, height, width)
+        instances, chosen = paste_masks(soft[:count], boxes[:count], found.size, height, width)
+        kept: list[int] = chosen.tolist()
         return Segmentation(
             instances,
-            categories=tuple(self.categories[labels[index] - 1] for index in kept),
+            categories=tuple(self.categories[int(labels[index]) - 1] for index in kept),
             scores=tuple(scores[index] for index in kept),
             candidates=Candidates(soft, boxes, found.size, found.probabilities[:, 1:], self.categories),
         )

@@ -13,6 +13,7 @@ from torch.nn import functional
 from torchvision.ops import roi_align
 
 from unity_depth_perception.models.mask_rcnn.guided_filter import guided_filter
+from unity_depth_perception.ops.upload import upload
 
 SHARP_PX = 112
 _REDUCTION = 2  # of the filter's coefficients: the fast guided filter of He & Sun 2015
@@ -39,7 +40,7 @@ def sharpen_masks(
     soft = _in_windows(masks)
     chosen = (scores >= _LEAST_SCORE).nonzero().squeeze(1)
     if len(chosen):
-        scale = boxes.new_tensor([image.shape[1] / size[1], image.shape[0] / size[0]] * 2)
+        scale = upload([image.shape[1] / size[1], image.shape[0] / size[0]] * 2, boxes)
         colours = _colours_in_windows(image, windows[chosen] * scale)
         soft[chosen] = guided_filter(colours, soft[chosen], _RADIUS, _EPSILON, _REDUCTION).clamp(0, 1)
     return soft, windows
@@ -50,7 +51,7 @@ def _colours_in_windows(image: Tensor, windows: Tensor) -> Tensor:
     first, last = windows[:, :2].amin(dim=0).long() - 1, windows[:, 2:].amax(dim=0).long() + 2
     left, top, right, bottom = torch.cat([first, last]).clamp(min=0).tolist()
     seen = image[top:bottom, left:right].permute(2, 0, 1)[None].float()
-    rois = functional.pad(windows - windows.new_tensor([left, top] * 2), (1, 0))
+    rois = functional.pad(windows - upload([left, top] * 2, windows), (1, 0))
     colours: Tensor = roi_align(seen, rois, SHARP_PX, sampling_ratio=2, aligned=True) / 255
     return colours
 
