@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gpu_parts.report import write_report
+from gpu_report import write_report
 
 _ROOT = Path(__file__).resolve().parents[1]
 _PARTS = _ROOT / "benchmarks" / "gpu_parts"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -65,8 +66,8 @@ def render_scene(file: Path, width: int, height: int) -> None:
     np.savez(
         file,
         image=sample.image,
-        depth_m=sample.depth_m,
-        instances=sample.instances,
+        depth_m=np.asarray(sample.depth_m),
+        instances=np.asarray(sample.instances),
         categories=names,
         k=sample.camera.k,
     )
@@ -110,11 +111,11 @@ def _print(phases: dict[tuple[str, bool], Measurement], options: argparse.Namesp
     machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}"
     print(f"{width} x {height}, {options.frames} frames each, {dds}, {machine}")
     print(f"{'p50':34}{'perception_node':>18}{'process per stage':>20}{'ratio':>8}")
-    rows = [
-        ("image to objects [ms]", False, lambda p: np.median(p.objects_ms)),
+    rows: list[tuple[str, bool, Callable[[Measurement], float]]] = [
+        ("image to objects [ms]", False, lambda p: float(np.median(p.objects_ms))),
         ("CPU per frame [ms]", False, lambda p: p.cpu_ms),
-        ("image to objects, with cloud [ms]", True, lambda p: np.median(p.objects_ms)),
-        ("image to cloud [ms]", True, lambda p: np.median(p.cloud_ms)),
+        ("image to objects, with cloud [ms]", True, lambda p: float(np.median(p.objects_ms))),
+        ("image to cloud [ms]", True, lambda p: float(np.median(p.cloud_ms))),
         ("CPU per frame, with cloud [ms]", True, lambda p: p.cpu_ms),
         ("frames lost", False, lambda p: p.lost),
         ("frames lost, with cloud", True, lambda p: p.lost),

@@ -73,7 +73,7 @@ def _measure(scene: Path, viewers: dict[str, Viewer], options: argparse.Namespac
 
     port = _free_port()
     ports = ("-p", f"page_port:={port}", "-p", "foxglove_port:=0")
-    rounds = []
+    rounds: list[dict[str, list[float]]] = []
     camera = Camera(scene)
     with StageProcesses(("perception",), scene) as stages, StageProcesses(("view",), scene, *ports) as view:
         camera.wait_for_objects(DEADLINE_S, stages.check)

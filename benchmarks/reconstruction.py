@@ -88,7 +88,12 @@ def measure(pid: int, seconds: float) -> None:
     before_hz = count / (frames[-1] - frames[0])
     future = service.call_async(Trigger.Request())
     peak = [memory_mb]
-    spin(lambda: bool(peak.append(resident_mb(pid)) or clouds or "failed" in values.get("last reconstruction", "")))
+
+    def has_ended() -> bool:
+        peak.append(resident_mb(pid))
+        return bool(clouds) or "failed" in values.get("last reconstruction", "")
+
+    spin(has_ended)
     taken_s = time.monotonic() - start_s
     print(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}: {future.result().message}")
     print(f"frames: {before_hz:.2f} per second before, {(len(frames) - count) / taken_s:.2f} during {taken_s:.1f} s")

@@ -18,6 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 from latency import DEADLINE_S, FRAME_DEADLINE_S, render_scene
+from numpy.typing import NDArray
 from processes import StageProcesses, set_environment
 
 MAX_MEMORY_GROWTH, MAX_LATENCY_GROWTH = 0.02, 0.10
@@ -64,12 +65,13 @@ def _soak(scene: Path, seconds: float) -> tuple[list[FrameMeasurement], int]:
             if arrivals is None:
                 lost += 1
             else:
-                samples.append(FrameMeasurement(at_s, *arrivals, node.memory_mb()))
+                objects_ms, cloud_ms = arrivals
+                samples.append(FrameMeasurement(at_s, objects_ms, cloud_ms, node.memory_mb()))
     camera.close()
     return samples, lost
 
 
-def _compare(samples: np.ndarray) -> int:
+def _compare(samples: NDArray[np.float64]) -> int:
     tenth = len(samples) // 10
     if tenth == 0:
         print("too few frames to compare")

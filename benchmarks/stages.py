@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import rclpy
 import torch
+from numpy.typing import NDArray
 from rclpy.node import Node
 from sensor_msgs.msg import Image, PointCloud2, PointField
 from std_msgs.msg import Header
@@ -49,9 +50,9 @@ class Scene:
 
     def __init__(self, file: Path) -> None:
         with np.load(file) as data:
-            self.image: np.ndarray = data["image"]
-            self.depth_m: np.ndarray = data["depth_m"]
-            self.instances: np.ndarray = data["instances"].astype(np.uint8)
+            self.image: NDArray[Any] = data["image"]
+            self.depth_m: NDArray[Any] = data["depth_m"]
+            self.instances: NDArray[Any] = data["instances"].astype(np.uint8)
             self.categories = tuple(str(name) for name in data["categories"])
             height, width = self.depth_m.shape
             self.camera = Camera.from_k(data["k"], width, height)
@@ -129,18 +130,21 @@ def distances(scene: Scene) -> Node:
         depth_m, instances = single_channel_of(depth_image), single_channel_of(masks)
         found = plain_statistics(depth_m, instances, scene.categories, scene.camera)
         links = plain_parents(depth_m, instances, scene)
-        found = [replace(item, parent_id=link and link.parent) for item, link in zip(found, links, strict=True)]
+        found = [
+            replace(item, parent_id=None if link is None else link.parent)
+            for item, link in zip(found, links, strict=True)
+        ]
         publisher.publish(objects_message(masks.header, tuple(found), "given", "given"))
 
     _synchronize(node, DEPTH, MASKS, publish_objects)
     return node
 
 
-def plain_parents(depth_m: np.ndarray, instances: np.ndarray, scene: Scene) -> list[ParentLink | None]:
+def plain_parents(depth_m: NDArray[Any], instances: NDArray[Any], scene: Scene) -> list[ParentLink | None]:
     """Parent of each object: points in NumPy, one mask at a time; support inference is the package's own."""
     camera, rng = scene.camera, np.random.default_rng(0)
 
-    def points(mask: np.ndarray, most: int) -> np.ndarray:
+    def points(mask: NDArray[Any], most: int) -> NDArray[Any]:
         rows, columns = np.nonzero(mask)
         chosen = np.sort(rng.choice(len(rows), min(most, len(rows)), replace=False))
         pixels = np.stack([columns[chosen], rows[chosen]], axis=-1)

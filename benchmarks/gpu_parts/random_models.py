@@ -40,7 +40,7 @@ def random_network(model: str, device: torch.device) -> nn.Module:
         else:
             network = DepthAnythingV2Network(DA2_VARIANTS[model].architecture)
         for value in network.parameters():
-            value += _WEIGHT_NOISE * torch.randn_like(value)
+            value.add_(torch.randn_like(value), alpha=_WEIGHT_NOISE)
     return network.eval().requires_grad_(False)
 
 
@@ -91,7 +91,8 @@ def _reduced(architecture: str) -> dict[str, Any]:
     from depth_anything_3.registry import MODEL_REGISTRY
     from omegaconf import OmegaConf
 
-    config: dict[str, Any] = OmegaConf.to_container(load_config(MODEL_REGISTRY[architecture]), resolve=True)
+    loaded: Any = OmegaConf.to_container(load_config(MODEL_REGISTRY[architecture]), resolve=True)
+    config: dict[str, Any] = loaded
     if "anyview" in config:
         return config | {"anyview": _reduced("da3-small"), "metric": _reduced("da3metric-large")}
     depth_only = config["head"]["output_dim"] == 1

@@ -60,7 +60,9 @@ class SimulatedTensor(Tensor):
         return made
 
     @classmethod
-    def __torch_dispatch__(cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(  # type: ignore[override]
+        cls, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
         raise DeviceMismatchError(f"{func}: a tensor of the simulated GPU outside of simulated_gpu()")
 
     def numpy(self, *, force: bool = False) -> Any:
@@ -73,7 +75,7 @@ class SimulatedTensor(Tensor):
         """One download."""
         return self.cpu().tolist()
 
-    def __getitem__(self, index: Any) -> Tensor:  # type: ignore[override]
+    def __getitem__(self, index: Any) -> Tensor:
         """As torch, which uploads an index that is a list."""
         parts = index if isinstance(index, tuple) else (index,)
         uploaded = tuple(

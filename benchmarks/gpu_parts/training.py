@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -34,8 +35,12 @@ def main() -> None:
         for network in detectors:
             task = Task(network, 128 if part.quick else 640)
             config = _config(part, Path(folder) / network, pool, shards, batch=2 if part.quick else 16)
-            _measure(part, f"train-segmentation {network}", config, lambda each, task=task: train_detector(each, task))
-        for name, train in (("dense network", train_dense), ("cube scale", train_cube_scale)):
+            _measure(part, f"train-segmentation {network}", config, partial(train_detector, task=task))
+        trainings: dict[str, Callable[[TrainingConfig], object]] = {
+            "dense network": partial(train_dense, part="dense"),
+            "cube scale": train_cube_scale,
+        }
+        for name, train in trainings.items():
             config = _config(part, Path(folder) / name, pool, shards, batch=2 if part.quick else 32)
             _measure(part, f"train-depth compact, {name}", config, train)
 
