@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,3 +79,18 @@ def shard(pool: Path) -> Shard:
     from unity_depth_perception.training.data.scene_pool import SHARD_IMAGES, ScenePool
 
     return ScenePool(pool, SHARD_IMAGES).available()[0]
+
+
+@pytest.fixture
+def reduced() -> Iterator[None]:
+    """All depth models small for one test, of the same kinds of layers."""
+    from random_models import reduce_architectures
+
+    from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS
+
+    registry = pytest.importorskip("depth_anything_3.registry").MODEL_REGISTRY
+    architectures, variants = dict(registry), dict(DA2_VARIANTS)
+    reduce_architectures()
+    yield
+    registry.update(architectures)
+    DA2_VARIANTS.update(variants)

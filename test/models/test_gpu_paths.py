@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 import torch
-from random_models import estimator_with, random_network, reduce_architectures
+from random_models import estimator_with, random_network
 from simulated_gpu import GPU, DeviceMismatchError, simulated_gpu
 
-from unity_depth_perception.models.depth_anything_2.variants import DA2_VARIANTS
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
 from unity_depth_perception.models.runtime.options import DepthOptions
 from unity_depth_perception.ops.cloud import pack_cloud
@@ -19,17 +16,6 @@ from unity_depth_perception.synthetic.samples import render_samples
 
 CPU = torch.device("cpu")
 MODELS = ("da3metric-large", "da3-small", "da3nested-giant-large-1.1", "da2-metric-indoor-small")
-
-
-@pytest.fixture
-def reduced() -> Iterator[None]:
-    """All models small for one test."""
-    registry = pytest.importorskip("depth_anything_3.registry").MODEL_REGISTRY
-    architectures, variants = dict(registry), dict(DA2_VARIANTS)
-    reduce_architectures()
-    yield
-    registry.update(architectures)
-    DA2_VARIANTS.update(variants)
 
 
 def test_the_simulated_gpu_refuses_and_counts_as_torch() -> None:
