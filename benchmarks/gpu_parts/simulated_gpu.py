@@ -180,6 +180,8 @@ def simulated_gpu() -> Iterator[Counter[str]]:
         mock.patch.object(torch, "autocast", host_autocast),
         mock.patch.object(torch, "tensor", uploading(torch.tensor)),
         mock.patch.object(torch, "as_tensor", uploading(torch.as_tensor)),
+        # Inference tensors cannot be wrapped: inference mode only switches gradients off.
+        mock.patch.object(torch._C, "_InferenceMode", lambda is_on: torch.set_grad_enabled(not is_on)),
         simulation,
     ):
         _clear_caches()

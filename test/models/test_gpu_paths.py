@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from random_models import estimator_with, random_network
+from room_views import exact_view, room_scenes
 from simulated_gpu import GPU, DeviceMismatchError, simulated_gpu
 
 from unity_depth_perception.models.registry import create_depth_estimator, create_segmenter
 from unity_depth_perception.models.runtime.options import DepthOptions
+from unity_depth_perception.models.runtime.upload import upload
 from unity_depth_perception.ops.cloud import pack_cloud
-from unity_depth_perception.ops.upload import upload
 from unity_depth_perception.pipeline import Frame, PerceptionPipeline
+from unity_depth_perception.reconstruction.reconstruct import reconstruct
+from unity_depth_perception.reconstruction.sources.input_view import InputView
+from unity_depth_perception.reconstruction.temporal import TemporalAligner
+from unity_depth_perception.synthetic.render import render
 from unity_depth_perception.synthetic.samples import render_samples
 
 CPU = torch.device("cpu")
@@ -78,3 +84,34 @@ def test_the_pipeline_keeps_its_tensors_on_the_device() -> None:
     found = [(item.category, item.bbox, item.parent_id) for item in result.objects]
     assert len(found) > 2
     assert found == [(item.category, item.bbox, item.parent_id) for item in exact.objects]
+
+
+@pytest.mark.parametrize("posed", [True, False])
+def test_several_views_are_inferred_on_the_device_and_fused_as_on_a_cpu(posed: bool, reduced: None) -> None:
+    network, options = random_network("da3-small", CPU), DepthOptions(56, "float32")
+    views = [
+        InputView(f"{k}", render([scene]).image[0].numpy(), scene.camera, scene.world_from_camera if posed else None)
+        for k, scene in enumerate(room_scenes(3, turn=0.2))
+    ]
+    exact = reconstruct(views, estimator_with(network, "da3-small", CPU, options))
+    with simulated_gpu():
+        found = reconstruct(views, estimator_with(network, "da3-small", GPU, options))
+    for ours, true in zip(found.scene.views, exact.scene.views, strict=True):
+        np.testing.assert_allclose(ours.depth_m, true.depth_m, rtol=1e-4)
+        np.testing.assert_allclose(ours.world_from_camera, true.world_from_camera, atol=1e-4)
+    assert len(found.scene.points_m) == pytest.approx(len(exact.scene.points_m), rel=0.02)
+    assert found.scale == exact.scale
+
+
+def test_frames_of_a_moving_camera_are_aligned_on_the_device() -> None:
+    views = [exact_view(scene) for scene in room_scenes(4, turn=0.2)]
+    found = []
+    for device in (CPU, GPU):
+        aligner = TemporalAligner()
+        with simulated_gpu():
+            for k, view in enumerate(views):
+                depth_m = (view.depth_m * (1 + 0.02 * k)).to(device)
+                aligned_m = aligner.align(depth_m, view.camera, view.world_from_camera)
+                assert aligned_m.device == device
+            found.append(aligned_m.cpu())
+    torch.testing.assert_close(found[1], found[0])

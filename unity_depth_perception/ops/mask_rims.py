@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.nn import functional
 
 from unity_depth_perception.ops.mask_indices import by_label, set_pixels
-from unity_depth_perception.ops.upload import upload
 
 _STEPS = 5  # cells that a surface is continued beyond its core
 
@@ -47,8 +46,9 @@ def follow_masks(depth_m: Tensor, instances: Tensor, grid: tuple[int, int]) -> T
     known = inverse.isfinite() & (inverse > 0)
     result = depth_m.reshape(-1).clone()
     row = torch.div(rim, size[1], rounding_mode="floor")
-    cells_per_px = upload([grid[0] / size[0], grid[1] / size[1]], inverse)
-    place = (torch.stack([row, rim - row * size[1]], dim=1) + 0.5) * cells_per_px - 0.5  # (P, 2) in the grid
+    column = rim - row * size[1]
+    in_grid = [(pixel + 0.5) * (grid[k] / size[k]) - 0.5 for k, pixel in enumerate((row, column))]
+    place = torch.stack(in_grid, dim=1)  # (P, 2) rows and columns
     objects = [(label, rim[mine], place[mine]) for label, mine in by_label(own)]
     for (label, mine, position), (top, left, bottom, right) in zip(
         objects, _windows([position for _, _, position in objects]), strict=True
@@ -56,7 +56,7 @@ def follow_masks(depth_m: Tensor, instances: Tensor, grid: tuple[int, int]) -> T
         window = slice(top, bottom), slice(left, right)
         own_core = known[window] & core[window] & (highest[window] == label)
         continued, reached = _continue(inverse[window], own_core)
-        value, certainty = _bilinear(torch.stack([continued, reached]), position - upload([top, left], position))
+        value, certainty = _bilinear(torch.stack([continued, reached]), position, (top, left))
         result[mine] = torch.where(certainty > 0.5, certainty / value, result[mine])
     return result.view(size)
 
@@ -114,9 +114,10 @@ def _continue(values: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
     return planes[0], planes[1]
 
 
-def _bilinear(planes: Tensor, place: Tensor) -> Tensor:
-    """Values (C, P) of planes (C, h, w) at P places, rows and columns, interpolated bilinearly."""
+def _bilinear(planes: Tensor, place: Tensor, corner: tuple[int, int]) -> Tensor:
+    """Values (C, P) of planes (C, h, w), the first cell of which is `corner`, at P places; interpolated bilinearly."""
     height, width = planes.shape[1:]
-    grid = torch.stack([(place[:, 1] + 0.5) / width, (place[:, 0] + 0.5) / height], dim=1) * 2 - 1
+    rows, columns = (place[:, k] - corner[k] for k in (0, 1))
+    grid = torch.stack([(columns + 0.5) / width, (rows + 0.5) / height], dim=1) * 2 - 1
     sampled = functional.grid_sample(planes[None], grid[None, None], padding_mode="border", align_corners=False)
     return sampled[0, :, 0]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -15,7 +15,6 @@ from unity_depth_perception.ops.instance_images import object_rows
 from unity_depth_perception.ops.mask_indices import set_pixels
 from unity_depth_perception.ops.run_length import run_lengths
 from unity_depth_perception.ops.surface_extremes import REACH_PX, surface_extremes
-from unity_depth_perception.ops.upload import upload
 from unity_depth_perception.ops.validity import is_valid
 
 _WINDOW_RADIUS = 2  # the window of `center` is 5 x 5 px
@@ -88,8 +87,8 @@ def object_statistics(
     rows = object_rows(instances, margin_px=REACH_PX)
     window = camera.cropped(0, rows.start, camera.width, rows.stop - rows.start)
     found = _statistics(depth_m[rows].contiguous(), instances[rows].contiguous(), count, window, sample_size)
-    corner = upload([0, rows.start] * 2, found.bbox)
-    return replace(found, bbox=torch.where(found.pixel_count[:, None] > 0, found.bbox + corner, 0))
+    found.bbox[:, 1::2] += rows.start * (found.pixel_count > 0)[:, None]
+    return found
 
 
 def _statistics(depth_m: Tensor, instances: Tensor, count: int, camera: Camera, sample_size: int) -> ObjectStatistics:

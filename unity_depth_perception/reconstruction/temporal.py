@@ -20,6 +20,7 @@ from torch.nn import functional
 
 from unity_depth_perception.core.camera import Camera
 from unity_depth_perception.core.errors import ConfigurationError
+from unity_depth_perception.models.runtime.upload import upload
 from unity_depth_perception.ops.geometry import back_project
 from unity_depth_perception.ops.validity import is_valid
 from unity_depth_perception.reconstruction.depth_filter import reject_edges
@@ -170,7 +171,7 @@ def _log_ratio(frame: _Map, key: _Map) -> Tensor | None:
 
     None where the keyframe sees too little of the frame.
     """
-    key_from_frame = frame.depth_m.new_tensor(np.linalg.inv(key.world_from_camera) @ frame.world_from_camera)
+    key_from_frame = upload(np.linalg.inv(key.world_from_camera) @ frame.world_from_camera, frame.depth_m)
     points = back_project(frame.depth_m, frame.camera) @ key_from_frame[:3, :3].T + key_from_frame[:3, 3]
     x, y, z = points.unbind(-1)
     camera = key.camera

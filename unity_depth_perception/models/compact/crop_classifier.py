@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from unity_depth_perception.models.compact.object_crops import Crops, crop_rays
 from unity_depth_perception.models.compact.object_encoder import FEATURES, ObjectEncoder, is_known
-from unity_depth_perception.ops.upload import upload
+from unity_depth_perception.models.runtime.upload import upload
 
 _MEAN_LOG_SIZE = -1.5  # of a crop's side over the image's longer side; centres the input
 

@@ -35,8 +35,8 @@ from unity_depth_perception.models.object_proposals import Gravity, ObjectPropos
 from unity_depth_perception.models.protocols import DepthPrediction
 from unity_depth_perception.models.runtime.options import CUBE_EDGE_M, DepthOptions
 from unity_depth_perception.models.runtime.threads import on_one_thread
+from unity_depth_perception.models.runtime.upload import upload
 from unity_depth_perception.ops.geometry import pixel_rays
-from unity_depth_perception.ops.upload import upload
 
 DEPTH_WEIGHTS = EMBEDDED / "compact_depth.safetensors"
 DEPTH_AREA_PX = 256 * 256

@@ -28,7 +28,7 @@ from unity_depth_perception.models.mask_rcnn.detection import MIN_SCORE, DensePa
 from unity_depth_perception.models.object_proposals import Gravity, ObjectProposals
 from unity_depth_perception.models.runtime.acceleration import accelerate
 from unity_depth_perception.models.runtime.threads import on_one_thread
-from unity_depth_perception.ops.upload import upload
+from unity_depth_perception.models.runtime.upload import upload
 
 SEGMENTATION_WEIGHTS = EMBEDDED / "compact_segmentation.safetensors"
 SEGMENTATION_AREA_PX = 640 * 640

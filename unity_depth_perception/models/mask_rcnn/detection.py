@@ -15,7 +15,7 @@ from torchvision.models.detection.image_list import ImageList
 from torchvision.models.detection.rpn import concat_box_prediction_layers
 from torchvision.ops import nms
 
-from unity_depth_perception.ops.upload import upload
+from unity_depth_perception.models.runtime.upload import upload
 
 _NMS_IOU = 0.5
 MIN_SCORE = 0.05

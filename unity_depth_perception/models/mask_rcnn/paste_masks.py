@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from unity_depth_perception.ops.upload import upload
+from unity_depth_perception.models.runtime.upload import upload
 
 _ROI_ALIGN_OFFSET_PX = 0.5
 """Offset of a mask to the right of and below its box, in pixels of the network's input image.

@@ -13,7 +13,7 @@ from torch.nn import functional
 from torchvision.ops import roi_align
 
 from unity_depth_perception.models.mask_rcnn.guided_filter import guided_filter
-from unity_depth_perception.ops.upload import upload
+from unity_depth_perception.models.runtime.upload import upload
 
 SHARP_PX = 112
 _REDUCTION = 2  # of the filter's coefficients: the fast guided filter of He & Sun 2015

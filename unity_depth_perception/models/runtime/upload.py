@@ -11,7 +11,7 @@ from torch import Tensor
 
 
 def upload(values: Sequence[float] | NDArray[np.float64], like: Tensor) -> Tensor:
-    """Values (N,) as a tensor of the dtype and on the device of another tensor.
+    """Values (N,), or an array of any shape, as a tensor of the dtype and on the device of another one.
 
     `Tensor.new_tensor` does the same, but makes the host wait until a GPU has done all that it was given before. CUDA
     copies so few bytes from the host's memory before this returns, so that they need not be kept. Not for code that is
