@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -70,6 +74,22 @@ def test_a_frame_waits_as_often_whatever_the_number_of_objects() -> None:
     assert objects_of[1] > 5 > 2 > objects_of[2] > 0  # the first frame fills caches
     assert sum(waits_of[1].values()) <= 52
     assert sum(waits_of[1].values()) <= sum(waits_of[2].values()) + 2  # a branch more or less
+
+
+def test_waits_of_a_frame_are_those_of_the_documentation() -> None:
+    text = (Path(__file__).parents[2] / "docs" / "performance.md").read_text(encoding="utf-8")
+    documented = {name: int(times) for name, times in re.findall(r"^\| ([\w/]+\.py) \| (\d+) \|", text, re.MULTILINE)}
+    (sample,) = render_samples([900_000_000], 256, 192)
+    with simulated_gpu() as waits:
+        pipeline = PerceptionPipeline(create_depth_estimator("compact", GPU), create_segmenter("compact", GPU))
+        for _ in range(2):  # the first frame fills caches
+            waits.clear()
+            pipeline.process(Frame(sample.image, sample.camera))
+    found: Counter[str] = Counter()
+    for line, times in waits.items():
+        found[line.removeprefix("unity_depth_perception/").partition(":")[0]] += times
+    assert dict(found) == documented
+    assert f"waits {sum(documented.values())} times" in text
 
 
 def test_the_pipeline_keeps_its_tensors_on_the_device() -> None:

@@ -146,7 +146,8 @@ def _captured(
         forms: shape, type and device of each tensor in them.
     """
     device = forms[0][2]
-    static_in = [torch.zeros(shape, dtype=dtype, device=place) for shape, dtype, place in forms]
+    with torch.inference_mode(False):  # they are written to in whatever mode a later call is made
+        static_in = [torch.zeros(shape, dtype=dtype, device=place) for shape, dtype, place in forms]
     arguments = pytree.tree_unflatten(static_in, structure)
     side_stream = torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
     side_stream.wait_stream(torch.cuda.current_stream(device))
@@ -155,7 +156,8 @@ def _captured(
             network(*arguments)
     torch.cuda.current_stream(device).wait_stream(side_stream)
     graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
+    # A capture for the whole process would fail other threads that allocate memory meanwhile, and be failed by them.
+    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
         static_out = network(*arguments)
     return graph, static_in, static_out
 
