@@ -25,7 +25,7 @@ from unity_depth_perception.models.compact.segmentation import CompactSegmenter
 from unity_depth_perception.training.engine.config import TrainingConfig
 from unity_depth_perception.training.segmentation.checkpoint import save_segmentation
 from unity_depth_perception.training.segmentation.mask_rcnn import Task
-from unity_depth_perception.training.segmentation.report import labelled_truth
+from unity_depth_perception.training.segmentation.report import predict_beside_truth
 
 State = dict[str, Tensor]
 _LEAST_GAIN = 0.01  # of the sum of the scores: less is noise of a few images
@@ -100,10 +100,7 @@ def _measure(state: Mapping[str, Tensor], config: TrainingConfig, task: Task) ->
     evaluation = CocoEvaluation()
     right = found = there = 0
     for index in task.validation:
-        sample = task.samples[index]
-        with torch.inference_mode():
-            predicted = segmenter.infer(torch.from_numpy(sample.image).to(config.device), sample.camera)
-        truth = labelled_truth(sample, config.device)
+        predicted, truth = predict_beside_truth(segmenter, task.samples[index])
         evaluation.add(predicted, truth.segmentation)
         right += len(match_segmentations(predicted, truth.segmentation).same_category)
         found, there = found + len(predicted.categories), there + len(truth.segmentation.categories)

@@ -21,7 +21,7 @@ from unity_depth_perception.training.engine.config import TrainingConfig
 from unity_depth_perception.training.engine.fit import fit, low_precision
 from unity_depth_perception.training.engine.validation import State, Validation
 from unity_depth_perception.training.segmentation.initial_weights import load_matching
-from unity_depth_perception.training.segmentation.report import labelled_truth
+from unity_depth_perception.training.segmentation.report import predict_beside_truth
 
 _SIDES = ((0.5, 0.75), (1.0, 1.0))
 """Curriculum of image sizes: (until this progress, side of the images relative to `Task.training_px`)."""
@@ -97,10 +97,8 @@ def _validation(config: TrainingConfig, task: Task) -> Validation | None:
         segmenter = MaskRcnnSegmenter("", network, config.categories, task.input_px**2)
         evaluation = CocoEvaluation()
         for index in task.validation[:_MAX_VALIDATION_IMAGES]:
-            sample = samples[index]
-            with torch.inference_mode():
-                predicted = segmenter.infer(torch.from_numpy(sample.image).to(config.device), sample.camera)
-            evaluation.add(predicted, labelled_truth(sample, config.device).segmentation)
+            predicted, truth = predict_beside_truth(segmenter, samples[index])
+            evaluation.add(predicted, truth.segmentation)
         scores = evaluation.scores()
         return {"mask AP": scores.mask_ap, "mask AP50": scores.mask_ap50, "box AP": scores.box_ap}
 

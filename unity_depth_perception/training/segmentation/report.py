@@ -51,7 +51,7 @@ def write_report(
     """
     evaluation, frames = CocoEvaluation(), []
     for index in progress(indices):
-        predicted, truth = _predict(segmenter, samples[index])
+        predicted, truth = predict_beside_truth(segmenter, samples[index])
         evaluation.add(predicted, truth.segmentation)
         matches = match_segmentations(predicted, truth.segmentation)
         frames.append(_Frame(index, len(predicted.scores) + len(truth.objects) - 2 * len(matches.same_category)))
@@ -63,22 +63,17 @@ def write_report(
     return evaluation.scores()
 
 
-def labelled_truth(sample: Sample, device: torch.device) -> TrueObjects:
-    """Ground truth of a sample; one without objects needs no instance image."""
-    if sample.instances is None and not sample.objects:
-        sample = replace(sample, instances=np.zeros(sample.image.shape[:2], dtype=np.uint16))
-    return true_objects(sample, device)
-
-
-def _predict(segmenter: Segmenter, sample: Sample) -> tuple[Segmentation, TrueObjects]:
-    """Prediction and ground truth."""
+def predict_beside_truth(segmenter: Segmenter, sample: Sample) -> tuple[Segmentation, TrueObjects]:
+    """Prediction for a sample and its ground truth; a sample without objects needs no instance image."""
     with torch.inference_mode():
         predicted = segmenter.infer(torch.from_numpy(sample.image).to(segmenter.device), sample.camera)
-    return predicted, labelled_truth(sample, segmenter.device)
+    if sample.instances is None and not sample.objects:
+        sample = replace(sample, instances=np.zeros(sample.image.shape[:2], dtype=np.uint16))
+    return predicted, true_objects(sample, segmenter.device)
 
 
 def _picture(segmenter: Segmenter, sample: Sample) -> Picture:
-    predicted, truth = _predict(segmenter, sample)
+    predicted, truth = predict_beside_truth(segmenter, sample)
     matches = match_segmentations(predicted, truth.segmentation)
     factor = math.ceil(_PANEL_PX / sample.image.shape[0])  # labels on a small image would be unreadable
     view, true = _view(predicted, factor), _view(truth.segmentation, factor)
