@@ -117,12 +117,13 @@ def test_odd_uploads_get_a_result_or_a_sentence(address: str, tmp_path: Path) ->
 
 
 def test_idle_page_needs_no_cpu(address: str) -> None:
-    used_s = []
-    for _ in range(3):
+    def used_s() -> float:
+        """Processor time of two seconds in which nobody asks for anything."""
         start_s = time.process_time()
         time.sleep(2)
-        used_s.append(time.process_time() - start_s)
-    assert min(used_s) < 0.1  # one twentieth of a core
+        return time.process_time() - start_s
+
+    assert any(used_s() < 0.1 for _ in range(8))  # one twentieth of a core; what was asked for before may still end
 
 
 def test_result_in_the_browser_is_that_of_the_files(address: str, tab: Any, tmp_path: Path) -> None:
