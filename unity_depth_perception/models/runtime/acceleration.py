@@ -157,7 +157,7 @@ def _captured(
     torch.cuda.current_stream(device).wait_stream(side_stream)
     graph = torch.cuda.CUDAGraph()
     # A capture for the whole process would fail other threads that allocate memory meanwhile, and be failed by them.
-    with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+    with torch.cuda.device(device), torch.cuda.graph(graph, capture_error_mode="thread_local"):
         static_out = network(*arguments)
     return graph, static_in, static_out
 
