@@ -34,6 +34,30 @@ def test_precision_is_chosen_by_device() -> None:
         DepthOptions(size_px=5)
 
 
+@pytest.mark.parametrize(
+    ("slower", "sides", "chosen"), [(0.5, [256, 1024], torch.bfloat16), (40, [256], torch.float32)]
+)
+def test_emulated_bfloat16_is_told_by_small_matrices(
+    slower: float, sides: list[int], chosen: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One product of 1024 x 1024 takes seconds in emulated bfloat16."""
+    measured: list[int] = []
+
+    def matmul_s(dtype: torch.dtype, side: int) -> float:
+        if dtype != torch.bfloat16:
+            return 1.0
+        measured.append(side)
+        return slower
+
+    monkeypatch.setattr(acceleration, "_matmul_s", matmul_s)
+    acceleration._bfloat16_speedup.cache_clear()
+    try:
+        assert resolve_precision("auto", CPU) == chosen
+        assert measured == sides
+    finally:
+        acceleration._bfloat16_speedup.cache_clear()
+
+
 def test_unavailable_acceleration_is_skipped_with_a_warning(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,6 +22,7 @@ from unity_depth_perception.models.engine.sessions import ENGINES, how_to_instal
 
 _LOG = logging.getLogger(__name__)
 _MIN_BFLOAT16_SPEEDUP = 1.5  # with less, the coarser rounding of bfloat16 is not worth it
+_EMULATED = 0.5  # of that speedup: with less on small matrices, large ones are slower yet
 _MAX_GRAPHS = 4  # CUDA graphs kept, one per image size
 
 Network = Callable[..., Any]
@@ -164,13 +165,21 @@ def _captured(
 
 @functools.lru_cache(maxsize=1)
 def _bfloat16_speedup() -> float:
-    """Speed of matrix products in bfloat16 over float32 on this CPU; the measurement takes about 0.1 s."""
-    return _matmul_s(torch.float32) / _matmul_s(torch.bfloat16)
+    """Speed of matrix products in bfloat16 over float32 on this CPU.
+
+    It takes 0.2 s: where small products tell that bfloat16 is emulated, no large one is measured, which takes seconds.
+    """
+    speedup = 0.0
+    for side in (256, 1024):
+        speedup = _matmul_s(torch.float32, side) / _matmul_s(torch.bfloat16, side)
+        if speedup < _EMULATED:
+            break
+    return speedup
 
 
-def _matmul_s(dtype: torch.dtype) -> float:
-    """Shortest of three times [s] of a 1024 x 1024 matrix product."""
-    a = torch.ones(1024, 1024, dtype=dtype)
+def _matmul_s(dtype: torch.dtype, side: int) -> float:
+    """Shortest of three times [s] of a product of two square matrices."""
+    a = torch.ones(side, side, dtype=dtype)
     times_s = []
     for _ in range(3):
         start_s = time.perf_counter()
