@@ -88,6 +88,7 @@ def test_two_processes_write_the_same_json_as_one(bags: tuple[Path, Path], seria
     assert len(reports(serial)) == 6
 
 
+@pytest.mark.long  # test_killed_commands kills one in the default ring
 def test_killed_evaluation_goes_on_where_it_ended(tmp_path: Path) -> None:
     bags = [write_bag(tmp_path / f"bag{number}", recording(4)) for number in range(6)]
     assert unity_depth("evaluate", *bags, "--output", tmp_path / "whole", *TRUE).returncode == 0

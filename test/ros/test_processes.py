@@ -310,6 +310,7 @@ def test_signal_while_a_node_still_imports_ends_it_quietly(
     assert code == 0 or (delay_s < 0.5 and code == -number)  # before Python has read the first line of ours
 
 
+@pytest.mark.long  # test_view_node runs one demo in the default ring
 def test_two_demos_at_once_have_folders_and_domains_of_their_own(tmp_path: Path) -> None:
     command = [
         sys.executable,
