@@ -20,6 +20,7 @@ from unity_depth_perception.models.depth_anything_3.alignment import metres_from
 from unity_depth_perception.models.depth_anything_3.gaussians import kept_pixels, place_gaussians
 from unity_depth_perception.models.depth_anything_3.network import RawDepth
 from unity_depth_perception.models.protocols import ViewsPrediction
+from unity_depth_perception.models.runtime.upload import upload
 from unity_depth_perception.ops.resize import resize_depth, resize_map
 
 REFERENCE_VIEWS = ("saddle_balanced", "saddle_sim_range", "first", "middle")
@@ -159,7 +160,7 @@ def _metric_scale(
     """Metres per unit of depth (N, h, w), from the metric network's output for each view; NaN if all is sky."""
     focal_px = (intrinsics[:, 0, 0] + intrinsics[:, 1, 1]) / 2
     if views.cameras is not None:
-        focal_px = focal_px.new_tensor([camera.focal_px for camera in views.network_cameras])
+        focal_px = upload([camera.focal_px for camera in views.network_cameras], focal_px)
     metres = metres_from(torch.stack([view.depth for view in raw]), focal_px[:, None, None])
     return metric_scale(depth, confidence, metres, _sky(raw))
 
